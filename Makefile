@@ -1,0 +1,72 @@
+# Everything that a fresh machine with Python 3.11+, make and git needs is set up by the targets themselves, in .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+CODE   := bot handlers sandbox tests
+
+.DEFAULT_GOAL := help
+.PHONY: help sandbox test test-long lint fix lock clean
+
+help:  ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+sandbox: $(VENV)/.for-use  ## Run the bot against a local Slack and a local MetaStudio
+	@$(BIN)/dh-bot sandbox
+
+test: lint  ## Check style and types, then run the tests (under five minutes)
+	@echo "== tests"
+	@$(BIN)/python -m pytest -n auto -m "not long"
+
+# pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
+test-long: $(VENV)/.for-work  ## Run the tests that take longer
+	@echo "== long tests"
+	@$(BIN)/python -m pytest -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+
+lint: $(VENV)/.for-work  ## Check style and types
+	@echo "== ruff"
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+fix: $(VENV)/.for-work  ## Correct style where that can be done safely
+	@$(BIN)/ruff check --fix $(CODE) || true
+	@$(BIN)/ruff format $(CODE)
+
+# Versions and hashes only: no registry's address and no path of this machine gets into the files.
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --build-deps-for=editable \
+	--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer versions: make lock UPGRADE=--upgrade)
+	$(COMPILE) $(UPGRADE) --extra sandbox -o requirements.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra sandbox --extra postgres --extra dev -c requirements.lock \
+		-o requirements-dev.lock pyproject.toml
+	@! grep -nE '://|@ |^-' requirements.lock requirements-dev.lock
+
+clean:  ## Remove what the targets have made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The two stamps are newer than what they were made from; touching a lock file installs anew. Each install is exactly
+# the lock file, then the project itself without looking for anything more.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "dh-bot needs Python 3.11 or newer, but $(PYTHON) is: $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
+		echo "If a newer one is installed under another name: make PYTHON=python3.12 …"; exit 1; }
+	@echo "== making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "Python cannot make virtual environments here; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.for-use: $(VENV)/.made requirements.lock pyproject.toml
+	@echo "== installing what the bot needs (requirements.lock)"
+	@$(PIP) install --quiet --progress-bar off --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Builds on the first, so that an install for use is not repeated and the project itself is there.
+$(VENV)/.for-work: $(VENV)/.for-use requirements-dev.lock
+	@echo "== installing what its developers need (requirements-dev.lock); this takes a minute or two"
+	@$(PIP) install --quiet --progress-bar off --require-hashes -r requirements-dev.lock
+	@touch $@
