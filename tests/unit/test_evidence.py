@@ -1,0 +1,281 @@
+"""What reading proves: two witnesses for gone, one for present, patience before "not deleted"."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import evidence
+from bot.evidence import (
+    Finding,
+    Patience,
+    Tally,
+    finding,
+    ignores_the_filter,
+    lists_it,
+    lists_nothing,
+    next_read,
+    patience,
+    settles,
+    shows_it,
+)
+from bot.lifecycle import Step
+from bot.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
+
+AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
+JOB = JobId("job-1")
+GONE, PRESENT, NOTHING = Finding.GONE, Finding.PRESENT, Finding.NOTHING
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def shown(
+    status: int | None = 200, job: str | None = None, *, code: str | None = None, cause: Cause | None = None
+) -> Shown:
+    return Shown(Reply(Operation.SHOW, AT, status, cause, code), Job(JobId(job), "TRAINING") if job else None)
+
+
+def listed(*jobs: str, count: int | None = 0, status: int | None = 200, body_ok: bool = True) -> Listed:
+    cause = Cause.CUT if status is None else None
+    reply = Reply(Operation.LIST, AT, status, cause, body_ok=body_ok)
+    return Listed(reply, count, tuple(Job(JobId(job), "TRAINING") for job in jobs))
+
+
+EMPTY = listed()
+LISTS = {
+    # a reply to List, and whether it names the job, says that there is none, ignored the filter
+    "count 0": (EMPTY, (False, True, False)),
+    "the job": (listed("job-1", count=1), (True, False, False)),
+    "the job though count is 0": (listed("job-1"), (True, False, False)),
+    "another job": (listed("job-2", count=1), (False, False, True)),
+    "another though count is 0": (listed("job-2"), (False, False, True)),
+    "the job among others": (listed("job-2", "job-1", count=2), (True, False, True)),
+    "an id that only begins so": (listed("job-10", count=1), (False, False, True)),
+    "count 3 and nobody": (listed(count=3), (False, False, False)),
+    "no count": (listed(count=None), (False, False, False)),
+    "not JSON": (listed(body_ok=False), (False, False, False)),
+    "500": (listed(status=500), (False, False, False)),
+    "204": (listed(status=204), (False, False, False)),
+    "404": (listed(status=404), (False, False, False)),
+    "no reply": (listed(status=None), (False, False, False)),
+    "a failed call with foreign jobs": (listed("job-2", status=500), (False, False, False)),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_what_a_list_says(case: str) -> None:
+    """Names it, says "none", ignored the filter: each only on the reply that really says so."""
+    given_list, expected = LISTS[case]
+    seen = (lists_it(given_list, JOB), lists_nothing(given_list), ignores_the_filter(given_list, JOB))
+    assert seen == expected
+
+
+@pytest.mark.parametrize(
+    ("given_show", "shows"),
+    [
+        (shown(200, "job-1"), True),
+        (shown(200, "job-2"), False),
+        (shown(200), False),
+        (shown(404), False),
+        (shown(404, "job-1"), False),
+        (shown(204, "job-1"), False),
+        (shown(None, cause=Cause.CUT), False),
+    ],
+)
+def test_show_proves_presence_with_200_and_that_very_id(given_show: Shown, *, shows: bool) -> None:
+    """Another id, another status or no job at all show nothing."""
+    assert shows_it(given_show, JOB) is shows
+
+
+HERE, NOT_FOUND = shown(200, "job-1"), shown(404, code="MSS.41000003")
+
+FINDINGS = [
+    # Show, List (None = not asked), what both prove
+    (HERE, None, PRESENT),
+    (HERE, EMPTY, PRESENT),
+    (HERE, listed("job-1", count=1), PRESENT),
+    (NOT_FOUND, listed("job-1", count=1), PRESENT),
+    (NOT_FOUND, listed("job-2", "job-1", count=2), PRESENT),
+    (shown(500), listed("job-1", count=1), PRESENT),
+    (shown(None, cause=Cause.TIMED_OUT), listed("job-1", count=1), PRESENT),
+    (NOT_FOUND, EMPTY, GONE),
+    (shown(400, code="MSS.00000003"), EMPTY, GONE),
+    (shown(410), EMPTY, GONE),
+    # One witness is not enough.
+    (NOT_FOUND, None, NOTHING),
+    (NOT_FOUND, listed(status=500), NOTHING),
+    (NOT_FOUND, listed(status=None), NOTHING),
+    (NOT_FOUND, listed(body_ok=False), NOTHING),
+    (NOT_FOUND, listed(count=1), NOTHING),
+    (NOT_FOUND, listed(count=None), NOTHING),
+    (NOT_FOUND, listed("job-2", count=1), NOTHING),  # the filter was ignored; this page proves nothing
+    (NOT_FOUND, listed("job-2", count=0), NOTHING),
+    (shown(200), EMPTY, NOTHING),
+    (shown(200, "job-2"), EMPTY, NOTHING),
+    # A refusal that is about us, the address or the access is no "no such job".
+    *((shown(status), EMPTY, NOTHING) for status in (302, 401, 403, 408, 429, 500, 502)),
+    (shown(404, code="APIG.0101"), EMPTY, NOTHING),
+    (shown(404, code="APIGW.0101"), EMPTY, NOTHING),
+    (shown(400, code="MSS.00010003"), EMPTY, NOTHING),
+    *((shown(None, cause=cause), EMPTY, NOTHING) for cause in Cause),
+]
+
+
+@pytest.mark.parametrize(("given_show", "given_list", "expected"), FINDINGS)
+def test_what_one_read_proves(given_show: Shown, given_list: Listed | None, expected: Finding) -> None:
+    """Gone needs Show and List, present needs one of them, everything else decides nothing."""
+    assert finding(given_show, given_list, JOB) is expected
+
+
+# -- counting ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reads", "expected"),
+    [
+        ("", Tally()),
+        ("n", Tally()),
+        ("nn", Tally()),
+        ("p", Tally(1, AT, PRESENT)),
+        ("pp", Tally(2, AT, PRESENT)),
+        ("pnp", Tally(2, AT, PRESENT)),  # nothing neither counts nor resets
+        ("np", Tally(1, AT + seconds(1), PRESENT)),
+        ("ppn", Tally(2, AT, PRESENT)),
+        ("ppg", Tally(1, AT + seconds(2), GONE)),  # a contradiction starts anew
+        ("ppgp", Tally(1, AT + seconds(3), PRESENT)),
+        ("gg", Tally(2, AT, GONE)),
+        ("ppppp", Tally(5, AT, PRESENT)),
+        ("pgngn", Tally(2, AT + seconds(1), GONE)),
+    ],
+)
+def test_how_reads_are_counted(reads: str, expected: Tally) -> None:
+    """Agreeing reads count from the first of them; the letters are reads, a second apart."""
+    tally = Tally()
+    for after, letter in enumerate(reads):
+        tally = tally.with_({"n": NOTHING, "p": PRESENT, "g": GONE}[letter], AT + seconds(after))
+    assert tally == expected
+
+
+@given(st.lists(st.sampled_from(Finding), max_size=30))
+def test_the_tally_is_the_last_run_of_reads_that_say_something(reads: list[Finding]) -> None:
+    """Whatever comes in whatever order: the count is the length of the last agreeing run."""
+    tally = Tally()
+    for after, seen in enumerate(reads):
+        tally = tally.with_(seen, AT + seconds(after))
+    telling = [(after, seen) for after, seen in enumerate(reads) if seen is not NOTHING]
+    run = [after for at, (after, _) in enumerate(telling) if {seen for _, seen in telling[at:]} == {telling[-1][1]}]
+    assert tally.agreeing == len(run)
+    assert tally.first_at == (AT + seconds(run[0]) if run else None)
+    assert tally.last is (telling[-1][1] if telling else None)
+
+
+# -- patience ------------------------------------------------------------------------------------------------------
+
+LOST = Patience(5, seconds(600))
+ANSWERED = Patience(3, seconds(30))
+
+
+@pytest.mark.parametrize(
+    ("answered_5xx", "settle_after", "expected"),
+    [
+        (False, 600, Patience(5, seconds(600))),
+        (False, 10, Patience(5, seconds(10))),
+        (False, 7200, Patience(5, seconds(7200))),
+        (True, 600, Patience(3, seconds(30))),
+        (True, 30, Patience(3, seconds(30))),
+        (True, 10, Patience(3, seconds(10))),
+    ],
+)
+def test_how_much_agreement_present_needs(*, answered_5xx: bool, settle_after: float, expected: Patience) -> None:
+    """Five reads over SETTLE_AFTER_SECONDS when the reply was lost, three over 30 s when MetaStudio said 5xx itself."""
+    assert patience(answered_5xx=answered_5xx, settle_after=seconds(settle_after)) == expected
+
+
+@pytest.mark.parametrize(
+    ("reads", "after", "enough", "step"),
+    [
+        (5, 600, LOST, Step.READ_PRESENT),
+        (5, 599.999999, LOST, None),
+        (4, 600, LOST, None),
+        (4, 86400, LOST, None),
+        (50, 599, LOST, None),
+        (6, 601, LOST, Step.READ_PRESENT),
+        (3, 30, ANSWERED, Step.READ_PRESENT),
+        (3, 29.999999, ANSWERED, None),
+        (2, 30, ANSWERED, None),
+        (4, 31, ANSWERED, Step.READ_PRESENT),
+        (1, 0, Patience(1, seconds(0)), Step.READ_PRESENT),
+    ],
+)
+def test_present_settles_with_enough_reads_over_enough_time(
+    reads: int, after: float, enough: Patience, step: Step | None
+) -> None:
+    """Both are needed, and both bounds are exact."""
+    assert settles(Tally(reads, AT, PRESENT), enough, AT + seconds(after)) is step
+
+
+@pytest.mark.parametrize("enough", [LOST, ANSWERED])
+@pytest.mark.parametrize("reads", [1, 2])
+def test_one_gone_settles_at_once(enough: Patience, reads: int) -> None:
+    """What two witnesses say needs no patience."""
+    assert settles(Tally(reads, AT, GONE), enough, AT) is Step.READ_GONE
+
+
+@pytest.mark.parametrize("tally", [Tally(), Tally(9, None, PRESENT), Tally(9, AT, NOTHING), Tally(9, AT, None)])
+def test_time_alone_settles_nothing(tally: Tally) -> None:
+    """Without a finding that says something the outcome stays unknown, however long it takes."""
+    assert settles(tally, LOST, AT + timedelta(days=400)) is None
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("enough", "age", "pause"),
+    [
+        # lost: every eighth of ten minutes until twenty have passed, then every ten minutes, after a day daily
+        (LOST, seconds(0), seconds(75)),
+        (LOST, seconds(600), seconds(75)),
+        (LOST, seconds(1199.999999), seconds(75)),
+        (LOST, seconds(1200), seconds(600)),
+        (LOST, DAY - seconds(0.000001), seconds(600)),
+        (LOST, DAY, DAY),
+        (LOST, 5 * DAY, DAY),
+        # answered: every fifteen seconds for a minute
+        (ANSWERED, seconds(0), seconds(15)),
+        (ANSWERED, seconds(59.999999), seconds(15)),
+        (ANSWERED, seconds(60), seconds(600)),
+        (ANSWERED, DAY, DAY),
+        # a very long SETTLE_AFTER_SECONDS is not read more often later than before
+        (Patience(5, seconds(8000)), seconds(15999), seconds(1000)),
+        (Patience(5, seconds(8000)), seconds(16000), seconds(1000)),
+    ],
+)
+def test_when_it_is_looked_at_again(enough: Patience, age: timedelta, pause: timedelta) -> None:
+    """Often while reads can settle it, then seldom, then daily; never not at all."""
+    assert next_read(AT, enough, AT + age) == AT + age + pause
+
+
+def test_the_schedule_lets_patience_be_satisfied() -> None:
+    """Reading by the schedule, *present* settles in good time: the count is there when the time is."""
+    for enough in (LOST, ANSWERED):
+        now, tally = AT, Tally()
+        while settles(tally := tally.with_(PRESENT, now), enough, now) is None:
+            assert now - AT <= enough.over + seconds(75)
+            now = next_read(AT, enough, now)
+        assert now - AT >= enough.over
+
+
+def test_the_numbers_are_those_of_the_product() -> None:
+    """Five reads; three over 30 s; undetermined after 24 h; daily; ten minutes; a look an hour later."""
+    assert evidence.ENOUGH_READS_WHEN_LOST == 5
+    assert Patience(3, seconds(30)) == evidence.ENOUGH_WHEN_ANSWERED
+    assert timedelta(hours=24) == evidence.UNDETERMINED_AFTER == evidence.DAILY
+    assert timedelta(minutes=10) == evidence.SELDOM
+    assert timedelta(hours=1) == evidence.CORRECTION_AFTER
+    assert [known.value for known in Finding] == ["gone", "present", "nothing"]

@@ -1,0 +1,283 @@
+"""Who may do what, where, and to which job: full tables. The empty policy comes first."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+
+from bot.job_states import STATES
+from bot.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place, PlaceKind, Refused
+from bot.policy import (
+    COMPARED,
+    PLACE_RULES,
+    Reason,
+    Rules,
+    differences,
+    may_be_deleted,
+    may_be_used_in,
+    may_confirm,
+    may_operate,
+    who_confirms,
+)
+
+ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
+LISTED = Rules(users=frozenset({"UANNA"}))
+
+
+def person(actor: Actor = ANNA, *more_ids: str, is_own: bool = True, groups: frozenset[str] = frozenset()) -> Person:
+    return Person(actor, frozenset({actor.user, *more_ids}), is_own=is_own, groups=groups)
+
+
+# -- the empty policy ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        person(),
+        person(groups=frozenset({"S1"})),
+        Person(ANNA, frozenset(), is_own=True),
+        replace(person(), is_bot=True),
+        LookupFailed("x"),
+    ],
+)
+def test_the_empty_policy_lets_nobody_operate(who: Person | LookupFailed) -> None:
+    """Without a list of users and groups nobody may ask for anything."""
+    assert may_operate(who, Rules()) is not None
+
+
+def test_rules_allow_nothing_by_default() -> None:
+    """A forgotten setting grants nothing: nobody is listed, the requester alone confirms, for ten minutes."""
+    assert Rules() == Rules(
+        users=frozenset(),
+        groups=frozenset(),
+        channels=frozenset(),
+        confirm_by=ConfirmBy.REQUESTER,
+        second_person_states=frozenset(),
+        reason_required=False,
+        confirm_within=timedelta(minutes=10),
+    )
+
+
+def test_the_words_for_reasons_are_fixed() -> None:
+    """Reasons stand in the ledger and the audit trail: each is its own name in lower case."""
+    assert {reason: reason.value for reason in Reason} == {reason: reason.name.lower() for reason in Reason}
+
+
+# -- where ---------------------------------------------------------------------------------------------------------
+
+C1 = Place("C1", PlaceKind.CHANNEL)
+ONLY_C1 = Rules(channels=frozenset({"C1"}))
+TWO = Rules(channels=frozenset({"C9", "C2"}))
+
+PLACES = [
+    # place, rules, what is answered
+    (C1, Rules(), None),
+    (C1, ONLY_C1, None),
+    (replace(C1, channel="C2"), ONLY_C1, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C1"]})),
+    (C1, TWO, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C2", "C9"]})),
+    (replace(C1, kind=PlaceKind.DIRECT), Rules(), Refused(Reason.IN_DIRECT_MESSAGE)),
+    (replace(C1, kind=PlaceKind.GROUP_DIRECT), Rules(), Refused(Reason.IN_GROUP_MESSAGE)),
+    (replace(C1, kind=PlaceKind.EXTERNAL), Rules(), Refused(Reason.IN_EXTERNAL_CHANNEL)),
+    # Being named in AUTHORIZED_CHANNELS does not help a place of the wrong kind.
+    (replace(C1, kind=PlaceKind.DIRECT), ONLY_C1, Refused(Reason.IN_DIRECT_MESSAGE)),
+    (replace(C1, kind=PlaceKind.EXTERNAL), ONLY_C1, Refused(Reason.IN_EXTERNAL_CHANNEL)),
+    (replace(C1, kind=PlaceKind.EXTERNAL), TWO, Refused(Reason.IN_EXTERNAL_CHANNEL)),
+    (replace(C1, is_archived=True), Rules(), Refused(Reason.CHANNEL_ARCHIVED)),
+    (replace(C1, is_archived=True), ONLY_C1, Refused(Reason.CHANNEL_ARCHIVED)),
+    (replace(C1, is_archived=True, is_member=False), Rules(), Refused(Reason.CHANNEL_ARCHIVED)),
+    (replace(C1, is_archived=True), TWO, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C2", "C9"]})),
+    (replace(C1, is_member=False), Rules(), Refused(Reason.BOT_NOT_IN_CHANNEL)),
+    (replace(C1, is_member=False), ONLY_C1, Refused(Reason.BOT_NOT_IN_CHANNEL)),
+    (replace(C1, is_member=False), TWO, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C2", "C9"]})),
+    (LookupFailed("channel_not_found"), Rules(), Refused(Reason.BOT_NOT_IN_CHANNEL)),
+    (LookupFailed("ratelimited"), Rules(), Refused(Reason.PLACE_UNKNOWN, {"why": "ratelimited"})),
+    (LookupFailed("no_channel"), ONLY_C1, Refused(Reason.PLACE_UNKNOWN, {"why": "no_channel"})),
+]
+
+
+@pytest.mark.parametrize(("place", "rules", "answer"), PLACES)
+def test_where_the_bot_may_be_used(place: Place | LookupFailed, rules: Rules, answer: Refused | None) -> None:
+    """Only channels that the bot can post in, that are ours alone and that the settings allow; never where unsure."""
+    assert may_be_used_in(place, rules) == answer
+
+
+def test_every_kind_of_place_has_a_rule_and_only_channels_pass() -> None:
+    """A new kind of conversation must be decided on, not let through."""
+    assert set(PLACE_RULES) == set(PlaceKind)
+    assert [kind for kind, no in PLACE_RULES.items() if no is None] == [PlaceKind.CHANNEL]
+
+
+# -- who -----------------------------------------------------------------------------------------------------------
+
+FAULTS = (  # in the order in which they are named
+    ("is_own", Reason.FOREIGN),
+    ("is_deactivated", Reason.DEACTIVATED),
+    ("is_bot", Reason.IS_BOT),
+    ("is_guest", Reason.IS_GUEST),
+    ("listed", Reason.NOT_LISTED),
+)
+
+
+@pytest.mark.parametrize("wrong", list(itertools.product([False, True], repeat=5)), ids=str)
+def test_every_mixture_of_faults_refuses_and_names_the_first(wrong: tuple[bool, ...]) -> None:
+    """Foreign goes before deactivated, before bot, before guest, before not listed; nothing outweighs a fault."""
+    foreign, deactivated, is_bot, guest, unlisted = wrong
+    who = Person(ANNA, frozenset({"UANNA"}), not foreign, deactivated, is_bot, guest, frozenset({"S1"}))
+    expected = next((Refused(reason) for is_wrong, (_, reason) in zip(wrong, FAULTS, strict=True) if is_wrong), None)
+    by_user = Rules(users=frozenset({"UBEN"} if unlisted else {"UANNA", "UBEN"}))
+    by_group = Rules(groups=frozenset({"S2"} if unlisted else {"S1", "S2"}))
+    assert may_operate(who, by_user) == expected
+    assert may_operate(who, by_group) == expected
+
+
+@pytest.mark.parametrize(
+    ("ids", "groups", "users_listed", "groups_listed", "allowed"),
+    [
+        ("U1", "", "U1", "", True),
+        ("U1 W1", "", "W1", "", True),  # Grid: either id of the same person
+        ("U1 W1", "", "U1", "", True),
+        ("U1", "S1", "", "S1", True),
+        ("U1", "S1 S2", "", "S2 S3", True),
+        ("U1", "S1", "U1", "S1", True),
+        ("U1", "S1", "U2", "S1", True),
+        ("U1", "S1", "U1", "S2", True),
+        ("U1", "", "U2", "", False),
+        ("U1", "S1", "U2", "S2", False),
+        ("U1", "S1", "S1", "U1", False),  # a group id among the users grants nothing, nor the reverse
+        ("U1", "", "", "S1", False),
+        ("u1", "", "U1", "", False),
+        ("", "", "", "", False),
+    ],
+)
+def test_listed_is_whoever_is_named_or_in_a_named_group(
+    ids: str, groups: str, users_listed: str, groups_listed: str, *, allowed: bool
+) -> None:
+    """Ids are compared letter by letter, people with people and groups with groups."""
+    who = Person(ANNA, frozenset(ids.split()), is_own=True, groups=frozenset(groups.split()))
+    rules = Rules(users=frozenset(users_listed.split()), groups=frozenset(groups_listed.split()))
+    assert may_operate(who, rules) == (None if allowed else Refused(Reason.NOT_LISTED))
+
+
+def test_a_person_who_cannot_be_looked_up_may_do_nothing() -> None:
+    """A failed look-up means no, and says why."""
+    assert may_operate(LookupFailed("user_not_found"), LISTED) == Refused(
+        Reason.PERSON_UNKNOWN, {"why": "user_not_found"}
+    )
+
+
+# -- who confirms --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_setting", ConfirmBy)
+@pytest.mark.parametrize(
+    ("state", "second", "asks_for_a_second"),
+    [
+        ("JOB_FINISH", set(), False),
+        ("JOB_FINISH", {"JOB_FINISH"}, True),
+        ("JOB_FINISH", {"JOB_SUCCESS"}, False),
+        ("JOB_SUCCESS", {"JOB_SUCCESS", "JOB_FINISH"}, True),
+        ("INVENTED", {"JOB_SUCCESS"}, False),
+    ],
+)
+def test_the_jobs_state_goes_before_the_setting(
+    by_setting: ConfirmBy, state: str, second: set[str], *, asks_for_a_second: bool
+) -> None:
+    """SECOND_PERSON_STATES asks for a second person whatever CONFIRM_BY says; else CONFIRM_BY decides."""
+    rules = Rules(confirm_by=by_setting, second_person_states=frozenset(second))
+    expected = ConfirmBy.SECOND_PERSON if asks_for_a_second else by_setting
+    assert who_confirms(Job(JobId("j"), state), rules) is expected
+
+
+REQUESTER = person(ANNA)
+CONFIRMERS = {
+    "the requester": (REQUESTER, True),
+    "the requester, from another workspace of the Grid": (person(Actor("UOTHER", "T2"), "UANNA"), True),
+    "somebody else": (person(BEN), False),
+    "somebody else with the same ids' team": (person(Actor("UANN", "T1")), False),
+}
+
+
+@pytest.mark.parametrize("who", CONFIRMERS)
+@pytest.mark.parametrize("rule", ConfirmBy)
+def test_who_may_confirm(rule: ConfirmBy, who: str) -> None:
+    """Requester: only they. Second person: anybody but they. Any operator: everybody."""
+    presser, is_requester = CONFIRMERS[who]
+    no = {
+        (ConfirmBy.REQUESTER, False): Refused(Reason.NOT_THE_REQUESTER),
+        (ConfirmBy.SECOND_PERSON, True): Refused(Reason.SECOND_PERSON_NEEDED),
+    }.get((rule, is_requester))
+    assert may_confirm(presser, REQUESTER, rule) == no
+
+
+def test_one_shared_id_makes_the_same_person() -> None:
+    """On a Grid one human has several ids; nobody is their own second person."""
+    asked, pressed = person(ANNA, "WGRID"), person(Actor("UTWO", "T2"), "WGRID")
+    assert may_confirm(pressed, asked, ConfirmBy.SECOND_PERSON) == Refused(Reason.SECOND_PERSON_NEEDED)
+    assert may_confirm(pressed, asked, ConfirmBy.REQUESTER) is None
+
+
+# -- the job -------------------------------------------------------------------------------------------------------
+
+CARD = Job(
+    JobId("j"),
+    "JOB_FINISH",
+    name="Twin",
+    asset_id="a-1",
+    create_time="2026-01-01T00:00:00Z",
+    last_update_time="2026-02-01T00:00:00Z",
+    model_version="V1",
+    model_resolution="1080P",
+    supported_service=("LIVE",),
+    voice_train_job_id="v-1",
+)
+
+
+@pytest.mark.parametrize("state", [*STATES, "", "BRAND_NEW", "job_finish"])
+def test_only_jobs_in_deletable_states_may_be_deleted(state: str) -> None:
+    """The eleven pass; the others, and every state that nobody has heard of, are refused with their name."""
+    allowed = state in STATES and STATES[state].deletable
+    no = None if allowed else Refused(Reason.NOT_DELETABLE, {"state": state})
+    assert may_be_deleted(Job(JobId("j"), state)) == no
+
+
+@pytest.mark.parametrize(
+    ("changed", "differs"),
+    [
+        ({}, ()),
+        ({"name": "Twin 2"}, (("name", "Twin", "Twin 2"),)),
+        ({"name": "twin"}, (("name", "Twin", "twin"),)),
+        ({"name": "Twin "}, (("name", "Twin", "Twin "),)),
+        ({"asset_id": ""}, (("asset_id", "a-1", ""),)),
+        ({"state": "JOB_REJECT"}, (("state", "JOB_FINISH", "JOB_REJECT"),)),
+        (
+            {"last_update_time": "2026-02-01T00:00:01Z"},
+            (("last_update_time", "2026-02-01T00:00:00Z", "2026-02-01T00:00:01Z"),),
+        ),
+        (
+            {"last_update_time": "x", "state": "y", "asset_id": "z", "name": "w"},
+            (
+                ("name", "Twin", "w"),
+                ("asset_id", "a-1", "z"),
+                ("state", "JOB_FINISH", "y"),
+                ("last_update_time", "2026-02-01T00:00:00Z", "x"),
+            ),
+        ),
+        ({"create_time": "x", "model_version": "x", "model_resolution": "x"}, ()),
+        ({"supported_service": (), "voice_train_job_id": ""}, ()),
+    ],
+)
+def test_the_approval_holds_for_name_asset_state_and_last_submission(
+    changed: dict[str, object], differs: tuple[tuple[str, str, str], ...]
+) -> None:
+    """Any difference in these four is shown, then and now, in their order; the other fields do not matter."""
+    assert differences(CARD, replace(CARD, **changed)) == differs
+
+
+def test_what_is_compared_are_fields_of_a_job() -> None:
+    """A misspelled field would compare nothing."""
+    assert set(COMPARED) <= {field.name for field in fields(Job)}
+    assert COMPARED == ("name", "asset_id", "state", "last_update_time")

@@ -1,0 +1,258 @@
+"""The table of product.md section 3, row by row, and what follows from each meaning."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.metastudio.replies import (
+    ANSWERED,
+    CONSEQUENCES,
+    Meaning,
+    OnDelete,
+    is_clock_skew,
+    is_gateway,
+    may_repeat_read,
+    meaning,
+    on_delete,
+    opens_breaker,
+    proves_credentials,
+    says_gone,
+)
+from bot.model import NEVER_LEFT, Cause, Operation, Reply
+
+AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
+SHOW, DELETE, LIST = Operation.SHOW, Operation.DELETE, Operation.LIST
+
+
+def reply(
+    status: int | None = None,
+    code: str | None = None,
+    *,
+    operation: Operation = DELETE,
+    cause: Cause | None = None,
+    request_id: str | None = "req-1",
+    body_ok: bool = True,
+    clock_skew: float | None = None,
+) -> Reply:
+    return Reply(operation, AT, status, cause, code, request_id=request_id, body_ok=body_ok, clock_skew=clock_skew)
+
+
+DELETE_TABLE = [
+    # reply to DELETE, its meaning, the deletion's outcome
+    (reply(200), Meaning.OK, OnDelete.DELETED),
+    (reply(204), Meaning.OK, OnDelete.DELETED),
+    (reply(200, request_id=None), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(204, request_id=None), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(200, body_ok=False), Meaning.UNCLEAR, OnDelete.UNKNOWN),  # HTML, or JSON that is no object
+    (reply(200, "MSS.00000003"), Meaning.UNCLEAR, OnDelete.UNKNOWN),  # success and error at once
+    (reply(200, "APIGW.0308"), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(202), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(201), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(206), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(101), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (300, 301, 302, 304, 307, 308)),
+    (reply(408), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (500, 501, 502, 503, 504, 511, 599, 600, 999)),
+    (reply(502, "APIG.0201"), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    (reply(500, "MSS.00000004"), Meaning.SERVER_ERROR, OnDelete.UNKNOWN),
+    (reply(503, "MSS.00000002", request_id=None), Meaning.SERVER_ERROR, OnDelete.UNKNOWN),
+    (reply(401), Meaning.BAD_CREDENTIALS, OnDelete.FAILED),
+    (reply(401, "APIGW.0301"), Meaning.BAD_CREDENTIALS, OnDelete.FAILED),
+    *(
+        (reply(400, code), Meaning.BAD_CREDENTIALS, OnDelete.FAILED)
+        for code in ("MSS.00010008", "MSS.00010009", "APIG.0301", "APIGW.0301", "APIG.0303", "APIGW.0307")
+    ),
+    (reply(403), Meaning.FORBIDDEN, OnDelete.FAILED),
+    (reply(403, "APIGW.0302"), Meaning.FORBIDDEN, OnDelete.FAILED),
+    (reply(403, "MSS.41000012"), Meaning.FORBIDDEN, OnDelete.FAILED),
+    (reply(429), Meaning.THROTTLED, OnDelete.AGAIN),
+    (reply(429, "APIGW.0308"), Meaning.THROTTLED, OnDelete.AGAIN),
+    *((reply(status, "APIG.0308"), Meaning.THROTTLED, OnDelete.AGAIN) for status in (400, 401, 403, 503)),
+    *((reply(status), Meaning.REJECTED, OnDelete.FAILED) for status in (400, 402, 404, 405, 409, 410, 413, 418, 499)),
+    (reply(400, "MSS.00000003"), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(400, "MSS.00000004"), Meaning.REJECTED, OnDelete.FAILED),  # this code decides nothing
+    (reply(400, "MSS.00010003"), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(404, "MSS.41000003"), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(404, "APIGW.0101"), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(404, body_ok=False, request_id=None), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(400, "XAPIG.03011"), Meaning.REJECTED, OnDelete.FAILED),  # codes are compared whole
+    *((reply(cause=cause), Meaning.NEVER_SENT, OnDelete.FAILED) for cause in sorted(NEVER_LEFT)),
+    *((reply(cause=cause), Meaning.LOST, OnDelete.UNKNOWN) for cause in sorted(set(Cause) - NEVER_LEFT)),
+    (reply(cause=Cause.CUT, request_id="req-1"), Meaning.LOST, OnDelete.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("given", "means", "outcome"), DELETE_TABLE, ids=lambda value: getattr(value, "value", None))
+def test_every_reply_to_delete_has_its_row(given: Reply, means: Meaning, outcome: OnDelete) -> None:
+    """A DELETE ends as product.md section 3 says, and as unknown wherever it is silent."""
+    assert meaning(given) is means
+    assert on_delete(given) is outcome
+
+
+def test_nothing_but_a_documented_success_is_one() -> None:
+    """Of all statuses only 200 and 204 with a request id and a proper body count as deleted."""
+    successes = {s for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.DELETED}
+    assert successes == {200, 204}
+
+
+def test_only_throttling_is_answered_by_sending_again() -> None:
+    """No status but 429 lets a DELETE be sent a second time."""
+    assert {s for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.AGAIN} == {429}
+
+
+def test_only_4xx_and_the_unsent_count_as_failed() -> None:
+    """Failed means that nothing was done: no 2xx, 3xx or 5xx may say so."""
+    assert {s // 100 for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.FAILED} == {4}
+
+
+@pytest.mark.parametrize("status", range(100, 1000, 50))
+def test_00000004_decides_nothing(status: int) -> None:
+    """MSS.00000004 has three meanings in Huawei's pages: it must lead where its class of codes leads."""
+    assert meaning(reply(status, "MSS.00000004")) is meaning(reply(status, "MSS.00000099"))
+
+
+@pytest.mark.parametrize("operation", [SHOW, LIST])
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        ((200, True), Meaning.OK),
+        ((200, False), Meaning.UNCLEAR),
+        ((204, True), Meaning.UNCLEAR),
+        ((302, False), Meaning.UNCLEAR),
+    ],
+)
+def test_reads_succeed_with_200_and_the_right_body_only(
+    operation: Operation, given: tuple[int, bool], means: Meaning
+) -> None:
+    """A read without a body is no read; a missing request id does not matter for reads."""
+    assert meaning(reply(given[0], operation=operation, body_ok=given[1], request_id=None)) is means
+
+
+@pytest.mark.parametrize(
+    ("given", "repeated"),
+    [
+        (reply(200, operation=SHOW), False),
+        (reply(200, operation=SHOW, body_ok=False), False),
+        (reply(302, operation=SHOW), False),
+        (reply(400, operation=SHOW), False),
+        (reply(401, operation=SHOW), False),
+        (reply(403, operation=SHOW), False),
+        (reply(404, operation=SHOW), False),
+        (reply(408, operation=SHOW), True),
+        (reply(429, operation=SHOW), True),
+        (reply(500, operation=SHOW), True),
+        (reply(500, "MSS.00000004", operation=SHOW), True),
+        (reply(502, operation=SHOW), True),
+        (reply(cause=Cause.CUT, operation=SHOW), True),
+        (reply(cause=Cause.TIMED_OUT, operation=SHOW), True),
+        (reply(cause=Cause.HANDSHAKE_HUNG, operation=SHOW), True),
+        (reply(cause=Cause.NONSENSE, operation=SHOW), True),
+        (reply(cause=Cause.CONNECTION_REFUSED, operation=SHOW), True),
+        (reply(cause=Cause.CONNECT_TIMEOUT, operation=SHOW), True),
+        (reply(cause=Cause.NO_ADDRESS, operation=SHOW), True),
+        (reply(cause=Cause.PROXY_REFUSED, operation=SHOW), True),
+        (reply(cause=Cause.BAD_CERTIFICATE, operation=SHOW), False),
+        (reply(cause=Cause.NO_CREDENTIALS, operation=SHOW), False),
+        (reply(cause=Cause.BREAKER_OPEN, operation=SHOW), False),
+        (reply(cause=Cause.LIMITED, operation=SHOW), False),
+        (reply(cause=Cause.TOO_LATE, operation=SHOW), False),
+    ],
+    ids=lambda value: None if isinstance(value, bool) else f"{value.status or value.cause}-{value.code}",
+)
+def test_which_reads_are_repeated(given: Reply, repeated: bool) -> None:  # noqa: FBT001 - a table's column
+    """A GET is repeated where a moment later may help, and never after rejected credentials."""
+    assert may_repeat_read(given) is repeated
+
+
+@pytest.mark.parametrize(
+    ("given", "gone"),
+    [
+        (reply(404, "MSS.41000003", operation=SHOW), True),
+        (reply(404, operation=SHOW), True),
+        (reply(400, "MSS.00000003", operation=SHOW), True),
+        (reply(410, operation=SHOW), True),
+        (reply(401, operation=SHOW), False),
+        (reply(403, operation=SHOW), False),
+        (reply(408, operation=SHOW), False),
+        (reply(429, operation=SHOW), False),
+        (reply(404, "APIG.0101", operation=SHOW), False),
+        (reply(404, "APIGW.0101", operation=SHOW), False),
+        (reply(400, "APIGW.0201", operation=SHOW), False),
+        (reply(400, "MSS.00010003", operation=SHOW), False),
+        (reply(400, "MSS.00010008", operation=SHOW), False),
+        (reply(400, "MSS.00010009", operation=SHOW), False),
+        (reply(200, operation=SHOW), False),
+        (reply(200, operation=SHOW, body_ok=False), False),
+        (reply(302, operation=SHOW), False),
+        (reply(500, "MSS.41000003", operation=SHOW), False),
+        (reply(cause=Cause.CUT, operation=SHOW), False),
+        (reply(404, operation=LIST), False),
+        (reply(404, operation=DELETE), False),
+    ],
+    ids=lambda value: None if isinstance(value, bool) else f"{value.operation}-{value.status}-{value.code}",
+)
+def test_which_replies_to_show_say_gone(given: Reply, gone: bool) -> None:  # noqa: FBT001 - a table's column
+    """Gone is what product.md section 2 says it is: a 4xx that is about the job, not about us or the address."""
+    assert says_gone(given) is gone
+
+
+@pytest.mark.parametrize(
+    ("given", "proof"),
+    [
+        (reply(200), True),
+        (reply(200, operation=SHOW), True),
+        (reply(500, "MSS.00000004"), True),
+        (reply(400, "MSS.00000003"), True),
+        (reply(404, "MSS.41000003"), True),
+        (reply(403, "APIGW.0302"), True),
+        (reply(403), False),  # anything in between may say 403
+        (reply(404), False),
+        (reply(404, "APIGW.0101"), False),  # looked up before anybody looks at a signature
+        (reply(400, "MSS.00010003"), False),
+        (reply(401), False),
+        (reply(429), False),
+        (reply(502), False),
+        (reply(200, body_ok=False), False),
+        (reply(cause=Cause.CUT), False),
+    ],
+    ids=lambda value: None if isinstance(value, bool) else f"{value.status}-{value.code}",
+)
+def test_which_replies_prove_the_credentials(given: Reply, proof: bool) -> None:  # noqa: FBT001 - a table's column
+    """The breaker closes only on an answer that nobody gets without a good signature."""
+    assert proves_credentials(given) is proof
+    assert not (proof and opens_breaker(given))
+
+
+@pytest.mark.parametrize(
+    ("given", "skewed"),
+    [
+        (reply(401, "APIGW.0303", clock_skew=901), True),
+        (reply(401, "APIG.0301", clock_skew=-7200), True),
+        (reply(401, "APIGW.0301", clock_skew=899), False),
+        (reply(401, "APIGW.0303"), False),
+        (reply(200, clock_skew=7200), False),
+        (reply(500, clock_skew=7200), False),
+    ],
+)
+def test_a_wrong_clock_is_recognised(given: Reply, skewed: bool) -> None:  # noqa: FBT001 - a table's column
+    """Rejected credentials are explained by the clock only where the answer's own date shows it."""
+    assert is_clock_skew(given) is skewed
+
+
+def test_the_breaker_opens_on_rejected_credentials_alone() -> None:
+    """One row of the consequences opens the breaker."""
+    assert [known for known, then in CONSEQUENCES.items() if then.opens_breaker] == [Meaning.BAD_CREDENTIALS]
+
+
+def test_the_tables_are_complete() -> None:
+    """Every meaning is reached by some row, and has a consequence."""
+    assert {row.meaning for row in ANSWERED} | {Meaning.LOST, Meaning.NEVER_SENT} == set(Meaning) == set(CONSEQUENCES)
+
+
+def test_gateway_codes_come_with_both_prefixes() -> None:
+    """Huawei writes APIG and APIGW; other look-alikes are not the gateway's."""
+    assert [is_gateway(reply(404, code)) for code in ("APIG.0101", "APIGW.0101", "APIGX.0101", "MSS.0101", None)] == [
+        True, True, False, False, False,
+    ]  # fmt: skip

@@ -1,0 +1,112 @@
+"""The closed vocabulary of the audit trail and of what is told, as values."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.running_log import SHOWN
+from bot.trail import Event, Kind, Tell, TellKind, Waiting, event_about, tells_about
+
+AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
+ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
+DELETION = Deletion(
+    id=DeletionId("0123456789abcdef"),
+    target=Target("https://metastudio.example", "cn-north-4", "project"),
+    job=Job(JobId("job-1"), "JOB_FINISH", name="secret name"),
+    state=State.AWAITING,
+    requester=ANNA,
+    channel="C1",
+    confirm_by=ConfirmBy.REQUESTER,
+    asked_at=AT,
+    reason="secret reason",
+    message_ts="1.2",
+)
+
+KINDS = """command click refused proposed not_offered card_posted cancelled expired claimed replied outcome unknown read
+    settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen pruned
+    exported"""
+TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked undetermined closed notice"""
+
+
+def test_the_vocabulary_of_events_is_closed() -> None:
+    """These words stand in trails that have to verify for years: none is renamed or lost."""
+    assert [kind.value for kind in Kind] == KINDS.split()
+    assert {kind.name.lower() for kind in Kind} == set(KINDS.split())
+
+
+def test_the_vocabulary_of_messages_is_closed() -> None:
+    """These words stand in the outbox of a bot that is being updated."""
+    assert [kind.value for kind in TellKind] == TELL_KINDS.split()
+
+
+def test_the_running_log_shows_requests_decisions_refusals_and_outcomes() -> None:
+    """Not every read and every post: AUDIT_CHANNEL gets a line where somebody decided or something ended."""
+    silent = {Kind.COMMAND, Kind.CLICK, Kind.CARD_POSTED, Kind.REPLIED, Kind.READ, Kind.TOLD, Kind.NOT_TOLD}
+    assert set(Kind) - SHOWN == silent | {Kind.RESTARTED, Kind.PRUNED, Kind.EXPORTED}
+
+
+def test_an_event_about_a_deletion_has_its_place_and_its_job() -> None:
+    """Who, where, when, job, deletion, request id, and the facts given; nothing else of the deletion."""
+    event = event_about(Kind.OUTCOME, DELETION, AT, BEN, request_id="r-1", status=200, code=None)
+    assert event == Event(
+        kind=Kind.OUTCOME,
+        at=AT,
+        actor=BEN,
+        channel="C1",
+        deletion=DELETION.id,
+        job=JobId("job-1"),
+        request_id="r-1",
+        facts={"status": 200, "code": None},
+    )
+
+
+def test_an_event_has_no_actor_and_no_facts_unless_given() -> None:
+    """What time does is nobody's act; the requester is not put in by default."""
+    event = event_about(Kind.EXPIRED, DELETION, AT)
+    assert (event.actor, event.request_id, dict(event.facts)) == (None, None, {})
+
+
+def test_an_event_never_takes_the_jobs_name_or_the_reason() -> None:
+    """Both stay with the deletion."""
+    assert "secret" not in repr(event_about(Kind.PROPOSED, DELETION, AT, ANNA))
+
+
+def test_a_message_for_the_thread_comes_before_the_card_is_drawn() -> None:
+    """The thread is where people are notified; the card follows behind it, in the same thread's order."""
+    said, card = tells_about(DELETION, TellKind.OUTCOME, state="deleted", looks=2)
+    assert said == Tell(TellKind.OUTCOME, DELETION.id, "C1", "1.2", {"state": "deleted", "looks": 2})
+    assert card == Tell(TellKind.CARD, DELETION.id, "C1", "1.2", {})
+    assert said.thread == card.thread
+
+
+def test_without_a_card_there_is_no_thread_to_tell() -> None:
+    """A deletion that was never shown has nobody waiting in a thread."""
+    assert tells_about(replace(DELETION, message_ts=None), TellKind.OUTCOME) == ()
+
+
+@pytest.mark.parametrize(
+    ("to", "thread_ts", "key"),
+    [("C1", "1.2", "C1/1.2"), ("U1", None, "U1/"), ("C1", "", "C1/"), ("C1", "1.3", "C1/1.3")],
+)
+def test_messages_are_ordered_by_place_and_thread(to: str, thread_ts: str | None, key: str) -> None:
+    """A direct message is a thread of its own."""
+    assert Tell(TellKind.OUTCOME, DELETION.id, to, thread_ts).thread == key
+
+
+def test_an_open_answer_holds_no_secret_address() -> None:
+    """A response_url lets anyone post for half an hour: there is no field that could take one to the ledger."""
+    assert set(Waiting.__slots__) == {  # type: ignore[attr-defined]
+        *("id", "kind", "actor", "channel", "since", "thread_ts", "job", "deletion", "text")
+    }
+
+
+def test_what_happened_cannot_be_rewritten() -> None:
+    """Events and messages are frozen."""
+    with pytest.raises(FrozenInstanceError):
+        event_about(Kind.CLICK, DELETION, AT).kind = Kind.TOLD  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        Tell(TellKind.CARD, DELETION.id, "C1", None).to = "C2"  # type: ignore[misc]
