@@ -1,0 +1,182 @@
+"""How settings belong together, and which of them ask for something that is not built yet.
+
+The checks see a ``Settings`` in which every badly formed text has been replaced by its default; ``bad`` names those, so
+that no second problem is reported which is only a consequence of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from bot.model import ConfirmBy
+from bot.settings_addresses import is_loopback
+from bot.settings_forms import Problem
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+
+KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
+SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
+POSTGRES = "postgresql+psycopg://"
+
+
+class NotBuilt(NamedTuple):
+    """A setting whose feature comes later; it stops the start where running without it is unsafe or impossible."""
+
+    setting: str
+    is_asked: Callable[[Settings], bool]
+    stops: bool
+    instead: str
+
+
+NOT_BUILT = (
+    NotBuilt("SLACK_MODE", lambda s: s.slack_mode == "http", stops=True, instead="Use socket, the default."),
+    NotBuilt("METASTUDIO_AUTH", lambda s: s.metastudio_auth != "aksk", stops=True, instead="Use aksk, the default."),
+    NotBuilt(
+        "DATABASE_URL",
+        lambda s: s.database_url.startswith(POSTGRES),
+        stops=True,
+        instead="Use a SQLite file, such as the default sqlite:///dh-bot.db; PostgreSQL follows.",
+    ),
+    NotBuilt(
+        "AUTHORIZED_USERGROUPS",
+        lambda s: bool(s.authorized_usergroups),
+        stops=False,
+        instead="Members of user groups are refused for now; only AUTHORIZED_USERS may delete.",
+    ),
+    NotBuilt("OPS_PORT", lambda s: s.ops_port is not None, stops=False, instead="No port is opened."),
+    NotBuilt("FREEZE_BY", lambda s: bool(s.freeze_by), stops=False, instead="Nobody can freeze deletions yet."),
+)
+
+
+def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str]) -> Iterator[Problem]:
+    """Everything that is wrong although each setting by itself is well formed."""
+    for problem in (
+        *_slack(settings),
+        *_slack_variables(environ),
+        *_metastudio(settings, bad),
+        *_times(settings, bad),
+        *_not_built(settings),
+    ):
+        if problem.setting not in bad:
+            yield problem
+
+
+def _slack(settings: Settings) -> Iterator[Problem]:
+    if not settings.slack_bot_token:
+        yield Problem(
+            "SLACK_BOT_TOKEN",
+            "is missing",
+            'Copy "Bot User OAuth Token" (xoxb-…) from the Slack app\'s page "OAuth & Permissions".',
+        )
+    if settings.slack_mode == "socket" and not settings.slack_app_token:
+        yield Problem(
+            "SLACK_APP_TOKEN",
+            "is missing, which socket mode needs",
+            'Create one with the scope connections:write on the Slack app\'s page "Basic Information" (xapp-…).',
+        )
+    if settings.slack_mode == "http" and not settings.slack_signing_secret:
+        # Bolt starts with an empty one and then answers every request of Slack with 500.
+        yield Problem(
+            "SLACK_SIGNING_SECRET",
+            "is missing, which HTTP mode needs",
+            'Copy "Signing Secret" from the Slack app\'s page "Basic Information".',
+        )
+
+
+def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Variables that Bolt reads by itself, behind the back of these settings."""
+    if environ.get("SLACK_CLIENT_ID") and environ.get("SLACK_CLIENT_SECRET"):
+        yield Problem(
+            "SLACK_CLIENT_ID",
+            "and SLACK_CLIENT_SECRET are set, with which Bolt would ignore SLACK_BOT_TOKEN and turn to OAuth",
+            "Remove both; the bot is installed in one workspace and needs only its tokens.",
+        )
+    if environ.get("SLACK_VERIFICATION_TOKEN"):
+        yield Problem(
+            "SLACK_VERIFICATION_TOKEN",
+            "is set, with which Bolt would answer Slack's certificate checks with 401",
+            "Remove it; Slack has replaced it by the signing secret.",
+        )
+
+
+def _metastudio(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
+    if not settings.metastudio_project_id:
+        yield Problem(
+            "METASTUDIO_PROJECT_ID",
+            "is missing",
+            "Copy the project id of the region from the Huawei Cloud console: My Credentials, API Credentials.",
+        )
+    if settings.metastudio_auth == "aksk":
+        yield from _keys(settings, bad)
+    if settings.metastudio_auth == "token":
+        for name, given in (
+            ("IAM_DOMAIN", settings.iam_domain),
+            ("IAM_USER", settings.iam_user),
+            ("IAM_PASSWORD", settings.iam_password),
+        ):
+            if not given:
+                yield Problem(name, "is missing, which METASTUDIO_AUTH=token needs", "Set it to that of an IAM user.")
+
+
+def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
+    ak, sk = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"
+    missing = [
+        name
+        for name, key in ((ak, settings.huaweicloud_sdk_ak), (sk, settings.huaweicloud_sdk_sk))
+        if not key and name not in bad
+    ]
+    if missing == [ak, sk]:
+        yield Problem(ak, f"and {sk} are missing", "Set the access key of an IAM user who may delete training jobs.")
+    for name in missing if len(missing) == 1 else ():
+        yield Problem(
+            name,
+            "is missing beside its other half",
+            "Set both as HUAWEICLOUD_SDK_…, or both as CLOUD_SDK_…; a mix is refused.",
+        )
+
+
+def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
+    """Short times are for trying things out: a real person needs longer, and so does a real deletion."""
+    if "METASTUDIO_ENDPOINT" in bad or is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
+        return
+    if settings.confirm_within_seconds < SHORTEST_CARD:
+        yield Problem(
+            "CONFIRM_WITHIN_SECONDS",
+            f"must be a whole number from {SHORTEST_CARD} to 3600",
+            "Less (down to 3) is allowed only with a METASTUDIO_ENDPOINT on this machine.",
+        )
+    if settings.settle_after_seconds < SHORTEST_SETTLING:
+        yield Problem(
+            "SETTLE_AFTER_SECONDS",
+            f"must be a whole number from {SHORTEST_SETTLING} to 86400",
+            "Less (down to 1) is allowed only with a METASTUDIO_ENDPOINT on this machine.",
+        )
+
+
+def _not_built(settings: Settings) -> Iterator[Problem]:
+    for feature in NOT_BUILT:
+        if feature.stops and feature.is_asked(settings):
+            yield Problem(feature.setting, "asks for something that is not built yet", feature.instead)
+
+
+def notices(settings: Settings) -> Iterator[str]:
+    """What somebody should know who starts the bot with these settings. No values of secrets, and none of texts."""
+    for feature in NOT_BUILT:
+        if not feature.stops and feature.is_asked(settings):
+            yield f"{feature.setting} is set, but not built yet. {feature.instead}"
+    if not settings.authorized_users:
+        yield "Nobody may delete anything: AUTHORIZED_USERS is empty."
+    elif len(settings.authorized_users) == 1 and settings.confirm_by is ConfirmBy.SECOND_PERSON:
+        yield "Nobody can confirm: CONFIRM_BY is second_person, but AUTHORIZED_USERS names only one person."
+    if settings.metastudio_region not in KNOWN_REGIONS:
+        yield (
+            "METASTUDIO_REGION is none that MetaStudio is documented for "
+            f"({', '.join(sorted(KNOWN_REGIONS))}); if its host name does not exist, every job look-up will say so."
+        )
+    if is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
+        yield "METASTUDIO_ENDPOINT is on this machine: no real job can be deleted."
+    elif len(settings.metastudio_project_id) != 32:
+        yield "METASTUDIO_PROJECT_ID does not have the 32 hexadecimal digits of Huawei's project ids."

@@ -1,0 +1,45 @@
+"""What holds for every test: no network but loopback (unit tests: none), no settings of the developer, strict logs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from bot import logs
+
+UNIT = Path(__file__).parent / "unit"
+
+FOREIGN_PREFIXES = ("SLACK_", "METASTUDIO_", "HUAWEICLOUD_", "CLOUD_SDK_", "IAM_", "AUTHORIZED_", "DATABASE_URL")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+# A slow or busy machine is no finding; what Hypothesis found once it should find again in CI.
+settings.register_profile("dh-bot", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("dh-bot")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit tests get no sockets at all; the others keep what pyproject.toml allows, which is loopback."""
+    for item in items:
+        if item.path.is_relative_to(UNIT):
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def clean_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take away what a developer's shell may hold. HOME moves too: Huawei's SDK writes an id into it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(FOREIGN_PREFIXES) or name.upper() in PROXIES:
+                patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def strict_logs() -> None:
+    """A log call with a field outside the closed list fails the test that makes it."""
+    logs.configure("DEBUG", "json", strict=True)
