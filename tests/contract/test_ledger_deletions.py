@@ -1,0 +1,370 @@
+"""What the ledger promises about deletions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.ledger.store import Store
+from bot.lifecycle import Step, sources
+from bot.model import Actor, Cause, ConfirmBy, Deletion, JobId, State, Target
+from bot.trail import Kind
+from tests.contract.conftest import Backend
+from tests.contract.values import ANNA, BEN, NOON, after, attempt, deletion, event, tell
+
+
+def put(ledger: Store, number: int = 1, **changes: Any) -> Deletion:
+    made = deletion(number, **changes)
+    assert ledger.propose(made, event(Kind.PROPOSED, number), max_open=200) is None
+    return made
+
+
+def claim(ledger: Store, made: Deletion, token: str = "token", *, takeover: float = 60) -> Deletion | None:
+    values = {
+        "confirmer": BEN,
+        "confirmed_at": NOON,
+        "claim_token": token,
+        "send_before": after(5),
+        "takeover_at": after(takeover),
+    }
+    return ledger.change(
+        made.id,
+        Step.CLAIM,
+        values,
+        event(Kind.CLAIMED),
+        where={"claim_token": None},
+        before_deadline=NOON,
+        attempt=attempt(1, token),
+    )
+
+
+class TestPropose:
+    def test_comes_back_as_it_was_given(self, ledger: Store) -> None:
+        """Every field of a deletion is kept, the snapshot of the job included, to the microsecond and the umlaut."""
+        full = deletion(
+            confirm_by=ConfirmBy.SECOND_PERSON,
+            message_ts="1700000000.000100",
+            confirmer=BEN,
+            confirmed_at=after(1),
+            claim_token="t",
+            send_before=after(2),
+            takeover_at=after(3),
+            ended_at=after(4),
+            ended_why="x",
+            ended_by=Actor("U3", "T3"),
+            unknown_since=after(5),
+            answered_5xx=True,
+            reads_agreeing=3,
+            reads_first_at=after(6),
+            reads_last="gone",
+            read_due_at=after(7),
+            verified_at=after(8),
+            reminded=True,
+        )
+        assert ledger.propose(full, max_open=200) is None
+        assert ledger.get(full.id) == full
+
+    def test_unknown_id(self, ledger: Store) -> None:
+        """An id that is not there gives None."""
+        assert ledger.get(deletion().id) is None
+
+    def test_odd_characters_cost_nothing(self, ledger: Store) -> None:
+        """NUL and half surrogates, which no database takes, become U+FFFD instead of an error."""
+        put(ledger, reason="a\0b\ud800c 🤖")
+        found = ledger.get(deletion().id)
+        assert found is not None
+        assert found.reason == "a\ufffdb\ufffdc 🤖"
+
+    @pytest.mark.parametrize("state", [State.AWAITING, State.DELETING, State.UNKNOWN])
+    def test_one_open_deletion_per_job(self, ledger: Store, state: State) -> None:
+        """While one is open, the second asker gets it back and nothing is written."""
+        first = put(ledger, 1, job="same", state=state)
+        head = ledger.head()
+        assert ledger.propose(deletion(2, job="same"), event(), max_open=200) == first
+        assert ledger.get(deletion(2).id) is None
+        assert ledger.head() == head
+
+    @pytest.mark.parametrize("state", [State.DELETED, State.FAILED, State.REFUSED, State.CANCELLED, State.EXPIRED])
+    def test_ended_ones_are_not_in_the_way(self, ledger: Store, state: State) -> None:
+        """A job whose deletions have all ended may be asked for again."""
+        put(ledger, 1, job="same", state=state)
+        put(ledger, 2, job="same")
+
+    def test_another_target_is_another_job(self, ledger: Store) -> None:
+        """The same job id in another project or at another endpoint is another job."""
+        put(ledger, 1, job="same")
+        put(ledger, 2, job="same", target=Target("https://metastudio.example", "cn-north-4", "elsewhere"))
+        put(ledger, 3, job="same", target=Target("https://other.example", "cn-north-4", "project"))
+
+    def test_refused_ones_are_only_kept(self, ledger: Store) -> None:
+        """A deletion refused from the start needs no room and no uniqueness."""
+        put(ledger, 1, job="same")
+        for number in (2, 3):
+            refused = deletion(number, job="same", state=State.REFUSED)
+            assert ledger.propose(refused, event(Kind.NOT_OFFERED), max_open=1) is None
+            assert ledger.get(refused.id) == refused
+
+    def test_no_more_than_the_most(self, ledger: Store) -> None:
+        """With the most allowed open, the answer is their number and nothing is written; ended ones do not count."""
+        put(ledger, 1)
+        put(ledger, 2, state=State.UNKNOWN)
+        put(ledger, 3, state=State.DELETED)
+        assert ledger.propose(deletion(4), event(), max_open=2) == 2
+        assert ledger.get(deletion(4).id) is None
+        assert ledger.head()[0] == 3
+        assert ledger.propose(deletion(4), event(), max_open=3) is None
+
+    def test_the_one_in_the_way_comes_before_the_most(self, ledger: Store) -> None:
+        """Who asks for a job that is open already is shown it, even when no more would fit."""
+        first = put(ledger, 1, job="same")
+        assert ledger.propose(deletion(2, job="same"), max_open=1) == first
+
+
+class TestChange:
+    @pytest.mark.parametrize("step", [step for step in Step if State.NEW not in sources(step)], ids=lambda s: s.value)
+    @pytest.mark.parametrize("state", [state for state in State if state is not State.NEW], ids=lambda s: s.value)
+    def test_steps_leave_their_sources_only(self, sqlite: Backend, step: Step, state: State) -> None:
+        """A step moves a row exactly when the table of lifecycle.py has that edge."""
+        ledger = sqlite.open()
+        made = put(ledger, state=state)
+        changed = ledger.change(made.id, step, {}, event())
+        assert (changed is not None) == (state in sources(step))
+        assert ledger.head()[0] == (2 if changed is not None else 1)
+
+    def test_all_or_nothing(self, ledger: Store) -> None:
+        """The row, the attempt, the messages and the events come together."""
+        made = put(ledger)
+        message = tell(http=200)
+        changed = ledger.change(
+            made.id,
+            Step.CLAIM,
+            {"confirmer": BEN, "claim_token": "t", "takeover_at": after(60)},
+            event(Kind.CLAIMED),
+            event(Kind.CLICK),
+            attempt=attempt(1, "t"),
+            tell=iter([message]),
+        )
+        assert changed == replace(
+            made,
+            state=State.DELETING,
+            confirmer=BEN,
+            claim_token="t",
+            takeover_at=after(60),
+            attempts=(attempt(1, "t"),),
+        )
+        assert ledger.get(made.id) == changed
+        assert [recorded.event.kind for recorded in ledger.events()] == [Kind.PROPOSED, Kind.CLAIMED, Kind.CLICK]
+        (due,) = ledger.lease_tells(NOON)
+        assert (due.tell, due.attempts, due.written_at) == (message, 0, NOON)
+
+    def test_nothing_when_no_row_met_the_conditions(self, ledger: Store) -> None:
+        """A change that is lost writes no event, no attempt and no message."""
+        made = put(ledger, state=State.CANCELLED)
+        head = ledger.head()
+        assert ledger.change(made.id, Step.CLAIM, {}, event(), attempt=attempt(), tell=[tell()]) is None
+        assert ledger.get(made.id) == made
+        assert ledger.head() == head
+        assert ledger.outbox_count() == 0
+
+    def test_attempts_are_added_and_replaced(self, ledger: Store) -> None:
+        """An attempt with a known number takes the place of the one that stands there; attempts come back in order."""
+        made = put(ledger)
+        assert claim(ledger, made) is not None
+        throttled = attempt(1, status=429, code="MSS.0308", message="slow", request_id="r", replied_at=after(1))
+        assert ledger.change(made.id, None, {}, attempt=throttled) is not None
+        second = attempt(2, "again", cause=Cause.TIMED_OUT)
+        changed = ledger.change(made.id, Step.CLAIM_AGAIN, {"claim_token": "again"}, attempt=second)
+        assert changed is not None
+        assert changed.attempts == (throttled, second)
+
+    def test_where(self, ledger: Store) -> None:
+        """Further conditions are equalities; None means that the column is empty."""
+        made = put(ledger, message_ts="1.1")
+        assert ledger.change(made.id, None, {"reminded": True}, where={"message_ts": None}) is None
+        assert ledger.change(made.id, None, {"reminded": True}, where={"message_ts": "2.2"}) is None
+        assert ledger.change(made.id, None, {"reminded": True}, where={"requester": BEN}) is None
+        assert ledger.change(made.id, None, {"reminded": True}, where={"state": State.UNKNOWN}) is None
+        met = {
+            "message_ts": "1.1",
+            "requester": ANNA,
+            "confirmer": None,
+            "state": State.AWAITING,
+            "deadline_at": after(600),
+        }
+        assert ledger.change(made.id, None, {"reminded": True}, where=met) is not None
+
+    def test_before_deadline(self, ledger: Store) -> None:
+        """A card cannot be claimed at its deadline or later, nor when it has none yet."""
+        made = put(ledger)
+        assert ledger.change(made.id, Step.CLAIM, {}, before_deadline=after(600)) is None
+        without = put(ledger, 2, deadline_at=None)
+        assert ledger.change(without.id, Step.CLAIM, {}, before_deadline=NOON) is None
+        assert ledger.change(made.id, Step.CLAIM, {}, before_deadline=after(599.999999)) is not None
+
+    def test_values_are_set_and_emptied(self, ledger: Store) -> None:
+        """None empties a field, actors with both of their columns."""
+        made = put(ledger, confirmer=BEN, read_due_at=NOON)
+        changed = ledger.change(made.id, None, {"confirmer": None, "read_due_at": None, "reads_agreeing": 4})
+        assert changed == replace(made, confirmer=None, read_due_at=None, reads_agreeing=4)
+
+    @pytest.mark.parametrize("name", ["state", "id", "attempts", "target", "colour", "lease_owner"])
+    def test_unknown_fields_are_programming_errors(self, ledger: Store, name: str) -> None:
+        """What is no settable field raises TypeError before anything is sent to the database."""
+        with pytest.raises(TypeError, match=name):
+            ledger.change(deletion().id, None, {name: "x"})
+        if name != "state":
+            with pytest.raises(TypeError, match=name):
+                ledger.change(deletion().id, None, {}, where={name: "x"})
+
+    def test_a_time_without_a_zone_is_refused(self, ledger: Store) -> None:
+        """Guessing a time zone is how deadlines go wrong by hours."""
+        made = put(ledger)
+        with pytest.raises(Exception, match=r"."):
+            ledger.change(made.id, None, {"deadline_at": NOON.replace(tzinfo=None)})
+        assert ledger.get(made.id) == made
+
+    def test_another_zone_is_the_same_moment(self, ledger: Store) -> None:
+        """Times are kept as moments."""
+        from datetime import timezone  # noqa: PLC0415
+
+        made = put(ledger)
+        ledger.change(made.id, None, {"verified_at": NOON.astimezone(timezone(timedelta(hours=8)))})
+        found = ledger.get(made.id)
+        assert found is not None
+        assert found.verified_at == NOON
+        assert found.verified_at.tzinfo is not None
+
+
+class TestLeases:
+    def ids(self, found: Any) -> list[str]:
+        return [each.id for each in found]
+
+    def test_expire(self, ledger: Store) -> None:
+        """Cards whose deadline has come, oldest deadline first; each is leased to one until the lease runs out."""
+        put(ledger, 1, deadline_at=after(10))
+        put(ledger, 2, deadline_at=after(5))
+        put(ledger, 3, deadline_at=after(11))
+        put(ledger, 4, deadline_at=after(1), state=State.CANCELLED)
+        put(ledger, 5, deadline_at=None)
+        assert self.ids(ledger.lease_deletions("expire", after(4.9), seconds=30)) == []
+        assert sorted(self.ids(ledger.lease_deletions("expire", after(10), seconds=30))) == [
+            deletion(1).id,
+            deletion(2).id,
+        ]
+        assert self.ids(ledger.lease_deletions("expire", after(10), seconds=30)) == []
+        assert len(ledger.lease_deletions("expire", after(40), seconds=30)) == 3
+
+    def test_limit_takes_the_oldest(self, ledger: Store) -> None:
+        """With a limit the work that has waited longest comes first."""
+        for number in range(1, 6):
+            put(ledger, number, deadline_at=after(10 - number))
+        assert self.ids(ledger.lease_deletions("expire", after(20), seconds=30, limit=1)) == [deletion(5).id]
+        assert self.ids(ledger.lease_deletions("expire", after(20), seconds=30, limit=1)) == [deletion(4).id]
+
+    def test_change_ends_the_lease(self, ledger: Store) -> None:
+        """Once the leaseholder has changed the row, further work on it may be leased at once."""
+        made = put(ledger, state=State.UNKNOWN, read_due_at=NOON)
+        assert self.ids(ledger.lease_deletions("read", NOON, seconds=60)) == [made.id]
+        ledger.change(made.id, None, {"read_due_at": after(5)})
+        assert self.ids(ledger.lease_deletions("read", after(5), seconds=60)) == [made.id]
+
+    def test_change_leaves_another_ones_lease(self, backend: Backend, ledger: Store) -> None:
+        """A replica's lease does not end because another one changed the row."""
+        other = backend.beside(ledger)
+        made = put(ledger, state=State.UNKNOWN, read_due_at=NOON)
+        assert len(other.lease_deletions("read", NOON, seconds=60)) == 1
+        ledger.change(made.id, None, {"reminded": True})
+        assert self.ids(ledger.lease_deletions("read", NOON, seconds=60)) == []
+
+    @pytest.mark.parametrize("state", [state for state in State if state is not State.NEW], ids=lambda s: s.value)
+    def test_read(self, ledger: Store, state: State) -> None:
+        """Reads are due in UNKNOWN, and after an outcome where one was asked for."""
+        put(ledger, 1, state=state, read_due_at=after(5))
+        put(ledger, 2, state=state, read_due_at=after(6))
+        put(ledger, 3, state=state)
+        due = self.ids(ledger.lease_deletions("read", after(5), seconds=30))
+        assert due == ([deletion(1).id] if state in {State.UNKNOWN, State.DELETED, State.FAILED} else [])
+
+    def test_takeover_when_the_claim_has_run_out(self, ledger: Store) -> None:
+        """A DELETING row belongs to its sender until takeover_at; then it comes with its attempts."""
+        made = put(ledger)
+        claim(ledger, made, takeover=60)
+        assert ledger.lease_deletions("takeover", after(59.9), seconds=30) == []
+        (found,) = ledger.lease_deletions("takeover", after(60), seconds=30)
+        assert (found.state, found.attempts) == (State.DELETING, (attempt(),))
+
+    def test_takeover_after_a_restart(self, backend: Backend, ledger: Store) -> None:
+        """A restarted process knows that a claim is nobody's where it is alone; on PostgreSQL it may be a replica's."""
+        made = put(ledger)
+        claim(ledger, made)
+        found = backend.restart().lease_deletions("takeover", NOON, seconds=30)
+        assert self.ids(found) == ([made.id] if backend.name == "sqlite" else [])
+
+    def test_orphans(self, ledger: Store) -> None:
+        """A card without a message is left to its maker for two minutes."""
+        put(ledger, 1)
+        put(ledger, 2, message_ts="1.1")
+        assert self.ids(ledger.lease_deletions("orphan", after(119), seconds=30)) == []
+        assert self.ids(ledger.lease_deletions("orphan", after(120), seconds=30)) == [deletion(1).id]
+
+    def test_orphans_after_a_restart(self, backend: Backend, ledger: Store) -> None:
+        """Alone on SQLite, whatever an earlier process left without a message is an orphan at once."""
+        put(ledger)
+        found = backend.restart().lease_deletions("orphan", NOON, seconds=30)
+        assert len(found) == (1 if backend.name == "sqlite" else 0)
+
+    def test_two_replicas_never_lease_the_same(self, backend: Backend, ledger: Store) -> None:
+        """What one replica holds, the other does not get until it runs out."""
+        other = backend.beside(ledger)
+        for number in range(1, 5):
+            put(ledger, number)
+        mine = self.ids(ledger.lease_deletions("expire", after(600), seconds=30, limit=2))
+        theirs = self.ids(other.lease_deletions("expire", after(600), seconds=30))
+        assert len(mine) == len(theirs) == 2
+        assert not set(mine) & set(theirs)
+        assert len(other.lease_deletions("expire", after(630), seconds=30)) == 4
+
+    def test_a_lease_of_a_former_process_is_void_on_sqlite_when_it_runs_out(
+        self, backend: Backend, ledger: Store
+    ) -> None:
+        """A restart takes over leases no later than when they run out."""
+        put(ledger)
+        assert len(ledger.lease_deletions("expire", after(600), seconds=30)) == 1
+        assert len(backend.restart().lease_deletions("expire", after(630), seconds=30)) == 1
+
+    def test_unknown_purpose(self, ledger: Store) -> None:
+        """A purpose that there is not is a programming error."""
+        with pytest.raises(ValueError, match="nap"):
+            ledger.lease_deletions("nap", NOON, seconds=1)
+
+
+class TestLooking:
+    def test_earlier(self, ledger: Store) -> None:
+        """Other deletions of the same job and target since then, newest first, with their attempts."""
+        put(ledger, 1, job="same", state=State.FAILED, asked_at=after(-100))
+        put(ledger, 2, job="same", state=State.FAILED, asked_at=after(-50))
+        put(ledger, 3, job="same", state=State.FAILED, asked_at=after(-200))
+        put(ledger, 4, job="other", asked_at=after(-50))
+        put(ledger, 5, job="same", target=Target("e", "r", "p"), asked_at=after(-50))
+        ledger.change(deletion(1).id, None, {}, attempt=attempt())
+        now = deletion(6, job="same")
+        assert ledger.propose(now, max_open=200) is None
+        found = ledger.earlier(now, after(-100))
+        assert [each.id for each in found] == [deletion(2).id, deletion(1).id]
+        assert found[1].attempts == (attempt(),)
+
+    def test_history_and_counts(self, ledger: Store) -> None:
+        """History by job and by channel, newest first; what is open, oldest first; how many there are of each."""
+        put(ledger, 1, state=State.FAILED, asked_at=after(1), channel="C2", job="a")
+        put(ledger, 2, asked_at=after(2), channel="C1", job="a")
+        put(ledger, 3, asked_at=after(3), channel="C1", job="b")
+        ids = {number: deletion(number).id for number in range(1, 4)}
+        assert [each.id for each in ledger.history(job=JobId("a"))] == [ids[2], ids[1]]
+        assert [each.id for each in ledger.history(channel="C1")] == [ids[3], ids[2]]
+        assert [each.id for each in ledger.history(limit=1)] == [ids[3]]
+        assert [each.id for each in ledger.open_deletions()] == [ids[2], ids[3]]
+        assert ledger.open_count() == 2
+        assert ledger.deletion_counts() == {State.FAILED: 1, State.AWAITING: 2}

@@ -1,0 +1,173 @@
+"""What opening a ledger promises: one process per SQLite file, nobody else's eyes, durable, never a newer schema."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.ledger.store import open_ledger
+from bot.ledger.trouble import LedgerHeld, LedgerTooNew
+from bot.ports import LedgerTrouble
+from tests.contract.conftest import Backend
+from tests.contract.values import TARGET, deletion, event
+
+ROOT = Path(__file__).parents[2]
+SECOND = """
+import sys
+from bot.ledger.store import open_ledger
+from bot.ledger.trouble import LedgerHeld
+from bot.model import Target
+try:
+    open_ledger(sys.argv[1], Target("e", "r", "p"))
+except LedgerHeld as held:
+    print("held by", held.holder)
+else:
+    print("opened")
+"""
+
+
+def second_process(url: str) -> str:
+    done = subprocess.run(  # noqa: S603 - our own interpreter and our own code.
+        [sys.executable, "-c", SECOND, url], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_second_process_is_refused(sqlite: Backend) -> None:
+    """While one process has the file another cannot open it and learns who has it; afterwards it can."""
+    import os  # noqa: PLC0415
+
+    sqlite.open()
+    assert second_process(sqlite.url) == f"held by {os.getpid()}"
+    sqlite.close()
+    assert second_process(sqlite.url) == "opened"
+
+
+def test_a_second_opening_is_refused(sqlite: Backend) -> None:
+    """The same holds within one process, and under another name of the same file."""
+    sqlite.open()
+    path = Path(sqlite.url.removeprefix("sqlite:///"))
+    (path.parent / "link.db").symlink_to(path)
+    for url in (sqlite.url, f"sqlite:///{path.parent}/link.db"):
+        with pytest.raises(LedgerHeld) as held:
+            open_ledger(url, TARGET)
+        assert held.value.diagnosis == "locked by another process"
+        assert isinstance(held.value, LedgerTrouble)
+
+
+def test_a_failed_opening_lets_go(sqlite: Backend) -> None:
+    """Whatever keeps a ledger from opening does not leave it locked."""
+    sqlite.open().close()
+    sqlite.execute("UPDATE alembic_version SET version_num = '9999'")
+    for _ in range(2):
+        with pytest.raises(LedgerTooNew):
+            sqlite.open()
+    sqlite.execute("UPDATE alembic_version SET version_num = '0001'")
+    sqlite.open()
+
+
+def test_only_the_owner_can_read_the_files(sqlite: Backend, tmp_path: Path) -> None:
+    """Reasons and names of jobs are in there: the file and its companions have mode 0600."""
+    import os  # noqa: PLC0415
+
+    mask = os.umask(0)
+    try:
+        ledger = sqlite.open()
+        ledger.propose(deletion(), event(), max_open=1)
+    finally:
+        os.umask(mask)
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"), "0o600")
+
+
+def test_a_wide_open_file_is_closed(sqlite: Backend, tmp_path: Path) -> None:
+    """A file that was there with wider rights loses them."""
+    sqlite.open().close()
+    path = tmp_path / "ledger.db"
+    path.chmod(0o644)
+    sqlite.open()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_commits_wait_for_the_disk(sqlite: Backend) -> None:
+    """Every connection has WAL, synchronous=FULL, and foreign keys."""
+    ledger = sqlite.open()
+    for engine in (ledger._database.reading, ledger._database.writing):
+        with engine.connect() as connection:
+            settings = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            }
+        assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_newer_schema(backend: Backend) -> None:
+    """A ledger of a newer version is refused, and not touched."""
+    backend.open().close()
+    backend.execute("UPDATE alembic_version SET version_num = '9999'")
+    for read_only in (False, True):
+        with pytest.raises(LedgerTooNew) as newer:
+            backend.open(read_only=read_only)
+        assert newer.value.diagnosis == "schema too new"
+    assert backend.execute("SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+def test_looking_beside_a_running_bot(backend: Backend) -> None:
+    """``read_only`` opens beside the holder, sees what is committed, and can write nothing."""
+    ledger = backend.open()
+    beside = backend.open("looker", read_only=True)
+    ledger.propose(deletion(), event(), max_open=1)
+    assert beside.get(deletion().id) is not None
+    assert beside.verify().checked == 1
+    with pytest.raises(LedgerTrouble) as refused:
+        beside.record(event())
+    assert refused.value.diagnosis == "read-only"
+    assert ledger.head()[0] == 1
+
+
+def test_looking_where_nothing_is(tmp_path: Path) -> None:
+    """``read_only`` makes no ledger."""
+    with pytest.raises(LedgerTrouble) as trouble:
+        open_ledger(f"sqlite:///{tmp_path}/none.db", TARGET, read_only=True)
+    assert trouble.value.diagnosis == "unreachable"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "sqlite:///file:x?uri=true"])
+def test_not_a_ledger(url: str) -> None:
+    """What would forget everything, or is no database we know, is refused."""
+    with pytest.raises(ValueError, match="ledger is"):
+        open_ledger(url, TARGET)
+
+
+def test_reopening_finds_everything(backend: Backend) -> None:
+    """What was committed is there after a restart."""
+    ledger = backend.open()
+    ledger.propose(deletion(), event(), max_open=1)
+    head = ledger.head()
+    again = backend.restart()
+    assert again.get(deletion().id) == deletion()
+    assert again.head() == head
+
+
+def test_alembic_is_not_imported_without_need(sqlite: Backend) -> None:
+    """Alembic costs 300 ms; a start with a current schema does without it."""
+    sqlite.open()
+    sqlite.close()
+    code = "import sys\nfrom bot.ledger.store import open_ledger\nfrom bot.model import Target\n"
+    code += "open_ledger(sys.argv[1], Target('e', 'r', 'p'))\nprint('alembic' in sys.modules)"
+    done = subprocess.run(  # noqa: S603 - our own interpreter and our own code.
+        [sys.executable, "-c", code, sqlite.url], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_readiness(backend: Backend) -> None:
+    """``ping_writable`` writes for real, and as often as it is asked."""
+    ledger = backend.open()
+    ledger.ping_writable()
+    ledger.ping_writable()
+    assert backend.execute("SELECT owner FROM owners") == [("me",)]

@@ -1,0 +1,170 @@
+"""What the ledger promises about messages, open answers and the running log."""
+
+from __future__ import annotations
+
+from bot.ledger.store import Store
+from bot.trail import Kind, TellKind
+from tests.contract.conftest import Backend
+from tests.contract.values import NOON, after, event, tell, waiting
+
+
+class TestOutbox:
+    def test_in_the_order_they_were_written(self, ledger: Store) -> None:
+        """Within a thread only the oldest message may leave; the next one follows when it is told."""
+        ledger.tell(tell(kind=TellKind.OUTCOME), tell(kind=TellKind.CARD))
+        (first,) = ledger.lease_tells(NOON, limit=10)
+        assert first.tell.kind is TellKind.OUTCOME
+        assert ledger.lease_tells(NOON, limit=10) == []
+        ledger.told(first, event(Kind.TOLD))
+        (second,) = ledger.lease_tells(NOON, limit=10)
+        assert second.tell.kind is TellKind.CARD
+        assert second.number > first.number
+        assert [each.event.kind for each in ledger.events()] == [Kind.TOLD]
+
+    def test_threads_do_not_wait_for_each_other(self, ledger: Store) -> None:
+        """Each thread has its own order; DMs and threads of one channel are different threads."""
+        ledger.tell(tell(1, "1.1"), tell(2, "2.2"), tell(3, None), tell(1, "1.1", TellKind.CARD))
+        found = ledger.lease_tells(NOON, limit=10)
+        assert [due.tell.thread_ts for due in found] == ["1.1", "2.2", None]
+
+    def test_one_thread(self, ledger: Store) -> None:
+        """With ``thread`` only that thread's oldest message is leased."""
+        ledger.tell(tell(1, "1.1"), tell(2, "2.2"))
+        (found,) = ledger.lease_tells(NOON, thread=tell(2, "2.2").thread, limit=10)
+        assert found.tell.thread_ts == "2.2"
+        assert ledger.lease_tells(NOON, thread="elsewhere/") == []
+
+    def test_again(self, ledger: Store) -> None:
+        """A message that Slack did not take waits for its time, and so does everything behind it in its thread."""
+        ledger.tell(tell(), tell(kind=TellKind.CARD))
+        (first,) = ledger.lease_tells(NOON)
+        ledger.tell_again(first, after(30))
+        assert ledger.lease_tells(after(29.9), limit=10) == []
+        (found,) = ledger.lease_tells(after(30), limit=10)
+        assert (found.number, found.attempts) == (first.number, 1)
+
+    def test_a_lease_runs_out(self, ledger: Store) -> None:
+        """If a process dies while it tells, somebody else tells a minute later: rather twice than never."""
+        ledger.tell(tell())
+        (first,) = ledger.lease_tells(NOON, seconds=60)
+        assert ledger.lease_tells(after(59.9)) == []
+        (found,) = ledger.lease_tells(after(60))
+        assert found.number == first.number
+
+    def test_told_elsewhere(self, ledger: Store) -> None:
+        """When the place is gone, the messages that go elsewhere are written as the old one is taken out."""
+        ledger.tell(tell())
+        (due,) = ledger.lease_tells(NOON)
+        ledger.told(due, event(Kind.NOT_TOLD), then=iter([tell(1, None)]))
+        (found,) = ledger.lease_tells(NOON, limit=10)
+        assert found.tell.thread_ts is None
+
+    def test_told_twice(self, ledger: Store) -> None:
+        """When two told the same message, both events stay and what follows is written once."""
+        ledger.tell(tell())
+        (due,) = ledger.lease_tells(NOON)
+        for _ in range(2):
+            ledger.told(due, event(Kind.TOLD), then=[tell(1, None)])
+        assert ledger.outbox_count() == 1
+        assert ledger.head()[0] == 2
+
+    def test_numbers_are_never_given_again(self, ledger: Store) -> None:
+        """A late ``told`` must not take out a message that came after it."""
+        ledger.tell(tell())
+        (first,) = ledger.lease_tells(NOON)
+        ledger.told(first)
+        ledger.tell(tell(kind=TellKind.CARD))
+        (second,) = ledger.lease_tells(NOON)
+        assert second.number > first.number
+        ledger.told(first)
+        assert ledger.outbox_count() == 1
+
+    def test_again_after_the_lease_passed_on(self, backend: Backend, ledger: Store) -> None:
+        """Who lost the lease cannot give the message back over the new holder's head."""
+        other = backend.beside(ledger)
+        ledger.tell(tell())
+        (mine,) = ledger.lease_tells(NOON)
+        (theirs,) = other.lease_tells(after(60))
+        ledger.tell_again(mine, after(61))
+        assert ledger.lease_tells(after(70)) == []
+        other.tell_again(theirs, after(100))
+        (found,) = ledger.lease_tells(after(100))
+        assert found.attempts == 1
+
+    def test_survives_a_restart(self, backend: Backend, ledger: Store) -> None:
+        """What was not told is told by the next process, with the facts it was written with."""
+        ledger.tell(tell(http=504, codes=["a", "b"], nested={"x": None}))
+        (found,) = backend.restart().lease_tells(NOON)
+        assert found.tell == tell(http=504, codes=["a", "b"], nested={"x": None})
+
+
+class TestAnswers:
+    def test_ones_own_are_not_abandoned(self, ledger: Store) -> None:
+        """While we are at work on an answer nobody else gives it."""
+        ledger.note_waiting(waiting(), event())
+        assert ledger.lease_answers(after(1000)) == []
+
+    def test_a_former_process(self, backend: Backend, ledger: Store) -> None:
+        """After a restart the answers of the former process are ours: at once on SQLite, after three minutes else."""
+        full = waiting(kind="click", thread_ts="1.1", job="job-1", deletion="0000000000000001")
+        ledger.note_waiting(full)
+        restarted = backend.restart()
+        if backend.name == "postgresql":
+            assert restarted.lease_answers(after(179)) == []
+        assert restarted.lease_answers(after(180)) == [full]
+        assert restarted.lease_answers(after(180)) == []
+        assert restarted.lease_answers(after(240)) == [full]
+
+    def test_answered(self, backend: Backend, ledger: Store) -> None:
+        """Once answered, nobody is owed anything."""
+        ledger.note_waiting(waiting())
+        ledger.answered(waiting().id, event(Kind.RESTARTED))
+        assert backend.restart().lease_answers(after(1000)) == []
+
+    def test_an_answer_that_could_not_be_given(self, ledger: Store) -> None:
+        """It is kept and offered again, a minute apart, until somebody has given it."""
+        ledger.note_waiting(waiting("a", since=after(1)))
+        ledger.note_waiting(waiting("b", since=NOON))
+        ledger.note_waiting(waiting("c"))
+        ledger.answer_known("a", "No, because …")
+        ledger.answer_known("b", "Yes")
+        assert [(each.id, each.text) for each in ledger.lease_answers(after(5))] == [
+            ("b", "Yes"),
+            ("a", "No, because …"),
+        ]
+        assert ledger.lease_answers(after(64)) == []
+        assert len(ledger.lease_answers(after(65), limit=1)) == 1
+        ledger.answered("a")
+        ledger.answered("b")
+        assert ledger.lease_answers(after(200)) == []
+
+    def test_never_noted(self, ledger: Store) -> None:
+        """An answer that was never noted is no error: nobody is left without an answer by it."""
+        ledger.answer_known("nobody", "x")
+        ledger.answered("nobody")
+        assert ledger.lease_answers(after(1000)) == []
+
+    def test_no_column_for_secrets(self) -> None:
+        """The table has no place for a response_url or a trigger_id."""
+        from bot.ledger.tables import answers  # noqa: PLC0415
+
+        assert not [name for name in answers.columns.keys() if "url" in name or "trigger" in name]  # noqa: SIM118
+
+
+class TestLog:
+    def test_starts_at_the_head(self, ledger: Store) -> None:
+        """A channel that is new gets what happens from now on, not the whole past."""
+        ledger.record(event(), event())
+        assert ledger.log_cursor("CLOG") == 2
+        ledger.record(event())
+        assert ledger.log_cursor("CLOG") == 2
+        assert ledger.log_cursor("COTHER") == 3
+
+    def test_moves_forward_only(self, ledger: Store) -> None:
+        """Whoever comes late does not move it back, so nothing is told twice."""
+        assert ledger.log_cursor("CLOG") == 0
+        ledger.advance_log("CLOG", 5)
+        ledger.advance_log("CLOG", 3)
+        assert ledger.log_cursor("CLOG") == 5
+        ledger.advance_log("CNEW", 4)
+        assert ledger.log_cursor("CNEW") == 4

@@ -1,0 +1,229 @@
+"""What the ledger promises about the audit trail: numbered without gaps, chained, append-only in the database."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from bot.ledger import chain
+from bot.ledger.chain import GENESIS, Fault, Head
+from bot.ledger.store import Store
+from bot.trail import Event, Kind
+from tests.contract.conftest import Backend
+from tests.contract.values import NOON, after, event
+
+
+def filled(statement: str) -> str:
+    """The statement with the columns of a forged event, and with the hash it would have to remember."""
+    content = "'2026', 'x', NULL, NULL, NULL, NULL, NULL, NULL, 'text'"
+    return statement.replace("CONTENT", content).replace("HASH", "(SELECT hash FROM chain_head)")
+
+
+def fill(ledger: Store, many: int = 5) -> None:
+    for number in range(1, many + 1):
+        ledger.record(event(Kind.READ, number, facts={"n": number}))
+
+
+def test_nothing_yet(ledger: Store) -> None:
+    """An empty trail has the genesis for a head and is sound."""
+    assert ledger.head() == (0, GENESIS)
+    assert ledger.events() == []
+    assert ledger.verify().is_sound
+
+
+def test_events_come_back(ledger: Store) -> None:
+    """Every part of an event is kept, and what was hashed can be computed again from what is read."""
+    full = event(Kind.OUTCOME, request_id="r-1", at=after(1), facts={"http": 204, "sent": True, "codes": ["a", None]})
+    bare = Event(Kind.FROZEN, NOON)
+    ledger.record(full, bare)
+    first, second = ledger.events()
+    assert (first.number, first.event, first.previous_hash) == (1, full, GENESIS)
+    assert (second.number, second.event, second.previous_hash) == (2, bare, first.hash)
+    assert first.hash == chain.next_hash(GENESIS, first.text)
+    assert second.hash == chain.next_hash(first.hash, second.text)
+    assert ledger.head() == (2, second.hash)
+
+
+def test_odd_facts_cost_nothing(ledger: Store) -> None:
+    """A fact that JSON does not know, or an id with odd characters, does not cost the record, and the chain holds."""
+    odd = event(
+        request_id='q"\\\0\ud800é🤖', facts={"when": NOON, "set": {"b", "a"}, "thing": object(), "text": "\ud800"}
+    )
+    ledger.record(odd, event())
+    found = ledger.events()[0].event
+    assert found.facts["when"] == "2026-11-22T12:00:00.123456Z"
+    assert found.facts["set"] == ["a", "b"]
+    assert found.facts["thing"] == "<object>"
+    assert ledger.verify().is_sound
+
+
+def test_pages(ledger: Store) -> None:
+    """Events are read in the order of their numbers, after a number, so many at a time."""
+    fill(ledger)
+    assert [each.number for each in ledger.events(after=2, limit=2)] == [3, 4]
+    assert ledger.events(after=5) == []
+
+
+def test_of_one_deletion(ledger: Store) -> None:
+    """Everything about one deletion is found by its id."""
+    fill(ledger)
+    ledger.record(event(Kind.TOLD, 2), Event(Kind.FROZEN, NOON))
+    found = ledger.events_of(event(number=2).deletion)  # type: ignore[arg-type]
+    assert [each.number for each in found] == [2, 6]
+
+
+def test_verify_reads_every_page(backend: Backend, ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verifying goes on until the head."""
+    from bot.ledger import trail_rows  # noqa: PLC0415
+
+    fill(ledger, 7)
+    real = trail_rows.lines
+    for pages_of in (1, 3, 7, 8):
+        monkeypatch.setattr(trail_rows, "lines", lambda c, *, after, p=pages_of: real(c, after=after, pages_of=p))
+        assert ledger.verify().checked == 7
+
+
+def test_all_guards_are_there(ledger: Store) -> None:
+    """A new ledger has every trigger."""
+    assert ledger.missing_guards() == frozenset()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET text = 'x' WHERE number = 3",
+        "UPDATE events SET number = 30 WHERE number = 5",
+        "UPDATE events SET channel = 'C9'",
+        "DELETE FROM events WHERE number = 5",
+        "DELETE FROM events",
+        "INSERT INTO events VALUES (3, CONTENT, 'p', 'h')",
+        "INSERT INTO events VALUES (6, CONTENT, 'p', 'h')",
+        "INSERT INTO events VALUES (7, CONTENT, HASH, 'h')",
+        "INSERT INTO events VALUES (5, CONTENT, HASH, 'h') ON CONFLICT (number) DO UPDATE SET text = 'x'",
+        "UPDATE chain_head SET number = 4",
+        "UPDATE chain_head SET number = 6, hash = 'x'",
+        "UPDATE chain_head SET hash = 'x'",
+        "DELETE FROM chain_head",
+        "INSERT INTO chain_head VALUES (2, 0, 'x')",
+        "INSERT INTO checkpoints VALUES (3, 'not its hash', '2026')",
+        "INSERT INTO checkpoints VALUES (9, 'x', '2026')",
+    ],
+)
+def test_tampering_is_refused(backend: Backend, ledger: Store, statement: str) -> None:
+    """No statement changes, removes or forges an event, or moves the head or a checkpoint, past the ledger."""
+    fill(ledger)
+    before = ledger.events()
+    backend.close()
+    with pytest.raises(DBAPIError):
+        backend.execute(filled(statement))
+    again = backend.open()
+    assert again.events() == before
+    assert again.verify().is_sound
+    fill(again, 1)
+
+
+@pytest.mark.parametrize("verb", ["INSERT OR REPLACE", "INSERT OR IGNORE", "REPLACE"])
+@pytest.mark.parametrize("recursive", ["OFF", "ON"])
+def test_replacing_is_refused_on_sqlite(sqlite: Backend, verb: str, recursive: str) -> None:
+    """INSERT OR REPLACE deletes without asking the triggers on DELETE; the one on INSERT refuses it."""
+    ledger = sqlite.open()
+    fill(ledger)
+    before = ledger.events()
+    sqlite.close()
+    sqlite.execute(f"PRAGMA recursive_triggers = {recursive}")
+    for statement in (
+        f"{verb} INTO events VALUES (3, CONTENT, 'p', 'h')",
+        f"{verb} INTO chain_head VALUES (1, 0, 'x')",
+        "UPDATE OR REPLACE events SET number = 4 WHERE number = 5",
+    ):
+        with pytest.raises(DBAPIError):
+            sqlite.execute(filled(statement))
+    assert sqlite.open().events() == before
+
+
+@pytest.mark.parametrize("table", ["events", "chain_head", "checkpoints", "events, checkpoints"])
+def test_truncating_is_refused_on_postgresql(postgresql: Backend, table: str) -> None:
+    """TRUNCATE asks no trigger on DELETE; it has its own."""
+    ledger = postgresql.open()
+    fill(ledger)
+    with pytest.raises(DBAPIError):
+        postgresql.execute(f"TRUNCATE {table}")
+    with pytest.raises(DBAPIError):
+        postgresql.execute(f"TRUNCATE {table} CASCADE")
+    assert ledger.verify().checked == 5
+
+
+def test_checkpoint(backend: Backend, ledger: Store) -> None:
+    """Up to a checkpoint, events may go; verifying begins after it, and the checkpoint itself stays."""
+    fill(ledger)
+    backend.close()
+    backend.execute("INSERT INTO checkpoints SELECT number, hash, at FROM events WHERE number = 3")
+    with pytest.raises(DBAPIError):
+        backend.execute("DELETE FROM events WHERE number <= 4")
+    backend.execute("DELETE FROM events WHERE number <= 3")
+    for statement in ("DELETE FROM checkpoints", "UPDATE checkpoints SET number = 4"):
+        with pytest.raises(DBAPIError):
+            backend.execute(statement)
+    again = backend.open()
+    fill(again, 1)
+    verdict = again.verify()
+    assert (verdict.is_sound, verdict.checked, verdict.head.number) == (True, 3, 6)
+
+
+def disarm(backend: Backend) -> None:
+    """What somebody would do who may change the schema."""
+    if backend.name == "postgresql":
+        for table in ("events", "chain_head"):
+            backend.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        return
+    for (name,) in backend.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+        backend.execute(f"DROP TRIGGER {name}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault", "number"),
+    [
+        ("UPDATE events SET channel = 'C9' WHERE number = 3", Fault.CHANGED, 3),
+        ("UPDATE events SET text = text || ' ' WHERE number = 3", Fault.CHANGED, 3),
+        ("DELETE FROM events WHERE number = 3", Fault.REMOVED, 3),
+        ("DELETE FROM events WHERE number = 1", Fault.REMOVED, 1),
+        ("DELETE FROM events WHERE number > 3", Fault.REMOVED, 4),
+        ("DELETE FROM events", Fault.REMOVED, 1),
+        ("INSERT INTO events VALUES (6, CONTENT, HASH, 'h')", Fault.CHANGED, 6),
+        ("UPDATE chain_head SET number = 4, hash = (SELECT hash FROM events WHERE number = 4)", Fault.INSERTED, 5),
+    ],
+)
+def test_tampering_past_the_triggers_is_found(
+    backend: Backend, ledger: Store, statement: str, fault: Fault, number: int
+) -> None:
+    """Who takes the triggers away is found out by verifying, which names the first event that is not as it was."""
+    fill(ledger)
+    backend.close()
+    disarm(backend)
+    backend.execute(filled(statement))
+    again = backend.open()
+    verdict = again.verify()
+    assert (verdict.fault, verdict.number) == (fault, number)
+    assert again.missing_guards()
+
+
+def test_swapped_events_are_found(backend: Backend, ledger: Store) -> None:
+    """Two events that changed places are found at the first of them."""
+    fill(ledger)
+    backend.close()
+    disarm(backend)
+    for statement in (
+        "UPDATE events SET number = 100 WHERE number = 2",
+        "UPDATE events SET number = 2 WHERE number = 4",
+        "UPDATE events SET number = 4 WHERE number = 100",
+    ):
+        backend.execute(statement)
+    verdict = backend.open().verify()
+    assert (verdict.fault, verdict.number) == (Fault.REORDERED, 2)
+
+
+def test_head_is_plain(ledger: Store) -> None:
+    """The head is a pair, as the port says."""
+    fill(ledger, 1)
+    number, digest = ledger.head()
+    assert Head(number, digest) == ledger.verify().head

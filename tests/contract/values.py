@@ -1,0 +1,66 @@
+"""Values for the ledger's tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.trail import Event, Kind, Tell, TellKind, Waiting
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+TARGET = Target("https://metastudio.example", "cn-north-4", "project")
+ANNA = Actor("UANNA", "TOURS")
+BEN = Actor("UBEN", "TOURS")
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def deletion(number: int = 1, *, job: str | None = None, **changes: Any) -> Deletion:
+    fields: dict[str, Any] = {
+        "id": DeletionId(f"{number:016x}"),
+        "target": TARGET,
+        "job": Job(
+            JobId(job or f"job-{number}"),
+            "TRAINING_FAILED",
+            name="Ännas Zwilling",
+            asset_id="asset",
+            last_update_time="2026-11-01T00:00:00Z",
+            supported_service=("VIDEO_2D", "LIVE"),
+        ),
+        "state": State.AWAITING,
+        "requester": ANNA,
+        "channel": "C1",
+        "confirm_by": ConfirmBy.REQUESTER,
+        "asked_at": NOON,
+        "reason": "no longer needed",
+        "deadline_at": after(600),
+    }
+    return Deletion(**(fields | changes))
+
+
+def event(kind: Kind = Kind.COMMAND, number: int | None = 1, **changes: Any) -> Event:
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "at": NOON,
+        "actor": ANNA,
+        "channel": "C1",
+        "deletion": DeletionId(f"{number:016x}") if number is not None else None,
+        "job": JobId(f"job-{number}") if number is not None else None,
+    }
+    return Event(**(fields | changes))
+
+
+def attempt(number: int = 1, token: str = "token", **changes: Any) -> Attempt:
+    return Attempt(number, token, NOON, after(5), **changes)
+
+
+def tell(number: int = 1, thread_ts: str | None = "1.1", kind: TellKind = TellKind.OUTCOME, **facts: Any) -> Tell:
+    return Tell(kind, DeletionId(f"{number:016x}"), "C1", thread_ts, facts)
+
+
+def waiting(name: str = "w1", **changes: Any) -> Waiting:
+    fields: dict[str, Any] = {"id": name, "kind": "command", "actor": ANNA, "channel": "C1", "since": NOON}
+    return Waiting(**(fields | changes))
