@@ -1,0 +1,84 @@
+"""The real bot as a process of its own, shut in: `dh-bot run` with an environment built from nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.metastudio import MetaStudio
+    from sandbox.slack import Slack
+
+SOURCE = Path(__file__).parents[1]
+
+
+def settings_for(slack: Slack, cloud: MetaStudio, folder: Path) -> dict[str, str]:
+    """The settings that point a bot at the local Slack and the local MetaStudio, and nowhere else."""
+    return {
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "SLACK_API_URL": slack.url,
+        "METASTUDIO_ENDPOINT": cloud.url,
+        "METASTUDIO_PROJECT_ID": cloud.project_id,
+        "HUAWEICLOUD_SDK_AK": cloud.ak,
+        "HUAWEICLOUD_SDK_SK": cloud.sk,
+        "DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}",
+    }
+
+
+class BotProcess:
+    """`dh-bot run` in `folder`, with these settings and no others. `log` grows as the bot writes."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], on_line: Callable[[], None] = lambda: None) -> None:
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        # Nothing of the caller's environment is inherited but what Python itself needs: no token, no proxy, no .env.
+        environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(SOURCE), **settings}
+        self.log: list[str] = []
+        self._on_line = on_line
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "bot.cli", "run"],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        if self.popen.stderr is not None:
+            with self.popen.stderr as lines:
+                for line in lines:
+                    self.log.append(line.rstrip("\n"))
+                    self._on_line()
+        self._on_line()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is over, by itself or not."""
+        return self.popen.poll() is not None and not self._reader.is_alive()
+
+    def kill(self) -> int:
+        """Kill -9; the exit status."""
+        self.popen.send_signal(signal.SIGKILL)
+        return self.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.popen.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self, seconds: float = 70) -> int:
+        """Wait for the end; the exit status."""
+        status = self.popen.wait(seconds)
+        self._reader.join(5)
+        return status

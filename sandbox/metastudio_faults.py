@@ -1,0 +1,297 @@
+"""Faults on purpose: every answer, and every lack of one, that MetaStudio or the way there may give.
+
+`faults.add(DELETE, error(500, "MSS.00000004"), when=AFTER)`: deleted, and says 500.
+`faults.add(SHOW, silence(), times=None, job_id=job)`: never answers for that job.
+`faults.connect("hang")`: the TLS handshake hangs.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sandbox.servers import CUT, DROP, RESET, Reply, reset
+
+if TYPE_CHECKING:
+    from sandbox.metastudio import Seen
+
+SHOW, DELETE, LIST = "Show2dModelTrainingJob", "Delete2dModelTrainingJob", "List2dModelTrainingJob"
+ANY = "*"
+BEFORE, AFTER = "before", "after"
+
+Spoil = Callable[["Seen", Reply], Reply]
+"""Makes what the caller meets out of the request and the answer that was due."""
+
+
+# ------------------------------------------------------------------------------------------------- answers, all whole
+
+
+def http(
+    status: int, body: bytes | str | Any = b"", headers: dict[str, str] | None = None, *, request_id: bool = True
+) -> Spoil:
+    """Any status with any body: bytes and text as they are, everything else as JSON."""
+    if isinstance(body, str):
+        body = body.encode()
+    elif not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+
+    def spoil(seen: Seen, _: Reply) -> Reply:
+        return Reply(status, body, {**({"X-Request-Id": seen.request_id} if request_id else {}), **(headers or {})})
+
+    return spoil
+
+
+def error(status: int, code: str, message: str = "", *, request_id: bool = True) -> Spoil:
+    """An error of MetaStudio itself: error_code and error_msg, and the id in the header."""
+    return http(status, {"error_code": code, "error_msg": message}, request_id=request_id)
+
+
+def gateway(status: int, code: str, message: str = "", headers: dict[str, str] | None = None) -> Spoil:
+    """An error of the API gateway: the id is in the body only."""
+
+    def spoil(seen: Seen, _: Reply) -> Reply:
+        body = {"error_msg": message, "error_code": code, "request_id": seen.request_id}
+        return Reply.json(body, status, headers)
+
+    return spoil
+
+
+def throttled(retry_after: str | None = None, status: int = 429) -> Spoil:
+    """The gateway's limit per tenant and API."""
+    text = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 second"
+    return gateway(status, "APIGW.0308", text, {"Retry-After": retry_after} if retry_after is not None else None)
+
+
+def iam(status: int, message: str, title: str = "Unauthorized") -> Spoil:
+    """An error of IAM in Keystone's form, with its own trace header."""
+
+    def spoil(seen: Seen, _: Reply) -> Reply:
+        body = {"error": {"code": status, "message": message, "title": title}}
+        return Reply.json(body, status, {"X-IAM-Trace-Id": seen.request_id})
+
+    return spoil
+
+
+def html(status: int = 200) -> Spoil:
+    """A page by something in between."""
+    return http(status, b"<html><body>Bad Gateway</body></html>", {"Content-Type": "text/html"}, request_id=False)
+
+
+def without_request_id() -> Spoil:
+    """The answer that was due, but nobody can ask support about it."""
+    return lambda _, due: replace(due, headers={k: v for k, v in due.headers.items() if k != "X-Request-Id"})
+
+
+def huge(size: int = 3 * 1024 * 1024) -> Spoil:
+    """The answer that was due, with so many bytes behind it."""
+    return lambda _, due: replace(due, body=due.body.ljust(size))
+
+
+# ------------------------------------------------------------------------------------- answers that do not quite arrive
+
+
+def reset_connection() -> Spoil:
+    """RST instead of an answer."""
+    return lambda _s, _d: Reply(wire=RESET)
+
+
+def drop() -> Spoil:
+    """The connection ends without an answer."""
+    return lambda _s, _d: Reply(wire=DROP)
+
+
+def cut() -> Spoil:
+    """Headers and half of the body. An empty body is announced as ten bytes, so that its lack shows."""
+
+    def spoil(_: Seen, due: Reply) -> Reply:
+        body = due.body or b" " * 10
+        return replace(due, body=body, headers={**due.headers, "Content-Length": str(len(body))}, wire=CUT)
+
+    return spoil
+
+
+def half_headers() -> Spoil:
+    """The status line and the headers up to the request id, then the end."""
+    return lambda seen, due: raw(f"HTTP/1.1 {due.status} OK\r\nX-Request-Id: {seen.request_id}".encode())(seen, due)
+
+
+def nonsense() -> Spoil:
+    """Bytes that are not HTTP."""
+    return raw(b"220 mail.example.com ESMTP\r\n\r\n")
+
+
+def raw(*pieces: bytes, pause: float = 0.0) -> Spoil:
+    """Exactly these bytes, with a pause after each piece, then the end."""
+
+    def play(sock: socket.socket) -> None:
+        stopped = threading.Event()
+        for piece in pieces:
+            sock.sendall(piece)
+            if pause:
+                stopped.wait(pause)
+
+    return lambda _s, _d: Reply(takeover=play)
+
+
+def drip(pause: float = 0.1) -> Spoil:
+    """The answer that was due, one byte at a time; no single wait is long."""
+
+    def spoil(seen: Seen, due: Reply) -> Reply:
+        head = "".join(f"{name}: {value}\r\n" for name, value in due.headers.items())
+        head = f"HTTP/1.1 {due.status} OK\r\n{head}Content-Length: {len(due.body)}\r\n\r\n"
+        whole = head.encode("latin-1") + due.body
+        return raw(*(whole[i : i + 1] for i in range(len(whole))), pause=pause)(seen, due)
+
+    return spoil
+
+
+def drip_body(pause: float = 0.1) -> Spoil:
+    """Headers at once, then a body of spaces one byte at a time."""
+
+    def spoil(seen: Seen, due: Reply) -> Reply:
+        head = f"HTTP/1.1 {due.status} OK\r\nX-Request-Id: {seen.request_id}\r\nContent-Length: 1000\r\n\r\n".encode()
+        return raw(head, *[b" "] * 1000, pause=pause)(seen, due)
+
+    return spoil
+
+
+@dataclass(slots=True)
+class Held:
+    """What holds an answer up until it is released, the seconds have passed or the server stops."""
+
+    seconds: float | None
+    then_answer: bool
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, _: Seen, due: Reply) -> Reply:
+        return due if self.then_answer else Reply(wire=DROP)
+
+
+def silence() -> Held:
+    """No answer; the connection ends when the fault is released or the server stops."""
+    return Held(None, then_answer=False)
+
+
+def late(seconds: float | None = None) -> Held:
+    """The answer that was due, but late: after the seconds, or when the fault is released.
+
+    With when="before" the effect is late too, and it does happen.
+    """
+    return Held(seconds, then_answer=True)
+
+
+# ------------------------------------------------------------------------------------------------------------- the list
+
+
+@dataclass(slots=True, eq=False)
+class Fault:
+    """One planned fault; `hits` counts how often it struck, `release()` ends what it holds up."""
+
+    operation: str
+    spoil: Spoil
+    times: int | None
+    when: str
+    job_id: str | None
+    skip: int
+    hits: int = 0
+
+    def release(self) -> None:
+        """Let everything that this fault holds up go on."""
+        if isinstance(self.spoil, Held):
+            self.spoil.gate.set()
+
+    def matches(self, seen: Seen) -> bool:
+        """Tell whether this fault is meant for that call."""
+        return self.operation in (ANY, seen.operation) and self.job_id in (None, seen.job_id)
+
+
+@dataclass(slots=True)
+class Faults:
+    """The list of planned faults; each call meets at most one, the oldest that fits."""
+
+    planned: list[Fault] = field(default_factory=list)
+    _connects: list[tuple[str, threading.Event]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(
+        self,
+        operation: str,
+        spoil: Spoil,
+        *,
+        times: int | None = 1,
+        when: str = BEFORE,
+        job_id: str | None = None,
+        skip: int = 0,
+    ) -> Fault:
+        """Plan a fault for SHOW, DELETE, LIST or ANY.
+
+        `when` is "before" (nothing happens in the world, though what is spoiled is the good answer) or "after" (the
+        effect happens first). `skip` lets so many fitting calls through; `times=None` means until removed.
+        """
+        if operation not in (SHOW, DELETE, LIST, ANY) or when not in (BEFORE, AFTER):
+            raise ValueError("operation is SHOW, DELETE, LIST or ANY; when is before or after")
+        fault = Fault(operation, spoil, times, when, job_id, skip)
+        with self._lock:
+            self.planned.append(fault)
+        return fault
+
+    def remove(self, fault: Fault) -> None:
+        """Take a fault back and release what it holds."""
+        with self._lock:
+            if fault in self.planned:
+                self.planned.remove(fault)
+        fault.release()
+
+    def clear(self) -> None:
+        """Take all faults back."""
+        for fault in list(self.planned):
+            self.remove(fault)
+        with self._lock:
+            connects, self._connects = self._connects, []
+        for _, gate in connects:
+            gate.set()
+
+    def take(self, seen: Seen) -> Fault | None:
+        """Find the fault that this call meets, and count it."""
+        if not self.planned:
+            return None
+        with self._lock:
+            for fault in self.planned:
+                if not fault.matches(seen):
+                    continue
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                fault.hits += 1
+                if fault.times is not None and fault.hits >= fault.times:
+                    self.planned.remove(fault)
+                return fault
+        return None
+
+    def connect(self, how: str, *, times: int = 1) -> threading.Event:
+        """Plan for the next connections, before TLS: "hang" (accepted, then nothing) or "reset" (at the first byte).
+
+        The event that is returned ends a hang.
+        """
+        if how not in ("hang", "reset"):
+            raise ValueError("how is hang or reset")
+        gate = threading.Event()
+        with self._lock:
+            self._connects += [(how, gate)] * times
+        return gate
+
+    def meet_connection(self, sock: socket.socket, hold: Callable[[threading.Event], None]) -> None:
+        """Play what is planned for a new connection; for `Server.on_connect`."""
+        with self._lock:
+            how, gate = self._connects.pop(0) if self._connects else ("", threading.Event())
+        if how == "hang":
+            hold(gate)
+        elif how == "reset":
+            sock.recv(1, socket.MSG_PEEK)  # the client has to be past connecting, or the kernel reports it there
+            reset(sock)
+        if how:
+            raise ConnectionAbortedError(how)

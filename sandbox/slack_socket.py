@@ -1,0 +1,272 @@
+"""Socket Mode: tickets, WebSocket links, envelopes and their acks (rulebook section 6).
+
+A link is an ordinary WebSocket, spoken with the sans-IO half of `websockets` on a socket that the HTTP server hands
+over. So a link can also fall silent, or end with a TCP reset, which no well-behaved server library offers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from websockets.frames import Opcode
+from websockets.http11 import Request as Handshake
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from sandbox.servers import Reply, Request, reset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sandbox.slack import Slack
+
+MOST_LINKS = 10
+CONNECTION_TIME = 3600
+
+
+class Link:
+    """One WebSocket connection of the app."""
+
+    def __init__(self, sock: socket.socket, protocol: ServerProtocol) -> None:
+        self.sock = sock
+        self.protocol = protocol
+        self.silent = False
+        self.alive = True
+        self.delivered: list[str] = []
+        """The ids of the envelopes that went out here."""
+        self.pings = 0
+        self.pongs = 0
+        self.dropping = False
+        self.ended = threading.Event()
+        self._writing = threading.Lock()
+
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send one JSON message; False if the link turns out to be gone. A silent link swallows it."""
+        with self._writing:
+            if self.protocol.state is not OPEN:
+                return False
+            self.protocol.send_text(json.dumps(message).encode())
+            return self._flush()
+
+    def ping(self) -> None:
+        """Ping the app."""
+        with self._writing:
+            if self.protocol.state is OPEN:
+                self.protocol.send_ping(b"slack")
+                self._flush()
+
+    def close(self) -> None:
+        """Close properly, with a close frame."""
+        with self._writing:
+            if self.protocol.state is OPEN:
+                self.protocol.send_close(1000, "")
+                self._flush()
+
+    def drop(self) -> None:
+        """End with a TCP reset. Its reading thread must do that: a socket that is being read does not really close."""
+        self.dropping = True
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RD)
+        self.ended.wait(1)
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take bytes from the app; gives the text messages in them. Pings are answered on the way."""
+        with self._writing:
+            if data:
+                self.protocol.receive_data(data)
+            else:
+                self.protocol.receive_eof()
+            texts = []
+            for event in self.protocol.events_received():
+                if isinstance(event, Handshake):
+                    continue
+                self.pings += event.opcode is Opcode.PING
+                self.pongs += event.opcode is Opcode.PONG
+                if event.opcode is Opcode.TEXT:
+                    texts.append(bytes(event.data).decode())
+            self._flush()
+            return texts
+
+    def _flush(self) -> bool:
+        pieces = self.protocol.data_to_send()
+        if self.silent:
+            return True
+        try:
+            for piece in pieces:
+                if piece:
+                    self.sock.sendall(piece)
+        except OSError:
+            self.alive = False
+            return False
+        return True
+
+
+class Sockets:
+    """All links of the app, and the tickets for new ones."""
+
+    def __init__(self, slack: Slack) -> None:
+        self.slack = slack
+        self.links: list[Link] = []
+        self.refuse = False
+        self.mute = False
+        """New links are silent from birth: the handshake succeeds, but neither hello nor pong ever comes."""
+        self.pick: Callable[[Sequence[Link]], Link] = secrets.choice
+        """Which link gets an envelope: any one of them, no pattern guaranteed (rulebook 6.3)."""
+        self._tickets: set[str] = set()
+
+    def ticket_url(self) -> str:
+        """Make a temporary address; each opens one connection."""
+        ticket = secrets.token_hex(16)
+        self._tickets.add(ticket)
+        return f"{self.slack.base.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self.slack.app_id}"
+
+    def handshake(self, request: Request) -> Reply:
+        """Answer the WebSocket handshake; a ticket that is unknown or used gets 401, `refuse` gets 503."""
+        ticket = dict(request.query).get("ticket", "")
+        if self.refuse:
+            return Reply(503, b"refused")
+        with self.slack.changed:
+            if ticket not in self._tickets:
+                return Reply(401, b"ticket unknown or used")
+            self._tickets.discard(ticket)
+        lines = [f"GET {request.target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+        return Reply(takeover=lambda sock: self._serve(sock, "\r\n".join([*lines, "", ""]).encode("latin-1")))
+
+    def _serve(self, sock: socket.socket, handshake: bytes) -> None:
+        """Run one link until it ends, in the connection's thread."""
+        protocol = ServerProtocol(max_size=1 << 20)
+        protocol.receive_data(handshake)
+        for event in protocol.events_received():
+            if isinstance(event, Handshake):
+                protocol.send_response(protocol.accept(event))
+        for piece in protocol.data_to_send():
+            sock.sendall(piece)
+        if protocol.state is not OPEN:
+            return
+        link = Link(sock, protocol)
+        link.silent = self.mute
+        try:
+            if self._welcome(link):
+                self._listen(link)
+        except OSError:
+            pass
+        finally:
+            link.alive = False
+            if link.dropping:
+                reset(sock)
+            link.ended.set()
+            self._forget(link)
+
+    def _listen(self, link: Link) -> None:
+        """Read until the app, or a drop, ends it. What a silent link receives is not even looked at."""
+        while link.alive:
+            data = link.sock.recv(65536)
+            if link.dropping or (link.silent and not data):
+                return
+            if link.silent:
+                continue
+            before = link.pings + link.pongs
+            for text in link.feed(data):
+                self._heard(text)
+            if link.pings + link.pongs > before:
+                self.slack.notify()
+            if not data or link.protocol.state is not OPEN:
+                return
+
+    def _forget(self, link: Link) -> None:
+        with self.slack.changed:
+            if link in self.links:
+                self.links.remove(link)
+            self.slack.changed.notify_all()
+
+    def _welcome(self, link: Link) -> bool:
+        """Say hello (rulebook 6.5), or that there are too many."""
+        with self.slack.changed:
+            if len(self.links) >= MOST_LINKS:
+                link.send({"type": "disconnect", "reason": "too_many_websockets", "debug_info": {"host": "sandbox"}})
+                link.close()
+                return False
+            hello = {
+                "type": "hello",
+                "num_connections": len(self.links) + 1,
+                "debug_info": {
+                    "host": "sandbox",
+                    "build_number": 1,
+                    "approximate_connection_time": CONNECTION_TIME,
+                },
+                "connection_info": {"app_id": self.slack.app_id},
+            }
+            link.send(hello)
+            self.links.append(link)
+            self.slack.changed.notify_all()
+        return True
+
+    def _heard(self, text: str) -> None:
+        """Take what the app said: only acks are known."""
+        try:
+            said = json.loads(text)
+            envelope_id = said["envelope_id"]
+        except (ValueError, TypeError, KeyError):
+            self.slack.violation(f"socket: not an ack: {text[:80]!r}")
+            return
+        for name in set(said) - {"envelope_id", "payload"}:
+            self.slack.violation(f"socket: unknown field in an ack: {name}")
+        self.slack.people.acked(envelope_id, said.get("payload"))
+
+    def deliver(self, envelope: dict[str, Any]) -> bool:
+        """Hand an envelope to exactly one link; False if there is none."""
+        while True:
+            with self.slack.changed:
+                live = [link for link in self.links if link.alive]
+                if not live:
+                    return False
+                link = self.pick(live)
+                link.delivered.append(envelope["envelope_id"])
+            if link.send(envelope):
+                return True
+            link.alive = False
+
+    def wait_connected(self, n: int = 1, timeout: float = 5.0) -> list[Link]:
+        """Wait until n links are up."""
+        self.slack.wait_for(lambda: len(self.links) >= n, timeout)
+        return list(self.links)
+
+    def _chosen(self, link: Link | None) -> list[Link]:
+        return list(self.links) if link is None else [link]
+
+    def drop(self, link: Link | None = None) -> None:
+        """End a link (or all) with a TCP reset, without a word."""
+        for each in self._chosen(link):
+            each.drop()
+            self._forget(each)
+
+    def go_silent(self, link: Link | None = None) -> None:
+        """Make a link (or all) silently dead: the socket stays, nothing is ever sent or answered again.
+
+        Slack still takes such a link for alive, so envelopes for it are lost.
+        """
+        for each in self._chosen(link):
+            each.silent = True
+
+    def disconnect(self, reason: str = "warning", link: Link | None = None, *, close: bool | None = None) -> None:
+        """Send a `disconnect` message: warning, refresh_requested or link_disabled (rulebook 6.5).
+
+        After a warning the link stays for some seconds, after the others it is closed at once, unless `close` says
+        otherwise.
+        """
+        for each in self._chosen(link):
+            each.send({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})
+            if close if close is not None else reason != "warning":
+                self._forget(each)
+                each.close()
+
+    def end(self) -> None:
+        """Close every link."""
+        for each in list(self.links):
+            with contextlib.suppress(OSError):
+                each.close()
