@@ -1,0 +1,132 @@
+"""MetaStudio behind the limiter and the breaker: the ``Jobs`` that the use-cases are given.
+
+The breaker is a row of the ledger, so it holds for every replica and across restarts. It matters more than comfort:
+more than five rejected signatures in a row lock the key for five minutes, for everybody who uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from bot.metastudio.limiter import Limiter
+from bot.metastudio.replies import opens_breaker, proves_credentials
+from bot.model import Cause, JobId, Listed, Operation, Reply, Shown
+from bot.ports import Clock, LedgerTrouble
+from bot.trail import Event, Kind
+
+log = structlog.get_logger(__name__)
+
+
+class Client(Protocol):
+    """The bare calls, as ``bot.metastudio.client.MetaStudio`` makes them."""
+
+    def show(self, job: JobId, *, may_repeat: Callable[[], bool]) -> Shown: ...
+
+    def find(
+        self, *, job_id: str | None, name: str | None, offset: int, limit: int, may_repeat: Callable[[], bool]
+    ) -> Listed: ...
+
+    def delete(self, job: JobId, *, send_before: datetime) -> Reply: ...
+
+
+class Breaker(Protocol):
+    """What is needed of the ledger."""
+
+    def breaker_allows(self, fingerprint: str, now: datetime) -> bool: ...
+
+    def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None: ...
+
+    def breaker_close(self, fingerprint: str, *events: Event) -> None: ...
+
+
+class GuardedJobs:
+    """Show, find and delete, each past the limiter and the breaker.
+
+    A ledger that cannot be asked stops a call before it is sent: ``LedgerTrouble`` is raised then, and never later. A
+    reply that has arrived is returned, whatever becomes of the book-keeping.
+    """
+
+    def __init__(self, client: Client, ledger: Breaker, limiter: Limiter, clock: Clock, fingerprint: str) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._limiter = limiter
+        self._clock = clock
+        self._fingerprint = fingerprint
+
+    def show(self, job: JobId) -> Shown:
+        """Read one job. The breaker is asked last: it may have opened while this call stood in the queue."""
+        stopped = self._busy(Operation.SHOW) or self._stopped(Operation.SHOW)
+        if stopped is not None:
+            return Shown(stopped)
+        shown = self._client.show(job, may_repeat=lambda: self._may_repeat(Operation.SHOW))
+        self._learn_from(shown.reply)
+        return shown
+
+    def find(self, *, job_id: str | None = None, name: str | None = None, offset: int = 0, limit: int = 100) -> Listed:
+        """List jobs, one page."""
+        stopped = self._busy(Operation.LIST) or self._stopped(Operation.LIST)
+        if stopped is not None:
+            return Listed(stopped)
+        listed = self._client.find(
+            job_id=job_id,
+            name=name,
+            offset=offset,
+            limit=limit,
+            may_repeat=lambda: self._may_repeat(Operation.LIST),
+        )
+        self._learn_from(listed.reply)
+        return listed
+
+    def delete(self, job: JobId, *, send_before: datetime) -> Reply:
+        """Send one DELETE. Its place in the limiter was taken before the claim, by ``wait_turn``."""
+        stopped = self._stopped(Operation.DELETE)
+        if stopped is not None:
+            return stopped
+        reply = self._client.delete(job, send_before=send_before)
+        self._learn_from(reply)
+        return reply
+
+    def wait_turn(self, operation: Operation) -> bool:
+        """Take a place in the limiter and wait for it, a bounded time; False means busy."""
+        return self._limiter.wait(operation)
+
+    def _busy(self, operation: Operation) -> Reply | None:
+        if self._limiter.wait(operation):
+            return None
+        return Reply(operation, self._clock.now(), cause=Cause.LIMITED)
+
+    def _may_repeat(self, operation: Operation) -> bool:
+        """Whether a read that already has a reply may be sent again: past the limiter and the breaker, as the first."""
+        try:
+            return self._limiter.wait(operation) and self._ledger.breaker_allows(self._fingerprint, self._clock.now())
+        except LedgerTrouble as trouble:
+            log.warning("breaker_not_read", operation=operation.value, diagnosis=trouble.diagnosis)
+            return False
+
+    def _stopped(self, operation: Operation) -> Reply | None:
+        if self._ledger.breaker_allows(self._fingerprint, self._clock.now()):
+            return None
+        return Reply(operation, self._clock.now(), cause=Cause.BREAKER_OPEN)
+
+    def _learn_from(self, reply: Reply) -> None:
+        """Open or close the breaker. The reply is in hand, so trouble here is a line in the log, no more."""
+        try:
+            if opens_breaker(reply):
+                facts = {"operation": reply.operation.value, "status": reply.status, "code": reply.code}
+                event = Event(Kind.BREAKER_OPENED, reply.at, request_id=reply.request_id, facts=facts)
+                self._ledger.breaker_open(self._fingerprint, reply.at, event)
+            elif proves_credentials(reply):
+                event = Event(Kind.BREAKER_CLOSED, reply.at, request_id=reply.request_id)
+                self._ledger.breaker_close(self._fingerprint, event)
+        except LedgerTrouble as trouble:
+            log.warning(
+                "breaker_not_recorded",
+                operation=reply.operation.value,
+                status=reply.status,
+                request_id=reply.request_id,
+                diagnosis=trouble.diagnosis,
+            )

@@ -1,0 +1,93 @@
+"""Why a call has no reply: an exception of ``requests`` or below, translated into a ``Cause``. Pure.
+
+The class that ``requests`` raises does not tell "never sent" from "nobody knows", so the chain below it is walked:
+
+- a refused connection and a reset after sending are both ``ConnectionError``; a hung TLS handshake is ``ReadTimeout``;
+- ``ProxyError`` is raised for a proxy that cannot be reached, but also when a connection through a proxy breaks *after*
+  the request was sent (http.client closes it, and urllib3 2.8 then takes it for one that never reached the proxy);
+- a proxy that refuses the tunnel is a bare ``OSError`` inside "Connection aborted";
+- a broken TLS record after sending and a bad certificate are both ``SSLError``.
+
+Whatever is not certain to have stayed here counts as sent.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Iterator
+
+from urllib3 import exceptions as urllib3
+
+from bot.model import Cause
+
+
+class TooLateToSend(OSError):
+    """The time allowed for sending passed before the first byte left."""
+
+
+class HandshakeHung(TimeoutError):
+    """The TCP connection stood, and the TLS handshake did not finish in the time for connecting."""
+
+
+_NEVER_LEFT: tuple[tuple[type[BaseException], Cause], ...] = (
+    (TooLateToSend, Cause.TOO_LATE),
+    (urllib3.NameResolutionError, Cause.NO_ADDRESS),
+    (urllib3.LocationParseError, Cause.NO_ADDRESS),
+    (urllib3.NewConnectionError, Cause.CONNECTION_REFUSED),
+    (urllib3.ConnectTimeoutError, Cause.CONNECT_TIMEOUT),
+    (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
+)
+"""Raised only while connecting. The first row that fits any link of the chain wins."""
+
+_THROUGH_PROXY = frozenset({Cause.NO_ADDRESS, Cause.CONNECTION_REFUSED, Cause.CONNECT_TIMEOUT})
+
+_LOST: tuple[tuple[type[BaseException], Cause], ...] = (
+    (HandshakeHung, Cause.HANDSHAKE_HUNG),
+    (TimeoutError, Cause.TIMED_OUT),
+    (urllib3.ReadTimeoutError, Cause.TIMED_OUT),
+    (ConnectionError, Cause.CUT),  # before BadStatusLine: http.client's RemoteDisconnected is both
+    (http.client.IncompleteRead, Cause.CUT),
+    (ssl.SSLEOFError, Cause.CUT),
+    (ssl.SSLZeroReturnError, Cause.CUT),
+    (http.client.HTTPException, Cause.NONSENSE),
+    (urllib3.DecodeError, Cause.NONSENSE),
+    (urllib3.InvalidHeader, Cause.NONSENSE),
+    (ssl.SSLError, Cause.NONSENSE),
+)
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Why there is no reply. Anything unknown is CUT: it may have arrived."""
+    chain = tuple(_links(error))
+    by_proxy = any(isinstance(link, urllib3.ProxyError) for link in chain)
+    for kind, cause in _NEVER_LEFT:
+        if any(isinstance(link, kind) for link in chain):
+            return Cause.PROXY_REFUSED if by_proxy and cause in _THROUGH_PROXY else cause
+    if any(_is_refused_tunnel(link) for link in chain):
+        return Cause.PROXY_REFUSED
+    for kind, cause in _LOST:
+        if any(isinstance(link, kind) for link in chain):
+            return cause
+    return Cause.CUT
+
+
+def _is_refused_tunnel(link: BaseException) -> bool:
+    """Python's http.client reports a CONNECT that got no 200 like this; the kernel's errors have a number."""
+    return type(link) is OSError and link.errno is None and str(link).startswith("Tunnel connection failed")
+
+
+def _links(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it wraps: its reason, its arguments, its declared cause.
+
+    Not ``__context__``: that may be some other error which was being handled when this one arose.
+    """
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        link = waiting.pop()
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        waiting += [link.__cause__, getattr(link, "reason", None), getattr(link, "original_error", None), *link.args]

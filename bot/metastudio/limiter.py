@@ -1,0 +1,63 @@
+"""A limit of so many calls per second, in the order in which they were asked for.
+
+Huawei limits each operation per tenant, and the console and other tools share that quota (20, 10 or 5 per second by
+region and kind; the rows of our three operations are not readable in any copy), so the bot keeps well below.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+from bot.model import Operation
+from bot.ports import Clock
+
+
+class Bucket:
+    """A token bucket that holds one second's worth of calls, and at least one.
+
+    A waiter takes its place in the queue under the lock and sleeps outside it, so the order is that of asking, and
+    nobody is woken in vain. Who would have to wait for too long takes no place.
+    """
+
+    def __init__(self, per_second: float, clock: Clock, longest_wait: float) -> None:
+        self._clock = clock
+        self._interval = timedelta(seconds=1 / per_second)
+        self._burst = self._interval * (max(1.0, per_second) - 1)
+        self._longest = timedelta(seconds=longest_wait)
+        self._lock = threading.Lock()
+        self._next: datetime | None = None
+        """When the next place would be free if the bucket held nothing in advance."""
+
+    def wait(self) -> bool:
+        """Take a place and wait for it; False if that would take too long."""
+        with self._lock:
+            now = self._clock.now()
+            place = max(self._next, now - self._burst) if self._next is not None else now - self._burst
+            if place - now > self._longest + self._interval:
+                # No queue is that long: the clock was set back. Nobody shall wait for it to catch up.
+                place = now
+            if place - now > self._longest:
+                return False
+            self._next = place + self._interval
+        delay = (place - now).total_seconds()
+        if delay > 0:
+            self._clock.sleep(delay)
+        return True
+
+
+class Limiter:
+    """One bucket for reads and one for DELETEs; a rate of 0 means no limit."""
+
+    LONGEST_WAIT_TO_READ = 60.0
+    LONGEST_WAIT_TO_DELETE = 30.0
+
+    def __init__(self, *, deletes_per_second: float, reads_per_second: float, clock: Clock) -> None:
+        deletes = Bucket(deletes_per_second, clock, self.LONGEST_WAIT_TO_DELETE) if deletes_per_second else None
+        reads = Bucket(reads_per_second, clock, self.LONGEST_WAIT_TO_READ) if reads_per_second else None
+        self._buckets = {Operation.DELETE: deletes, Operation.SHOW: reads, Operation.LIST: reads}
+
+    def wait(self, operation: Operation) -> bool:
+        """Take a place and wait for it; False means busy."""
+        bucket = self._buckets[operation]
+        return bucket is None or bucket.wait()

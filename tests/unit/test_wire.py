@@ -1,0 +1,367 @@
+"""What leaves for MetaStudio, and what of its answers gets in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from bot.metastudio import wire
+from bot.metastudio.auth import Credentials, FixedCredentials, NoCredentials
+from bot.model import Job, JobId, Operation, Target
+
+AT = datetime(2026, 11, 22, 3, 12, 30, tzinfo=UTC)
+TARGET = Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef")
+JOB = JobId("efc5300ecdba4ea48d1ff13a9d907bc0")
+JOBS = "/v1/0123456789abcdef0123456789abcdef/digital-human-training-manage/user/jobs"
+
+
+def answer(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> wire.Answer:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return wire.Answer(status, CaseInsensitiveDict({"X-Request-Id": "req-1", **(headers or {})}), raw, AT)
+
+
+def scrub(message: str) -> str:
+    return wire.scrub(message, ("SECRETAK", "secretsk"))
+
+
+# ------------------------------------------------------------------------------------------------------ request out
+
+
+def test_show_and_delete_name_the_job_in_the_path() -> None:
+    """No query, no body; only the method differs."""
+    show, delete = wire.show_draft(TARGET, JOB), wire.delete_draft(TARGET, JOB)
+    assert (show.method, show.path, show.query) == ("GET", f"{JOBS}/{JOB}", ())
+    assert (delete.method, delete.path, delete.query) == ("DELETE", f"{JOBS}/{JOB}", ())
+    assert show.headers == delete.headers
+
+
+@pytest.mark.parametrize("bad", ["", "a/b", "../x", "a%2Fb", "-a", "a" * 65, "a\n", "\uff41", "a b", "{job_id}", "a?b"])
+def test_what_is_no_job_id_never_becomes_a_path(bad: str) -> None:
+    """Huawei's SDK sends `DELETE …/jobs/` for an empty id; here no such request can even be written."""
+    with pytest.raises(ValueError, match="not a job id"):
+        wire.delete_draft(TARGET, JobId(bad))
+    with pytest.raises(ValueError, match="not a job id"):
+        wire.show_draft(TARGET, JobId(bad))
+
+
+def test_list_says_every_parameter_it_means() -> None:
+    """The page is explicit, newest first, and never beyond what List allows."""
+    draft = wire.find_draft(TARGET, job_id=None, name="张 三", offset=-5, limit=1000)
+    assert draft.path == JOBS
+    assert dict(draft.query) == {
+        "limit": "100", "name": "张 三", "offset": "0", "sort_dir": "desc", "sort_key": "create_time"
+    }  # fmt: skip
+
+
+def test_the_app_user_id_is_sent_if_it_is_set() -> None:
+    """X-App-UserId is optional; absent means absent, not empty."""
+    assert ("X-App-UserId", "ops") in wire.show_draft(TARGET, JOB, "ops").headers
+    assert "X-App-UserId" not in dict(wire.show_draft(TARGET, JOB).headers)
+
+
+# -------------------------------------------------------------------------------------------------------- the replies
+
+
+@pytest.mark.parametrize(
+    ("body", "ok"),
+    [(b"", True), (b" \r\n", True), (b"{}", True), (b'{"a": 1}', True), (b"[]", False), (b"null", False),
+     (b"<html></html>", False), (b'"x"', False), (b"{", False), (b"\xff\xfe", False), (b"[" * 100_000, False)],
+)  # fmt: skip
+def test_a_success_of_delete_has_no_body_or_an_object(body: bytes, ok: bool) -> None:  # noqa: FBT001 - a table's column
+    """Anything else was not written by MetaStudio."""
+    assert wire.deleted(answer(200, body), scrub).body_ok is ok
+
+
+ERRORS = [
+    # body, code, message
+    ({"error_code": "MSS.00000003", "error_msg": "Invalid parameter"}, "MSS.00000003", "Invalid parameter"),
+    ({"error_code": "MSS.00000003"}, "MSS.00000003", None),
+    ({"error_msg": "only words"}, None, "only words"),
+    ({"error": {"code": 401, "message": "The token expired", "title": "Unauthorized"}}, "401", "The token expired"),
+    ({"error": {"error_code": "IAM.0011", "error_msg": "no"}}, "IAM.0011", "no"),
+    ({"error": "text"}, None, None),
+    ({"error_code": ["x"], "error_msg": {"a": 1}}, None, None),
+    ({"error_code": True, "error_msg": None}, None, None),
+    ({"error_code": 17, "error_msg": 3.5}, "17", "3.5"),
+    ({"error_code": "MSS.1\n<!channel>`*|", "error_msg": "a\r\nb\x00\x1b[31mc\u202ed"}, "MSS.1channel", "a b [31mc d"),
+    ({"error_code": "X" * 300}, "X" * 64, None),
+    ([1, 2], None, None),
+    ("text", None, None),
+    (None, None, None),
+]
+
+
+@pytest.mark.parametrize(("body", "code", "message"), ERRORS)
+def test_errors_are_read_from_every_form(body: object, code: str | None, message: str | None) -> None:
+    """MetaStudio's, the gateway's and IAM's form are read; codes keep printable ASCII that means nothing to Slack."""
+    reply = wire.deleted(answer(400, body), scrub)
+    assert (reply.code, reply.message) == (code, message)
+
+
+def test_a_page_of_html_is_not_quoted() -> None:
+    """What is no JSON gives neither code nor message."""
+    reply = wire.deleted(answer(502, b"<html>Bad Gateway</html>"), scrub)
+    assert (reply.status, reply.code, reply.message, reply.body_ok) == (502, None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        ({"X-Request-Id": "h", "X-IAM-Trace-Id": "t"}, {"request_id": "b"}, "h"),
+        ({"x-request-id": "h"}, None, "h"),
+        ({"X-IAM-Trace-Id": "t"}, {"request_id": "b"}, "b"),
+        ({"X-IAM-Trace-Id": "t"}, {"request_id": 5}, "t"),
+        ({"X-IAM-Trace-Id": "t"}, ["request_id"], "t"),
+        ({"X-Request-Id": ""}, {"request_id": "b"}, "b"),
+        ({"X-Request-Id": "\x1b\t "}, {"request_id": "b"}, "b"),
+        ({}, None, None),
+        ({"X-Request-Id": "a<!here>`b` c" + "d" * 500}, None, "aherebc" + "d" * 121),
+    ],
+)
+def test_the_request_id_is_looked_for_in_three_places(
+    headers: dict[str, str], body: object, expected: str | None
+) -> None:
+    """Header, then body, then IAM's trace; whatever it holds, it comes out short and harmless."""
+    assert wire.request_id_in(CaseInsensitiveDict(headers), body) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("3", 3.0), (" 3 ", 3.0), ("0", 0.0), ("999999", 3600.0), ("-3", None), ("soon", None), ("٣", None), ("1e9", None),
+     ("", None), ("Sun, 22 Nov 2026 03:12:40 GMT", 10.0), ("Sun, 22 Nov 2026 03:12:00 GMT", 0.0)],
+)  # fmt: skip
+def test_retry_after_has_two_forms(value: str, seconds: float | None) -> None:
+    """Seconds or a date; anything else is as if it were not there."""
+    assert wire.deleted(answer(429, b"", {"Retry-After": value}), scrub).retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("Sun, 22 Nov 2026 03:32:30 GMT", 1200.0), ("Sun, 22 Nov 2026 03:12:30 -0000", 0.0), ("yesterday", None),
+     ("", None), ("Sun, 99 Nov 2026 03:12:30 GMT", None), ("Sun, 22 Nov 99999 03:12:30 GMT", None)],
+)  # fmt: skip
+def test_the_date_of_the_answer_shows_our_clock(value: str, seconds: float | None) -> None:
+    """Server minus ours; a date that cannot be read proves nothing."""
+    assert wire.deleted(answer(401, b"", {"Date": value}), scrub).clock_skew == seconds
+
+
+# ----------------------------------------------------------------------------------------------------------- the jobs
+
+FULL: dict[str, Any] = {
+    "job_id": JOB, "state": "JOB_SUCCESS", "name": "Anchor Li", "asset_id": "a1", "create_time": "2026-11-01T00:00:00Z",
+    "last_update_time": "2026-11-02T00:00:00Z", "model_version": "V3.2", "model_resolution": "4K",
+    "supported_service": ["VIDEO_2D", "CHAT_2D"], "voice_train_job_id": "v1",
+}  # fmt: skip
+PERSONAL = {
+    "contact": "13800138000", "app_user_id": "customer", "cover_download_url": "https://x/?s=1",
+    "action_mark_file_upload_url": "https://x/?s=2", "id_card_image1_download_url": "https://x/?s=3",
+    "comment_logs": [{"comment_message": "call me", "attachment_download_url": ["https://x/?s=4"]}],
+    "operation_logs": [{"log_description": "blurred"}], "error_details": {"deep": ["13800138000"]},
+}  # fmt: skip
+
+
+def test_a_job_is_what_the_allow_list_says() -> None:
+    """Every field of Job is filled from the answer, and nothing personal comes along."""
+    shown = wire.shown(answer(200, {**FULL, **PERSONAL}), JOB, scrub)
+    assert shown.job == Job(**{**FULL, "supported_service": ("VIDEO_2D", "CHAT_2D")})
+    assert shown.reply.body_ok
+    for secret in ("13800138000", "customer", "https://", "call me", "blurred"):
+        assert secret not in repr(shown)
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(Job) if f.name != "job_id"])
+@pytest.mark.parametrize("value", [None, True, [], {}, {"a": 1}, [None, 1, {}], float("nan"), "missing"])
+def test_wrong_types_do_not_break_a_job(field: str, value: object) -> None:
+    """Huawei's types vary; a field of the wrong one is empty, the job remains."""
+    body = {**FULL, field: value}
+    if value == "missing":
+        del body[field]
+    shown = wire.shown(answer(200, body), JOB, scrub)
+    assert shown.job is not None
+    assert isinstance(getattr(shown.job, field), tuple if field == "supported_service" else str)
+
+
+@pytest.mark.parametrize("job_id", [None, "", "other", JOB.upper(), f"{JOB}\n", 7, [JOB], "x" * 65])
+def test_a_job_with_another_id_is_no_answer(job_id: object) -> None:
+    """Show must speak of the job that was asked for, letter by letter."""
+    shown = wire.shown(answer(200, {**FULL, "job_id": job_id}), JOB, scrub)
+    assert (shown.job, shown.reply.body_ok) == (None, False)
+
+
+def test_numbers_and_lengths_are_tamed() -> None:
+    """Numbers are spelled out, endless strings end, and what no database or encoder takes is replaced."""
+    name = "x\\ud800\\u0000\\u202e" + "y" * 5000
+    body = json.dumps({**FULL, "model_version": 3.2}).replace('"Anchor Li"', f'"{name}"').encode()
+    job = wire.shown(answer(200, body), JOB, scrub).job
+    assert job is not None
+    assert job.model_version == "3.2"
+    assert job.name.startswith("x?\u202eyyy")
+    assert len(job.name) <= 256
+    job.name.encode()
+
+
+def test_only_a_200_shows_a_job() -> None:
+    """A job in the body of an error or of a 206 is not read."""
+    for status in (201, 202, 206, 404, 500):
+        assert wire.shown(answer(status, FULL), JOB, scrub).job is None
+
+
+@pytest.mark.parametrize(
+    ("body", "ok", "count", "ids"),
+    [
+        ({"count": 1, "jobs": [FULL]}, True, 1, [JOB]),
+        ({"count": 0, "jobs": []}, True, 0, []),
+        ({"count": 0}, True, 0, []),
+        ({"count": 0, "jobs": None}, True, 0, []),
+        ({"count": 7, "jobs": [{}, None, "x", {"job_id": 1}, FULL]}, True, 7, [JOB]),
+        ({"count": "1", "jobs": [FULL]}, False, None, []),
+        ({"count": True, "jobs": [FULL]}, False, None, []),
+        ({"count": False}, False, None, []),
+        ({"count": -1, "jobs": []}, False, None, []),
+        ({"count": 1.0, "jobs": [FULL]}, False, None, []),
+        ({"count": 1}, False, None, []),
+        ({"count": 1, "jobs": None}, False, None, []),
+        ({"jobs": [FULL]}, False, None, []),
+        ({"count": 0, "jobs": {}}, False, None, []),
+        ([FULL], False, None, []),
+    ],
+)
+def test_a_list_is_a_count_and_jobs(body: object, ok: bool, count: int | None, ids: list[str]) -> None:  # noqa: FBT001 - a table's column
+    """Only a list that is one may say that a job is gone."""
+    listed = wire.listed(answer(200, body), scrub)
+    assert (listed.reply.body_ok, listed.count, [job.job_id for job in listed.jobs]) == (ok, count, ids)
+
+
+def test_a_list_with_another_status_lists_nothing() -> None:
+    """An error whose body looks like an empty list does not say that a job is gone."""
+    listed = wire.listed(answer(404, {"count": 0, "jobs": []}), scrub)
+    assert (listed.count, listed.reply.body_ok) == (None, False)
+
+
+@given(st.integers(100, 999), st.binary() | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(
+        st.sampled_from([*FULL, "error_code", "error_msg", "request_id", "error", "code", "count", "jobs"]), inner),
+), st.text(), st.text(), st.text())  # fmt: skip
+def test_no_answer_breaks_the_reading(status: int, body: object, date: str, after: str, request_id: str) -> None:
+    """Whatever arrives, all three readers return, and what they return can be stored and shown."""
+    headers = {"Date": date, "Retry-After": after, "X-Request-Id": request_id}
+    given_answer = answer(status, body, headers)
+    for reply in (
+        wire.deleted(given_answer, scrub),
+        wire.shown(given_answer, JOB, scrub).reply,
+        wire.listed(given_answer, scrub).reply,
+    ):
+        for text in (reply.code, reply.request_id):
+            assert text is None or (text.isascii() and text.isprintable() and 0 < len(text) <= 128)
+        assert len(reply.message or "") <= 500
+        (reply.message or "").encode()
+
+
+# ---------------------------------------------------------------------------------------------------------- scrubbing
+
+SCRUBBED = [
+    # what the gateway says, what must not be left of it
+    ("Get secretKey failed,ak:HPUAABCDEFGHIJKLMNOP,err:ak not exist", ["HPUAABCDEFGHIJKLMNOP"]),
+    ("Get secretKey failed,ak:abc1,err:ak not exist", ["abc1"]),
+    ("verify aksk signature fail, SDK-HMAC-SHA256 Access=abc2, SignedHeaders=host, Signature=00ff11", ["abc2", "00ff"]),
+    ("Authorization: SDK-HMAC-SHA256 Access=abc3,SignedHeaders=a", ["abc3"]),
+    ('{"X-Auth-Token": "MIIabc4"}', ["MIIabc4"]),
+    ("X-Security-Token=abc5; next", ["abc5"]),
+    ("token: abc6", ["abc6"]),
+    ("access_key_id='abc 7' secret access key = abc8", ["abc 7", "abc8"]),
+    ("signature expired, canonical request: GET\n/v1/p/jobs/\n\nhost:metastudio\n", ["/v1/p", "metastudio"]),
+    ("canonicalRequest:GET|/v1/p/|x-sdk-date:20261122T000000Z", ["/v1/p", "20261122"]),
+    ("expected GET\n/v1/p/\nlimit=1", ["/v1/p", "limit"]),
+    ("see https://obs.example.com/x?Signature=abc9&Expires=1 now", ["obs.example.com", "abc9"]),
+    ("known SECRETAK and secretsk here", ["SECRETAK", "secretsk"]),
+    ("bare ABCDEFGHIJ0123456789 key", ["ABCDEFGHIJ0123456789"]),
+    ("sha " + "0f" * 32, ["0f0f0f"]),
+    ("blob " + "QUJD" * 10, ["QUJD"]),
+    ("long " + "eyJhbGci.x-" * 30, ["eyJhbGcieyJhbGci"]),
+    ("password=hunter2 pwd:hunter3", ["hunter2", "hunter3"]),
+]
+
+
+@pytest.mark.parametrize(("message", "gone"), SCRUBBED)
+def test_messages_lose_what_they_quote(message: str, gone: list[str]) -> None:
+    """Keys, signatures, tokens, canonical requests and links never get past the edge."""
+    for secret in gone:
+        assert secret in message or "eyJ" in secret
+        assert secret not in scrub(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid parameter",
+        "Incorrect IAM authentication information: verify aksk signature fail",
+        "token expires",
+        "AK access failed to reach the limit,forbidden",
+        "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 second",
+        "任务不存在",
+        "job efc5300ecdba4ea48d1ff13a9d907bc0 cannot be deleted",
+    ],
+)
+def test_messages_keep_what_helps(message: str) -> None:
+    """What an engineer needs to read stays as it is."""
+    assert scrub(message) == message
+
+
+def test_messages_are_cut_at_500_characters_and_no_half_secret_stays() -> None:
+    """A secret that lies across any of the cuts goes whole."""
+    assert len(scrub("word " * 1000)) == 500
+    for start in range(0, 9000, 97):
+        text = "w " * (start // 2) + "secretsk " + "w " * 3000
+        for part in ("secretsk", "secret", "retsk"):
+            assert part not in scrub(text)
+    assert scrub("canonical request: " + "x" * 7970 + " ak:abcdefghijklmnop") == "canonical request […]"
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.text("abcdefXYZ019/+", min_size=4, max_size=40))
+def test_a_known_secret_never_survives(before: str, after: str, secret: str) -> None:
+    """Whatever stands around it."""
+    assert secret not in wire.scrub(before + secret + after, (secret,)).replace("[…]", "")
+
+
+# -------------------------------------------------------------------------------------------------------- credentials
+
+
+def test_credentials_show_nothing() -> None:
+    """Neither repr nor str nor an error message of a dataclass tells a key; the same goes for a signed request."""
+    credentials = Credentials("SECRETAK", "secretsk", "secrettoken")
+    signed = credentials.sign(wire.show_draft(TARGET, JOB), TARGET.endpoint, AT)
+    for text in (repr(credentials), str(credentials), repr(FixedCredentials(credentials)), repr(signed)):
+        assert "SECRET" not in text.upper()
+
+
+def test_fingerprints_follow_the_key_and_tell_nothing() -> None:
+    """Another key, secret or kind is another fingerprint; a renewed token of the same kind is not."""
+    one = Credentials("ak", "sk")
+    assert one.fingerprint() == Credentials("ak", "sk").fingerprint()
+    others = [Credentials("ak", "sk", "t"), Credentials("ak2", "sk"), Credentials("ak", "sk2")]
+    assert len({one.fingerprint(), *(other.fingerprint() for other in others)}) == 4
+    assert Credentials("ak", "sk", "t").fingerprint() == Credentials("ak", "sk", "u").fingerprint()
+    assert len(one.fingerprint()) == 16
+
+
+def test_missing_keys_are_no_credentials() -> None:
+    """Half a key pair signs nothing."""
+    for broken in (Credentials("", "sk"), Credentials("ak", "")):
+        with pytest.raises(NoCredentials):
+            FixedCredentials(broken).current()
+
+
+def test_operations_are_named_as_huawei_names_them() -> None:
+    """The names go into the escalation block; support searches for them."""
+    assert wire.deleted(answer(200), scrub).operation is Operation.DELETE
+    assert wire.shown(answer(200), JOB, scrub).reply.operation is Operation.SHOW
+    assert wire.listed(answer(200), scrub).reply.operation is Operation.LIST
