@@ -1,0 +1,42 @@
+"""Nobody is left without an answer: what could not be given, or was cut off by a crash, is given here."""
+
+from __future__ import annotations
+
+from bot.model import DeletionId
+from bot.ports import Again, Gone, Ports
+from bot.trail import Event, Kind, Waiting
+
+TELL_AGAIN = 10
+
+
+def run_once(ports: Ports) -> int:
+    """Give the answers that are owed; returns how many were given."""
+    given = 0
+    for waiting in ports.ledger.lease_answers(ports.clock.now(), limit=TELL_AGAIN):
+        given += _give(waiting, ports)
+    return given
+
+
+def _give(waiting: Waiting, ports: Ports) -> bool:
+    if waiting.text is not None:
+        answer = ports.teller.answer(waiting, waiting.text, None)
+    else:
+        # A command's own id is the id of the deletion that it would have become.
+        answer = ports.teller.answer_after_restart(
+            waiting, ports.ledger.get(waiting.deletion or DeletionId(waiting.id))
+        )
+    if isinstance(answer, Again):
+        return False
+    facts = {"kind": waiting.kind} | ({"why": answer.why} if isinstance(answer, Gone) else {})
+    kind = Kind.NOT_TOLD if isinstance(answer, Gone) else Kind.TOLD if waiting.text else Kind.RESTARTED
+    event = Event(
+        kind,
+        ports.clock.now(),
+        waiting.actor,
+        channel=waiting.channel,
+        deletion=waiting.deletion,
+        job=waiting.job,
+        facts=facts,
+    )
+    ports.ledger.answered(waiting.id, event)
+    return True

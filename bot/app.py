@@ -1,0 +1,262 @@
+"""The composition root: settings in, a running app out. Things are put together only here, also for the tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+import structlog
+from slack_bolt import App
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
+from slack_sdk.webhook import WebhookClient
+
+from bot import answers, expire, outbox, reconcile
+from bot.guard import GuardedJobs
+from bot.ledger.store import Store, open_ledger
+from bot.metastudio.auth import Credentials, FixedCredentials
+from bot.metastudio.client import MetaStudio
+from bot.metastudio.limiter import Limiter
+from bot.people import SlackPeople
+from bot.policy import Rules
+from bot.ports import Clock, LedgerTrouble, Ports, Terms
+from bot.running_log import RunningLog
+from bot.settings import Settings
+from bot.trail import Tell
+from bot.transports.socket import CannotConnect, SocketTransport
+from bot.unwritten import Unwritten
+from bot.work import Pool, SystemClock, Ticker, stop_all
+from handlers import register
+from handlers.desk import Desk
+from handlers.telling import SlackTeller
+from handlers.views.refusals import Wording
+
+log = structlog.get_logger(__name__)
+
+SLACK_TIMEOUT = 10
+"""Seconds for one call of the Web API; the SDK's default of 30 would hold a worker too long."""
+DRAIN_SECONDS = 60.0
+TICKERS_SECONDS = 3.0
+SOCKET_CONCURRENCY = 32
+
+
+class CannotStart(Exception):
+    """The ledger is unreachable or Slack refuses the token. The message is for the person who starts the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The app, put together. ``start`` and ``stop`` are what ``run`` does around waiting for a signal."""
+
+    bolt: App
+    ports: Ports
+    pool: Pool
+    ledger: Store
+    transport: SocketTransport
+    tickers: tuple[Ticker, ...]
+
+    def start(self) -> None:
+        """Take up what a former process left behind, then work."""
+        for ticker in self.tickers:
+            ticker.start()
+        try:
+            self.transport.start()
+        except CannotConnect as error:
+            self.stop(0)
+            raise CannotStart(str(error)) from None
+
+    def stop(self, seconds: float = DRAIN_SECONDS) -> bool:
+        """Take no new work, finish what is in flight, close; True when all of it finished.
+
+        What Slack has not taken by then stands in the ledger and is told after the next start.
+        """
+        finished = self.pool.drain(seconds)
+        stop_all(self.tickers, TICKERS_SECONDS)
+        try:
+            self.transport.close()
+        finally:
+            self.ledger.close()
+        return finished
+
+    def run(self) -> int:
+        """Run until SIGTERM (exit status 0) or SIGINT (130)."""
+        asked_to_stop = threading.Event()
+        received: list[int] = []
+
+        def on_signal(number: int, _frame: object) -> None:
+            received.append(number)
+            asked_to_stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        self.start()
+        log.info("ready")
+        asked_to_stop.wait()
+        log.info("stopping")
+        # A second Ctrl-C ends at once, as people expect.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        finished = self.stop()
+        log.info("stopped", outcome="finished" if finished else "left unfinished work to the next start")
+        status = 130 if received[0] == signal.SIGINT else 0
+        if not finished:
+            # Python would wait for the pool's threads without end; what they do is in the ledger and is taken up there.
+            os._exit(status)
+        return status
+
+
+def build(settings: Settings, clock: Clock | None = None) -> Running:
+    """Put everything together. Nothing runs yet, but the ledger is open and Slack has accepted the bot token."""
+    clock = clock or SystemClock()
+    tls = tls_context(settings)
+    client = WebClient(
+        token=settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        ssl=tls,
+        timeout=SLACK_TIMEOUT,
+        # The outbox decides what may be repeated; the SDK's own retry could post twice unnoticed.
+        retry_handlers=[],
+    )
+    us = _who_are_we(client)
+    ledger = _open(settings)
+    pool = Pool(settings.workers)
+    wording = Wording(settings.slack_command, settings.help_contact or None, settings.environment_label or None)
+    teller = SlackTeller(client, wording, partial(_webhook, settings.slack_api_url, tls))
+    unwritten = Unwritten()
+    terms = terms_of(settings)
+    ports = Ports(
+        ledger=ledger,
+        jobs=_jobs(settings, ledger, clock, tls),
+        people=SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock),
+        teller=teller,
+        clock=clock,
+        terms=terms,
+        beside=pool.beside,
+        deliver=lambda tells: deliver(tells, ports),
+        unwritten=unwritten,
+    )
+    bolt = _bolt(settings, us, tls)
+    register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
+    transport = SocketTransport(bolt, settings.slack_app_token.get_secret_value(), client, SOCKET_CONCURRENCY)
+    return Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten)))
+
+
+def deliver(tells: Iterable[Tell], ports: Ports) -> None:
+    """Send what waits for the threads of these messages; the worker sends what cannot be sent now."""
+    outbox.deliver(
+        tells, ports, lambda trouble: log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="deliver")
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The settings that the use-cases work by."""
+    return Terms(
+        target=settings.target,
+        rules=Rules(
+            users=settings.authorized_users,
+            groups=settings.authorized_usergroups,
+            channels=settings.authorized_channels,
+            confirm_by=settings.confirm_by,
+            second_person_states=settings.second_person_states,
+            reason_required=settings.reason_required,
+            confirm_within=timedelta(seconds=settings.confirm_within_seconds),
+        ),
+        connect_timeout=timedelta(seconds=settings.connect_timeout),
+        read_timeout=timedelta(seconds=settings.read_timeout),
+        settle_after=timedelta(seconds=settings.settle_after_seconds),
+        max_open=settings.max_open,
+    )
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """One context for every connection: loading the CA bundle anew costs 20 to 30 ms of CPU each time."""
+    context = ssl.create_default_context()
+    if settings.ca_bundle is not None:
+        context.load_verify_locations(cafile=str(settings.ca_bundle))
+    return context
+
+
+def _who_are_we(client: WebClient) -> SlackResponse:
+    try:
+        return client.auth_test()
+    except SlackApiError as error:
+        code = error.response.get("error")
+        raise CannotStart(
+            f"Slack refuses the bot token ({code}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of this "
+            "app, that the app is installed, and, if the workspace restricts addresses, that this machine's is "
+            "allowed."
+        ) from None
+    except (SlackClientError, OSError, HTTPException, ValueError) as error:
+        raise CannotStart(
+            f"Slack cannot be reached ({type(error).__name__}). Check the network and the proxy."
+        ) from None
+
+
+def _open(settings: Settings) -> Store:
+    try:
+        return open_ledger(settings.database_url, settings.target)
+    except LedgerTrouble as trouble:
+        raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. Check DATABASE_URL and its disk.") from None
+
+
+def _jobs(settings: Settings, ledger: Store, clock: Clock, tls: ssl.SSLContext) -> GuardedJobs:
+    keys = settings.access_keys
+    source = FixedCredentials(Credentials(keys.ak, keys.sk, keys.security_token))
+    client = MetaStudio(
+        settings.target,
+        source,
+        app_user_id=settings.metastudio_app_user_id or None,
+        proxy=settings.metastudio_proxy.get_secret_value() or None,
+        ssl_context=tls,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        clock=clock,
+        pool_size=settings.workers,
+    )
+    limiter = Limiter(
+        deletes_per_second=settings.deletes_per_second, reads_per_second=settings.reads_per_second, clock=clock
+    )
+    return GuardedJobs(client, ledger, limiter, clock, source.fingerprint())
+
+
+def _webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
+    # A response_url is followed only to Slack, or to where the Web API was set to be: it comes from a payload.
+    host = urlsplit(url).hostname
+    if host not in {"hooks.slack.com", urlsplit(api_url).hostname}:
+        raise ValueError("a response_url that is not Slack's")
+    return WebhookClient(url, timeout=SLACK_TIMEOUT, ssl=tls, retry_handlers=[])
+
+
+def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
+    token = settings.slack_bot_token.get_secret_value()
+    known = AuthorizeResult.from_auth_test_response(auth_test_response=us, bot_token=token)
+    return App(
+        name="dh-bot",
+        # Without a token here Bolt has no reason to call auth.test itself, in the first ack.
+        client=WebClient(base_url=settings.slack_api_url, ssl=tls, timeout=SLACK_TIMEOUT),
+        authorize=lambda **_: known,
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        # The listener's return is the ack: right only because no listener does any I/O.
+        process_before_response=True,
+        token_verification_enabled=False,
+        request_verification_enabled=True,
+    )
+
+
+def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten) -> Iterable[Ticker]:
+    yield Ticker("expire", partial(expire.run_once, ports), every=1)
+    yield Ticker("reconcile", partial(reconcile.run_once, ports), every=1)
+    yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)
+    yield Ticker("answers", partial(answers.run_once, ports), every=2)
+    yield Ticker("unwritten", unwritten.run_once, every=1)
+    if settings.audit_channel:
+        yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)

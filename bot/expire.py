@@ -1,0 +1,48 @@
+"""What the deadline does: a card that nobody confirmed expires, and one that never reached Slack is closed."""
+
+from __future__ import annotations
+
+from bot.lifecycle import Step
+from bot.model import Refused, State
+from bot.policy import Reason
+from bot.ports import Ports
+from bot.trail import Kind, TellKind, event_about, tells_about
+
+LEASE_SECONDS = 30.0
+
+
+def run_once(ports: Ports) -> int:
+    """Expire what is over; returns how many deletions were closed."""
+    closed = 0
+    for deletion in ports.ledger.lease_deletions("expire", ports.clock.now(), seconds=LEASE_SECONDS):
+        now = ports.clock.now()
+        tells = tells_about(deletion, TellKind.EXPIRED, state=State.EXPIRED.value)
+        changed = ports.ledger.change(
+            deletion.id,
+            Step.EXPIRE,
+            {"ended_at": now, "ended_why": Kind.EXPIRED.value},
+            event_about(Kind.EXPIRED, deletion, now),
+            tell=tells,
+        )
+        ports.deliver(tells if changed else ())
+        closed += changed is not None
+    return closed + _close_orphans(ports)
+
+
+def _close_orphans(ports: Ports) -> int:
+    """A deletion whose process died before its card was known has no card that could be used: close it.
+
+    The card may stand in Slack all the same. A click on it is answered, and takes its buttons away.
+    """
+    orphans = ports.ledger.lease_deletions("orphan", ports.clock.now(), seconds=LEASE_SECONDS)
+    for deletion in orphans:
+        now = ports.clock.now()
+        no = Refused(Reason.RESTARTED)
+        ports.ledger.change(
+            deletion.id,
+            Step.REFUSE,
+            {"ended_at": now, "ended_why": no.reason},
+            event_about(Kind.NOT_OFFERED, deletion, now, why=no.reason),
+            where={"message_ts": None},
+        )
+    return len(orphans)

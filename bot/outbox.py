@@ -1,0 +1,101 @@
+"""Telling: what was recorded is sent to Slack until Slack takes it. A duplicate post is preferred to a lost one.
+
+Within one thread messages leave in the order in which they were written. When a place is gone, the people concerned
+get the message as DM. Nothing here is on the path of an ack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from bot.model import Actor, Deletion
+from bot.ports import Again, Gone, LedgerTrouble, Ports, Told
+from bot.trail import Due, Event, Kind, Tell, TellKind, event_about
+
+LEASE_SECONDS = 60.0
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 600.0
+ABOUT_ONE_MOMENT = frozenset({TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.UNDETERMINED})
+"""Messages that say how things stood when they were written. Once the state has moved on they would be untrue, and a
+later message of the same thread says what is true, so they are dropped."""
+
+
+def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
+    """Send what waits for the threads of these messages, in order, until one has to wait. Never raises trouble."""
+    try:
+        for thread in dict.fromkeys(tell.thread for tell in tells):
+            while due := ports.ledger.lease_tells(ports.clock.now(), thread=thread, seconds=LEASE_SECONDS):
+                if not send(due[0], ports):
+                    break
+    except LedgerTrouble as trouble:
+        # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
+        on_trouble(trouble)
+
+
+def send(due: Due, ports: Ports) -> bool:
+    """Send one leased message. False when it has to wait, and all that follow it in its thread."""
+    tell = due.tell
+    deletion = ports.ledger.get(tell.deletion)
+    if deletion is None or is_overtaken(tell, deletion):
+        ports.ledger.told(due)
+        return True
+    answer = ports.teller.tell(tell, deletion)
+    now = ports.clock.now()
+    if isinstance(answer, Told):
+        # Redrawing a card says nothing that its thread does not say, so it is no event of its own.
+        said = () if tell.kind is TellKind.CARD else (_event(Kind.TOLD, due, deletion, ports, ts=answer.ts),)
+        ports.ledger.told(due, *said)
+        return True
+    if isinstance(answer, Gone):
+        elsewhere = tuple(_as_direct_messages(tell, deletion))
+        ports.ledger.told(due, _event(Kind.NOT_TOLD, due, deletion, ports, why=answer.why), then=elsewhere)
+        deliver(elsewhere, ports, _leave_to_the_worker)
+        return True
+    ports.ledger.tell_again(due, now + timedelta(seconds=pause(due, answer)))
+    return False
+
+
+def is_overtaken(tell: Tell, deletion: Deletion) -> bool:
+    """Whether a message about one moment comes after that moment."""
+    return tell.kind in ABOUT_ONE_MOMENT and tell.facts.get("state") not in {None, deletion.state.value}
+
+
+def pause(due: Due, answer: Again) -> float:
+    """Seconds until the next try: Slack's own wish, or twice as long each time up to ten minutes."""
+    return max(answer.after, min(FIRST_PAUSE * 2.0 ** min(due.attempts, 10), LONGEST_PAUSE))
+
+
+def _as_direct_messages(tell: Tell, deletion: Deletion) -> Iterable[Tell]:
+    """The same message for the requester and the confirmer. A card needs none, nor does a DM that failed itself."""
+    if tell.kind is TellKind.CARD or tell.thread_ts is None:
+        return
+    people: dict[str, Actor] = {actor.user: actor for actor in (deletion.requester, deletion.confirmer) if actor}
+    for user in people:
+        yield replace(tell, to=user, thread_ts=None)
+
+
+def _event(kind: Kind, due: Due, deletion: Deletion, ports: Ports, **facts: Any) -> Event:
+    tell = due.tell
+    return event_about(
+        kind, deletion, ports.clock.now(), what=tell.kind.value, to=tell.to, attempt=due.attempts + 1, **facts
+    )
+
+
+def run_once(ports: Ports, limit: int = 20) -> int:
+    """Send what is due anywhere; returns how many messages were taken up. Another replica's leases are left alone."""
+    leased = ports.ledger.lease_tells(ports.clock.now(), seconds=LEASE_SECONDS, limit=limit)
+    for due in leased:
+        if send(due, ports):
+            deliver((due.tell,), ports, _raise)
+    return len(leased)
+
+
+def _raise(trouble: LedgerTrouble) -> None:
+    raise trouble
+
+
+def _leave_to_the_worker(_: LedgerTrouble) -> None:
+    """The messages stand in the ledger; the worker sends them when it is back."""

@@ -1,0 +1,231 @@
+"""Finding out: deletions whose sender is gone become unknown, and unknown ones are settled by reading only.
+
+The same reads tell, after an outcome, that the job is really gone ("verified gone"), what a rejected DELETE left
+behind, and, an hour after "not deleted", whether that has to be corrected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import evidence
+from bot.evidence import Finding, Tally
+from bot.lifecycle import Step
+from bot.metastudio import replies
+from bot.model import Actor, Deletion, JobId, Listed, Refused, Shown, State
+from bot.outcomes import Ending
+from bot.policy import Reason
+from bot.ports import Ports
+from bot.trail import Kind, Tell, TellKind, event_about, tells_about
+
+LEASE_SECONDS = 180.0
+PAGE = 100
+MOST_PAGES = 100
+VERIFY_PAUSES = (10.0, 30.0, 120.0, 450.0)
+"""Seconds between the looks after an accepted DELETE; with the first look they span ten minutes."""
+
+
+def run_once(ports: Ports) -> int:
+    """Take over what senders left behind, and do the reads that are due. Returns how many deletions were touched."""
+    return take_over(ports) + read_due(ports)
+
+
+def take_over(ports: Ports) -> int:
+    """A claim that ran out without a recorded reply is an unknown outcome. Nobody may send again."""
+    left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
+    for deletion in left:
+        now = ports.clock.now()
+        tells = tells_about(deletion, TellKind.UNKNOWN, state=State.UNKNOWN.value)
+        changed = ports.ledger.change(
+            deletion.id,
+            Step.LOSE,
+            {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
+            event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),
+            where={"claim_token": deletion.claim_token},
+            tell=tells,
+        )
+        ports.deliver(tells if changed else ())
+    return len(left)
+
+
+def read_due(ports: Ports) -> int:
+    """Do the reads that are due."""
+    due = ports.ledger.lease_deletions("read", ports.clock.now(), seconds=LEASE_SECONDS)
+    for deletion in due:
+        read_one(deletion, ports)
+    return len(due)
+
+
+def look(job: JobId, ports: Ports) -> tuple[Finding, Shown]:
+    """One read: Show, and List where Show says that the job is gone."""
+    shown = ports.jobs.show(job)
+    listed = _list(job, ports) if replies.says_gone(shown.reply) else None
+    return evidence.finding(shown, listed, job), shown
+
+
+def _list(job: JobId, ports: Ports) -> Listed:
+    """List with the ``job_id`` filter, or every page where it is ignored. An incomplete walk proves nothing."""
+    first = ports.jobs.find(job_id=job)
+    if not evidence.ignores_the_filter(first, job) or evidence.lists_it(first, job):
+        return first
+    seen = 0
+    for _ in range(MOST_PAGES):
+        page = ports.jobs.find(offset=seen, limit=PAGE)
+        if page.reply.status != 200 or not page.reply.body_ok or evidence.lists_it(page, job):
+            return page
+        seen += len(page.jobs)
+        if not page.jobs:
+            complete = page.count is not None and seen >= page.count
+            return Listed(page.reply, count=0 if complete else None)
+    return replace(first, count=None, jobs=())
+
+
+def read_one(deletion: Deletion, ports: Ports) -> Deletion | None:
+    """One read for one deletion, recorded, with whatever it settles."""
+    seen, shown = look(deletion.job.job_id, ports)
+    if deletion.state is State.UNKNOWN:
+        return _weigh(deletion, seen, shown, ports)
+    return _after_the_outcome(deletion, seen, shown, ports)
+
+
+def _facts(seen: Finding, shown: Shown) -> dict[str, Any]:
+    return {"found": seen.value, "status": shown.reply.status, "code": shown.reply.code}
+
+
+def _read_values(tally: Tally) -> dict[str, object]:
+    return {
+        "reads_agreeing": tally.agreeing,
+        "reads_first_at": tally.first_at,
+        "reads_last": None if tally.last is None else tally.last.value,
+    }
+
+
+def _tally(deletion: Deletion) -> Tally:
+    last = None if deletion.reads_last is None else Finding(deletion.reads_last)
+    return Tally(deletion.reads_agreeing, deletion.reads_first_at, last)
+
+
+def _weigh(deletion: Deletion, seen: Finding, shown: Shown, ports: Ports) -> Deletion | None:
+    now = ports.clock.now()
+    since = deletion.unknown_since or now
+    tally = _tally(deletion).with_(seen, now)
+    enough = evidence.patience(answered_5xx=deletion.answered_5xx, settle_after=ports.terms.settle_after)
+    step = evidence.settles(tally, enough, now)
+    values = _read_values(tally)
+    facts = _facts(seen, shown) | {"agreeing": tally.agreeing}
+    if step is None:
+        undetermined = now - since >= evidence.UNDETERMINED_AFTER and not deletion.reminded
+        tells = tells_about(deletion, TellKind.UNDETERMINED, state=State.UNKNOWN.value) if undetermined else ()
+        values |= {
+            "read_due_at": evidence.next_read(since, enough, now),
+            "reminded": deletion.reminded or undetermined,
+        }
+        kind = Kind.READ
+    else:
+        gone = step is Step.READ_GONE
+        new = State.DELETED if gone else State.FAILED
+        tells = tells_about(deletion, TellKind.SETTLED, state=new.value)
+        values |= {
+            "ended_at": now,
+            "ended_why": (Ending.READ_GONE if gone else Ending.READ_PRESENT).value,
+            "verified_at": now,
+            "read_due_at": None if gone else now + evidence.CORRECTION_AFTER,
+        }
+        kind = Kind.SETTLED
+    changed = ports.ledger.change(
+        deletion.id,
+        step,
+        values,
+        event_about(kind, deletion, now, request_id=shown.reply.request_id, **facts),
+        where={"state": State.UNKNOWN},
+        tell=tells,
+    )
+    ports.deliver(tells if changed else ())
+    return changed
+
+
+def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: Ports) -> Deletion | None:
+    now = ports.clock.now()
+    facts = _facts(seen, shown)
+    step: Step | None = None
+    kind = Kind.READ
+    values: dict[str, object] = {"read_due_at": None}
+    tells: tuple[Tell, ...] = ()
+    if deletion.ended_why == Ending.READ_PRESENT.value and seen is Finding.GONE:
+        # An hour after "not deleted" the job is gone: the late effect of our DELETE, or somebody else's.
+        step, kind = Step.READ_GONE, Kind.CORRECTED
+        values |= {"ended_why": Ending.READ_GONE.value, "ended_at": now, "verified_at": now}
+        tells = tells_about(deletion, TellKind.CORRECTION, state=State.DELETED.value)
+    elif deletion.ended_why == Ending.READ_PRESENT.value:
+        # Still there: what was said stands. A read that decided nothing is repeated for a day.
+        undecided = seen is Finding.NOTHING and now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
+        values = {"read_due_at": now + evidence.CORRECTION_AFTER if undecided else None}
+    elif _wants_another_look(deletion, seen):
+        values = {"read_due_at": now + _pause(deletion), "reads_agreeing": deletion.reads_agreeing + 1}
+    else:
+        state = shown.job.state if shown.job is not None else None
+        values |= {"verified_at": now if seen is Finding.GONE else None}
+        tells = tells_about(
+            deletion,
+            TellKind.LOOKED,
+            found=seen.value,
+            job_state=state,
+            at=now.timestamp(),
+            looks=deletion.reads_agreeing + 1,
+        )
+    changed = ports.ledger.change(
+        deletion.id,
+        step,
+        values,
+        event_about(kind, deletion, now, request_id=shown.reply.request_id, **facts),
+        where={"state": deletion.state, "ended_why": deletion.ended_why},
+        tell=tells,
+    )
+    ports.deliver(tells if changed else ())
+    return changed
+
+
+def _wants_another_look(deletion: Deletion, seen: Finding) -> bool:
+    """An accepted DELETE is looked at until the job is gone; a rejected one until a read decides anything."""
+    if deletion.reads_agreeing >= len(VERIFY_PAUSES):
+        return False
+    return seen is Finding.NOTHING or (deletion.state is State.DELETED and seen is Finding.PRESENT)
+
+
+def _pause(deletion: Deletion) -> timedelta:
+    return timedelta(seconds=VERIFY_PAUSES[min(deletion.reads_agreeing, len(VERIFY_PAUSES) - 1)])
+
+
+def check_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
+    """*Check now*: one read at once, whatever the schedule says."""
+    if deletion.state is not State.UNKNOWN:
+        return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
+    return read_one(deletion, ports) or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
+
+
+def may_close_by_hand(deletion: Deletion, now: datetime) -> bool:
+    """A day of reading that decided nothing is the condition for a person's word."""
+    since = deletion.unknown_since
+    return deletion.state is State.UNKNOWN and since is not None and now - since >= evidence.UNDETERMINED_AFTER
+
+
+def close_by_hand(deletion: Deletion, actor: Actor, *, deleted: bool, ports: Ports) -> Deletion | Refused:
+    """*Close as checked by hand*: recorded as that person's word, never as something the bot found out."""
+    now = ports.clock.now()
+    if deletion.state is not State.UNKNOWN:
+        return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
+    if not may_close_by_hand(deletion, now):
+        return Refused(Reason.NOT_YET_BY_HAND, {"deletion": deletion})
+    new = State.DELETED if deleted else State.FAILED
+    tells = tells_about(deletion, TellKind.CLOSED, state=new.value)
+    changed = ports.ledger.change(
+        deletion.id,
+        Step.CLOSE_DELETED if deleted else Step.CLOSE_FAILED,
+        {"ended_at": now, "ended_why": Ending.BY_HAND.value, "ended_by": actor, "read_due_at": None},
+        event_about(Kind.CLOSED_BY_HAND, deletion, now, actor, word=new.value),
+        tell=tells,
+    )
+    ports.deliver(tells if changed else ())
+    return changed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})

@@ -1,0 +1,213 @@
+"""From the claim to the recorded outcome: the only place that sends a DELETE.
+
+The claim is one conditional update, so at most one sender wins it. The sender holds it until ``send_before``; from
+``takeover_at`` on anybody may call the row unknown, but nobody may ever send again. A reply that comes after that is
+still recorded, and corrected in public where it contradicts what was said.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot import lifecycle, outcomes
+from bot.lifecycle import Step
+from bot.metastudio.replies import Meaning, meaning
+from bot.model import Actor, Attempt, Deletion, Operation, Reply, State
+from bot.ports import LedgerTrouble, Ports
+from bot.trail import Event, Kind, Tell, TellKind, event_about, tells_about
+
+log = structlog.get_logger(__name__)
+
+SEND_WITHIN = timedelta(seconds=5)
+GRACE = timedelta(seconds=10)
+LONGEST_BACK_OFF = 10.0
+
+
+def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports) -> Deletion | None:
+    """Claim, send, record, tell. None when somebody else was first or the time was over: then nothing was sent.
+
+    Raises ``LedgerTrouble`` only for the claim itself, when nothing was sent either. Once it is ours, whatever goes
+    wrong leaves the row DELETING, and reading settles it: no caller may say then that nothing was deleted.
+    """
+    claimed = _claim(deletion, confirmer, ports)
+    if claimed is None:
+        return None
+    try:
+        return _send(claimed, ports) or claimed
+    except Exception:
+        log.exception("sending_failed", deletion=claimed.id)
+        return claimed
+
+
+def _send(claimed: Deletion, ports: Ports) -> Deletion | None:
+    attempt = claimed.attempts[-1]
+    while True:
+        reply = ports.jobs.delete(claimed.job.job_id, send_before=attempt.send_before)
+        if not outcomes.may_send_again(reply, attempt.number):
+            break
+        again = _claim_again(claimed, attempt, reply, ports)
+        if again is None:
+            break
+        attempt = again
+    answered = _with_reply(attempt, reply)
+    return ports.unwritten(claimed.id, lambda: record(claimed, answered, reply, ports))
+
+
+def _new_attempt(number: int, token: str, now: datetime) -> Attempt:
+    return Attempt(number, token, claimed_at=now, send_before=now + SEND_WITHIN)
+
+
+def _takeover_at(attempt: Attempt, ports: Ports) -> datetime:
+    return attempt.send_before + ports.terms.connect_timeout + ports.terms.read_timeout + GRACE
+
+
+def _claim(deletion: Deletion, confirmer: Actor, ports: Ports) -> Deletion | None:
+    now = ports.clock.now()
+    attempt = _new_attempt(1, secrets.token_hex(8), now)
+    try:
+        return ports.ledger.change(
+            deletion.id,
+            Step.CLAIM,
+            {
+                "confirmer": confirmer,
+                "confirmed_at": now,
+                "claim_token": attempt.claim_token,
+                "send_before": attempt.send_before,
+                "takeover_at": _takeover_at(attempt, ports),
+            },
+            event_about(Kind.CLAIMED, deletion, now, confirmer, attempt=1),
+            before_deadline=now,
+            attempt=attempt,
+        )
+    except LedgerTrouble as trouble:
+        if not trouble.in_doubt:
+            raise
+        # A COMMIT without an answer is a win only if a fresh read shows our token.
+        found = ports.ledger.get(deletion.id)
+        if found is None or found.claim_token != attempt.claim_token or found.state is not State.DELETING:
+            raise
+        return found
+
+
+def _claim_again(claimed: Deletion, attempt: Attempt, reply: Reply, ports: Ports) -> Attempt | None:
+    """Record a throttled attempt, wait, and claim the next one. None when that is no longer ours to do."""
+    try:
+        ports.ledger.change(
+            claimed.id,
+            None,
+            {},
+            _reply_event(Kind.REPLIED, claimed, reply, ports),
+            where={"claim_token": attempt.claim_token},
+            attempt=_with_reply(attempt, reply),
+        )
+        ports.clock.sleep(min(reply.retry_after or outcomes.BACK_OFF[attempt.number - 1], LONGEST_BACK_OFF))
+        if not ports.jobs.wait_turn(Operation.DELETE):
+            return None
+        following = _new_attempt(attempt.number + 1, attempt.claim_token, ports.clock.now())
+        changed = ports.ledger.change(
+            claimed.id,
+            Step.CLAIM_AGAIN,
+            {"send_before": following.send_before, "takeover_at": _takeover_at(following, ports)},
+            event_about(Kind.CLAIMED, claimed, following.claimed_at, claimed.confirmer, attempt=following.number),
+            where={"claim_token": attempt.claim_token},
+            attempt=following,
+        )
+    except LedgerTrouble:
+        # Without a written claim nothing is sent; the throttled reply is what there is to record.
+        return None
+    return following if changed is not None else None
+
+
+def _with_reply(attempt: Attempt, reply: Reply) -> Attempt:
+    return replace(
+        attempt,
+        replied_at=reply.at,
+        status=reply.status,
+        cause=reply.cause,
+        code=reply.code,
+        message=reply.message,
+        request_id=reply.request_id,
+    )
+
+
+def record(claimed: Deletion, attempt: Attempt, reply: Reply, ports: Ports) -> Deletion | None:
+    """Write a reply to DELETE into the ledger, with its messages, and deliver them. Safe to repeat."""
+    decision = outcomes.decide(reply)
+    now = ports.clock.now()
+    lost = decision.step is Step.LOSE
+    values: dict[str, object] = {
+        "ended_why": decision.ending.value,
+        "read_due_at": None if decision.read_after is None else now + decision.read_after,
+    }
+    if lost:
+        values |= {"unknown_since": now, "answered_5xx": meaning(reply) is Meaning.SERVER_ERROR}
+    else:
+        values |= {"ended_at": now}
+    new_state = lifecycle.target(decision.step).value
+    tells = tells_about(claimed, TellKind.UNKNOWN if lost else TellKind.OUTCOME, state=new_state)
+    changed = ports.ledger.change(
+        claimed.id,
+        decision.step,
+        values,
+        _reply_event(decision.kind, claimed, reply, ports),
+        where={"claim_token": attempt.claim_token, "state": State.DELETING},
+        attempt=attempt,
+        tell=tells,
+    )
+    if changed is None:
+        return _record_late(claimed, attempt, reply, decision, ports)
+    ports.deliver(tells)
+    return changed
+
+
+def _record_late(
+    claimed: Deletion, attempt: Attempt, reply: Reply, decision: outcomes.Decision, ports: Ports
+) -> Deletion | None:
+    """The row was taken over meanwhile. What this reply changes is a table; it is kept with its attempt in any case."""
+    now = ports.clock.now()
+    found = ports.ledger.get(claimed.id)
+    if found is None:
+        return None
+    known = next((a for a in found.attempts if a.number == attempt.number), None)
+    if known is not None and known.replied_at is not None:
+        return found  # A repeated write of the same reply: it has already had its effect.
+    late = outcomes.LATE.get((found.state, decision.step))
+    event_kind = Kind.REPLIED if late is None else late[1]
+    values = {} if late is None else {"ended_at": now, "ended_why": decision.ending.value, "read_due_at": None}
+    tells: tuple[Tell, ...] = ()
+    if late is not None:
+        tell_kind = TellKind.CORRECTION if late[1] is Kind.CORRECTED else TellKind.OUTCOME
+        tells = tells_about(claimed, tell_kind, state=lifecycle.target(late[0]).value)
+    changed = ports.ledger.change(
+        claimed.id,
+        None if late is None else late[0],
+        values,
+        _reply_event(event_kind, claimed, reply, ports, late=True),
+        where={"state": found.state},
+        attempt=attempt,
+        tell=tells,
+    )
+    if changed is None:
+        # The state moved between our look and our write: look again. States only move forward, so this ends.
+        return _record_late(claimed, attempt, reply, decision, ports)
+    ports.deliver(tells)
+    return changed
+
+
+def _reply_event(kind: Kind, deletion: Deletion, reply: Reply, ports: Ports, **more: bool) -> Event:
+    return event_about(
+        kind,
+        deletion,
+        ports.clock.now(),
+        deletion.confirmer,
+        request_id=reply.request_id,
+        status=reply.status,
+        code=reply.code,
+        cause=reply.cause and reply.cause.value,
+        means=meaning(reply).value,
+        **more,
+    )

@@ -1,0 +1,86 @@
+"""Socket Mode: start, reconnect, readiness, close."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+log = structlog.get_logger(__name__)
+
+PING_INTERVAL = 5
+"""Seconds. A silently dead peer is noticed after four of these; Bolt's default would take more than 40 s."""
+
+CONNECT_TRIES = 5
+CLOSE_SECONDS = 5.0
+
+
+class CannotConnect(Exception):
+    """Slack refuses the app-level token, or cannot be reached. The message is for the person who starts the bot."""
+
+
+class SocketTransport:
+    """The bot's one WebSocket to Slack; slack_sdk's built-in client reconnects it by itself."""
+
+    def __init__(self, app: App, app_token: str, client: WebClient, concurrency: int) -> None:
+        # Acks are made by the client's message workers, so a command never waits for more than the ones before it.
+        self._handler = SocketModeHandler(
+            app, app_token, web_client=client, ping_interval=PING_INTERVAL, concurrency=concurrency
+        )
+
+    def start(self) -> None:
+        """Connect; raises ``CannotConnect`` after some tries."""
+        pause = 1.0
+        for attempt in range(1, CONNECT_TRIES + 1):
+            try:
+                self._handler.connect()  # type: ignore[no-untyped-call]
+            except SlackApiError as error:
+                raise CannotConnect(_why(error)) from None
+            except (SlackClientError, OSError, ValueError) as error:
+                log.warning("slack_unreachable", attempt=attempt, error=type(error).__name__)
+            # connect() swallows a failed handshake, so only this tells (rulebook 6.9).
+            if self.is_connected():
+                log.info("socket_connected")
+                return
+            time.sleep(pause)
+            pause *= 2
+        raise CannotConnect(
+            "Slack could not be reached to open a Socket Mode connection. Check the network and the proxy."
+        )
+
+    def is_connected(self) -> bool:
+        """Whether a session is open, as far as the client knows."""
+        return bool(self._handler.client.is_connected())
+
+    def close(self) -> None:
+        """Close the socket, within seconds. Acks that were not sent by then are lost, so everything else stops first.
+
+        The SDK's close (3.47) waits up to three seconds for its reader, and for ever when the reader starts its next
+        round at that moment and so takes back the word that it is to end; here that word is repeated.
+        """
+        closer = threading.Thread(target=self._close, name="socket-close", daemon=True)
+        closer.start()
+        give_up = time.monotonic() + CLOSE_SECONDS
+        while closer.is_alive() and time.monotonic() < give_up:
+            self._handler.client.current_session_state.terminated = True
+            closer.join(0.1)
+
+    def _close(self) -> None:
+        try:
+            self._handler.close()  # type: ignore[no-untyped-call]
+        except AttributeError:
+            # The reader and close() both closed the socket, and the slower one found None. What is left is closed now.
+            self._handler.close()  # type: ignore[no-untyped-call]
+
+
+def _why(error: SlackApiError) -> str:
+    code = error.response.get("error")
+    return (
+        f"Slack refuses the app-level token ({code}). Check that SLACK_APP_TOKEN is this app's token with the scope "
+        "connections:write and that Socket Mode is switched on."
+    )

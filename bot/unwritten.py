@@ -1,0 +1,54 @@
+"""Writes that have to happen although the ledger refused them: a reply of MetaStudio that is known but not recorded.
+
+They are logged first, kept in memory, and repeated until the ledger takes them. There are at most as many as there are
+permits, since each belongs to one claim. If the process dies first, the row is still DELETING, and reading settles it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from bot.ports import LedgerTrouble
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Unwritten:
+    """The writes that wait for the ledger."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[str, Callable[[], object]]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, deletion: str, write: Callable[[], T]) -> T | None:
+        """Do the write now, or keep it for later and return None."""
+        try:
+            return write()
+        except LedgerTrouble as trouble:
+            log.error("ledger_trouble", deletion=deletion, diagnosis=trouble.diagnosis, step="record_reply")
+            with self._lock:
+                self._waiting.append((deletion, write))
+            return None
+
+    def run_once(self) -> int:
+        """Try what waits; returns how many writes succeeded."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        written = 0
+        for at, (_, write) in enumerate(waiting):
+            try:
+                write()
+                written += 1
+            except LedgerTrouble:
+                with self._lock:
+                    self._waiting.extend(waiting[at:])
+                return written
+        return written
+
+    def __len__(self) -> int:
+        return len(self._waiting)

@@ -1,0 +1,172 @@
+"""Permits, the pool, the drain, and the clock's own workers. Nothing here knows what the work is.
+
+A ``ThreadPoolExecutor`` never says that it is full; so a permit is taken first, and where there is none the caller says
+"busy" at once. Nothing queues without a bound.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import structlog
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SPARE_THREADS = 4
+MOST_SPARE = 500
+
+
+class SystemClock:
+    """The ``Clock`` of a running bot."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class Pool:
+    """Bounded work: ``take`` a permit, then ``run`` with it, or ``give_back``.
+
+    Look-ups beside the work have threads of their own, as many, so that work never waits for work.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._permits = workers
+        self._busy = 0
+        self._draining = False
+        self._changed = threading.Condition()
+        self._workers = ThreadPoolExecutor(workers, "work")
+        self._beside = ThreadPoolExecutor(workers, "beside")
+        self._spare = ThreadPoolExecutor(SPARE_THREADS, "spare")
+        self._spare_permits = threading.BoundedSemaphore(MOST_SPARE)
+
+    def take(self) -> bool:
+        """Take a permit; False when all are taken or the bot is stopping. Never waits."""
+        with self._changed:
+            if self._draining or self._busy >= self._permits:
+                return False
+            self._busy += 1
+            return True
+
+    def give_back(self) -> None:
+        """Return a permit that was not used."""
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do the work on the permit that was taken; the permit comes back whatever happens."""
+        context = copy_context()
+
+        def body() -> None:
+            try:
+                context.run(work)
+            except Exception:
+                # Work answers for its own failures; this is the last net, so that a thread never dies unheard.
+                log.exception("work_failed")
+            finally:
+                self.give_back()
+
+        try:
+            self._workers.submit(body)
+        except RuntimeError:
+            self.give_back()
+            raise
+
+    def beside(self, work: Callable[[], T]) -> Future[T]:
+        """Run something while the caller goes on."""
+        return self._beside.submit(copy_context().run, work)
+
+    def spare(self, work: Callable[[], object]) -> bool:
+        """Run something short although there is no permit, such as saying "busy"; False when even that is too much."""
+        if not self._spare_permits.acquire(blocking=False):
+            return False
+
+        def body() -> None:
+            try:
+                work()
+            finally:
+                self._spare_permits.release()
+
+        self._spare.submit(body)
+        return True
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no new work is taken any more."""
+        return self._draining
+
+    def drain(self, seconds: float) -> bool:
+        """Take no new work and wait for what is in flight; True when all of it finished in time."""
+        with self._changed:
+            self._draining = True
+            finished = self._changed.wait_for(lambda: self._busy == 0, seconds)
+        self._workers.shutdown(wait=finished, cancel_futures=True)
+        self._beside.shutdown(wait=finished, cancel_futures=True)
+        self._spare.shutdown(wait=finished, cancel_futures=True)
+        return finished
+
+
+class Ticker:
+    """A thread that calls ``work`` again and again: at once while it finds something to do, else after ``every``.
+
+    ``work`` returns how much it did. Its exceptions are logged and end the round, never the thread.
+    """
+
+    def __init__(self, name: str, work: Callable[[], int], every: float) -> None:
+        self.work = work
+        self._name = name
+        self._every = every
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._wake.set()
+
+    def ask_to_stop(self) -> None:
+        """Finish the round under way and end; does not wait for it."""
+        self._stop.set()
+        self._wake.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end, at most so long."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            done = 0
+            try:
+                done = self.work()
+            except Exception:
+                log.exception("ticker_failed", worker=self._name)
+            if not done:
+                self._wake.wait(self._every)
+                self._wake.clear()
+
+
+def stop_all(tickers: Iterable[Ticker], seconds: float) -> None:
+    """End all of them, in so many seconds together; a round that takes longer ends with the process."""
+    stopping = list(tickers)
+    for ticker in stopping:
+        ticker.ask_to_stop()
+    deadline = time.monotonic() + seconds
+    for ticker in stopping:
+        ticker.join(max(deadline - time.monotonic(), 0))

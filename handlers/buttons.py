@@ -1,0 +1,122 @@
+"""The buttons on the card. Whoever clicks whatever in whatever state gets an answer; the ack is empty and instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from bot import policy, reconcile
+from bot.deletions import cancel, confirm, new_id
+from bot.model import Deletion, Press, Refused, State
+from bot.policy import Reason
+from bot.ports import Ports
+from bot.trail import Event, Kind, Tell, TellKind, Waiting
+from handlers.desk import Desk, Result
+from handlers.payloads import Click, click
+from handlers.views import card
+from handlers.views.refusals import ENDED, Wording
+
+Ack = Callable[..., Any]
+UseCase = Callable[[Press, Ports], Deletion | Refused]
+
+
+def pressed(desk: Desk, use_case: UseCase, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
+    """What every button does: parse, permit, ack, submit."""
+    seen = click(body)
+    now = desk.ports.clock.now()
+    waiting = Waiting(
+        new_id(), "click", seen.actor, seen.channel, now, thread_ts=seen.thread_ts, deletion=seen.deletion
+    )
+    if not desk.pool.take():
+        # The ack of a click carries no text, so "busy" is told from threads that do nothing else. Where even those are
+        # taken there is no ack, and Slack itself shows the person that the click did not arrive.
+        text = desk.text(Refused(desk.busy()))
+        if desk.pool.spare(partial(desk.ports.teller.answer, waiting, text, seen.response_url)):
+            ack()
+        return
+    ack()
+    event = Event(Kind.CLICK, now, seen.actor, channel=seen.channel, deletion=seen.deletion, facts={"action": action})
+    desk.pool.run(
+        partial(desk.serve, waiting, event, partial(_press, desk, use_case, seen, waiting), seen.response_url)
+    )
+
+
+def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Result:
+    if use_case is unknown:
+        return Refused(Reason.UNKNOWN_BUTTON)
+    if seen.deletion is None:
+        return Refused(Reason.UNKNOWN_DELETION)
+    press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts)
+    result = use_case(press, desk.ports)
+    _redraw(desk, press)
+    return _still_to_say(result, use_case, desk.wording)
+
+
+def _redraw(desk: Desk, press: Press) -> None:
+    """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card."""
+    deletion = desk.ports.ledger.get(press.deletion)
+    if deletion is None or press.message_ts is None or deletion.target != desk.ports.terms.target:
+        return
+    is_copy = deletion.message_ts != press.message_ts
+    if deletion.state is State.AWAITING and not is_copy:
+        return
+    tell = Tell(TellKind.CARD, deletion.id, press.channel, press.message_ts)
+    desk.ports.ledger.tell(tell)
+    desk.ports.deliver((tell,))
+
+
+def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wording) -> Result:
+    """An outcome is told in the thread; these are the ends that the thread does not tell yet."""
+    if isinstance(result, Refused):
+        return result
+    if result.state is State.DELETING:
+        return (
+            "The deletion was confirmed, but the bot cannot record how it ended at the moment. "
+            "The thread will say it as soon as it can."
+        )
+    if use_case is check_now and result.state is State.UNKNOWN:
+        seen = result.reads_last or "nothing that decides it"
+        return f"Looked just now; {ENDED[State.UNKNOWN]}. So far the reads found: {seen}. The bot goes on looking."
+    return result
+
+
+def _authorized(press: Press, ports: Ports) -> Deletion | Refused:
+    """The deletion, if this person may operate here."""
+    deletion = ports.ledger.get(press.deletion)
+    if deletion is None:
+        return Refused(Reason.UNKNOWN_DELETION)
+    if deletion.target != ports.terms.target:
+        return Refused(Reason.OTHER_PROJECT, {"deletion": deletion})
+    rules = ports.terms.rules
+    place = ports.people.place(press.channel, fresh=True)
+    person = ports.people.person(press.actor, fresh=True)
+    return policy.may_be_used_in(place, rules) or policy.may_operate(person, rules) or deletion
+
+
+def check_now(press: Press, ports: Ports) -> Deletion | Refused:
+    """*Check now*."""
+    deletion = _authorized(press, ports)
+    return deletion if isinstance(deletion, Refused) else reconcile.check_now(deletion, ports)
+
+
+def _close(press: Press, ports: Ports, *, deleted: bool) -> Deletion | Refused:
+    deletion = _authorized(press, ports)
+    if isinstance(deletion, Refused):
+        return deletion
+    return reconcile.close_by_hand(deletion, press.actor, deleted=deleted, ports=ports)
+
+
+def unknown(press: Press, ports: Ports) -> Deletion | Refused:
+    """A button of ours that this version does not know, whatever it carries."""
+    return Refused(Reason.UNKNOWN_BUTTON)
+
+
+BUTTONS: dict[str, UseCase] = {
+    card.CONFIRM: confirm,
+    card.CANCEL: cancel,
+    card.CHECK_NOW: check_now,
+    card.CLOSE_DELETED: partial(_close, deleted=True),
+    card.CLOSE_PRESENT: partial(_close, deleted=False),
+}
+"""Every button there is, by its action id."""

@@ -1,0 +1,105 @@
+"""What happens behind every ack: note that somebody waits, run the use-case, answer. One function for all listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bot.model import Deletion, Refused
+from bot.policy import Reason
+from bot.ports import LedgerTrouble, Ports, Told
+from bot.trail import Event, Kind, Waiting
+from bot.work import Pool
+from handlers.views.refusals import Wording, refusal_text
+
+log = structlog.get_logger(__name__)
+
+Result = Deletion | Refused | str | None
+"""A use-case ends with a deletion (told in its thread), a refusal, a text for the person, or nothing more to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything a listener may touch. Built in ``bot.app``."""
+
+    ports: Ports
+    pool: Pool
+    wording: Wording
+    link: Callable[[Deletion], str | None]
+    """A permalink to a deletion's card, or None when Slack does not give one."""
+
+    def busy(self) -> Reason:
+        """Why there is no permit."""
+        return Reason.STOPPING if self.pool.is_draining else Reason.BUSY
+
+    def serve(self, waiting: Waiting, event: Event, use_case: Callable[[], Result], response_url: str | None) -> None:
+        """Run behind the ack, on the pool, on a permit that was taken. Never raises."""
+        with structlog.contextvars.bound_contextvars(deletion=waiting.deletion or waiting.id):
+            try:
+                self.ports.ledger.note_waiting(waiting, event)
+            except LedgerTrouble as trouble:
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_waiting")
+                # Nothing is noted, so nothing would repeat this answer; it is tried once by every way there is.
+                self.ports.teller.answer(waiting, self.text(Refused(Reason.LEDGER_TROUBLE)), response_url)
+                return
+            result = self._run(use_case)
+            try:
+                self._finish(waiting, result, response_url)
+            except LedgerTrouble as trouble:
+                # The open answer stays in the ledger and is given when the ledger is back.
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answer")
+
+    def _run(self, use_case: Callable[[], Result]) -> Result:
+        try:
+            return use_case()
+        except LedgerTrouble as trouble:
+            log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="use_case")
+            return Refused(Reason.LEDGER_TROUBLE)
+        except Exception:
+            log.exception("use_case_failed")
+            return Refused(Reason.BUG)
+
+    def _finish(self, waiting: Waiting, result: Result, response_url: str | None) -> None:
+        if isinstance(result, Refused):
+            self._give(waiting, self.text(result), response_url, self._refused_event(waiting, result))
+        elif isinstance(result, str):
+            self._give(waiting, result, response_url)
+        else:
+            self.ports.ledger.answered(waiting.id)
+
+    def _give(self, waiting: Waiting, text: str, response_url: str | None, *events: Event) -> None:
+        told = self.ports.teller.answer(waiting, text, response_url)
+        try:
+            if isinstance(told, Told):
+                self.ports.ledger.answered(waiting.id, *events)
+            else:
+                log.warning("answer_not_taken", why=told.why)
+                self.ports.ledger.record(*events)
+                self.ports.ledger.answer_known(waiting.id, text)
+        except LedgerTrouble as trouble:
+            log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answered")
+
+    def text(self, no: Refused) -> str:
+        """The sentence for a refusal, with a link to the card that it speaks of."""
+        standing = no.facts.get("deletion")
+        if no.reason == Reason.ALREADY_OFFERED and isinstance(standing, Deletion):
+            no = Refused(no.reason, {**no.facts, "link": self.link(standing)})
+        return refusal_text(no, self.wording)
+
+    def _refused_event(self, waiting: Waiting, no: Refused) -> Event:
+        reply = no.facts.get("reply")
+        facts = {"reason": str(no.reason), "kind": waiting.kind}
+        if reply is not None:
+            facts |= {"status": reply.status, "code": reply.code}
+        return Event(
+            Kind.REFUSED,
+            self.ports.clock.now(),
+            waiting.actor,
+            channel=waiting.channel,
+            deletion=waiting.deletion,
+            job=waiting.job,
+            request_id=reply.request_id if reply is not None else None,
+            facts=facts,
+        )

@@ -1,0 +1,1 @@
+"""Values to messages: functions from what happened to ``{"text", "blocks"}``. Pure."""

@@ -1,0 +1,234 @@
+"""The card: the parent message of a deletion, in each of its states. Pure. Owns the action ids of its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bot import job_states
+from bot.model import ConfirmBy, Deletion, State
+from bot.outcomes import Ending
+from handlers.views.parts import (
+    Button,
+    Buttons,
+    Fields,
+    Heading,
+    Message,
+    Note,
+    Para,
+    Part,
+    Typed,
+    code,
+    escape,
+    mention,
+    message,
+    when,
+)
+from handlers.views.refusals import Wording
+
+CONFIRM = "dh_confirm"
+CANCEL = "dh_cancel"
+CHECK_NOW = "dh_check_now"
+CLOSE_DELETED = "dh_close_deleted"
+CLOSE_PRESENT = "dh_close_present"
+
+CONSEQUENCES = (
+    "According to Huawei's documentation this deletes the training video, the ID-card photos, the authorization file "
+    "and the model asset. It cannot be undone. Not mentioned there: a linked voice job, finished videos."
+)
+
+WHAT_GOES = "Job {job} with its training video, ID-card photos, authorization file and model. This cannot be undone."
+
+MAY_PRESS: dict[ConfirmBy, str] = {
+    ConfirmBy.REQUESTER: "only {requester}",
+    ConfirmBy.ANY_OPERATOR: "anybody who may delete jobs",
+    ConfirmBy.SECOND_PERSON: "anybody who may delete jobs, except {requester} (a second person is required)",
+}
+
+HEADINGS: dict[State, str] = {
+    State.AWAITING: "Delete this job permanently?",
+    State.DELETING: "Deleting this job …",
+    State.UNKNOWN: "Outcome unknown: the bot is finding out",
+    State.DELETED: "Job deleted",
+    State.FAILED: "Job not deleted by this request",
+    State.REFUSED: "Refused: nothing was deleted",
+    State.CANCELLED: "Cancelled: nothing was deleted",
+    State.EXPIRED: "Expired: nothing was deleted",
+}
+
+BY_HAND_HEADINGS: dict[State, str] = {
+    State.DELETED: "Closed by hand: deleted, by a person's word",
+    State.FAILED: "Closed by hand: not deleted, by a person's word",
+}
+
+
+def deletion_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = ()) -> Message:
+    """The card as it has to look now: buttons only where they can still do something."""
+    job = deletion.job
+    state = job_states.describe(job.state)
+    parts: list[Part | None] = [
+        Heading(_heading(deletion, wording)),
+        _ending_line(deletion),
+        Typed("Name", job.name) if job.name else None,
+        Fields(_rows(deletion)),
+        Typed("Reason", deletion.reason) if deletion.reason else None,
+        *(_question(deletion, state.warning, earlier) if deletion.state is State.AWAITING else ()),
+        _buttons(deletion),
+        Note(f"Deletion {code(deletion.id)}"),
+    ]
+    return message(parts)
+
+
+def _heading(deletion: Deletion, wording: Wording) -> str:
+    by_hand = deletion.ended_why == Ending.BY_HAND.value
+    heading = (BY_HAND_HEADINGS if by_hand else HEADINGS).get(deletion.state, HEADINGS[State.AWAITING])
+    return f"[{wording.environment}] {heading}" if wording.environment else heading
+
+
+def _ending_line(deletion: Deletion) -> Para | None:
+    """Who did what, and Huawei's request ID or error code: the card must be enough for whoever sees only it."""
+    who = f" Confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
+    at = f" {when(deletion.ended_at)}." if deletion.ended_at else ""
+    reply = _last_reply(deletion)
+    match deletion.state:
+        case State.DELETING:
+            return Para(f"The request is on its way to MetaStudio.{who}")
+        case State.UNKNOWN:
+            return Para(
+                "The DELETE may or may not have worked. It is not sent again; the bot looks until it knows."
+                f"{who}{reply}"
+            )
+        case State.DELETED | State.FAILED:
+            gone = _verified_gone(deletion)
+            hand = f" By the word of {mention(deletion.ended_by)}." if deletion.ended_by else ""
+            return Para(f"{HEADINGS[deletion.state]}.{at}{who}{hand}{reply}{gone}")
+        case State.CANCELLED:
+            by = f" by {mention(deletion.ended_by)}" if deletion.ended_by else ""
+            return Para(f"Cancelled{by}.{at} Nothing was deleted.")
+        case State.EXPIRED | State.REFUSED:
+            return Para(f"{HEADINGS[deletion.state]}.{at}")
+        case _:
+            return None
+
+
+def _verified_gone(deletion: Deletion) -> str:
+    if deletion.state is not State.DELETED or deletion.verified_at is None:
+        return ""
+    return f" Verified gone {when(deletion.verified_at, '{time}')}."
+
+
+def _last_reply(deletion: Deletion) -> str:
+    if not deletion.attempts:
+        return ""
+    last = deletion.attempts[-1]
+    told = [
+        f"HTTP {last.status}" if last.status is not None else "",
+        f"error code {code(last.code)}" if last.code else "",
+        f"request ID {code(last.request_id)}" if last.request_id else "",
+        f"{last.cause.value}" if last.cause is not None else "",
+    ]
+    text = ", ".join(part for part in told if part)
+    return f" MetaStudio: {text}." if text else ""
+
+
+def _rows(deletion: Deletion) -> list[tuple[str, str]]:
+    job = deletion.job
+    state = job_states.describe(job.state)
+    rows = [
+        ("Job id", code(job.job_id)),
+        ("State when asked", f"{code(job.state)} {state.meaning}"),
+        ("Created", job_time(job.create_time)),
+        ("Last submitted", job_time(job.last_update_time)),
+        ("Model", " ".join(code(part) for part in (job.model_version, job.model_resolution) if part) or "–"),
+        ("Services that use it", ", ".join(code(name) for name in job.supported_service) or "none named"),
+        ("Asset id", code(job.asset_id)),
+        ("Region and project", f"{code(deletion.target.region)} {code(deletion.target.project_id)}"),
+        ("Asked by", mention(deletion.requester)),
+    ]
+    if job.voice_train_job_id:
+        rows.append(("Linked voice job", code(job.voice_train_job_id)))
+    if deletion.state is State.AWAITING:
+        rows.append(("May confirm", may_press(deletion)))
+        if deletion.deadline_at:
+            rows.append(("Until", when(deletion.deadline_at)))
+    return rows
+
+
+def may_press(deletion: Deletion) -> str:
+    """The rule for confirming, in words."""
+    return MAY_PRESS[deletion.confirm_by].format(requester=mention(deletion.requester))
+
+
+def job_time(text: str) -> str:
+    """A time that MetaStudio wrote; shown as it stands when it is not what the documentation says."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return code(text)
+    return when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _question(deletion: Deletion, warning: str, earlier: Sequence[Deletion]) -> list[Part | None]:
+    job = deletion.job
+    uses = ", ".join(escape(name) for name in job.supported_service)
+    strongest = job.state in job_states.FINISHED
+    strong = f"*Warning: {warning}* It serves: {uses or 'nothing that MetaStudio names'}." if strongest else ""
+    return [
+        Para(strong) if strong else Para(f"*Note: {warning}*") if warning else None,
+        Para(_earlier(earlier)) if earlier else None,
+        Para(CONSEQUENCES),
+    ]
+
+
+MOST_EARLIER = 5
+
+
+def _earlier(earlier: Sequence[Deletion]) -> str:
+    lines = [
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {HEADINGS[one.state].lower()}{_last_reply(one)}"
+        for one in earlier[:MOST_EARLIER]
+    ]
+    more = len(earlier) - MOST_EARLIER
+    return "\n".join(
+        ["*Earlier requests for this job in the last 24 hours*", *lines, *([f"• and {more} more"] if more > 0 else [])]
+    )
+
+
+def _buttons(deletion: Deletion) -> Buttons | None:
+    match deletion.state:
+        case State.AWAITING:
+            return Buttons(
+                (_confirm_button(deletion), Button(CANCEL, "Cancel", deletion.id, tells="Cancel: nothing is deleted"))
+            )
+        case State.UNKNOWN:
+            check = Button(CHECK_NOW, "Check now", deletion.id, tells="Check now whether the job is still there")
+            return Buttons((check, *_close_buttons(deletion)) if deletion.reminded else (check,))
+        case _:
+            return None
+
+
+def _confirm_button(deletion: Deletion) -> Button:
+    return Button(
+        CONFIRM,
+        "Delete permanently",
+        deletion.id,
+        style="danger",
+        ask=(
+            "Delete permanently?",
+            WHAT_GOES.format(job=deletion.job.job_id),
+            "Delete permanently",
+            "Keep the job",
+        ),
+        tells="Delete this job permanently; asks once more",
+    )
+
+
+def _close_buttons(deletion: Deletion) -> tuple[Button, Button]:
+    def button(action: str, label: str, what: str) -> Button:
+        text = f"You have looked in the MetaStudio console and the job {what}. This is recorded as your word."
+        return Button(action, label, deletion.id, ask=("Close as checked by hand?", text, "Close it", "Not yet"))
+
+    return (
+        button(CLOSE_DELETED, "Checked: it is gone", "is gone"),
+        button(CLOSE_PRESENT, "Checked: still there", "is still there"),
+    )

@@ -1,0 +1,59 @@
+"""One line per event for AUDIT_CHANNEL. Pure. No reasons, no names of jobs; people are mentioned by id in code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.trail import Event, Kind, Recorded
+from handlers.views.parts import code, when
+
+WORDS: dict[Kind, str] = {
+    Kind.REFUSED: "refused",
+    Kind.PROPOSED: "asked; a card was offered",
+    Kind.NOT_OFFERED: "closed as refused",
+    Kind.CANCELLED: "cancelled",
+    Kind.EXPIRED: "expired",
+    Kind.CLAIMED: "confirmed; the DELETE is being sent",
+    Kind.OUTCOME: "outcome",
+    Kind.UNKNOWN: "outcome unknown; being found out",
+    Kind.SETTLED: "found out by reading",
+    Kind.CORRECTED: "corrected",
+    Kind.CLOSED_BY_HAND: "closed by hand",
+    Kind.BREAKER_OPENED: "MetaStudio rejected the credentials; calls are stopped",
+    Kind.BREAKER_CLOSED: "MetaStudio accepts the credentials again",
+    Kind.FROZEN: "deletions are frozen",
+    Kind.UNFROZEN: "deletions are allowed again",
+}
+
+SHOWN_FACTS = ("reason", "why", "means", "found", "status", "code", "cause", "attempt", "word", "late")
+
+
+def log_lines(events: Sequence[Recorded], skipped: int) -> list[str]:
+    """The lines of one message."""
+    first = [f"{skipped} earlier events are not shown here; the audit trail has them all."] if skipped else []
+    return [*first, *(log_line(recorded) for recorded in events)]
+
+
+def log_line(recorded: Recorded) -> str:
+    """One event in one line."""
+    event = recorded.event
+    details = [f"{name} {code(str(event.facts[name]))}" for name in SHOWN_FACTS if event.facts.get(name) is not None]
+    return " · ".join(
+        part
+        for part in (
+            f"{recorded.number}. {when(event.at)} {WORDS.get(event.kind, event.kind.value)}",
+            *_ids(event),
+            *details,
+        )
+        if part
+    )
+
+
+def _ids(event: Event) -> list[str]:
+    return [
+        f"by {code(event.actor.user)}" if event.actor else "",
+        f"in <#{event.channel}>" if event.channel else "",
+        f"job {code(event.job)}" if event.job else "",
+        f"deletion {code(event.deletion)}" if event.deletion else "",
+        f"request ID {code(event.request_id)}" if event.request_id else "",
+    ]

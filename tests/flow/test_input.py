@@ -1,0 +1,132 @@
+"""What people type, and what names contain: nothing is repaired, nothing pings, nothing leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.slack import Message
+from tests.flow.world import World, world
+
+BAD_IDS = {
+    "parent folder": "../x",
+    "slash": "a/b",
+    "percent-encoded": "%2e%2e",
+    "mention": "<@U1>",
+    "full-width digits": "１２３",
+    "NUL": "a\x00b",
+    "newline": "a\nb",
+    "trailing newline": "abc\n",
+    "no-break space": "abc\u00a0def",
+    "leading no-break space": "\u00a0abc",
+    "zero-width space": "abc\u200b",
+    "5,000 characters": "a" * 5000,
+    "65 characters": "a" * 65,
+    "leading hyphen": "-abc",
+    "leading underscore": "_abc",
+    "backticks": "`abc`",
+    "smart quotes": "“abc”",
+    "cyrillic look-alike": "аbc",
+    "dotless i": "ıd",
+    "long s": "helſ",
+}
+
+
+@pytest.mark.parametrize("text", BAD_IDS.values(), ids=BAD_IDS.keys())
+def test_a_bad_job_id_is_refused_in_the_ack_and_no_request_leaves(w: World, text: str) -> None:
+    """The rule is named in the ack; neither Slack nor MetaStudio is called; of the input only its length is kept."""
+    calls = len(w.slack.calls)
+    asked = w.slack.command(w.anna, w.ops, text)
+    said = asked.wait_ack()["text"]
+    w.idle()
+    assert "not a job id" in said
+    assert text.strip() not in said.replace("job id", "")
+    assert not w.cloud.requests
+    assert len(w.slack.calls) == calls
+    refusal = w.trail()[-1].event
+    assert refusal.kind == "refused"
+    assert refusal.facts["length"] == len(text)
+    assert text.strip() not in w.trail()[-1].text
+
+
+@pytest.mark.parametrize("text", ["", "   ", "help", "HELP", " help ", "help me"])
+def test_nothing_and_help_show_the_usage(w: World, text: str) -> None:
+    """The usage, without any call."""
+    said = w.slack.command(w.anna, w.ops, text).wait_ack()["text"]
+    assert "&lt;job_id&gt; [reason]" in said
+    assert not w.cloud.requests
+
+
+@pytest.mark.parametrize("text", ["--dry-run", "--dry-run abc", "history", "FIND x", "open", "whoami", "freeze now"])
+def test_a_subcommand_that_is_not_built_yet_says_so(w: World, text: str) -> None:
+    """It is not taken for a job id, and no request leaves."""
+    said = w.slack.command(w.anna, w.ops, text).wait_ack()["text"]
+    assert "not built yet" in said
+    assert not w.cloud.requests
+
+
+def test_a_reason_that_is_too_long_is_refused_and_not_cut(w: World) -> None:
+    """500 characters pass, 501 do not."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    assert "500 characters" in w.slack.command(w.anna, w.ops, f"{job} {'x' * 501}").wait_ack()["text"]
+    assert not w.cloud.requests
+    assert "x" * 500 in w.card(job, reason="x" * 500).text
+
+
+def test_a_required_reason_is_asked_for(tmp_path: Path) -> None:
+    """REASON_REQUIRED: without one nothing is offered; with one it is."""
+    with world(tmp_path, REASON_REQUIRED="true") as w:
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        w.ask(job)
+        assert "A reason is required" in w.said_to(w.anna)[-1]
+        w.card(job, reason="old")
+
+
+HOSTILE = "<!channel> *x* <https://e|y> @everyone <@U1> <!date^1^{time}|x> & `code` :x: ~s~ \u202egnp.exe"
+
+
+def shown(message: Message) -> str:
+    """Every text of a message's blocks that is plain text, as typed."""
+    return "\n".join(
+        block["text"]["text"] for block in message.blocks if block.get("text", {}).get("type") == "plain_text"
+    )
+
+
+def test_a_hostile_name_pings_nobody_and_shows_as_typed(w: World) -> None:
+    """A name full of markup is plain text on the card; what would reorder text is shown by its code point."""
+    job = w.cloud.add_job(state="TRAIN_FAILED", name=HOSTILE)
+    card = w.card(job, reason=HOSTILE.replace("\u202e", ""))
+    typed = HOSTILE.replace("\u202e", "<U+202E>")
+    assert f"Name: {typed}" in shown(card)
+    assert "Reason: <!channel> *x*" in shown(card)
+    assert w.slack.notified(card) <= {w.anna}
+    w.cloud.change(job, name="<!here> *y*")
+    w.press(card)
+    for message in (*w.slack.thread(card), *w.slack.ephemerals(w.anna)):
+        assert w.slack.notified(message) <= {w.anna}
+        assert "\u202e" not in message.text
+
+
+@pytest.mark.parametrize("field", ["asset_id", "model_version", "model_resolution", "create_time", "last_update_time"])
+def test_hostile_values_in_other_fields_ping_nobody(w: World, field: str) -> None:
+    """Every field that the card shows is escaped, whatever MetaStudio puts into it."""
+    job = w.cloud.add_job(state="TRAIN_FAILED", **{field: HOSTILE})
+    assert w.slack.notified(w.card(job)) <= {w.anna}
+
+
+def test_the_longest_of_everything_is_still_a_card(w: World) -> None:
+    """A name of 5,000 ampersands, a reason of 500, many services: Slack takes the card, and it keeps its warning."""
+    job = w.cloud.add_job(
+        state="JOB_SUCCESS",
+        name="&" * 5000,
+        supported_service=["VIDEO_2D"] * 50,
+        asset_id="a" * 500,
+        model_version="<" * 99,
+    )
+    card = w.card(job, reason="&" * 500)
+    assert "cannot be undone" in card.text
+    assert len(card.text) <= 4000
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1
+    assert card.buttons == []

@@ -1,0 +1,125 @@
+"""kill -9, on the real process: after the restart the thread tells the truth, and no second DELETE was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.ledger.store import open_ledger
+from bot.model import Target
+from sandbox import metastudio_faults as play
+from sandbox.slack import Message
+from tests.flow.process import Process
+from tests.flow.world import World
+
+
+@pytest.fixture
+def w(tmp_path: Path) -> Iterator[World]:
+    """A world whose bot is a process, with short waits."""
+    made = World(tmp_path, SETTLE_AFTER_SECONDS="2", READ_TIMEOUT="2").start()
+    try:
+        yield made
+        assert made.slack.violations == []
+        ledger = open_ledger(
+            f"sqlite:///{tmp_path / 'ledger.db'}", Target(made.cloud.url, "cn-north-4", made.cloud.project_id)
+        )
+        assert ledger.verify().is_sound
+        ledger.close()
+    finally:
+        for bot in made.processes:
+            if bot.popen.poll() is None:
+                bot.kill()
+        made.stop()
+
+
+def card_of(w: World, job: str) -> Message:
+    """Ask, and wait for the card until it is written down: asking again says so."""
+    w.slack.command(w.anna, w.ops, job).wait_ack()
+    card = w.slack.wait_for(lambda: w.slack.messages(w.ops), 10)[-1]
+    while not any("already waits" in text for text in w.said_to(w.ben)):
+        w.slack.command(w.ben, w.ops, job).wait_answer(10, 2)
+    return card
+
+
+def said(w: World, where: Callable[[], list[str]], text: str) -> str:
+    """Wait until that was said there."""
+    return w.slack.wait_for(lambda: next((one for one in where() if text in one), None), 20)
+
+
+def test_killed_after_the_card_the_card_still_works(w: World) -> None:
+    """The approval is in the ledger: after a restart the same card is confirmed, with one DELETE."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    bot = Process(w)
+    card = card_of(w, job)
+    bot.kill()
+    bot = Process(w)
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    said(w, lambda: w.thread(card), "is deleted")
+    assert w.cloud.deletes_arrived(job) == 1
+    assert bot.stop() == 0
+
+
+def test_killed_after_the_click_the_person_is_told_to_press_again(w: World) -> None:
+    """Killed while the job is read again: nothing was sent, the clicker is told so, and pressing again works."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    bot = Process(w)
+    card = card_of(w, job)
+    read = w.cloud.faults.add("Show2dModelTrainingJob", play.silence())
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    w.cloud.wait_for(lambda: read.hits, 10)
+    bot.kill()
+    w.cloud.faults.clear()
+    bot = Process(w)
+    said(w, lambda: w.said_to(w.anna), "Press the button again")
+    assert w.cloud.deletes_arrived(job) == 0
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    said(w, lambda: w.thread(card), "is deleted")
+    assert w.cloud.deletes_arrived(job) == 1
+    assert bot.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("when", "ends"), [("after", "A look-up at"), ("before", "Still present at")], ids=["it worked", "it did not"]
+)
+def test_killed_during_the_delete_the_outcome_is_found_out(w: World, when: str, ends: str) -> None:
+    """Killed while MetaStudio has the DELETE: unknown first, then what reading shows, and never a second DELETE."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    bot = Process(w)
+    card = card_of(w, job)
+    sent = w.cloud.faults.add("Delete2dModelTrainingJob", play.silence(), when=when)
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    w.cloud.wait_for(lambda: sent.hits, 10)
+    bot.kill()
+    bot = Process(w)
+    said(w, lambda: w.thread(card), "not known yet")
+    settled = said(w, lambda: w.thread(card), ends)
+    assert ("is deleted" in settled) == (job not in w.cloud.jobs)
+    assert w.cloud.deletes_arrived(job) == 1
+    assert bot.stop() == 0
+
+
+def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(w: World) -> None:
+    """A deletion that is under way when SIGTERM comes is finished and told before the process ends."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    bot = Process(w)
+    card = card_of(w, job)
+    held = play.late()
+    sent = w.cloud.faults.add("Delete2dModelTrainingJob", held)
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    w.cloud.wait_for(lambda: sent.hits, 10)
+    bot.popen.terminate()
+    held.gate.set()
+    assert bot.wait() == 0
+    assert "is deleted" in w.thread(card)[0]
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_a_second_process_on_the_same_ledger_refuses_to_start(w: World) -> None:
+    """SQLite is held by one process; the second one leaves with 3 and says why."""
+    bot = Process(w)
+    second = Process(w)
+    assert second.wait() == 3
+    assert "locked by another process" in second.log[-1]
+    assert bot.stop() == 0

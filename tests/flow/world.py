@@ -1,0 +1,181 @@
+"""The whole bot between a strict local Slack and a strict local MetaStudio, with time in the test's hand.
+
+Commands and clicks come in by Socket Mode and go through Bolt; the bot's requests are signed and go out over HTTP. Only
+two things differ from `dh-bot run`: the clock, which stands still but for what the test or a pause adds to it, and the
+workers, which run when the test calls `tick`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.app import Running, build
+from bot.ledger.chain import Verdict
+from bot.model import Deletion
+from bot.settings import Settings
+from bot.trail import Recorded
+from sandbox.bot_process import BotProcess, settings_for
+from sandbox.metastudio import MetaStudio
+from sandbox.slack import Invocation, Message, Slack
+
+
+class HeldClock:
+    """A clock that moves by real time and by what is added; pauses add their length and take no time."""
+
+    def __init__(self) -> None:
+        self._added = timedelta(0)
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            return datetime.now(UTC) + self._added
+
+    def sleep(self, seconds: float) -> None:
+        self.add(seconds)
+
+    def add(self, seconds: float) -> None:
+        with self._lock:
+            self._added += timedelta(seconds=seconds)
+
+    def timestamp(self) -> float:
+        return self.now().timestamp()
+
+
+class World:
+    """Slack, MetaStudio, people and the bot."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.clock = HeldClock()
+        self.cloud = MetaStudio(now=self.clock.now)
+        self.slack = Slack(now=self.clock.timestamp)
+        self.extra = settings
+        self.app: Running | None = None
+        self.processes: list[BotProcess] = []
+
+    def start(self) -> World:
+        self.cloud.start()
+        self.slack.start()
+        self.anna = self.slack.add_user("anna")
+        self.ben = self.slack.add_user("ben")
+        self.carl = self.slack.add_user("carl")
+        self.ops = self.slack.add_channel("ops", members=[self.anna, self.ben, self.carl])
+        return self
+
+    def stop(self) -> None:
+        if self.app is not None:
+            self.stop_bot()
+        self.slack.stop()
+        self.cloud.stop()
+
+    def environ(self) -> dict[str, str]:
+        """The settings of this bot, as the environment would hold them."""
+        return {
+            **settings_for(self.slack, self.cloud, self.folder),
+            "AUTHORIZED_USERS": f"{self.anna},{self.ben}",
+            "DELETES_PER_SECOND": "0",
+            "READS_PER_SECOND": "0",
+            "CONNECT_TIMEOUT": "1",
+            "READ_TIMEOUT": "1",
+            "WORKERS": "64",
+            **self.extra,
+        }
+
+    def run_bot(self, **settings: str) -> Running:
+        """Start the bot (again). Its workers run by `tick` only."""
+        self.extra |= settings
+        self.app = build(Settings.load(self.environ(), env_file=None), self.clock)
+        self.app.transport.start()
+        self.slack.sockets.wait_connected()
+        return self.app
+
+    def stop_bot(self) -> None:
+        assert self.app is not None
+        # The SDK's reader holds its lock for three seconds of silence; the pong to this lets it go at once.
+        client = self.app.transport._handler.client
+        client.current_session_state.terminated = True
+        if client.current_session is not None and client.current_session.is_active():
+            client.current_session.ping("the end:0")
+        self.app.stop(5)
+        self.app = None
+
+    def tick(self, seconds: float = 0) -> None:
+        """Let so much time pass, then let every worker do what is due."""
+        assert self.app is not None
+        self.clock.add(seconds)
+        for _ in range(20):
+            if not sum(ticker.work() for ticker in self.app.tickers):
+                return
+
+    # -- what people do --
+
+    def ask(self, text: str, user: str | None = None, channel: str | None = None) -> Invocation:
+        """Type the command and wait for the ack."""
+        asked = self.slack.command(user or self.anna, channel or self.ops, text)
+        asked.wait_ack()
+        self.idle()
+        return asked
+
+    def card(self, job: str, user: str | None = None, reason: str = "") -> Message:
+        """Ask for a deletion and wait for its card."""
+        before = len(self.slack.messages(self.ops))
+        self.ask(f"{job} {reason}", user)
+        cards = self.slack.messages(self.ops)
+        assert len(cards) == before + 1, f"no card was posted; anna was told {self.said_to(user or self.anna)}"
+        return cards[-1]
+
+    def press(self, card: Message, action: str = "dh_confirm", user: str | None = None, **how: object) -> Invocation:
+        """Press a button and wait for the ack."""
+        pressed = self.slack.click(user or self.anna, card, action, **how)
+        pressed.wait_ack()
+        self.idle()
+        return pressed
+
+    def idle(self) -> None:
+        """Wait until nothing is in flight on the bot's pool."""
+        assert self.app is not None
+        pool = self.app.pool
+        with pool._changed:
+            assert pool._changed.wait_for(lambda: pool._busy == 0, 15)
+
+    # -- what can be seen --
+
+    def thread(self, card: Message) -> list[str]:
+        """What was said in the card's thread, as screen readers read it."""
+        return [reply.text for reply in self.slack.thread(card)]
+
+    def said_to(self, user: str) -> list[str]:
+        """What only this person was told, by ephemeral messages and DMs, but for the first "Checking …"."""
+        told = [message.text for message in (*self.slack.ephemerals(user), *self.slack.dm(user))]
+        return [text for text in told if not text.startswith("Checking ")]
+
+    def deletion(self, job: str) -> Deletion | None:
+        """The newest deletion of that job."""
+        assert self.app is not None
+        found = self.app.ledger.history(job=job, limit=1)
+        return found[0] if found else None
+
+    def trail(self) -> list[Recorded]:
+        """The audit trail."""
+        assert self.app is not None
+        return list(self.app.ledger.events(limit=100_000))
+
+    def verdict(self) -> Verdict:
+        """What verifying the trail says."""
+        assert self.app is not None
+        return self.app.ledger.verify()
+
+
+@contextmanager
+def world(folder: Path, **settings: str) -> Iterator[World]:
+    """A world with a bot running in it."""
+    made = World(folder, **settings).start()
+    try:
+        made.run_bot()
+        yield made
+    finally:
+        made.stop()

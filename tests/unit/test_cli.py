@@ -1,0 +1,225 @@
+"""The command line: what it prints where, and its exit statuses."""
+
+from __future__ import annotations
+
+import builtins
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli import cli, main
+from bot.ledger import engine, migrations
+
+ROOT = Path(__file__).parents[2]
+ENOUGH = {
+    "SLACK_BOT_TOKEN": "xoxb-1-made-up",
+    "SLACK_APP_TOKEN": "xapp-1-made-up",
+    "METASTUDIO_PROJECT_ID": "p1",
+    "HUAWEICLOUD_SDK_AK": "MADEUPKEY",
+    "HUAWEICLOUD_SDK_SK": "made-up-secret",
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No .env of a developer is read, and a ledger that is made is made here."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def logging_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run` sets up the logging of its process, which here is pytest's."""
+    monkeypatch.setattr("bot.logs.configure", lambda *_: None)
+    monkeypatch.setattr("bot.logs.catch_uncaught", lambda: None)
+
+
+class CannotStart(Exception):
+    """As in ``bot.app``."""
+
+
+def put_app(monkeypatch: pytest.MonkeyPatch, run: Callable[[], int], built: list[Any] | None = None) -> None:
+    """Put an app in place of the real one."""
+
+    def build(settings: Any) -> types.SimpleNamespace:
+        if built is not None:
+            built.append(settings)
+        return types.SimpleNamespace(run=run)
+
+    app = types.ModuleType("bot.app")
+    app.build, app.CannotStart = build, CannotStart  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "bot.app", app)
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def run() -> int:
+        raise error
+
+    return run
+
+
+COMMANDS = [[], ["run"], ["sandbox"], ["db"], ["db", "upgrade"], ["db", "status"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_everywhere(command: list[str], flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command explains itself and the exit statuses, on standard output."""
+    assert main([*command, flag]) == 0
+    captured = capsys.readouterr()
+    assert "Usage: dh-bot" in captured.out
+    assert "Exit status: 0 fine" in captured.out
+    assert captured.err == ""
+
+
+def test_only_what_exists_is_offered() -> None:
+    """A command that is not built yet is not there."""
+    assert sorted(cli.commands) == ["db", "run", "sandbox"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with name and version."""
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("dh-bot")
+
+
+def test_version_and_help_import_nothing_heavy() -> None:
+    """They answer at once: nothing of the bot but its command line is imported."""
+    code = (
+        "import sys; from bot.cli import main; main(['--help']); main(['--version']);"
+        "print([m for m in sys.modules if m.split('.')[0] in {'pydantic','slack_sdk','slack_bolt','sqlalchemy',"
+        "'requests','structlog','sandbox'} or m in {'bot.settings', 'bot.app', 'bot.logs'}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S603
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("args", [[], ["nonsense"], ["run", "--nonsense"], ["db"], ["run", "--env-file", "/nowhere"]])
+def test_usage_errors_end_with_2(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong command line is answered on stderr."""
+    assert main(args) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Usage" in captured.err
+
+
+def test_wrong_settings_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every problem on stderr, and nothing else there."""
+    assert main(["run"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("dh-bot cannot start: 4 problems")
+    assert "Traceback" not in captured.err
+
+
+def test_run_gives_settings_to_the_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From the environment and the named file; the app's status is the command's."""
+    env_file = tmp_path / "other.env"
+    env_file.write_text("".join(f"{name}={text}\n" for name, text in ENOUGH.items()), encoding="utf-8")
+    monkeypatch.setenv("MAX_OPEN", "7")
+    built: list[Any] = []
+    put_app(monkeypatch, lambda: 0, built)
+    assert main(["run", "--env-file", str(env_file)]) == 0
+    assert built[0].max_open == 7
+    assert built[0].target.project_id == "p1"
+
+
+@pytest.mark.parametrize(
+    ("run", "status"),
+    [
+        (lambda: 0, 0),
+        (lambda: 130, 130),
+        (raising(CannotStart("Slack refuses the token (invalid_auth).")), 3),
+        (raising(KeyboardInterrupt()), 130),
+    ],
+)
+def test_exit_statuses_of_run(monkeypatch: pytest.MonkeyPatch, run: Callable[[], int], status: int) -> None:
+    """0 after SIGTERM, 3 when something outside does not let it start, 130 when interrupted."""
+    for name, text in ENOUGH.items():
+        monkeypatch.setenv(name, text)
+    put_app(monkeypatch, run)
+    assert main(["run"]) == status
+
+
+def test_why_it_cannot_start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sentence goes to stderr, without a traceback."""
+    for name, text in ENOUGH.items():
+        monkeypatch.setenv(name, text)
+    put_app(monkeypatch, raising(CannotStart("Slack refuses the token.")))
+    main(["run"])
+    assert capsys.readouterr().err.splitlines()[-1] == "dh-bot cannot start: Slack refuses the token."
+
+
+def test_sandbox_runs_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any settings."""
+    demo = types.ModuleType("sandbox.demo")
+    demo.main = lambda: 1  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sandbox.demo", demo)
+    assert main(["sandbox"]) == 1
+
+
+def test_sandbox_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing websockets is told with its remedy; a programming error is not hidden behind that."""
+    monkeypatch.delitem(sys.modules, "sandbox.demo", raising=False)
+    real = builtins.__import__
+
+    def missing(module: str) -> Callable[..., Any]:
+        def importing(name: str, *args: Any, **kwargs: Any) -> Any:
+            if name == "sandbox.demo":
+                raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+            return real(name, *args, **kwargs)
+
+        return importing
+
+    monkeypatch.setattr(builtins, "__import__", missing("websockets.sync"))
+    assert main(["sandbox"]) == 3
+    assert 'pip install ".[sandbox]"' in capsys.readouterr().err
+    monkeypatch.setattr(builtins, "__import__", missing("nonsense"))
+    with pytest.raises(ModuleNotFoundError):
+        main(["sandbox"])
+
+
+def test_db(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Upgrading makes the ledger, status tells; both need only DATABASE_URL and mind no other setting."""
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///ledger.db")
+    monkeypatch.setenv("MAX_OPEN", "nonsense")
+    assert main(["db", "status"]) == 3
+    assert not Path("ledger.db").exists()
+    Path("ledger.db").touch()
+    assert main(["db", "status"]) == 1
+    assert "is empty" in capsys.readouterr().err
+    assert main(["db", "upgrade"]) == 0
+    assert main(["db", "upgrade"]) == 0
+    assert main(["db", "status"]) == 0
+    assert capsys.readouterr().out.count("up to date") == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "status"), [("sqlite:////nowhere/at/all.db", 3), ("sqlite:///:memory:", 2), ("mysql://h/d", 2)]
+)
+def test_db_troubles(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str, status: int
+) -> None:
+    """A wrong address is a setting, an unreachable ledger is not; neither prints the address."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert main(["db", "upgrade"]) == status
+    captured = capsys.readouterr()
+    assert url not in captured.err + captured.out
+    assert "DATABASE_URL" in captured.err
+
+
+def test_db_status_beside_a_holder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A running bot holds the ledger: status may look, upgrade says who is in the way."""
+    database = engine.connect("sqlite:///dh-bot.db")
+    migrations.upgrade(database)
+    try:
+        assert main(["db", "status"]) == 0
+        assert main(["db", "upgrade"]) == 3
+        assert "locked by another process" in capsys.readouterr().err
+    finally:
+        database.close()

@@ -1,0 +1,98 @@
+"""manifest.yml: Slack would accept it, and its scopes are exactly what the code needs."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from slack_sdk import WebClient
+
+from bot.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT.parent / "shared" / "reference" / "slack-manifest-schema" / "manifest.schema.2.0.0.json"
+
+SCOPES: dict[str, frozenset[str]] = {
+    # Web API method -> the bot scopes it needs, from the methods' reference pages.
+    "auth.test": frozenset(),
+    "chat.postMessage": frozenset({"chat:write"}),
+    "chat.postEphemeral": frozenset({"chat:write"}),
+    "chat.update": frozenset({"chat:write"}),
+    "chat.getPermalink": frozenset(),
+    "users.info": frozenset({"users:read"}),
+    # im:read and mpim:read are left out: a conversation that cannot be looked up is refused, and those would be anyway.
+    "conversations.info": frozenset({"channels:read", "groups:read"}),
+    # Called with the app-level token, whose scope connections:write is not part of a manifest.
+    "apps.connections.open": frozenset(),
+}
+WITHOUT_A_CALL = frozenset({"commands"})
+"""Needed to receive, not to call."""
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def called_methods() -> Iterator[str]:
+    """The Web API methods that bot and handlers name, as attribute of a client or as text."""
+    known = {name for name in vars(WebClient) if "_" in name and not name.startswith("_")} - {"api_call"}
+    for folder in ("bot", "handlers"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Attribute) and node.attr in known:
+                    yield node.attr.replace("_", ".")
+                elif (
+                    isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "api_call"
+                ):
+                    first = node.args[0] if node.args else None
+                    assert isinstance(first, ast.Constant), f"{path}:{node.lineno}: name the method as a constant"
+                    yield str(first.value)
+
+
+def test_scopes_are_exactly_those_of_the_calls(manifest: dict[str, Any]) -> None:
+    """Nothing more than needed is asked of whoever installs the app, and nothing is missing at the first call."""
+    methods = set(called_methods())
+    assert methods >= {"auth.test", "chat.postMessage", "chat.update", "users.info", "conversations.info"}
+    assert methods <= SCOPES.keys(), f"add to SCOPES, and to manifest.yml: {methods - SCOPES.keys()}"
+    needed = WITHOUT_A_CALL.union(*(SCOPES[method] for method in methods))
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == needed
+    assert manifest["oauth_config"]["scopes"].keys() == {"bot"}
+
+
+def test_every_scope_has_its_reason() -> None:
+    """A comment beside each says why the bot asks for it."""
+    text = (ROOT / "manifest.yml").read_text(encoding="utf-8")
+    lines = text.partition("    bot:\n")[2].partition("settings:")[0].splitlines()
+    assert lines
+    assert all("  # " in line for line in lines)
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason=f"Slack's schema is not beside this repository ({SCHEMA.name})")
+def test_slack_accepts_it(manifest: dict[str, Any]) -> None:
+    """It is valid by Slack's own schema."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    problems = [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(manifest)]
+    assert problems == []
+
+
+def test_what_the_schema_does_not_check(manifest: dict[str, Any]) -> None:
+    """Slack refuses these, its schema does not; or the bot would not work."""
+    (command,) = manifest["features"]["slash_commands"]
+    assert command["command"] == Settings.model_fields["slack_command"].default
+    assert "url" not in command
+    assert command["should_escape"] is False
+    assert manifest["settings"]["socket_mode_enabled"] is True
+    assert manifest["settings"]["interactivity"] == {"is_enabled": True}
+    assert manifest["settings"]["token_rotation_enabled"] is False
+    assert manifest["settings"]["org_deploy_enabled"] is False
+    assert manifest["features"]["app_home"]["messages_tab_enabled"] is True
+    assert len(manifest["display_information"]["name"]) <= 35
+    assert len(manifest["display_information"]["description"]) <= 140

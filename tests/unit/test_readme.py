@@ -1,0 +1,259 @@
+"""README.md: what it says about names, commands, messages and files is what the code says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.cli import EXIT_STATUS, main
+from bot.job_states import DELETABLE
+from bot.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.settings import SECRET_NAMES, Settings
+from bot.settings_checks import NOT_BUILT
+from bot.trail import Tell, TellKind
+from handlers.views.card import deletion_card
+from handlers.views.parts import plain
+from handlers.views.refusals import Wording
+from handlers.views.thread import thread_message
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```([^\n]*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
+SPANS = re.findall(r"`([^`\n]+)`", PROSE)
+
+
+def block(info: str) -> str:
+    """The one code block with this info string."""
+    (found,) = [text for marked, text in BLOCKS if marked == info]
+    return found
+
+
+def code_lines() -> Iterator[str]:
+    """Everything that README sets as code, line by line; what it shows of Slack is not something to type."""
+    for info, text in BLOCKS:
+        if not info.startswith("text"):
+            yield from text.splitlines()
+    yield from SPANS
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next heading of any level."""
+    return README.split(f"# {title}\n", maxsplit=1)[1].split("\n#", maxsplit=1)[0]
+
+
+def rows(title: str) -> list[list[str]]:
+    """The cells of the table below a heading, without its head."""
+    lines = [line for line in section(title).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+# Settings.
+
+
+def shown(value: Any) -> str:
+    """A default as the table shows it; nothing at all for "not set"."""
+    if value is None or value == frozenset():
+        return ""
+    text = str(value.value if isinstance(value, Enum) else value)
+    text = text.lower() if isinstance(value, bool) else text
+    return f"`{text}`" if text else ""
+
+
+def test_the_table_has_every_setting_and_no_other() -> None:
+    """Each setting once, by its name."""
+    names = [re.sub(r"`", "", row[0]) for row in rows("Settings")]
+    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_table_shows_the_defaults() -> None:
+    """Those of the code; the endpoints follow the region, and a secret has none."""
+    for name, _, default in rows("Settings"):
+        field = name.strip("`").lower()
+        if field.endswith("_endpoint"):
+            assert default == "by region"
+        elif field.upper() in SECRET_NAMES - {"DATABASE_URL"}:
+            assert default == "", field
+        elif field == "metastudio_project_id":
+            assert default == ""
+        else:
+            assert default == shown(Settings.model_fields[field].default), field
+
+
+def test_the_table_marks_what_is_not_built() -> None:
+    """A setting that the bot complains about at start says so here, and so do those that only matter with it."""
+    marked = {row[0].strip("`") for row in rows("Settings") if "not built yet" in row[1]}
+    only_with_them = {"SLACK_SIGNING_SECRET", "HTTP_HOST", "HTTP_PORT", "OPS_HOST"}
+    only_with_them |= {"IAM_ENDPOINT", "IAM_DOMAIN", "IAM_USER", "IAM_PASSWORD"}
+    assert marked == {feature.setting for feature in NOT_BUILT} | only_with_them
+
+
+def test_the_table_marks_secrets() -> None:
+    """Exactly those that may come from a file."""
+    marked = {row[0].strip("`") for row in rows("Settings") if row[1].startswith("Secret.")}
+    assert marked == SECRET_NAMES
+
+
+def test_the_sample_settings_start_the_bot(tmp_path: Path) -> None:
+    """They load without a problem and without a notice; only the ids and secrets have to be put in."""
+    path = tmp_path / ".env"
+    path.write_text(block("env"), encoding="utf-8")
+    settings = Settings.load(environ={}, env_file=path)
+    assert settings.notices() == []
+    assert settings.authorized_users
+
+
+# Commands.
+
+
+def test_every_make_target_exists() -> None:
+    """What README tells to make is in the Makefile, and is explained by `make help`."""
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    told = {word for line in code_lines() for word in re.findall(r"\bmake(?: [A-Z]+=\S+)* ([a-z-]+)", line)}
+    assert told >= {"sandbox", "test"}
+    assert told <= set(targets)
+
+
+def commands() -> set[str]:
+    return {told for line in code_lines() for told in re.findall(r"\bdh-bot((?: (?:--)?[a-z][a-z-]*)+)", line)}
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line accepts what README tells to type: its words, and its options."""
+    words = [word for word in command.split() if not word.startswith("-")]
+    assert main([*words, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(option in told for option in command.split() if option.startswith("--"))
+
+
+def test_the_exit_statuses_are_those_of_the_command_line() -> None:
+    """The same numbers with the same words."""
+    said = EXIT_STATUS.removeprefix("Exit status: ").rstrip(".").split(", ")
+    table = [f"{status.strip('`')} {meaning.partition(':')[0]}" for status, meaning in rows("Exit status")]
+    assert table == said
+
+
+# What people see.
+
+ASKED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+ANNA = Actor("U0ANNA", "T0TEAM")
+REQUEST_ID = "e40c13061ce81f3c359bc897cddd2503"
+OURS = Wording("/delete-dh-job", None, "production")
+WAITING = Deletion(
+    id=DeletionId("5f0c2a9be1d84c37"),
+    target=Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef"),
+    job=Job(
+        job_id=JobId("26f06524-4f75-4b3a-a853-b649a21aaf66"),
+        state="TRAIN_FAILED",
+        name="Anchor Li",
+        asset_id="a178f6739eec2774a54b16bd581cb8d8",
+        create_time="2026-02-26T08:12:40Z",
+        last_update_time="2026-02-27T06:03:11Z",
+        model_version="V3.2",
+        model_resolution="1080P",
+        supported_service=("VIDEO_2D", "LIVE_2D"),
+    ),
+    state=State.AWAITING,
+    requester=ANNA,
+    channel="C0OPS",
+    confirm_by=ConfirmBy.REQUESTER,
+    asked_at=ASKED,
+    reason="the customer took back their consent",
+    message_ts="1772443801.000100",
+    deadline_at=ASKED + timedelta(minutes=10),
+)
+
+
+def deleted() -> Deletion:
+    confirmed = ASKED + timedelta(seconds=41)
+    ended = confirmed + timedelta(seconds=0.7)
+    sent = Attempt(
+        1,
+        "token",
+        confirmed,
+        confirmed + timedelta(seconds=5),
+        ended,
+        200,
+        request_id=REQUEST_ID,
+    )
+    return replace(
+        WAITING, state=State.DELETED, confirmer=ANNA, confirmed_at=confirmed, ended_at=ended, attempts=(sent,)
+    )
+
+
+def read(text: str) -> list[str]:
+    """As a person reads it, word by word: README may break lines where Slack does not."""
+    return plain(text).replace(f"<@{ANNA.user}>", "@anna").split()
+
+
+def test_the_card_is_the_bot_s() -> None:
+    """The card in README is word by word what the bot posts."""
+    text = deletion_card(WAITING, OURS).text
+    assert block("text card").split() == read(text), f"README should show:\n{plain(text)}"
+
+
+def test_the_thread_is_the_bot_s() -> None:
+    """So is the thread."""
+    tells = (
+        Tell(TellKind.OUTCOME, WAITING.id, WAITING.channel, WAITING.message_ts),
+        Tell(
+            TellKind.LOOKED,
+            WAITING.id,
+            WAITING.channel,
+            WAITING.message_ts,
+            {"found": "gone", "at": (ASKED + timedelta(seconds=47)).timestamp(), "looks": 1},
+        ),
+    )
+    text = "\n\n".join(thread_message(tell, deleted(), OURS).text for tell in tells)
+    assert block("text thread").split() == read(text), f"README should show:\n{plain(text)}"
+
+
+def test_the_deletable_states_are_named() -> None:
+    """All eleven and no other."""
+    states = set(re.findall(r"`([A-Z][A-Z_]+)`", section("What it refuses, and why")))
+    named = states - {name.upper() for name in Settings.model_fields}
+    assert named == DELETABLE
+
+
+# The rest.
+
+
+def test_each_dependency_has_its_reason() -> None:
+    """The runtime dependencies of pyproject.toml, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [re.split(r"[\[>=<]", text)[0] for text in project["dependencies"]]
+    table = rows("Dependencies")
+    assert sorted(row[0].strip("`") for row in table) == sorted(needed)
+    assert all(row[1] for row in table)
+
+
+def test_links_lead_somewhere() -> None:
+    """Links to files, links to headings, and paths named in the text."""
+    anchors = {
+        re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", PROSE, re.MULTILINE)
+    }
+    for link in re.findall(r"\]\(([^)\s]+)\)", PROSE):
+        if link.startswith("#"):
+            assert link[1:] in anchors, link
+        elif "://" not in link:
+            assert (ROOT / link.partition("#")[0]).exists(), link
+    for span in SPANS:
+        if re.fullmatch(r"(?:bot|handlers|sandbox|tests|\.ci)/[\w./]*", span):
+            assert (ROOT / span).exists(), span
+
+
+def test_nothing_of_the_place_it_was_written_on() -> None:
+    """No path of a machine, and no address but public ones."""
+    hosts = set(re.findall(r"https?://([^/\s)>`]+)", README))
+    assert hosts <= {"api.slack.com", "slack.com", "proxy.example.com:3128", "metastudio.cn-north-4.myhuaweicloud.com"}
+    assert not re.search(r"(?<![\w.])/(?:work|home|root|tmp|opt)/", README)

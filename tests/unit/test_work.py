@@ -1,0 +1,435 @@
+"""Permits, the pool, the drain and the clock's own workers: bounded, deaf to nobody's failure, and stoppable."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, timedelta
+from functools import partial
+
+import pytest
+import structlog
+
+from bot import work
+from bot.work import Pool, SystemClock, Ticker, stop_all
+
+SOON = 10.0
+"""Seconds after which a test gives up on a thread; nothing here takes that long."""
+NEVER = 3600.0
+
+
+@contextmanager
+def pool_of(workers: int) -> Iterator[Pool]:
+    pool = Pool(workers)
+    try:
+        yield pool
+    finally:
+        pool.drain(SOON)
+
+
+def is_idle(pool: Pool) -> bool:
+    """Wait until every permit is back."""
+    with pool._changed:
+        return pool._changed.wait_for(lambda: pool._busy == 0, SOON)
+
+
+class Gate:
+    """Work that says when it has begun, and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.open = threading.Event()
+        self.done = threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        assert self.open.wait(SOON)
+        self.done.set()
+
+
+def test_a_permit_is_taken_or_refused_at_once() -> None:
+    """So many permits and not one more; nobody waits for one."""
+    with pool_of(2) as pool:
+        assert [pool.take() for _ in range(4)] == [True, True, False, False]
+        pool.give_back()
+        assert [pool.take(), pool.take()] == [True, False]
+        pool.give_back()
+        pool.give_back()
+
+
+def test_work_holds_its_permit_until_it_is_done() -> None:
+    """Busy means busy: the permit comes back with the end of the work, not with its beginning."""
+    gate = Gate()
+    with pool_of(1) as pool:
+        assert pool.take()
+        pool.run(gate)
+        assert gate.begun.wait(SOON)
+        assert not pool.take()
+        gate.open.set()
+        assert is_idle(pool)
+        assert gate.done.is_set()
+        assert pool.take()
+        pool.give_back()
+
+
+def test_as_many_works_run_at_once_as_there_are_permits() -> None:
+    """No permit waits for another's work."""
+    gates = [Gate() for _ in range(5)]
+    with pool_of(5) as pool:
+        for gate in gates:
+            assert pool.take()
+            pool.run(gate)
+        assert all(gate.begun.wait(SOON) for gate in gates)
+        assert not pool.take()
+        for gate in gates:
+            gate.open.set()
+
+
+def test_work_that_raises_is_heard_and_gives_its_permit_back() -> None:
+    """The log has it, the thread lives, the permit is back."""
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with structlog.testing.capture_logs() as lines, pool_of(1) as pool:
+        for _ in range(3):
+            assert pool.take()
+            pool.run(fails)
+            assert is_idle(pool)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("work_failed", "error")] * 3
+
+
+def test_a_pool_that_takes_no_work_gives_the_permit_back() -> None:
+    """After the end, work is refused loudly and the count stays right."""
+    pool = Pool(1)
+    assert pool.take()
+    pool._workers.shutdown()
+    with pytest.raises(RuntimeError):
+        pool.run(lambda: None)
+    assert is_idle(pool)
+    assert pool.drain(SOON)
+
+
+NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
+
+
+@pytest.mark.parametrize("way", ["run", "beside"])
+def test_work_sees_the_context_of_its_caller(way: str) -> None:
+    """The deletion that is bound to the log lines goes along into the thread, and back out of it nothing comes."""
+    seen: list[str] = []
+
+    def body() -> None:
+        seen.append(NAME.get())
+        NAME.set("the thread")
+
+    with pool_of(1) as pool:
+        token = NAME.set("the caller")
+        if way == "run":
+            assert pool.take()
+            pool.run(body)
+        else:
+            pool.beside(body).result(SOON)
+        assert is_idle(pool)
+        assert NAME.get() == "the caller"
+        NAME.reset(token)
+    assert seen == ["the caller"]
+
+
+def test_look_ups_run_beside_work_that_fills_the_pool() -> None:
+    """Work that waits for a look-up never waits for other work: they have threads of their own."""
+    answers: list[int] = []
+
+    with pool_of(2) as pool:
+        both = threading.Barrier(2, timeout=SOON)
+
+        def body() -> None:
+            both.wait()  # both permits are in use now
+            answers.append(pool.beside(lambda: 7).result(SOON))
+
+        for _ in range(2):
+            assert pool.take()
+            pool.run(body)
+        assert is_idle(pool)
+    assert answers == [7, 7]
+
+
+def test_a_look_up_hands_its_exception_to_whoever_waits() -> None:
+    """Beside means beside: the caller decides what a failure means."""
+    with pool_of(1) as pool, pytest.raises(ZeroDivisionError):
+        pool.beside(lambda: 1 // 0).result(SOON)
+
+
+# -- spare ---------------------------------------------------------------------------------------------------------
+
+
+def test_spare_work_runs_although_every_permit_is_taken() -> None:
+    """Busy can be said while everything is busy."""
+    said = threading.Event()
+    with pool_of(1) as pool:
+        assert pool.take()
+        assert pool.spare(said.set)
+        assert said.wait(SOON)
+        pool.give_back()
+
+
+def test_spare_work_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So much waits and no more; what has run makes room again."""
+    monkeypatch.setattr(work, "MOST_SPARE", 2)
+    monkeypatch.setattr(work, "SPARE_THREADS", 1)
+    first, second = Gate(), Gate()
+    with pool_of(1) as pool:
+        assert pool.spare(first)
+        assert pool.spare(second)
+        assert not pool.spare(lambda: None)
+        first.open.set()
+        assert second.begun.wait(SOON)  # so the first has given its place back
+        assert pool.spare(lambda: None)
+        assert not pool.spare(lambda: None)
+        second.open.set()
+
+
+def test_spare_work_that_raises_makes_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed "busy" does not use up the place for the next."""
+    monkeypatch.setattr(work, "MOST_SPARE", 1)
+    with pool_of(1) as pool:
+        for _ in range(5):
+            assert pool.spare(lambda: 1 // 0)
+            assert pool._spare_permits.acquire(timeout=SOON)
+            pool._spare_permits.release()
+
+
+def test_the_bounds_are_what_the_busy_hour_needs() -> None:
+    """A crowd of five hundred is told "busy" by four threads."""
+    assert (work.SPARE_THREADS, work.MOST_SPARE) == (4, 500)
+
+
+# -- drain ---------------------------------------------------------------------------------------------------------
+
+
+def test_draining_takes_no_new_work_and_finishes_the_old() -> None:
+    """From the first moment there are no permits; the end comes when the last work is done."""
+    pool, gate = Pool(2), Gate()
+    finished: list[bool] = []
+    assert not pool.is_draining
+    assert pool.take()
+    pool.run(gate)
+    assert gate.begun.wait(SOON)
+    drainer = threading.Thread(target=lambda: finished.append(pool.drain(SOON)))
+    drainer.start()
+    while pool.take():  # until the drain has begun, the second permit is free
+        pool.give_back()
+    assert pool.is_draining
+    assert finished == []
+    gate.open.set()
+    drainer.join(SOON)
+    assert finished == [True]
+    assert pool.is_draining
+    assert gate.done.is_set()
+    assert not pool.take()
+
+
+def test_draining_gives_up_after_its_time() -> None:
+    """Work that does not end is said to be unfinished, and nobody waits for it any longer."""
+    pool, gate = Pool(1), Gate()
+    assert pool.take()
+    pool.run(gate)
+    assert gate.begun.wait(SOON)
+    assert pool.drain(0) is False
+    assert pool.is_draining
+    assert not pool.take()
+    gate.open.set()
+    assert gate.done.wait(SOON)
+
+
+def test_a_permit_that_was_not_used_does_not_hold_up_the_end() -> None:
+    """Draining waits for permits, also for those that are given back unused."""
+    pool = Pool(1)
+    assert pool.take()
+    threading.Thread(target=pool.give_back).start()
+    assert pool.drain(SOON) is True
+
+
+def test_an_idle_pool_is_drained_at_once_and_twice() -> None:
+    """Stopping twice is no error."""
+    pool = Pool(1)
+    assert pool.drain(0) is True
+    assert pool.drain(0) is True
+
+
+# -- the clock -----------------------------------------------------------------------------------------------------
+
+
+def test_the_running_clock_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times with their zone; waiting is the system's own."""
+    waited: list[float] = []
+    monkeypatch.setattr(work.time, "sleep", waited.append)
+    clock = SystemClock()
+    clock.sleep(1.5)
+    assert clock.now().tzinfo is UTC
+    assert clock.now().utcoffset() == timedelta(0)
+    assert waited == [1.5]
+
+
+# -- tickers -------------------------------------------------------------------------------------------------------
+
+
+class Rounds:
+    """A worker's rounds: each does what the list says next, and the test can wait for a round to have run."""
+
+    def __init__(self, *results: int | Exception) -> None:
+        self.results = list(results)
+        self.count = threading.Semaphore(0)
+
+    def __call__(self) -> int:
+        result = self.results.pop(0) if self.results else 0
+        self.count.release()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def ran(self, times: int) -> bool:
+        return all(self.count.acquire(timeout=SOON) for _ in range(times))
+
+    def rests(self) -> bool:
+        return not self.count.acquire(blocking=False)
+
+
+@contextmanager
+def ticking(rounds: Callable[[], int], every: float = NEVER) -> Iterator[Ticker]:
+    ticker = Ticker("test", rounds, every)
+    ticker.start()
+    try:
+        yield ticker
+    finally:
+        ticker.ask_to_stop()
+        ticker.join(SOON)
+        assert not ticker._thread.is_alive()
+
+
+def test_a_ticker_goes_on_at_once_while_there_is_work() -> None:
+    """Rounds that found something follow each other; the first that finds nothing is followed by rest."""
+    rounds = Rounds(3, 1, 2, 0)
+    with ticking(rounds):
+        assert rounds.ran(4)
+    assert rounds.rests()
+
+
+def test_a_ticker_can_be_woken() -> None:
+    """Work that has just come up does not wait for the next round's time."""
+    rounds = Rounds()
+    with ticking(rounds) as ticker:
+        for _ in range(3):
+            assert rounds.ran(1)
+            ticker.wake()
+        assert rounds.ran(1)
+
+
+def test_a_wake_during_a_round_is_not_lost() -> None:
+    """What comes up while a round is under way is looked at by the next."""
+    gate, rounds = Gate(), Rounds()
+
+    def body() -> int:
+        if not gate.done.is_set():
+            gate()
+        return rounds()
+
+    with ticking(body) as ticker:
+        assert gate.begun.wait(SOON)
+        ticker.wake()
+        gate.open.set()
+        assert rounds.ran(2)
+
+
+def test_a_ticker_comes_back_by_itself() -> None:
+    """Without being woken the next round begins after its time."""
+    rounds = Rounds()
+    with ticking(rounds, every=0):
+        assert rounds.ran(5)
+
+
+def test_a_round_that_fails_ends_the_round_and_not_the_thread() -> None:
+    """The log names the worker; the next round runs."""
+    rounds = Rounds(ZeroDivisionError(), 1, OSError(), 0)
+    with structlog.testing.capture_logs() as lines, ticking(rounds) as ticker:
+        assert rounds.ran(1)
+        ticker.wake()
+        assert rounds.ran(2)
+        ticker.wake()
+        assert rounds.ran(1)
+    assert [(line["event"], line["worker"]) for line in lines] == [("ticker_failed", "test")] * 2
+
+
+def test_stopping_lets_the_round_under_way_finish() -> None:
+    """A round is finished, not cut; after it there is none, though it found something."""
+    gate, rounds = Gate(), Rounds()
+
+    def body() -> int:
+        gate()
+        rounds()
+        return 1
+
+    ticker = Ticker("test", body, NEVER)
+    ticker.start()
+    assert gate.begun.wait(SOON)
+    ticker.ask_to_stop()
+    ticker.join(0)
+    assert ticker._thread.is_alive()
+    gate.open.set()
+    ticker.join(SOON)
+    assert not ticker._thread.is_alive()
+    assert rounds.ran(1)
+    assert rounds.rests()
+
+
+def test_a_resting_ticker_stops_at_once() -> None:
+    """Nobody waits for the next round's time."""
+    rounds = Rounds()
+    ticker = Ticker("test", rounds, NEVER)
+    ticker.start()
+    assert rounds.ran(1)
+    stop_all([ticker], SOON)
+    assert not ticker._thread.is_alive()
+
+
+def test_all_are_asked_before_anybody_is_waited_for() -> None:
+    """Several rounds finish beside each other, in one common time; a hanging one holds up nobody."""
+    gates = [Gate() for _ in range(3)]
+
+    def body(gate: Gate) -> int:
+        gate()
+        return 1
+
+    tickers = [Ticker("test", partial(body, gate), NEVER) for gate in gates]
+    for ticker, gate in zip(tickers, gates, strict=True):
+        ticker.start()
+        assert gate.begun.wait(SOON)
+    stop_all(iter(tickers), 0)
+    assert all(ticker._thread.is_alive() for ticker in tickers)
+    assert all(ticker._thread.daemon for ticker in tickers)  # so the process can end without them
+    for gate in gates:
+        gate.open.set()
+    stop_all(tickers, SOON)
+    assert not any(ticker._thread.is_alive() for ticker in tickers)
+    assert all(gate.done.is_set() for gate in gates)
+
+
+def test_the_time_for_stopping_is_one_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first uses up is gone for the second; nobody waits a negative time."""
+    now = [100.0]
+    waited: list[float] = []
+
+    class Slow(Ticker):
+        def join(self, seconds: float) -> None:
+            waited.append(seconds)
+            now[0] += 4
+
+    monkeypatch.setattr(work.time, "monotonic", lambda: now[0])
+    stop_all([Slow(str(number), lambda: 0, NEVER) for number in range(4)], 10)
+    assert waited == [10, 6, 2, 0]
+
+
+def test_a_ticker_that_was_never_started_can_be_stopped() -> None:
+    """A start that failed half-way is cleaned up without an error."""
+    stop_all([Ticker("test", lambda: 0, NEVER)], SOON)
