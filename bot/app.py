@@ -24,6 +24,7 @@ from slack_sdk.webhook import WebhookClient
 from bot import answers, expire, outbox, reconcile
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
+from bot.ledger.trouble import remedy
 from bot.metastudio.auth import Credentials, FixedCredentials
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.limiter import Limiter
@@ -33,7 +34,7 @@ from bot.ports import Clock, LedgerTrouble, Ports, Terms
 from bot.running_log import RunningLog
 from bot.settings import Settings
 from bot.trail import Tell
-from bot.transports.socket import CannotConnect, SocketTransport
+from bot.transports.socket import PING_INTERVAL, CannotConnect, SocketTransport
 from bot.unwritten import Unwritten
 from bot.work import Pool, SystemClock, Ticker, stop_all
 from handlers import register
@@ -147,7 +148,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     bolt = _bolt(settings, us, tls)
     register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
     transport = SocketTransport(bolt, settings.slack_app_token.get_secret_value(), client, SOCKET_CONCURRENCY)
-    return Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten)))
+    return Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten, transport)))
 
 
 def deliver(tells: Iterable[Tell], ports: Ports) -> None:
@@ -174,6 +175,7 @@ def terms_of(settings: Settings) -> Terms:
         read_timeout=timedelta(seconds=settings.read_timeout),
         settle_after=timedelta(seconds=settings.settle_after_seconds),
         max_open=settings.max_open,
+        audit_channel=settings.audit_channel or None,
     )
 
 
@@ -205,7 +207,7 @@ def _open(settings: Settings) -> Store:
     try:
         return open_ledger(settings.database_url, settings.target)
     except LedgerTrouble as trouble:
-        raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. Check DATABASE_URL and its disk.") from None
+        raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. {remedy(trouble.diagnosis)}") from None
 
 
 def _jobs(settings: Settings, ledger: Store, clock: Clock, tls: ssl.SSLContext) -> GuardedJobs:
@@ -252,11 +254,12 @@ def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
     )
 
 
-def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten) -> Iterable[Ticker]:
+def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: SocketTransport) -> Iterable[Ticker]:
     yield Ticker("expire", partial(expire.run_once, ports), every=1)
     yield Ticker("reconcile", partial(reconcile.run_once, ports), every=1)
     yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)
     yield Ticker("answers", partial(answers.run_once, ports), every=2)
     yield Ticker("unwritten", unwritten.run_once, every=1)
+    yield Ticker("socket-watch", transport.watch, every=PING_INTERVAL)
     if settings.audit_channel:
         yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)

@@ -172,6 +172,30 @@ def status(env_file: Path | None) -> None:
         raise CheckFailed("The ledger belongs to a newer version of the bot. Use that version.")
 
 
+@db.command("expire-open", epilog=EXIT_STATUS)
+@env_file_option
+def expire_open(env_file: Path | None) -> None:
+    """Close every open card. To be run once after the ledger was restored from a backup, before the bot.
+
+    Cards may have been used since the backup was made: none of them can be confirmed any more. Deletions that were
+    under way become unknown, and `dh-bot run` finds out by reading what became of them. The bot must not be running.
+    """
+    settings = _settings(env_file)
+
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from bot.expire import expire_all_open  # noqa: PLC0415
+    from bot.ledger.store import open_ledger  # noqa: PLC0415
+
+    with _ledger_trouble():
+        ledger = open_ledger(settings.database_url, settings.target)
+        try:
+            closed, lost = expire_all_open(ledger, datetime.now(UTC))
+        finally:
+            ledger.close()
+    click.echo(f"Cards closed: {closed}. Deletions that became unknown and will be looked up: {lost}.")
+
+
 @contextmanager
 def _ledger_trouble() -> Iterator[None]:
     """Say what is wrong with the ledger in a sentence, and where the engineer may look."""
@@ -181,7 +205,9 @@ def _ledger_trouble() -> Iterator[None]:
         yield
     except LedgerTrouble as error:
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        raise NotStarted(f"The ledger cannot be used: {error.diagnosis}{notes}. Check DATABASE_URL.") from None
+        from bot.ledger.trouble import remedy  # noqa: PLC0415
+
+        raise NotStarted(f"The ledger cannot be used: {error.diagnosis}{notes}. {remedy(error.diagnosis)}") from None
 
 
 def _settings(env_file: Path | None, only: Collection[str] = ()) -> Settings:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from bot.model import Actor, Deletion
+from bot.model import Deletion
 from bot.ports import Again, Gone, LedgerTrouble, Ports, Told
 from bot.trail import Due, Event, Kind, Tell, TellKind, event_about
 
@@ -50,7 +50,7 @@ def send(due: Due, ports: Ports) -> bool:
         ports.ledger.told(due, *said)
         return True
     if isinstance(answer, Gone):
-        elsewhere = tuple(_as_direct_messages(tell, deletion))
+        elsewhere = tuple(_elsewhere(tell, deletion, ports.terms.audit_channel))
         ports.ledger.told(due, _event(Kind.NOT_TOLD, due, deletion, ports, why=answer.why), then=elsewhere)
         deliver(elsewhere, ports, _leave_to_the_worker)
         return True
@@ -68,13 +68,17 @@ def pause(due: Due, answer: Again) -> float:
     return max(answer.after, min(FIRST_PAUSE * 2.0 ** min(due.attempts, 10), LONGEST_PAUSE))
 
 
-def _as_direct_messages(tell: Tell, deletion: Deletion) -> Iterable[Tell]:
-    """The same message for the requester and the confirmer. A card needs none, nor does a DM that failed itself."""
+def _elsewhere(tell: Tell, deletion: Deletion, audit_channel: str | None) -> Iterable[Tell]:
+    """The same message as DM for the requester and the confirmer, and for the audit channel.
+
+    A card needs none, nor does a message that itself was sent elsewhere because its thread is gone.
+    """
     if tell.kind is TellKind.CARD or tell.thread_ts is None:
         return
-    people: dict[str, Actor] = {actor.user: actor for actor in (deletion.requester, deletion.confirmer) if actor}
-    for user in people:
-        yield replace(tell, to=user, thread_ts=None)
+    people = (actor.user for actor in (deletion.requester, deletion.confirmer) if actor)
+    for place in dict.fromkeys((*people, audit_channel)):
+        if place:
+            yield replace(tell, to=place, thread_ts=None)
 
 
 def _event(kind: Kind, due: Due, deletion: Deletion, ports: Ports, **facts: Any) -> Event:

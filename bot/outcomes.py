@@ -30,6 +30,7 @@ class Ending(StrEnum):
     BY_HAND = "by_hand"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,10 @@ class Ledger(Protocol):
 
     def get(self, deletion: DeletionId) -> Deletion | None: ...
 
+    def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
+        """The deletions that are open, oldest first."""
+        ...
+
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target asked since then, newest first."""
         ...
@@ -260,6 +264,7 @@ class Terms:
     read_timeout: timedelta = timedelta(seconds=30)
     settle_after: timedelta = timedelta(seconds=600)
     max_open: int = 200
+    audit_channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

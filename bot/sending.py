@@ -53,6 +53,16 @@ def _send(claimed: Deletion, ports: Ports) -> Deletion | None:
         if again is None:
             break
         attempt = again
+    # Logged before it is written, so that it is known even if the ledger fails right now.
+    log.info(
+        "delete_replied",
+        deletion=claimed.id,
+        status=reply.status,
+        code=reply.code,
+        request_id=reply.request_id,
+        cause=reply.cause and reply.cause.value,
+        attempt=attempt.number,
+    )
     answered = _with_reply(attempt, reply)
     return ports.unwritten(claimed.id, lambda: record(claimed, answered, reply, ports))
 

@@ -23,8 +23,6 @@ CONSTRAINT = "constraint"
 class LedgerHeld(LedgerTrouble):
     """Another process holds this SQLite ledger; two bots on one file would each believe that they hold it alone."""
 
-    sentence = "Another process holds the ledger."
-
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(LOCKED)
         self.path = path
@@ -35,12 +33,26 @@ class LedgerHeld(LedgerTrouble):
 class LedgerTooNew(LedgerTrouble):
     """The ledger was written by a newer version, whose rules this one does not know."""
 
-    sentence = "The ledger belongs to a newer version of the bot."
-
     def __init__(self, revision: str) -> None:
         super().__init__(TOO_NEW)
         self.revision = revision
         self.add_note(f"the ledger is at revision {revision!r}, which this version does not know")
+
+
+REMEDIES = {
+    DISK_FULL: "Make room on the disk of the ledger; the bot goes on by itself.",
+    READ_ONLY: "Make the ledger's file, its folder and its disk writable for the user that runs the bot.",
+    LOCKED: "One process may use a SQLite ledger. End the other one, or use PostgreSQL for several.",
+    DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
+    "`dh-bot db expire-open` before the bot.",
+    UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",
+    TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
+}
+
+
+def remedy(diagnosis: str) -> str:
+    """What the person who runs the bot can do about a trouble."""
+    return REMEDIES.get(diagnosis, "Check DATABASE_URL and the database.")
 
 
 SQLITE_CODES = {

@@ -57,6 +57,16 @@ class SocketTransport:
         """Whether a session is open, as far as the client knows."""
         return bool(self._handler.client.is_connected())
 
+    def watch(self) -> int:
+        """Make the SDK notice a peer that was silent from the start.
+
+        It counts the silence from the last pong (3.47), so a peer that never sent one would be waited for without end.
+        """
+        session = self._handler.client.current_session
+        if session is not None and session.last_ping_pong_time is None:
+            session.last_ping_pong_time = time.time()
+        return 0
+
     def close(self) -> None:
         """Close the socket, within seconds. Acks that were not sent by then are lost, so everything else stops first.
 

@@ -39,6 +39,8 @@ CONSEQUENCES = (
 
 WHAT_GOES = "Job {job} with its training video, ID-card photos, authorization file and model. This cannot be undone."
 
+EPOCH = 1970
+
 MAY_PRESS: dict[ConfirmBy, str] = {
     ConfirmBy.REQUESTER: "only {requester}",
     ConfirmBy.ANY_OPERATOR: "anybody who may delete jobs",
@@ -56,10 +58,14 @@ HEADINGS: dict[State, str] = {
     State.EXPIRED: "Expired: nothing was deleted",
 }
 
-BY_HAND_HEADINGS: dict[State, str] = {
-    State.DELETED: "Closed by hand: deleted, by a person's word",
-    State.FAILED: "Closed by hand: not deleted, by a person's word",
+HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
+    Ending.BY_HAND: {
+        State.DELETED: "Closed by hand: deleted, by a person's word",
+        State.FAILED: "Closed by hand: not deleted, by a person's word",
+    },
+    Ending.RESTORED: {State.EXPIRED: "Closed: the bot's ledger was restored; see the thread"},
 }
+"""Endings whose state alone would say too much."""
 
 
 def deletion_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = ()) -> Message:
@@ -79,9 +85,13 @@ def deletion_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deleti
     return message(parts)
 
 
+def _plain_heading(deletion: Deletion) -> str:
+    headings = HEADINGS_BY_ENDING.get(deletion.ended_why or "", HEADINGS)
+    return headings.get(deletion.state, HEADINGS[deletion.state])
+
+
 def _heading(deletion: Deletion, wording: Wording) -> str:
-    by_hand = deletion.ended_why == Ending.BY_HAND.value
-    heading = (BY_HAND_HEADINGS if by_hand else HEADINGS).get(deletion.state, HEADINGS[State.AWAITING])
+    heading = _plain_heading(deletion)
     return f"[{wording.environment}] {heading}" if wording.environment else heading
 
 
@@ -101,12 +111,12 @@ def _ending_line(deletion: Deletion) -> Para | None:
         case State.DELETED | State.FAILED:
             gone = _verified_gone(deletion)
             hand = f" By the word of {mention(deletion.ended_by)}." if deletion.ended_by else ""
-            return Para(f"{HEADINGS[deletion.state]}.{at}{who}{hand}{reply}{gone}")
+            return Para(f"{_plain_heading(deletion)}.{at}{who}{hand}{reply}{gone}")
         case State.CANCELLED:
             by = f" by {mention(deletion.ended_by)}" if deletion.ended_by else ""
             return Para(f"Cancelled{by}.{at} Nothing was deleted.")
         case State.EXPIRED | State.REFUSED:
-            return Para(f"{HEADINGS[deletion.state]}.{at}")
+            return Para(f"{_plain_heading(deletion)}.{at}")
         case _:
             return None
 
@@ -163,9 +173,11 @@ def job_time(text: str) -> str:
     """A time that MetaStudio wrote; shown as it stands when it is not what the documentation says."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # Slack's date form takes no times before 1970, and some moments at the ends of the calendar have no UTC.
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return code(text)
-    return when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return when(moment) if moment.year >= EPOCH else code(text)
 
 
 def _question(deletion: Deletion, warning: str, earlier: Sequence[Deletion]) -> list[Part | None]:
@@ -185,7 +197,7 @@ MOST_EARLIER = 5
 
 def _earlier(earlier: Sequence[Deletion]) -> str:
     lines = [
-        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {HEADINGS[one.state].lower()}{_last_reply(one)}"
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_plain_heading(one).lower()}{_last_reply(one)}"
         for one in earlier[:MOST_EARLIER]
     ]
     more = len(earlier) - MOST_EARLIER

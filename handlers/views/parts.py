@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.model import Actor
@@ -55,27 +55,32 @@ def when(moment: datetime, form: str = "{date_short_pretty} {time_secs}") -> str
 
 def utc(moment: datetime) -> str:
     """A time in words that mean the same to everybody."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def clock_time(moment: datetime) -> str:
     """The time of day, for sentences: ``03:12 UTC``."""
-    return moment.strftime("%H:%M UTC")
+    return moment.astimezone(UTC).strftime("%H:%M UTC")
 
 
 _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
 
 
 def cut(text: str, limit: int) -> str:
-    """At most ``limit`` characters, never ending inside an entity or a ``<…>``."""
+    """At most ``limit`` characters of mrkdwn, never ending inside an entity, a ``<…>`` or inline code."""
     if len(text) <= limit:
         return text
-    short = text[: limit - 1]
+    short = text[: limit - 2]
     for opening, closing in (("&", ";"), ("<", ">")):
         at = short.rfind(opening)
         if at > short.rfind(closing):
             short = short[:at]
-    return short + "…"
+    return short + ("…`" if short.count("`") % 2 else "…")
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` characters of plain text, in which nothing has a meaning that could be cut in two."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class Heading:
     text: str
 
     def blocks(self) -> list[Block]:
-        return [{"type": "header", "text": _plain(cut(self.text, HEADER_LIMIT))}]
+        return [{"type": "header", "text": _plain(shorten(self.text, HEADER_LIMIT))}]
 
     def lines(self) -> list[str]:
         return [escape(self.text)]
@@ -112,7 +117,7 @@ class Typed:
     raw: str
 
     def blocks(self) -> list[Block]:
-        return [{"type": "section", "text": _plain(cut(f"{self.label}: {visible(self.raw)}", SECTION_LIMIT))}]
+        return [{"type": "section", "text": _plain(shorten(f"{self.label}: {visible(self.raw)}", SECTION_LIMIT))}]
 
     def lines(self) -> list[str]:
         return [cut(f"{self.label}: {escape(self.raw)}", TYPED_LINE_LIMIT)]
@@ -186,12 +191,12 @@ class Button:
         if self.style:
             block["style"] = self.style
         if self.tells:
-            block["accessibility_label"] = cut(self.tells, 75)
+            block["accessibility_label"] = shorten(self.tells, 75)
         if self.ask:
             title, text, yes, no = self.ask
             block["confirm"] = {
                 "title": _plain(title),
-                "text": _plain(cut(text, 300)),
+                "text": _plain(shorten(text, 300)),
                 "confirm": _plain(yes),
                 "deny": _plain(no),
             }
@@ -232,8 +237,19 @@ class Message:
 def message(parts: Iterable[Part | None]) -> Message:
     """Build both forms from the same parts; None stands for a part that this message does not have."""
     present = [part for part in parts if part is not None]
-    text = "\n".join(line for part in present for line in part.lines())
-    return Message(cut(text, TEXT_LIMIT), [block for part in present for block in part.blocks()])
+    lines = [line for part in present for text in part.lines() for line in text.split("\n")]
+    return Message(_fitted(lines, TEXT_LIMIT), [block for part in present for block in part.blocks()])
+
+
+def _fitted(lines: Sequence[str], limit: int) -> str:
+    """The lines as one text of at most ``limit`` characters. The longest ones are cut, so that no line is missing."""
+    left = limit - len(lines)
+    for done, length in enumerate(sorted(map(len, lines))):
+        longest = max(left // (len(lines) - done), 2)
+        if length > longest:
+            return cut("\n".join(cut(line, longest) for line in lines), limit)
+        left -= length
+    return "\n".join(lines)
 
 
 def escape_lines(raw: str) -> str:

@@ -5,16 +5,18 @@ Each text stands alone, is short, and says whether anything was deleted wherever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot import job_states
 from bot.metastudio.replies import Meaning, meaning
-from bot.model import Actor, Deletion, Refused, Reply, State
+from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
+from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.trail import Waiting
-from handlers.views.parts import code, escape, mention, when
+from handlers.views.parts import code, cut, escape, mention, when
 
 NOTHING_DELETED = "Nothing was deleted."
 
@@ -35,18 +37,22 @@ class Wording:
         return f"Ask {_contact(who)}."
 
 
+_SLACK_ID = re.compile(r"[UWCGS][A-Z0-9]{8,}")
+_AS_SLACK_SHOWS = {"U": "<@{}>", "W": "<@{}>", "C": "<#{}>", "G": "<#{}>", "S": "<!subteam^{}>"}
+
+
 def _contact(who: str) -> str:
-    if who[:1] in {"U", "W"} and who.isalnum() and who.isupper():
-        return f"<@{who}>"
-    if who[:1] in {"C", "G"} and who.isalnum() and who.isupper():
-        return f"<#{who}>"
-    if who[:1] == "S" and who.isalnum() and who.isupper() and len(who) > 8:
-        return f"<!subteam^{who}>"
-    return escape(who)
+    """A Slack id as Slack shows it; everything else, such as "SUPPORT", is text."""
+    return _AS_SLACK_SHOWS[who[0]].format(who) if _SLACK_ID.fullmatch(who) else escape(who)
 
 
 Facts = Mapping[str, Any]
 Sentence = Callable[[Facts, Wording], str]
+
+
+def _joined(*sentences: str) -> str:
+    """Those that there are, with one space between them."""
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _says(text: str) -> Sentence:
@@ -97,14 +103,18 @@ def _not_read(facts: Facts, wording: Wording) -> str:
     skew = reply.clock_skew
     extra = ""
     if skew is not None and abs(skew) > 900:
-        extra = f" The bot's clock is {abs(skew) / 60:.0f} minutes off MetaStudio's, which alone makes it refuse."
-    return f"The job could not be read. {REPLY_SENTENCES[meaning(reply)]}{extra} {reply_facts(reply)} {NOTHING_DELETED}"
+        extra = f"The bot's clock is {abs(skew) / 60:.0f} minutes off MetaStudio's, which alone makes it refuse."
+    return _joined(
+        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], extra, reply_facts(reply), NOTHING_DELETED
+    )
 
 
 def _not_found(facts: Facts, wording: Wording) -> str:
-    return (
+    return _joined(
         "MetaStudio has no such job in this project. Check the id: it is looked up in the one region and project that "
-        f"this bot serves. {reply_facts(facts['reply'])} {NOTHING_DELETED}"
+        "this bot serves.",
+        reply_facts(facts["reply"]),
+        NOTHING_DELETED,
     )
 
 
@@ -131,12 +141,16 @@ FIELD_NAMES = {
     "state": "state",
     "last_update_time": "last submission",
 }
+LONGEST_VALUE = 300
+"""Longer than any name, but for one made of characters that have to be spelled out; two of each field fit a section."""
 
 
 def changes(differs: Any) -> str:
     """What differs between the card and the job now, both shown."""
     return "; ".join(
-        f"{FIELD_NAMES.get(name, name)}: on the card {code(then)}, now {code(now)}" for name, then, now in differs
+        f"{FIELD_NAMES.get(name, name)}: on the card {cut(code(then), LONGEST_VALUE)}, now "
+        f"{cut(code(now), LONGEST_VALUE)}"
+        for name, then, now in differs
     )
 
 
@@ -147,10 +161,20 @@ def _changed(facts: Facts, wording: Wording) -> str:
     )
 
 
+def how_it_ended(deletion: Deletion) -> str:
+    """How a deletion stands or ended, as the end of a sentence."""
+    if deletion.ended_why == Ending.RESTORED:
+        return (
+            "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
+        )
+    return ENDED[deletion.state]
+
+
 def _ended(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" It was confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
-    return f"This deletion is over: {ENDED[deletion.state]}.{who}"
+    stands = "How this deletion stands" if deletion.state in OPEN_STATES else "This deletion is over"
+    return f"{stands}: {how_it_ended(deletion)}.{who}"
 
 
 ENDED: dict[State, str] = {
@@ -169,7 +193,7 @@ ENDED: dict[State, str] = {
 def _confirmed(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" by {mention(deletion.confirmer)}" if deletion.confirmer else ""
-    return f"This deletion was already confirmed{who}: {ENDED[deletion.state]}. Its thread says how it ends."
+    return f"This deletion was already confirmed{who}: {how_it_ended(deletion)}. Its thread says how it ends."
 
 
 def _expired(facts: Facts, wording: Wording) -> str:
@@ -247,8 +271,8 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.JOB_NOT_FOUND: _not_found,
     Reason.JOB_NOT_READ: _not_read,
     Reason.JOB_CHANGED: _changed,
-    Reason.JOB_GONE: lambda facts, wording: (
-        f"The job is no longer there, so the card is closed. This bot did not delete it. {_reply_of(facts)}"
+    Reason.JOB_GONE: lambda facts, wording: _joined(
+        "The job is no longer there, so the card is closed. This bot did not delete it.", _reply_of(facts)
     ),
     Reason.ALREADY_OFFERED: _standing,
     Reason.BEING_OFFERED: _being_offered,
@@ -311,7 +335,7 @@ def _requester(facts: Facts) -> str:
 
 def refusal_text(no: Refused, wording: Wording) -> str:
     """The sentence for a refusal, in mrkdwn, with everything from outside escaped."""
-    return SENTENCES[Reason(no.reason)](no.facts, wording).replace("  ", " ").strip()
+    return SENTENCES[Reason(no.reason)](no.facts, wording)
 
 
 def restart_text(
@@ -328,4 +352,4 @@ def restart_text(
         return f"The bot restarted. {NOTHING_DELETED} The card still waits for a decision. {do}"
     if deletion.state in {State.AWAITING, State.REFUSED}:
         return f"The bot restarted before it could finish. {NOTHING_DELETED} Run `{wording.command}` again."
-    return f"The bot restarted meanwhile. How the deletion stands: {ENDED[deletion.state]}. See the thread of {where}."
+    return f"The bot restarted meanwhile. How the deletion stands: {how_it_ended(deletion)}. See the thread of {where}."

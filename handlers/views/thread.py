@@ -36,7 +36,9 @@ WHY_UNKNOWN: dict[str, str] = {
 
 def thread_message(tell: Tell, deletion: Deletion, wording: Wording) -> Message:
     """The message for this kind of tell, about the deletion as it stands."""
-    return message([*SAYS[tell.kind](deletion, tell.facts, wording), Note(f"Deletion {code(deletion.id)}")])
+    # A direct message has no card above it that would say which job this is about.
+    job = "" if tell.thread_ts else f" of job {code(deletion.job.job_id)}"
+    return message([*SAYS[tell.kind](deletion, tell.facts, wording), Note(f"Deletion {code(deletion.id)}{job}")])
 
 
 def people(deletion: Deletion) -> str:
@@ -239,6 +241,13 @@ def _cancelled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 
 def _expired(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    if deletion.ended_why == Ending.RESTORED:
+        return [
+            Para(
+                f"{mention(deletion.requester)} The bot's ledger was restored from a backup, so this card is closed "
+                "and deletes nothing any more. What was done with it before stands above."
+            )
+        ]
     return [
         Para(
             f"{mention(deletion.requester)} Nobody confirmed in time. {NOTHING_DELETED} "
@@ -256,11 +265,12 @@ def _refused(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         )
     else:
         text = refusal_text(no, wording)
-    return [Para(f"{mention(deletion.requester)} {text}")]
+    who = mention(deletion.requester)
+    return [Para(text if text.startswith(who) else f"{who} {text}")]
 
 
 def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
-    return [Para(str(facts.get("text", "")))]
+    return [_maybe(str(facts.get("text", "")))]
 
 
 SAYS: dict[TellKind, Callable[[Deletion, Facts, Wording], Parts]] = {
