@@ -30,6 +30,7 @@ from bot.model import (
     Shown,
     State,
 )
+from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.ports import Gone, Ports, Told
 from bot.trail import Kind, Tell, TellKind, event_about, tells_about
@@ -249,7 +250,7 @@ def not_awaiting(deletion: Deletion | None, ports: Ports) -> Refused | None:
         return Refused(Reason.OTHER_PROJECT, {"deletion": deletion})
     if deletion.state in {State.DELETING, State.UNKNOWN}:
         return Refused(Reason.ALREADY_CONFIRMED, {"deletion": deletion})
-    if deletion.state is State.EXPIRED:
+    if deletion.state is State.EXPIRED and deletion.ended_why != Ending.RESTORED:
         return Refused(Reason.EXPIRED, {"deletion": deletion})
     if deletion.state is not State.AWAITING:
         return Refused(Reason.ALREADY_ENDED, {"deletion": deletion})

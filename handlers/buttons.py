@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import structlog
+
 from bot import policy, reconcile
 from bot.deletions import cancel, confirm, new_id
 from bot.model import Deletion, Press, Refused, State
 from bot.policy import Reason
-from bot.ports import Ports
+from bot.ports import LedgerTrouble, Ports
 from bot.trail import Event, Kind, Tell, TellKind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Click, click
 from handlers.views import card
 from handlers.views.refusals import ENDED, Wording
+
+log = structlog.get_logger(__name__)
 
 Ack = Callable[..., Any]
 UseCase = Callable[[Press, Ports], Deletion | Refused]
@@ -49,7 +53,11 @@ def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Resu
         return Refused(Reason.UNKNOWN_DELETION)
     press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts)
     result = use_case(press, desk.ports)
-    _redraw(desk, press)
+    try:
+        _redraw(desk, press)
+    except LedgerTrouble as trouble:
+        # The result stands whatever becomes of the card: nobody may be told that nothing happened because of this.
+        log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
     return _still_to_say(result, use_case, desk.wording)
 
 

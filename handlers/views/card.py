@@ -197,7 +197,7 @@ MOST_EARLIER = 5
 
 def _earlier(earlier: Sequence[Deletion]) -> str:
     lines = [
-        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_plain_heading(one).lower()}{_last_reply(one)}"
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_plain_heading(one).lower()}.{_last_reply(one)}"
         for one in earlier[:MOST_EARLIER]
     ]
     more = len(earlier) - MOST_EARLIER

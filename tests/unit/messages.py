@@ -134,6 +134,9 @@ PLAUSIBLE: dict[str, Deletion] = {
     "cancelled": replace(AWAITING, state=State.CANCELLED, ended_at=later(9), ended_why="cancelled", ended_by=BEN),
     "cancelled by nobody known": replace(AWAITING, state=State.CANCELLED),
     "expired": replace(AWAITING, state=State.EXPIRED, ended_at=later(600), ended_why="expired"),
+    "closed after a restore": replace(
+        AWAITING, state=State.EXPIRED, ended_at=later(600), ended_why=Ending.RESTORED.value
+    ),
 }
 """A deletion in each state that the ledger can hold, with and without its optional parts."""
 

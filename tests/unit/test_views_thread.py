@@ -1,0 +1,555 @@
+"""What a thread is told: sound in every state, true to its outcome, complete for support, and nothing for strangers."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.lifecycle import Step
+from bot.metastudio.replies import Meaning
+from bot.model import Cause, Deletion, State
+from bot.outcomes import BY_MEANING, Ending
+from bot.policy import Reason
+from bot.trail import Tell, TellKind
+from handlers.views.parts import when
+from handlers.views.thread import (
+    NOT_DELETED,
+    SAYS,
+    WHY_UNKNOWN,
+    duration,
+    escalation,
+    people,
+    reads,
+    reply_line,
+    thread_message,
+)
+from tests.unit.messages import (
+    ANNA,
+    AT,
+    ATTEMPT,
+    AWAITING,
+    BARE,
+    BROKEN,
+    CARL,
+    DELETION_ID,
+    DONE,
+    EMOJI,
+    HOSTILE,
+    JOB_ID,
+    LONGEST_CHARS,
+    LONGEST_WORDING,
+    OVER,
+    PLAUSIBLE,
+    THROTTLED,
+    WORDING,
+    buttons,
+    check,
+    check_that_text_suffices,
+    later,
+    poisoned,
+    stretched,
+)
+
+KINDS = [kind for kind in TellKind if kind is not TellKind.CARD]
+FACTS: dict[TellKind, list[dict[str, Any]]] = {
+    TellKind.REFUSED: [
+        {"reason": "job_gone", "status": 404, "code": "MSS.41000003", "request_id": "r"},
+        {"reason": "job_changed", "differs": [["name", "a", "b"], ["state", "JOB_FINISH", "TRAINING"]]},
+        {"reason": "requester_lost_right", "why": "not_listed"},
+        {"reason": "requester_lost_right", "why": "deactivated"},
+        {"reason": "card_not_posted", "why": "is_archived"},
+        {"reason": "card_not_posted", "why": None},
+        {"reason": "restarted"},
+    ],
+    TellKind.LOOKED: [
+        {"found": found, "job_state": state, "at": AT.timestamp(), "looks": looks}
+        for found in ("gone", "present", "nothing", "something new")
+        for state in (None, "TRAINING")
+        for looks in (1, 5)
+    ]
+    + [{}],
+    TellKind.NOTICE: [{"text": "Deletions are frozen."}, {}],
+}
+MESSAGES = [(kind, facts, name) for kind in KINDS for facts in FACTS.get(kind, [{}]) for name in PLAUSIBLE]
+
+
+def said(kind: TellKind, deletion: Deletion, facts: dict[str, Any] | None = None, *, direct: bool = False) -> str:
+    thread_ts = None if direct else "1.2"
+    return thread_message(Tell(kind, deletion.id, "C1", thread_ts, facts or {}), deletion, WORDING).text
+
+
+def test_every_kind_but_the_card_has_its_words() -> None:
+    """The card is drawn, not said; nothing that the outbox may hold is without a text."""
+    assert set(SAYS) == set(KINDS)
+    assert TellKind.CARD not in SAYS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_message_is_sound_in_every_state(kind: TellKind) -> None:
+    """Slack takes it, its text says all that its blocks say, no emoji, no buttons; whatever state it meets."""
+    for facts, deletion in itertools.product(FACTS.get(kind, [{}]), PLAUSIBLE.values()):
+        for wording in (WORDING, BARE):
+            built = thread_message(Tell(kind, deletion.id, "C1", "1.2", facts), deletion, wording)
+            check(built)
+            check_that_text_suffices(built)
+            assert not EMOJI.search(built.text)
+            assert not buttons(built)
+            assert built.text.endswith(f"Deletion `{DELETION_ID}`")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_direct_message_says_which_job_it_is_about(kind: TellKind) -> None:
+    """It has no card above it."""
+    for facts, deletion in itertools.product(FACTS.get(kind, [{}]), PLAUSIBLE.values()):
+        direct = said(kind, deletion, facts, direct=True)
+        assert direct.endswith(f"Deletion `{DELETION_ID}` of job `{deletion.job.job_id}`")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_from_outside_does_anything_in_a_thread(kind: TellKind) -> None:
+    """Codes, messages, names and states full of tricks ping nobody."""
+    for deletion in PLAUSIBLE.values():
+        for facts in FACTS.get(kind, [{}]):
+            hostile = {name: HOSTILE if name in {"why", "job_state", "code"} else fact for name, fact in facts.items()}
+            if "differs" in facts:
+                hostile["differs"] = [["name", HOSTILE, HOSTILE], [HOSTILE, "", HOSTILE]][:1]
+            if kind is not TellKind.NOTICE:
+                check(thread_message(Tell(kind, deletion.id, "C1", None, hostile), poisoned(deletion), WORDING))
+
+
+@given(st.text(max_size=500), st.sampled_from(KINDS), st.sampled_from(sorted(PLAUSIBLE)))
+def test_any_text_from_outside_is_tame_in_a_thread(text: str, kind: TellKind, name: str) -> None:
+    """Whatever comes from outside: check() holds."""
+    deletion = poisoned(PLAUSIBLE[name], text)
+    facts = {**FACTS.get(kind, [{}])[0], "job_state": text, "why": text}
+    check(thread_message(Tell(kind, deletion.id, "C1", "1.2", facts), deletion, WORDING))
+    changed = {"reason": "job_changed", "differs": [["name", text, text[::-1]], ["state", text, ""]]}
+    check(thread_message(Tell(TellKind.REFUSED, deletion.id, "C1", "1.2", changed), deletion, WORDING))
+
+
+@pytest.mark.parametrize("char", LONGEST_CHARS, ids=ascii)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_longest_message_keeps_what_matters(kind: TellKind, char: str) -> None:
+    """Everything at its longest: within the limits; the ids that support asks for are there."""
+    for deletion in (PLAUSIBLE["rejected"], PLAUSIBLE["unknown, 5xx"], PLAUSIBLE["deleted"]):
+        long = stretched(deletion, char)
+        facts = FACTS.get(kind, [{}])[0]
+        if kind is TellKind.REFUSED:
+            names = ("name", "asset_id", "state", "last_update_time")
+            facts = {"reason": "job_changed", "differs": [[name, char * 256, char * 255] for name in names]}
+        built = thread_message(Tell(kind, long.id, "C1", None, facts), long, LONGEST_WORDING)
+        check(built)
+        assert f"of job `{'j' * 64}`" in built.text
+        if kind is TellKind.REFUSED:
+            assert "Nothing was deleted." in built.text
+        if "For a Huawei Cloud ticket" in built.text:
+            assert built.text.count("request ID " + "r" * 128) == 3
+            assert f"Job: {'j' * 64}" in built.text
+
+
+# -- each meaning of a reply has its text --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("means", Meaning)
+def test_every_meaning_of_a_reply_is_explained(means: Meaning) -> None:
+    """A failed or unknown outcome always says why, in words made for it."""
+    decision = BY_MEANING[means]
+    tables = {Step.REPLY_FAILED: NOT_DELETED, Step.NEVER_SENT: NOT_DELETED, Step.LOSE: WHY_UNKNOWN}
+    if decision.step is not Step.REPLY_DELETED:
+        why = tables[decision.step][decision.ending]
+        assert re.fullmatch(r"(The|MetaStudio)[^*_<>]+[.]", why)
+        kind = TellKind.UNKNOWN if decision.step is Step.LOSE else TellKind.OUTCOME
+        state = State.UNKNOWN if decision.step is Step.LOSE else State.FAILED
+        assert why in said(kind, replace(OVER, state=state, ended_why=decision.ending.value))
+
+
+def test_no_explanation_is_left_over() -> None:
+    """Each belongs to an ending that a reply can have, or to a sender that is gone."""
+    failed = {
+        decision.ending for decision in BY_MEANING.values() if decision.step in {Step.REPLY_FAILED, Step.NEVER_SENT}
+    }
+    lost = {decision.ending for decision in BY_MEANING.values() if decision.step is Step.LOSE}
+    assert set(NOT_DELETED) == failed
+    assert set(WHY_UNKNOWN) == lost | {Ending.SENDER_GONE}
+
+
+def test_only_what_certainly_did_nothing_is_called_so() -> None:
+    """The words "nothing was deleted" stand with definite replies, never with a doubt."""
+    assert all("deleted nothing" in text or "nothing was deleted" in text for text in NOT_DELETED.values())
+    assert not any("nothing" in text for text in WHY_UNKNOWN.values())
+    for name in ("unknown, lost", "unknown, 5xx", "unknown, unclear", "unknown, sender gone", "unknown without a word"):
+        for kind in (TellKind.UNKNOWN, TellKind.UNDETERMINED):
+            assert "othing was deleted" not in said(kind, PLAUSIBLE[name])
+
+
+# -- the words themselves ------------------------------------------------------------------------------------------
+
+TICKET = """For a Huawei Cloud ticket:
+Operation: Delete2dModelTrainingJob
+Endpoint: https://metastudio.cn-north-4.myhuaweicloud.com
+Region: cn-north-4
+Project: 0123456789abcdef0123456789abcdef
+Job: efc5300ecdba4ea48d1ff13a9d907bc0
+Deletion: 0123456789abcdef"""
+CONFIRMED = f"Confirmed by <@UBEN> {when(later(60))}."
+TOOK = f"{CONFIRMED} It took 1.5 s."
+NOTE = "Deletion `0123456789abcdef`"
+
+BOTH, JOB = "<@UANNA> <@UBEN>", f"`{JOB_ID}`"
+SAID = [
+    (
+        TellKind.OUTCOME,
+        "deleted",
+        {},
+        [
+            f"{BOTH} *Job {JOB} is deleted.* MetaStudio confirmed it.",
+            "Request ID: `req-200`",
+            "HTTP status: 200",
+            TOOK,
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.OUTCOME,
+        "rejected",
+        {},
+        [
+            (
+                f"{BOTH} *Job {JOB} was not deleted by this request.* MetaStudio rejected the DELETE, so it "
+                "deleted nothing. A look at the job follows."
+            ),
+            "Request ID: `req-400`",
+            "HTTP status: 400",
+            "Error code: `MSS.00000003`",
+            "Message: `Invalid parameter`",
+            TOOK,
+            TICKET,
+            "Attempt 1: 2026-11-22 03:12:00 UTC, HTTP 400, error code MSS.00000003, request ID req-400",
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.OUTCOME,
+        "never sent",
+        {},
+        [
+            (
+                f"{BOTH} *Job {JOB} was not deleted by this request.* The DELETE never left the bot, so "
+                "nothing was deleted. It is safe to ask again."
+            ),
+            "Cause: connection refused",
+            TOOK,
+            TICKET,
+            "Attempt 1: 2026-11-22 03:12:00 UTC, connection refused, error code none, request ID none",
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.UNKNOWN,
+        "unknown, lost",
+        {},
+        [
+            (
+                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* The DELETE was sent, but "
+                "MetaStudio's answer was lost. The bot does not send it again; it looks at the job until it knows, and "
+                "says so here."
+            ),
+            "Cause: the connection broke before a whole answer had arrived",
+            CONFIRMED,
+            TICKET,
+            (
+                "Attempt 1: 2026-11-22 03:12:00 UTC, the connection broke before a whole answer had arrived, "
+                "error code none, request ID none"
+            ),
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.UNKNOWN,
+        "unknown, sender gone",
+        {},
+        [
+            (
+                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* The bot stopped while it was "
+                "deleting, so nobody knows whether the DELETE arrived. The bot does not send it again; it looks at the "
+                "job until it knows, and says so here."
+            ),
+            CONFIRMED,
+            TICKET,
+            "Attempt 1: 2026-11-22 03:12:00 UTC, no reply known, error code none, request ID none",
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.SETTLED,
+        "found gone",
+        {},
+        [
+            (
+                f"{BOTH} *Job {JOB} is deleted.* A look-up at 03:27 UTC found it gone: neither Show nor List "
+                "knows it any more."
+            ),
+            TOOK,
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.SETTLED,
+        "still present",
+        {},
+        [
+            (
+                f"{BOTH} *Job {JOB} was not deleted.* Still present at 03:23 UTC after 9 reads in 10 min; "
+                "treated as not deleted. The bot looks once more in an hour."
+            ),
+            TOOK,
+            TICKET,
+            (
+                "Attempt 1: 2026-11-22 03:12:00 UTC, the connection broke before a whole answer had arrived, "
+                "error code none, request ID none"
+            ),
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.CORRECTION,
+        "found gone",
+        {},
+        [
+            (
+                f"{BOTH} *Correction: job {JOB} is deleted.* This thread said that it was not; a later "
+                "look-up found it gone."
+            ),
+            "Cause: the connection broke before a whole answer had arrived",
+            TICKET,
+            (
+                "Attempt 1: 2026-11-22 03:12:00 UTC, the connection broke before a whole answer had arrived, "
+                "error code none, request ID none"
+            ),
+            NOTE,
+        ],
+    ),
+    (TellKind.CANCELLED, "cancelled", {}, ["Cancelled by <@UBEN>. Nothing was deleted.", NOTE]),
+    (
+        TellKind.EXPIRED,
+        "expired",
+        {},
+        [
+            (
+                f"<@UANNA> Nobody confirmed in time. Nothing was deleted. Run `/delete-dh-job {JOB_ID}` again if the "
+                "job should go."
+            ),
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.CLOSED,
+        "deleted by a word",
+        {},
+        [f"{BOTH} Closed by hand: <@UCARL> checked that job {JOB} is gone. The bot could not.", NOTE],
+    ),
+    (
+        TellKind.CLOSED,
+        "failed by a word",
+        {},
+        [
+            f"{BOTH} Closed by hand: <@UCARL> checked that job {JOB} is still there. The bot could not.",
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.REFUSED,
+        "refused",
+        {"reason": "job_changed", "differs": [["name", "a  b", "a b"]]},
+        [
+            (
+                f"<@UANNA> Job {JOB} is no longer the one on the card (name: on the card `a  b`, now `a b`), so the "
+                "card is closed. Nothing was deleted."
+            ),
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.REFUSED,
+        "refused",
+        {"reason": "requester_lost_right", "why": "not_listed"},
+        ["<@UANNA> may no longer delete jobs, so the card is closed. Nothing was deleted.", NOTE],
+    ),
+    (
+        TellKind.REFUSED,
+        "refused",
+        {"reason": "job_gone"},
+        ["<@UANNA> The job is no longer there, so the card is closed. This bot did not delete it.", NOTE],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "facts", "lines"), SAID, ids=[f"{row[0]}-{row[1]}" for row in SAID])
+def test_what_is_said(kind: TellKind, name: str, facts: dict[str, Any], lines: list[str]) -> None:
+    """Who is told, what happened, Huawei's request ID or error code, who confirmed, how long it took."""
+    assert said(kind, PLAUSIBLE[name], facts) == "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "job_state", "says"),
+    [
+        ("deleted", "gone", None, "Verified gone 03:12 UTC: neither Show nor List knows the job any more."),
+        ("deleted", "present", "TRAINING", "after 5 looks in ten minutes, it still shows the job in state `TRAINING`."),
+        (
+            "deleted",
+            "present",
+            None,
+            "after 5 looks in ten minutes, it still shows the job. Open a Huawei Cloud ticket",
+        ),
+        ("deleted", "nothing", None, "5 look-ups up to 03:12 UTC could not verify that the job is gone."),
+        ("rejected", "gone", None, "Looked at 03:12 UTC: the job is not there. It was not deleted by this request."),
+        ("rejected", "present", "JOB_FINISH", "Looked at 03:12 UTC: the job is still there in state `JOB_FINISH`."),
+        ("rejected", "nothing", None, "could not be looked up until 03:12 UTC; this request did not delete it."),
+    ],
+)
+def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | None, says: str) -> None:
+    """Each finding says what it means for this outcome, and no more than was seen."""
+    facts = {"found": found, "job_state": job_state, "at": AT.timestamp(), "looks": 5}
+    assert says in said(TellKind.LOOKED, PLAUSIBLE[name], facts)
+
+
+@pytest.mark.parametrize(
+    ("deletion", "how"),
+    [
+        (PLAUSIBLE["found gone"], "a later look-up found it gone."),
+        (PLAUSIBLE["deleted"], "MetaStudio's answer arrived late and confirms it."),
+        (PLAUSIBLE["rejected"], "MetaStudio's answer arrived late and says no."),
+    ],
+)
+def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletion, how: str) -> None:
+    """What the thread said before, what is true, and why."""
+    text = said(TellKind.CORRECTION, deletion)
+    assert "*Correction: " in text
+    assert "This thread said that it was" in text
+    assert how in text
+    assert "<@UANNA> <@UBEN>" in text
+
+
+def test_after_a_restore_nothing_is_said_to_be_undeleted() -> None:
+    """A ledger from a backup does not know what was done after it."""
+    text = said(TellKind.EXPIRED, PLAUSIBLE["closed after a restore"])
+    assert "restored from a backup" in text
+    assert "othing was deleted" not in text
+
+
+# -- the parts of it -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("confirmer", "told"), [(None, "<@UANNA>"), (ANNA, "<@UANNA>"), (CARL, "<@UANNA> <@UCARL>")])
+def test_requester_and_confirmer_are_told_once_each(confirmer: Any, told: str) -> None:
+    """One mention per person, the requester first."""
+    assert people(replace(OVER, confirmer=confirmer)) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-3, "0.0 s"),
+        (0, "0.0 s"),
+        (0.74, "0.7 s"),
+        (9.94, "9.9 s"),
+        (10, "10 s"),
+        (119.4, "119 s"),
+        (120, "2 min"),
+        (600, "10 min"),
+        (7199, "120 min"),
+        (7200, "2 h"),
+        (86400, "24 h"),
+    ],
+)
+def test_lengths_of_time(seconds: float, words: str) -> None:
+    """As exact as it matters; a clock that was set back makes no negative length."""
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("agreeing", "over", "words"),
+    [(9, 600, "9 reads in 10 min"), (1, 0, "1 read in 0.0 s"), (3, 30, "3 reads in 30 s"), (0, 5, "0 reads in 5.0 s")],
+)
+def test_how_many_reads_agreed(agreeing: int, over: float, words: str) -> None:
+    """Count and length, in words."""
+    deletion = replace(OVER, reads_agreeing=agreeing, reads_first_at=AT, verified_at=AT + timedelta(seconds=over))
+    assert reads(deletion) == words
+    assert reads(replace(deletion, verified_at=None)) == words.split(" in ", maxsplit=1)[0]
+    assert reads(replace(deletion, reads_first_at=None)) == words.split(" in ", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("deletion", [AWAITING, replace(OVER, attempts=()), replace(OVER, attempts=(ATTEMPT,))])
+def test_without_a_reply_there_is_no_reply_to_show(deletion: Deletion) -> None:
+    """No empty labels."""
+    assert reply_line(deletion) == ""
+
+
+def test_the_last_attempts_reply_is_shown() -> None:
+    """A throttled first attempt does not hide how the third was answered."""
+    assert reply_line(replace(OVER, attempts=(THROTTLED, replace(DONE, number=2)))) == (
+        "Request ID: `req-200`\nHTTP status: 200"
+    )
+
+
+# -- the escalation block ------------------------------------------------------------------------------------------
+
+ESCALATED = {TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.CORRECTION, TellKind.UNDETERMINED}
+
+
+def test_the_ticket_lists_each_attempt() -> None:
+    """Number, UTC time, HTTP status or cause, error code, request ID, one line each."""
+    attempts = (
+        THROTTLED,
+        replace(ATTEMPT, number=2, cause=Cause.TIMED_OUT),
+        replace(BROKEN, number=3, claimed_at=later(7)),
+        replace(ATTEMPT, number=4),
+    )
+    assert escalation(replace(OVER, attempts=attempts)).raw.split("\n")[6:] == [
+        "Attempt 1: 2026-11-22 03:12:00 UTC, HTTP 429, error code APIGW.0308, request ID req-429",
+        "Attempt 2: 2026-11-22 03:12:00 UTC, no answer within the time allowed, error code none, request ID none",
+        "Attempt 3: 2026-11-22 03:12:07 UTC, HTTP 500, error code MSS.00000004, request ID req-500",
+        "Attempt 4: 2026-11-22 03:12:00 UTC, no reply known, error code none, request ID none",
+    ]
+
+
+@pytest.mark.parametrize("name", PLAUSIBLE)
+def test_the_ticket_holds_nothing_but_what_huawei_may_know(name: str) -> None:
+    """No people, no mentions, no job name, no reason, no message, no token of ours, no channel."""
+    deletion = replace(PLAUSIBLE[name], ended_by=CARL)
+    raw = escalation(deletion).raw
+    secrets = ["UANNA", "UBEN", "UCARL", "<", "token", "customer", "C1", "1.2", "Invalid parameter", "Internal Error"]
+    assert not [secret for secret in [*secrets, deletion.job.name] if secret and secret in raw]
+    assert f"Job: {deletion.job.job_id}\nDeletion: {DELETION_ID}" in raw
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_failed_or_unknown_outcome_brings_the_ticket_along(kind: TellKind) -> None:
+    """And a good one does not need it."""
+    for name in ("rejected", "unknown, lost", "still present"):
+        assert ("For a Huawei Cloud ticket" in said(kind, PLAUSIBLE[name], FACTS.get(kind, [{}])[0])) is (
+            kind in ESCALATED
+        )
+    for kind_of_good in (TellKind.OUTCOME, TellKind.SETTLED):
+        assert "For a Huawei Cloud ticket" not in said(kind_of_good, PLAUSIBLE["deleted"])
+
+
+@pytest.mark.parametrize("kind", sorted(ESCALATED | {TellKind.CLOSED}))
+def test_outcomes_mention_requester_and_confirmer_and_name_the_job(kind: TellKind) -> None:
+    """Both are notified, whatever became of it, and read which job it was."""
+    for name in ("deleted", "rejected", "unknown, lost", "still present"):
+        text = said(kind, PLAUSIBLE[name])
+        assert text.startswith("<@UANNA> <@UBEN> ")
+        assert f"`{JOB_ID}`" in text
+
+
+def test_the_reasons_tried_above_are_those_that_close_a_card() -> None:
+    """Each is a reason that exists."""
+    assert {facts["reason"] for facts in FACTS[TellKind.REFUSED]} <= set(Reason)
