@@ -20,6 +20,7 @@ answers.py           gives the answers that could not be given, or that a crash 
 running_log.py       one line per event for AUDIT_CHANNEL
 unwritten.py         repeats writes that the ledger refused although they have to happen
 
+slack_errors.py      what slack_sdk raises, told apart once
 people.py            who an actor is and what a channel is, asked from Slack; a failure means no
 guard.py             MetaStudio behind the limiter and the breaker
 metastudio/          the three calls: replies and wire (PURE), auth, client and session

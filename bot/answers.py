@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bot.model import DeletionId
+from dataclasses import replace
+
+from bot.deletions import is_late
+from bot.model import DeletionId, State
 from bot.ports import Again, Gone, Ports
 from bot.trail import Event, Kind, Waiting
 
@@ -22,9 +25,11 @@ def _give(waiting: Waiting, ports: Ports) -> bool:
         answer = ports.teller.answer(waiting, waiting.text, None)
     else:
         # A command's own id is the id of the deletion that it would have become.
-        answer = ports.teller.answer_after_restart(
-            waiting, ports.ledger.get(waiting.deletion or DeletionId(waiting.id))
-        )
+        deletion = ports.ledger.get(waiting.deletion or DeletionId(waiting.id))
+        if deletion is not None and deletion.state is State.AWAITING and is_late(deletion, ports.clock.now()):
+            # The worker that expires it may not have come to it yet.
+            deletion = replace(deletion, state=State.EXPIRED)
+        answer = ports.teller.answer_after_restart(waiting, deletion)
     if isinstance(answer, Again):
         return False
     facts = {"kind": waiting.kind} | ({"why": answer.why} if isinstance(answer, Gone) else {})

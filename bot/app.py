@@ -6,18 +6,18 @@ import os
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import structlog
 from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
@@ -33,6 +33,7 @@ from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
 from bot.running_log import RunningLog
 from bot.settings import Settings
+from bot.slack_errors import CUT_OFF, error_code, is_passing
 from bot.trail import Tell
 from bot.transports.socket import PING_INTERVAL, CannotConnect, SocketTransport
 from bot.unwritten import Unwritten
@@ -46,8 +47,11 @@ log = structlog.get_logger(__name__)
 
 SLACK_TIMEOUT = 10
 """Seconds for one call of the Web API; the SDK's default of 30 would hold a worker too long."""
+START_PAUSES = (0.0, 1.0, 3.0)
+"""Seconds before each try to reach Slack at the start."""
 DRAIN_SECONDS = 60.0
 TICKERS_SECONDS = 3.0
+LAST_ANSWERS_SECONDS = 2.0
 SOCKET_CONCURRENCY = 32
 
 
@@ -85,6 +89,7 @@ class Running:
         stop_all(self.tickers, TICKERS_SECONDS)
         try:
             self.transport.close()
+            self.pool.close(LAST_ANSWERS_SECONDS)
         finally:
             self.ledger.close()
         return finished
@@ -129,6 +134,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     )
     us = _who_are_we(client)
     ledger = _open(settings)
+    if elsewhere := ledger.open_elsewhere():
+        log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)
     wording = Wording(settings.slack_command, settings.help_contact or None, settings.environment_label or None)
     teller = SlackTeller(client, wording, partial(_webhook, settings.slack_api_url, tls))
@@ -188,19 +195,24 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
 
 
 def _who_are_we(client: WebClient) -> SlackResponse:
-    try:
-        return client.auth_test()
-    except SlackApiError as error:
-        code = error.response.get("error")
-        raise CannotStart(
-            f"Slack refuses the bot token ({code}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of this "
-            "app, that the app is installed, and, if the workspace restricts addresses, that this machine's is "
-            "allowed."
-        ) from None
-    except (SlackClientError, OSError, HTTPException, ValueError) as error:
-        raise CannotStart(
-            f"Slack cannot be reached ({type(error).__name__}). Check the network and the proxy."
-        ) from None
+    why = ""
+    for pause in START_PAUSES:
+        time.sleep(pause)
+        try:
+            return client.auth_test()
+        except SlackApiError as error:
+            why = error_code(error.response)
+            if not is_passing(error):
+                break
+        except CUT_OFF as error:
+            why = type(error).__name__
+            log.warning("slack_unreachable", error=why)
+    else:
+        raise CannotStart(f"Slack cannot be reached ({why}). Check the network and the proxy.")
+    raise CannotStart(
+        f"Slack refuses the bot token ({why}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of this app, "
+        "that the app is installed, and, if the workspace restricts addresses, that this machine's is allowed."
+    )
 
 
 def _open(settings: Settings) -> Store:
@@ -256,10 +268,10 @@ def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
 
 def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: SocketTransport) -> Iterable[Ticker]:
     yield Ticker("expire", partial(expire.run_once, ports), every=1)
-    yield Ticker("reconcile", partial(reconcile.run_once, ports), every=1)
+    # One thread for both: a reply that is known but unwritten goes before what would call its deletion unknown.
+    yield Ticker("reconcile", lambda: unwritten.run_once() + (0 if unwritten else reconcile.run_once(ports)), every=1)
     yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)
     yield Ticker("answers", partial(answers.run_once, ports), every=2)
-    yield Ticker("unwritten", unwritten.run_once, every=1)
     yield Ticker("socket-watch", transport.watch, every=PING_INTERVAL)
     if settings.audit_channel:
         yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from bot import policy, sending
+from bot import evidence, policy, sending
+from bot.evidence import Finding
 from bot.lifecycle import Step
 from bot.metastudio import replies
 from bot.model import (
@@ -36,9 +37,13 @@ from bot.ports import Gone, Ports, Told
 from bot.trail import Kind, Tell, TellKind, event_about, tells_about
 
 EARLIER = timedelta(hours=24)
-POST_PAUSES = (0.0, 1.0, 3.0, 10.0)
-"""Seconds before each try to post the card; Slack's own Retry-After goes before, within reason."""
+FRESH = timedelta(seconds=5)
+"""So old may an answer about a person or a place be when a DELETE is sent on it."""
+POST_PAUSES = (1.0, 3.0, 10.0)
+"""Seconds before each further try to post the card; Slack's own Retry-After goes before, within reason."""
 LONGEST_POST_PAUSE = 30.0
+POST_WITHIN = timedelta(seconds=60)
+"""So long a card is tried to be posted; well below the time after which others would call it orphaned."""
 
 
 def new_id() -> DeletionId:
@@ -54,9 +59,10 @@ def _might_operate(actor: Actor, ports: Ports) -> bool:
     return actor.user in ports.terms.rules.users
 
 
-def _look_up(
-    ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool
-) -> tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]:
+LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
+
+
+def _look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
     place = ports.people.place(channel, fresh=fresh)
     return place, tuple(ports.people.person(actor, fresh=fresh) for actor in actors)
 
@@ -90,13 +96,16 @@ def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
     if no := policy.may_be_used_in(place, rules) or policy.may_operate(person, rules):
         return no
     shown = shown or ports.jobs.show(ask.job_id)
+    # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
+    if standing := ports.ledger.standing(ask.job_id):
+        return _in_the_way(standing)
     if shown.job is None:
         return unreadable(shown) or Refused(Reason.BUG)
     return _offer(ask, shown.job, ports)
 
 
 def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
-    terms = ports.terms
+    terms, now = ports.terms, ports.clock.now()
     deletion = Deletion(
         id=ask.id,
         target=terms.target,
@@ -105,7 +114,8 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
         requester=ask.actor,
         channel=ask.channel,
         confirm_by=policy.who_confirms(job, terms.rules),
-        asked_at=ports.clock.now(),
+        asked_at=now,
+        deadline_at=now + terms.rules.confirm_within,
         reason=ask.reason,
     )
     event = event_about(
@@ -119,31 +129,39 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
         return no
     standing = ports.ledger.propose(deletion, event, max_open=terms.max_open)
     if isinstance(standing, Deletion):
-        return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
+        return _in_the_way(standing)
     if isinstance(standing, int):
         return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
     return _post_card(deletion, ports)
 
 
+def _in_the_way(standing: Deletion) -> Refused:
+    return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
+
+
 def _post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
-    why = ""
-    for pause in POST_PAUSES:
-        if pause:
-            ports.clock.sleep(pause)
-        # The deadline counts from the post, and the card has to show the very deadline that the ledger keeps.
-        shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)
+    pauses = iter(POST_PAUSES)
+    shown = deletion
+    while True:
         answer = ports.teller.post_card(shown, earlier)
         if isinstance(answer, Told):
             return _card_stands(shown, answer.ts or "", ports)
-        why = answer.why
-        if isinstance(answer, Gone):
+        pause = None if isinstance(answer, Gone) else next(pauses, None)
+        now = ports.clock.now()
+        if isinstance(answer, Gone) or pause is None or now - deletion.asked_at > POST_WITHIN:
             break
-        if answer.after > pause:
-            ports.clock.sleep(min(answer.after, LONGEST_POST_PAUSE))
-    no = Refused(Reason.CARD_NOT_POSTED, {"why": why})
-    withdraw(deletion, no, deletion.requester, ports)
-    return no
+        ports.clock.sleep(min(max(answer.after, pause), LONGEST_POST_PAUSE))
+        # The deadline counts from the post. It is written first: a click on a card whose post was never answered makes
+        # that card count, with the deadline that it shows.
+        shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)
+        ports.ledger.change(deletion.id, None, {"deadline_at": shown.deadline_at}, where={"message_ts": None})
+    no = Refused(Reason.CARD_NOT_POSTED, {"why": answer.why})
+    if withdraw(deletion, no, deletion.requester, ports):
+        return no
+    # A click on a card whose post was never answered was faster, and made that card count.
+    found = ports.ledger.get(deletion.id)
+    return no if found is None else found
 
 
 def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refused:
@@ -171,18 +189,13 @@ def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refuse
 
 
 def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
-    """A click proves that the card stands, even if Slack's answer to the post was lost or is not written down yet.
-
-    The card shows a deadline that counts from its post; this one counts from the question, so it is never later.
-    """
+    """A click proves that the card stands, even if Slack's answer to the post was lost or is not written down yet."""
     if deletion.state is not State.AWAITING or deletion.message_ts or not press.message_ts:
-        return deletion
-    if press.channel != deletion.channel:
         return deletion
     adopted = ports.ledger.change(
         deletion.id,
         None,
-        {"message_ts": press.message_ts, "deadline_at": deletion.asked_at + ports.terms.rules.confirm_within},
+        {"message_ts": press.message_ts},
         event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=press.message_ts, by_click=True),
         where={"state": State.AWAITING, "message_ts": None},
     )
@@ -190,9 +203,11 @@ def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
 
 
 def pressed_deletion(press: Press, ports: Ports) -> Deletion | None:
-    """The deletion whose button was pressed, as it stands."""
+    """The deletion whose button was pressed, as it stands. A card in another channel than its own is none of ours."""
     found = ports.ledger.get(press.deletion)
-    return _adopt(found, press, ports) if found is not None else None
+    if found is None or found.channel != press.channel:
+        return None
+    return _adopt(found, press, ports)
 
 
 def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports) -> Deletion | None:
@@ -219,27 +234,46 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
     Returns the deletion as it stands afterwards, or why this click did not delete. Only a job that differs from the
     card, or a requester who lost the right, closes the deletion; after any other no, the card still waits.
     """
-    rules = ports.terms.rules
     deletion = pressed_deletion(press, ports)
     if no := not_awaiting(deletion, ports):
         return no
     assert deletion is not None  # noqa: S101 - not_awaiting answers for None; this tells the type checker so.
-    actors = (press.actor, deletion.requester)
-    looked = ports.beside(lambda: _look_up(ports, press.channel, actors, fresh=True))
-    shown = ports.jobs.show(deletion.job.job_id) if _might_operate(press.actor, ports) else None
-    place, (presser, requester) = looked.result()
-    if no := policy.may_be_used_in(place, rules) or _may_press(press, deletion, presser, requester, ports):
+    result = _confirm(deletion, press, ports)
+    return _as_it_stands(result, press, ports) if isinstance(result, Refused) else result
+
+
+def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
+    def look_up() -> LookedUp:
+        return _look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+
+    # Neither a place in the limiter nor a read is spent on a stranger.
+    if not _might_operate(press.actor, ports) and (no := _may_press(press, deletion, look_up(), ports)):
         return no
-    shown = shown or ports.jobs.show(deletion.job.job_id)
-    if no := _still_the_job(deletion, shown):
-        if no.reason not in {Reason.JOB_CHANGED, Reason.JOB_GONE} or withdraw(deletion, no, press.actor, ports):
-            return no
-        # Somebody else was first, so what was just read may be the effect of their DELETE: say how it stands instead.
-        return not_awaiting(ports.ledger.get(press.deletion), ports) or no
+    # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
         return Refused(Reason.BUSY)
-    ended = sending.claim_and_send(deletion, press.actor, ports)
-    return ended or not_awaiting(ports.ledger.get(press.deletion), ports) or Refused(Reason.BUSY)
+    since = ports.clock.now()
+    looked = ports.beside(look_up)
+    shown = ports.jobs.show(deletion.job.job_id)
+    found = looked.result()
+    # Slack's answers were asked for beside the read; where that took long they are asked for again.
+    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else look_up(), ports):
+        return no
+    if no := _still_the_job(deletion, shown, ports):
+        if no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
+            withdraw(deletion, no, press.actor, ports)
+        return no
+    return sending.claim_and_send(deletion, press.actor, ports) or Refused(Reason.BUSY)
+
+
+def _as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
+    """How the deletion stands, where it no longer waits: a refusal may rest on what was read too late.
+
+    Somebody else's click may have had its effect meanwhile, and what this one read may be that very effect.
+    """
+    found = ports.ledger.get(press.deletion)
+    closed_by_this = found is not None and found.state is State.REFUSED and found.ended_by == press.actor
+    return no if closed_by_this else not_awaiting(found, ports) or no
 
 
 def not_awaiting(deletion: Deletion | None, ports: Ports) -> Refused | None:
@@ -266,14 +300,11 @@ def is_late(deletion: Deletion, now: datetime) -> bool:
     return deletion.deadline_at is not None and now >= deletion.deadline_at
 
 
-def _may_press(
-    press: Press,
-    deletion: Deletion,
-    presser: Person | LookupFailed,
-    requester: Person | LookupFailed,
-    ports: Ports,
-) -> Refused | None:
+def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
     rules = ports.terms.rules
+    place, (presser, requester) = found
+    if no := policy.may_be_used_in(place, rules):
+        return no
     # On Enterprise Grid one person may press from another workspace than they asked from, so Slack's ids decide.
     by_requester = (
         isinstance(presser, Person)
@@ -294,12 +325,15 @@ def _may_press(
     return policy.may_confirm(presser, requester, deletion.confirm_by)
 
 
-def _still_the_job(deletion: Deletion, shown: Shown) -> Refused | None:
+def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
     if shown.job is None:
         no = unreadable(shown)
-        if no is not None and no.reason == Reason.JOB_NOT_FOUND:
-            return Refused(Reason.JOB_GONE, no.facts)
-        return no
+        if no is None or no.reason != Reason.JOB_NOT_FOUND:
+            return no
+        # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
+        job = deletion.job.job_id
+        is_gone = evidence.finding(shown, ports.jobs.find(job_id=job), job) is Finding.GONE
+        return Refused(Reason.JOB_GONE if is_gone else Reason.JOB_NOT_READ, no.facts)
     if differs := policy.differences(deletion.job, shown.job):
         return Refused(Reason.JOB_CHANGED, {"differs": differs})
     return policy.may_be_deleted(shown.job)
@@ -317,7 +351,7 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
     if press.actor != deletion.requester:
         place, (person,) = _look_up(ports, press.channel, (press.actor,), fresh=True)
         if no := policy.may_be_used_in(place, ports.terms.rules) or policy.may_operate(person, ports.terms.rules):
-            return no
+            return _as_it_stands(no, press, ports)
     now = ports.clock.now()
     tells = tells_about(deletion, TellKind.CANCELLED, state=State.CANCELLED.value)
     cancelled = ports.ledger.change(
@@ -329,7 +363,7 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
         tell=tells,
     )
     if cancelled is None:
-        return not_awaiting(ports.ledger.get(press.deletion), ports) or Refused(Reason.BUSY)
+        return _as_it_stands(Refused(Reason.BUSY), press, ports)
     ports.deliver(tells)
     return cancelled
 

@@ -123,8 +123,14 @@ def catch_uncaught() -> None:
     sys.unraisablehook = _unraisable
 
 
+QUOTES_BODIES = "slack_sdk.web.base_client"
+"""Its errors quote the beginning of a body that is no JSON; what failed is told by whoever called."""
+
+
 def is_ours_or_serious(record: logging.LogRecord) -> bool:
     """Whether a record may pass. Asked at the handler, since Bolt sets the levels of its loggers itself."""
+    if record.name == QUOTES_BODIES:
+        return False
     return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OURS
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from bot.lifecycle import Step
 from bot.metastudio.replies import Meaning, meaning
 from bot.model import Reply, State
-from bot.trail import Kind
+from bot.trail import Kind, TellKind
 
 
 class Ending(StrEnum):
@@ -76,12 +76,13 @@ def may_send_again(reply: Reply, attempt: int) -> bool:
     return meaning(reply) is Meaning.THROTTLED and attempt < MAX_ATTEMPTS
 
 
-LATE: dict[tuple[State, Step], tuple[Step, Kind]] = {
-    (State.UNKNOWN, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.OUTCOME),
-    (State.UNKNOWN, Step.REPLY_FAILED): (Step.LATE_FAILED, Kind.OUTCOME),
-    (State.UNKNOWN, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.OUTCOME),
-    (State.FAILED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.CORRECTED),
-    (State.DELETED, Step.REPLY_FAILED): (Step.LATE_FAILED, Kind.CORRECTED),
-    (State.DELETED, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.CORRECTED),
+LATE: dict[tuple[State, Step], tuple[Step, Kind, TellKind]] = {
+    (State.UNKNOWN, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.OUTCOME, TellKind.OUTCOME),
+    (State.UNKNOWN, Step.REPLY_FAILED): (Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
+    (State.UNKNOWN, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
+    (State.FAILED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.CORRECTED, TellKind.CORRECTION),
+    (State.DELETED, Step.REPLY_FAILED): (Step.LATE_FAILED, Kind.CORRECTED, TellKind.CORRECTION),
+    (State.DELETED, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.CORRECTED, TellKind.CORRECTION),
 }
-"""A reply that comes after somebody else took the row over: what it changes. Pairs that are not here change nothing."""
+"""A reply that comes after somebody else took the row over: what it changes. Any other pair changes nothing; the reply
+is recorded and told all the same, since support may need its request ID."""

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.client import HTTPException
 from typing import Any, Generic, TypeVar
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from bot.model import Actor, LookupFailed, Person, Place, PlaceKind
 from bot.ports import Clock
+from bot.slack_errors import CUT_OFF, error_code
 
 KEPT = timedelta(seconds=60)
 FRESH = timedelta(seconds=5)
@@ -51,10 +51,12 @@ class Cache(Generic[T]):
             oldest = self._clock.now() - (FRESH if fresh else KEPT)
             if entry.value is not None and entry.at is not None and entry.at >= oldest:
                 return entry.value
+            # The age counts from before the call: that long ago it may already have been decided.
+            asked_at = self._clock.now()
             answer = ask()
             if isinstance(answer, LookupFailed):
                 return answer
-            entry.value, entry.at = answer, self._clock.now()
+            entry.value, entry.at = answer, asked_at
             return answer
 
 
@@ -112,9 +114,11 @@ def as_person(actor: Actor, user: Mapping[str, Any], team: str) -> Person:
     On Enterprise Grid ``enterprise_user.id`` is preferred over the root id, so allow-lists hold for both (rulebook
     2.9). ``is_stranger: false`` does not mean internal: our team has to be named (rulebook 2.7).
     """
-    grid = user.get("enterprise_user") or {}
+    found = user.get("enterprise_user")
+    grid: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+    teams = grid.get("teams")
     ids = {actor.user} | ({grid["id"]} if isinstance(grid.get("id"), str) else set())
-    ours = user.get("team_id") == team or team in (grid.get("teams") or ())
+    ours = user.get("team_id") == team or (isinstance(teams, list) and team in teams)
     return Person(
         actor=actor,
         ids=frozenset(ids),
@@ -144,9 +148,7 @@ def _ask(method: Callable[..., Any], **arguments: str) -> Mapping[str, Any] | Lo
     try:
         answer = method(**arguments)
     except SlackApiError as error:
-        code = error.response.get("error") if isinstance(error.response.data, dict) else None
-        known = isinstance(code, str) and code.isascii() and len(code) <= 64 and code.replace("_", "").isalnum()
-        return LookupFailed(code if known and code else f"http_{error.response.status_code}")
-    except (SlackClientError, OSError, HTTPException, ValueError) as error:
+        return LookupFailed(error_code(error.response))
+    except CUT_OFF as error:
         return LookupFailed(type(error).__name__)
     return answer.data if isinstance(answer.data, dict) else LookupFailed("not_json")

@@ -90,8 +90,8 @@ class Ledger(Protocol):
     # Open answers: the first write after an ack.
     def note_waiting(self, waiting: Waiting, *events: Event) -> None: ...
 
-    def answer_known(self, waiting_id: str, text: str) -> None:
-        """Keep an answer that could not be given, so that it is given later."""
+    def keep_answer(self, waiting: Waiting, text: str, *events: Event) -> None:
+        """Keep an answer that could not be given, so that it is given later; noted before or not."""
         ...
 
     def answered(self, waiting_id: str, *events: Event) -> None: ...
@@ -112,6 +112,10 @@ class Ledger(Protocol):
         ...
 
     def get(self, deletion: DeletionId) -> Deletion | None: ...
+
+    def standing(self, job: JobId) -> Deletion | None:
+        """The open deletion of that job of this target, if there is one."""
+        ...
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
         """The deletions that are open, oldest first."""

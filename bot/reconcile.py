@@ -14,7 +14,7 @@ from bot import evidence
 from bot.evidence import Finding, Tally
 from bot.lifecycle import Step
 from bot.metastudio import replies
-from bot.model import Actor, Deletion, JobId, Listed, Refused, Shown, State
+from bot.model import Actor, Cause, Deletion, JobId, Listed, Refused, Shown, State
 from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.ports import Ports
@@ -202,7 +202,13 @@ def check_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """*Check now*: one read at once, whatever the schedule says."""
     if deletion.state is not State.UNKNOWN:
         return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
-    return read_one(deletion, ports) or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
+    seen, shown = look(deletion.job.job_id, ports)
+    weighed = _weigh(deletion, seen, shown, ports)
+    if weighed is not None and shown.reply.cause is not None:
+        # Nothing was seen, or not even looked for, and nobody shall read that the bot has looked.
+        stopped = shown.reply.cause is Cause.BREAKER_OPEN
+        return Refused(Reason.BREAKER_OPEN if stopped else Reason.JOB_NOT_READ, {"reply": shown.reply})
+    return weighed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
 
 
 def may_close_by_hand(deletion: Deletion, now: datetime) -> bool:

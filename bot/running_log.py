@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.ports import Again, Gone, Ports, Told
-from bot.trail import Kind
+from bot.trail import Event, Kind
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +19,6 @@ SHOWN = frozenset(
     {
         Kind.REFUSED,
         Kind.PROPOSED,
-        Kind.NOT_OFFERED,
         Kind.CANCELLED,
         Kind.EXPIRED,
         Kind.CLAIMED,
@@ -34,9 +33,15 @@ SHOWN = frozenset(
         Kind.UNFROZEN,
     }
 )
-MOST_LINES = 20
+MOST_LINES = 10
+"""So many fit into one message; see the views' limit for a line."""
 MOST_BEHIND = 1000
 WHEN_GONE = timedelta(minutes=10)
+
+
+def is_shown(event: Event) -> bool:
+    """One line per happening: a refusal by a person's doing has its own, so only the bot's own closing is shown."""
+    return event.kind in SHOWN or (event.kind is Kind.NOT_OFFERED and event.actor is None)
 
 
 class RunningLog:
@@ -58,7 +63,7 @@ class RunningLog:
         events = self._ports.ledger.events(after=cursor + skipped, limit=MOST_LINES)
         if not events:
             return 0
-        shown = [recorded for recorded in events if recorded.event.kind in SHOWN]
+        shown = [recorded for recorded in events if is_shown(recorded.event)]
         answer = self._ports.teller.log(self._channel, shown, skipped) if shown or skipped else Told()
         if isinstance(answer, Told):
             self._ports.ledger.advance_log(self._channel, events[-1].number)

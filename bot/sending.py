@@ -18,13 +18,15 @@ from bot.lifecycle import Step
 from bot.metastudio.replies import Meaning, meaning
 from bot.model import Actor, Attempt, Deletion, Operation, Reply, State
 from bot.ports import LedgerTrouble, Ports
-from bot.trail import Event, Kind, Tell, TellKind, event_about, tells_about
+from bot.trail import Event, Kind, TellKind, event_about, tells_about
 
 log = structlog.get_logger(__name__)
 
 SEND_WITHIN = timedelta(seconds=5)
 GRACE = timedelta(seconds=10)
 LONGEST_BACK_OFF = 10.0
+LONGEST_WAIT = timedelta(seconds=LONGEST_BACK_OFF + 30)
+"""The back-off and the wait for a place in the limiter, at most."""
 
 
 def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports) -> Deletion | None:
@@ -109,7 +111,8 @@ def _claim_again(claimed: Deletion, attempt: Attempt, reply: Reply, ports: Ports
         ports.ledger.change(
             claimed.id,
             None,
-            {},
+            # The claim stays ours while we wait for the next attempt, so nobody takes it over meanwhile.
+            {"takeover_at": ports.clock.now() + LONGEST_WAIT + GRACE},
             _reply_event(Kind.REPLIED, claimed, reply, ports),
             where={"claim_token": attempt.claim_token},
             attempt=_with_reply(attempt, reply),
@@ -180,21 +183,27 @@ def _record_late(
     """The row was taken over meanwhile. What this reply changes is a table; it is kept with its attempt in any case."""
     now = ports.clock.now()
     found = ports.ledger.get(claimed.id)
-    if found is None:
-        return None
-    known = next((a for a in found.attempts if a.number == attempt.number), None)
-    if known is not None and known.replied_at is not None:
-        return found  # A repeated write of the same reply: it has already had its effect.
+    if found is None or found.ended_why == decision.ending.value:
+        return found  # Nothing to change; a repeated write has already had its effect.
     late = outcomes.LATE.get((found.state, decision.step))
-    event_kind = Kind.REPLIED if late is None else late[1]
-    values = {} if late is None else {"ended_at": now, "ended_why": decision.ending.value, "read_due_at": None}
-    tells: tuple[Tell, ...] = ()
-    if late is not None:
-        tell_kind = TellKind.CORRECTION if late[1] is Kind.CORRECTED else TellKind.OUTCOME
-        tells = tells_about(claimed, tell_kind, state=lifecycle.target(late[0]).value)
+    if late is None and attempt in found.attempts:
+        return found  # It changes nothing, and it is recorded already.
+    step, event_kind, tell_kind = late or (None, Kind.REPLIED, TellKind.LATE)
+    new_state = found.state if step is None else lifecycle.target(step)
+    values: dict[str, object] = {}
+    if step is not None:
+        read_due = None if decision.read_after is None else now + decision.read_after
+        values = {
+            "ended_at": now,
+            "ended_why": decision.ending.value,
+            "read_due_at": read_due,
+            "reads_agreeing": 0,
+            "verified_at": None,
+        }
+    tells = tells_about(claimed, tell_kind, state=new_state.value)
     changed = ports.ledger.change(
         claimed.id,
-        None if late is None else late[0],
+        step,
         values,
         _reply_event(event_kind, claimed, reply, ports, late=True),
         where={"state": found.state},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -107,7 +108,8 @@ def certificates(text: str) -> Path:
     path = Path(text)
     try:
         readable = "-----BEGIN " in path.read_text(encoding="latin-1")
-    except (OSError, ValueError):
+        ssl.create_default_context(cafile=str(path))
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
         readable = False
     if not readable:
         raise Wrong("must be a readable file with certificates in PEM form", "Check the path and its permissions.")

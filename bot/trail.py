@@ -86,6 +86,7 @@ class TellKind(StrEnum):
     SETTLED = "settled"
     CORRECTION = "correction"
     LOOKED = "looked"  # the look-up after an outcome
+    LATE = "late"  # a reply that came after the outcome was settled and changes nothing
     UNDETERMINED = "undetermined"  # 24 hours and still unknown
     CLOSED = "closed"
     NOTICE = "notice"  # reminder, freeze

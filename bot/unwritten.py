@@ -40,7 +40,7 @@ class Unwritten:
         with self._lock:
             waiting, self._waiting = self._waiting, []
         written = 0
-        for at, (_, write) in enumerate(waiting):
+        for at, (deletion, write) in enumerate(waiting):
             try:
                 write()
                 written += 1
@@ -48,6 +48,9 @@ class Unwritten:
                 with self._lock:
                     self._waiting.extend(waiting[at:])
                 return written
+            except Exception:
+                # Trying again would fail again, and the others must not wait for it. Reading settles this one.
+                log.exception("unwritten_failed", deletion=deletion)
         return written
 
     def __len__(self) -> int:

@@ -49,7 +49,7 @@ class Pool:
         self._workers = ThreadPoolExecutor(workers, "work")
         self._beside = ThreadPoolExecutor(workers, "beside")
         self._spare = ThreadPoolExecutor(SPARE_THREADS, "spare")
-        self._spare_permits = threading.BoundedSemaphore(MOST_SPARE)
+        self._spare_taken = 0
 
     def take(self) -> bool:
         """Take a permit; False when all are taken or the bot is stopping. Never waits."""
@@ -90,17 +90,30 @@ class Pool:
 
     def spare(self, work: Callable[[], object]) -> bool:
         """Run something short although there is no permit, such as saying "busy"; False when even that is too much."""
-        if not self._spare_permits.acquire(blocking=False):
-            return False
+        with self._changed:
+            if self._spare_taken >= MOST_SPARE:
+                return False
+            self._spare_taken += 1
 
         def body() -> None:
             try:
                 work()
+            except Exception:
+                log.exception("work_failed")
             finally:
-                self._spare_permits.release()
+                self._spare_back()
 
-        self._spare.submit(body)
+        try:
+            self._spare.submit(body)
+        except RuntimeError:
+            self._spare_back()
+            return False
         return True
+
+    def _spare_back(self) -> None:
+        with self._changed:
+            self._spare_taken -= 1
+            self._changed.notify_all()
 
     @property
     def is_draining(self) -> bool:
@@ -108,14 +121,20 @@ class Pool:
         return self._draining
 
     def drain(self, seconds: float) -> bool:
-        """Take no new work and wait for what is in flight; True when all of it finished in time."""
+        """Take no new work and wait for what is in flight; True when all of it finished in time.
+
+        "Busy" can still be said afterwards, until ``close``: people go on pressing buttons while the bot stops.
+        """
         with self._changed:
             self._draining = True
-            finished = self._changed.wait_for(lambda: self._busy == 0, seconds)
-        self._workers.shutdown(wait=finished, cancel_futures=True)
-        self._beside.shutdown(wait=finished, cancel_futures=True)
-        self._spare.shutdown(wait=finished, cancel_futures=True)
-        return finished
+            return self._changed.wait_for(lambda: self._busy == 0, seconds)
+
+    def close(self, seconds: float) -> None:
+        """End the threads; what is being said gets so many seconds to be said."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._spare_taken == 0, seconds)
+        for executor in (self._workers, self._beside, self._spare):
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Ticker:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from bot import policy, reconcile
-from bot.deletions import cancel, confirm, new_id
+from bot.deletions import cancel, confirm, new_id, pressed_deletion
 from bot.model import Deletion, Press, Refused, State
 from bot.policy import Reason
 from bot.ports import LedgerTrouble, Ports
@@ -35,8 +35,7 @@ def pressed(desk: Desk, use_case: UseCase, action: str, ack: Ack, body: Mapping[
     if not desk.pool.take():
         # The ack of a click carries no text, so "busy" is told from threads that do nothing else. Where even those are
         # taken there is no ack, and Slack itself shows the person that the click did not arrive.
-        text = desk.text(Refused(desk.busy()))
-        if desk.pool.spare(partial(desk.ports.teller.answer, waiting, text, seen.response_url)):
+        if desk.refuse(waiting, seen.response_url):
             ack()
         return
     ack()
@@ -54,20 +53,21 @@ def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Resu
     press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts)
     result = use_case(press, desk.ports)
     try:
-        _redraw(desk, press)
+        _redraw(desk, press, use_case)
     except LedgerTrouble as trouble:
         # The result stands whatever becomes of the card: nobody may be told that nothing happened because of this.
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
+    except Exception:
+        log.exception("redraw_failed")
     return _still_to_say(result, use_case, desk.wording)
 
 
-def _redraw(desk: Desk, press: Press) -> None:
+def _redraw(desk: Desk, press: Press, use_case: UseCase) -> None:
     """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card."""
     deletion = desk.ports.ledger.get(press.deletion)
-    if deletion is None or press.message_ts is None or deletion.target != desk.ports.terms.target:
+    if deletion is None or press.message_ts is None or deletion.channel != press.channel:
         return
-    is_copy = deletion.message_ts != press.message_ts
-    if deletion.state is State.AWAITING and not is_copy:
+    if deletion.target != desk.ports.terms.target or use_case in LIVE.get(deletion.state, ()):
         return
     tell = Tell(TellKind.CARD, deletion.id, press.channel, press.message_ts)
     desk.ports.ledger.tell(tell)
@@ -91,7 +91,7 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
 
 def _authorized(press: Press, ports: Ports) -> Deletion | Refused:
     """The deletion, if this person may operate here."""
-    deletion = ports.ledger.get(press.deletion)
+    deletion = pressed_deletion(press, ports)
     if deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
     if deletion.target != ports.terms.target:
@@ -120,11 +120,27 @@ def unknown(press: Press, ports: Ports) -> Deletion | Refused:
     return Refused(Reason.UNKNOWN_BUTTON)
 
 
+def close_as_deleted(press: Press, ports: Ports) -> Deletion | Refused:
+    """*Checked: it is gone*."""
+    return _close(press, ports, deleted=True)
+
+
+def close_as_present(press: Press, ports: Ports) -> Deletion | Refused:
+    """*Checked: still there*."""
+    return _close(press, ports, deleted=False)
+
+
 BUTTONS: dict[str, UseCase] = {
     card.CONFIRM: confirm,
     card.CANCEL: cancel,
     card.CHECK_NOW: check_now,
-    card.CLOSE_DELETED: partial(_close, deleted=True),
-    card.CLOSE_PRESENT: partial(_close, deleted=False),
+    card.CLOSE_DELETED: close_as_deleted,
+    card.CLOSE_PRESENT: close_as_present,
 }
 """Every button there is, by its action id."""
+
+LIVE: dict[State, frozenset[UseCase]] = {
+    State.AWAITING: frozenset({confirm, cancel}),
+    State.UNKNOWN: frozenset({check_now, close_as_deleted, close_as_present}),
+}
+"""Which of them do something in which state; pressed in another one, the message they stand on is out of date."""

@@ -23,14 +23,16 @@ def delete_dh_job(desk: Desk, ack: Ack, body: Mapping[str, Any]) -> None:
     """The listener of the slash command."""
     typed = parse_text(body.get("text") or "")
     actor, channel = command_actor(body), body["channel_id"]
+    facts: dict[str, object]
     match typed:
         case UsageError():
             no = Refused(typed.rule, {"detail": typed.detail, "length": typed.length})
-            say(ack, refusal_text(no, desk.wording))
-            _record(
-                desk, Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, facts=_usage_facts(typed))
-            )
+            say(ack, refusal_text(no, desk.wording.for_("command")))
+            facts = {"reason": typed.rule.value, "length": typed.length}
+            desk.record(Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, facts=facts))
         case Subcommand():
+            facts = {"subcommand": typed.name}
+            desk.record(Event(Kind.COMMAND, desk.ports.clock.now(), actor, channel=channel, facts=facts))
             subcommands.run(desk, ack, actor, channel, typed, body.get("response_url"))
         case DeleteCommand():
             _delete(desk, ack, actor, channel, typed, body.get("response_url"))
@@ -43,7 +45,10 @@ def say(ack: Ack, text: str) -> None:
 
 def _delete(desk: Desk, ack: Ack, actor: Actor, channel: str, typed: DeleteCommand, response_url: str | None) -> None:
     if not desk.pool.take():
-        say(ack, refusal_text(Refused(desk.busy()), desk.wording))
+        no = Refused(desk.busy())
+        say(ack, refusal_text(no, desk.wording.for_("command")))
+        facts = {"reason": str(no.reason)}
+        desk.record(Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, job=typed.job_id, facts=facts))
         return
     say(ack, f"Checking {code(typed.job_id)} …")
     now = desk.ports.clock.now()
@@ -51,16 +56,6 @@ def _delete(desk: Desk, ack: Ack, actor: Actor, channel: str, typed: DeleteComma
     waiting = Waiting(ask.id, "command", actor, channel, now, job=ask.job_id)
     event = Event(Kind.COMMAND, now, actor, channel=channel, deletion=ask.id, job=ask.job_id)
     desk.pool.run(partial(desk.serve, waiting, event, partial(propose, ask, desk.ports), response_url))
-
-
-def _usage_facts(typed: UsageError) -> dict[str, object]:
-    return {"reason": typed.rule.value, "length": typed.length}
-
-
-def _record(desk: Desk, event: Event) -> None:
-    # Best effort by design: with no permit left, a mistyped command is not worth a queue of its own.
-    if desk.pool.take():
-        desk.pool.run(partial(desk.ports.ledger.record, event))
 
 
 def crashed(ack: Ack, desk: Desk) -> None:

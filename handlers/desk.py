@@ -42,7 +42,9 @@ class Desk:
             except LedgerTrouble as trouble:
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_waiting")
                 # Nothing is noted, so nothing would repeat this answer; it is tried once by every way there is.
-                self.ports.teller.answer(waiting, self.text(Refused(Reason.LEDGER_TROUBLE)), response_url)
+                self.ports.teller.answer(
+                    waiting, self._text(Refused(Reason.LEDGER_TROUBLE), waiting.kind), response_url
+                )
                 return
             result = self._run(use_case)
             try:
@@ -50,6 +52,29 @@ class Desk:
             except LedgerTrouble as trouble:
                 # The open answer stays in the ledger and is given when the ledger is back.
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answer")
+            except Exception:
+                log.exception("answer_failed")
+                self._give(waiting, self._text(Refused(Reason.BUG), waiting.kind), response_url)
+
+    def refuse(self, waiting: Waiting, response_url: str | None) -> bool:
+        """Say "busy" although there is no permit; False when even that is too much. Nobody waits for it here."""
+        no = Refused(self.busy())
+
+        def say() -> None:
+            self._give(waiting, self._text(no, waiting.kind), response_url, self._refused_event(waiting, no))
+
+        return self.pool.spare(say)
+
+    def record(self, event: Event) -> None:
+        """Record something that changes nothing, behind the ack. With no thread left for it, the log alone has it."""
+        if not self.pool.spare(lambda: self._record(event)):
+            log.warning("not_recorded", kind=event.kind.value)
+
+    def _record(self, event: Event) -> None:
+        try:
+            self.ports.ledger.record(event)
+        except LedgerTrouble as trouble:
+            log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="record")
 
     def _run(self, use_case: Callable[[], Result]) -> Result:
         try:
@@ -63,7 +88,8 @@ class Desk:
 
     def _finish(self, waiting: Waiting, result: Result, response_url: str | None) -> None:
         if isinstance(result, Refused):
-            self._give(waiting, self.text(result), response_url, self._refused_event(waiting, result))
+            text = self._text(result, waiting.kind)
+            self._give(waiting, text, response_url, self._refused_event(waiting, result))
         elif isinstance(result, str):
             self._give(waiting, result, response_url)
         else:
@@ -76,17 +102,16 @@ class Desk:
                 self.ports.ledger.answered(waiting.id, *events)
             else:
                 log.warning("answer_not_taken", why=told.why)
-                self.ports.ledger.record(*events)
-                self.ports.ledger.answer_known(waiting.id, text)
+                self.ports.ledger.keep_answer(waiting, text, *events)
         except LedgerTrouble as trouble:
             log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answered")
 
-    def text(self, no: Refused) -> str:
-        """The sentence for a refusal, with a link to the card that it speaks of."""
+    def _text(self, no: Refused, kind: str) -> str:
+        """The sentence for a refusal of a command or a click, with a link to the card that it speaks of."""
         standing = no.facts.get("deletion")
         if no.reason == Reason.ALREADY_OFFERED and isinstance(standing, Deletion):
             no = Refused(no.reason, {**no.facts, "link": self.link(standing)})
-        return refusal_text(no, self.wording)
+        return refusal_text(no, self.wording.for_(kind))
 
     def _refused_event(self, waiting: Waiting, no: Refused) -> Event:
         reply = no.facts.get("reply")

@@ -99,15 +99,20 @@ class Click:
 
 def click(body: Mapping[str, Any]) -> Click:
     """Ids come from ``container``: ``message`` and ``channel`` may be missing (rulebook 2.1, 2.2)."""
-    container = body.get("container") or {}
-    value = (body.get("actions") or [{}])[0].get("value") or ""
+    container = _mapping(body.get("container"))
+    actions = body.get("actions")
+    value = _mapping(actions[0]).get("value") if isinstance(actions, list) and actions else None
     known = isinstance(value, str) and DELETION_ID_PATTERN.fullmatch(value)
-    channel = container.get("channel_id") or (body.get("channel") or {}).get("id") or ""
+    channel = container.get("channel_id") or _mapping(body.get("channel")).get("id") or ""
     return Click(
         actor=click_actor(body),
         channel=channel,
         message_ts=container.get("message_ts"),
         thread_ts=container.get("thread_ts"),
-        deletion=DeletionId(value) if known else None,
+        deletion=DeletionId(str(value)) if known else None,
         response_url=body.get("response_url"),
     )
+
+
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}

@@ -6,19 +6,18 @@ is decided by the outbox, which knows that a duplicate post is better than a los
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from http.client import HTTPException
 from typing import Any
 
 import structlog
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.model import Deletion
 from bot.ports import Again, Gone, Told
+from bot.slack_errors import CUT_OFF, error_code
 from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
 from handlers.views.log_lines import log_lines
@@ -67,14 +66,12 @@ OUR_FAULT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_to
 
 TOO_FAST = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 WITHOUT_RETRY_AFTER = 30.0
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds; what asks for more, or for no number at all, was not written by Slack."""
 SHORT_PAUSE = 1.0
 TOKEN_PAUSE = 60.0
 PLAIN_LIMIT = 3000
 NO_UNFURLING = {"unfurl_links": False, "unfurl_media": False}
-
-
-CUT_OFF = (SlackClientError, OSError, HTTPException, ValueError)
-"""What slack_sdk raises when no whole answer came: the call may have had its effect all the same."""
 
 
 class SlackTeller:
@@ -148,6 +145,9 @@ class SlackTeller:
         answer = _call(method, **said.as_arguments(), **place)
         if isinstance(answer, Again) and answer.why in OUR_FAULT:
             log.error("slack_refused_blocks", code=answer.why, method=method.__name__)
+            if any(block["type"] == "actions" for block in said.blocks):
+                # A card without its buttons could not be used.
+                return Gone(answer.why)
             # Without blocks the old ones, and their buttons, are removed: the text is complete by itself.
             return _call(method, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
         return answer
@@ -156,12 +156,13 @@ class SlackTeller:
 def _call(method: Callable[..., Any], **arguments: Any) -> Answer:
     try:
         response = method(**arguments)
+        ts = response.get("ts")
     except SlackApiError as error:
         return _translated(error)
     except CUT_OFF as error:
         # A timeout, a reset or half an answer: the call may have had its effect.
         return Again(SHORT_PAUSE, type(error).__name__, unanswered=True)
-    return Told(response.get("ts"))
+    return Told(ts if isinstance(ts, str) else None)
 
 
 def _translated(error: SlackApiError) -> Answer:
@@ -180,20 +181,10 @@ def _translated(error: SlackApiError) -> Answer:
     return Again(TOKEN_PAUSE, code)
 
 
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
-
-
-def error_code(response: Any) -> str:
-    """Slack's error code. Where the body was no JSON slack_sdk puts all of it there, so only a code's form passes."""
-    found = response.get("error") if isinstance(response.data, dict) else None
-    if isinstance(found, str) and _CODE.fullmatch(found):
-        return found
-    return f"http_{response.status_code}"
-
-
 def _retry_after(headers: Any) -> float:
     found = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
     try:
-        return float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type]
+        seconds = float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return WITHOUT_RETRY_AFTER
+    return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER else WITHOUT_RETRY_AFTER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -20,7 +21,6 @@ FORGOTTEN_AFTER = timedelta(days=1)
 _c = answers.c
 _NOW = bindparam("now", type_=UtcText)
 _NOTE = insert(answers)
-_KEEP = update(answers).where(_c.id == bindparam("wanted")).values(text=bindparam("answer", type_=_c.text.type))
 _DONE = delete(answers).where(_c.id == bindparam("wanted"))
 
 
@@ -29,9 +29,9 @@ def note(connection: Connection, waiting: Waiting, owner: str) -> None:
     connection.execute(_NOTE, waiting_columns(waiting, owner))
 
 
-def keep(connection: Connection, waiting_id: str, text: str) -> None:
+def keep(connection: Connection, waiting: Waiting, text: str, owner: str) -> None:
     """The answer is known and still has to be given."""
-    connection.execute(_KEEP, {"wanted": waiting_id, "answer": text})
+    dialects.upsert(connection, answers, waiting_columns(replace(waiting, text=text), owner))
 
 
 def done(connection: Connection, waiting_id: str) -> None:

@@ -46,7 +46,7 @@ from bot.ledger.tables import (
     is_readable,
 )
 from bot.lifecycle import Step, sources, target
-from bot.model import OPEN_STATES, Attempt, Deletion, DeletionId, State
+from bot.model import OPEN_STATES, Attempt, Deletion, DeletionId, JobId, State, Target
 
 ORPHANED_AFTER = timedelta(seconds=120)
 """A card that has no message by then will not get one from whoever began it."""
@@ -94,6 +94,13 @@ def many(connection: Connection, rows: Sequence[Row[Any]]) -> list[Deletion]:
     for line in connection.execute(_ATTEMPTS_OF_MANY, {"of": [row.id for row in rows]}):
         found.setdefault(line.deletion, []).append(attempt_from(line))
     return [deletion_from(row, tuple(found.get(row.id, ()))) for row in rows]
+
+
+def standing(connection: Connection, target: Target, job: JobId) -> Deletion | None:
+    """The open deletion of that job, if there is one."""
+    wanted = {"endpoint": target.endpoint, "project_id": target.project_id, "job_id": job}
+    row = connection.execute(_STANDING, wanted).one_or_none()
+    return _whole(connection, row) if row is not None else None
 
 
 def propose(connection: Connection, deletion: Deletion, owner: str, max_open: int) -> Deletion | int | None:
@@ -198,7 +205,9 @@ def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
         is_lost = or_(_c.claim_owner.is_(None), _c.claim_owner != bindparam("me"))
         return and_(is_deleting, or_(has_run_out, is_lost) if is_alone else has_run_out)
     if purpose == "read":
-        return and_(has_read_due, is_readable, _c.read_due_at <= _NOW)
+        # What another project's job has become cannot be read in this one: there it would look as if it were gone.
+        is_ours = and_(_c.endpoint == bindparam("our_endpoint"), _c.project_id == bindparam("our_project"))
+        return and_(has_read_due, is_readable, _c.read_due_at <= _NOW, is_ours)
     raise ValueError(f"there is no work called {purpose!r}")
 
 
@@ -224,12 +233,22 @@ def _lease(purpose: str, is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache 
 
 
 def lease(
-    connection: Connection, purpose: str, now: datetime, *, seconds: float, limit: int, owner: str, is_alone: bool
+    connection: Connection,
+    purpose: str,
+    now: datetime,
+    *,
+    seconds: float,
+    limit: int,
+    owner: str,
+    target: Target,
+    is_alone: bool,
 ) -> list[Deletion]:
     """Take work that is due, so that no other replica does it."""
     parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
     if purpose == "orphan":
         parameters["orphaned"] = now - ORPHANED_AFTER
+    if purpose == "read":
+        parameters |= {"our_endpoint": target.endpoint, "our_project": target.project_id}
     return many(connection, connection.execute(_lease(purpose, is_alone), parameters).all())
 
 
@@ -264,6 +283,12 @@ def open_ones(connection: Connection, limit: int) -> list[Deletion]:
 def open_count(connection: Connection) -> int:
     """How many deletions are open."""
     return int(connection.execute(_OPEN_COUNT).scalar_one())
+
+
+def open_elsewhere(connection: Connection, target: Target) -> int:
+    """How many open deletions belong to another target."""
+    is_ours = and_(_c.endpoint == target.endpoint, _c.project_id == target.project_id)
+    return int(connection.execute(select(func.count()).where(is_open, ~is_ours)).scalar_one())
 
 
 def counts(connection: Connection) -> dict[State, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Update, bindparam, delete, exists, func, inse
 from bot.ledger import dialects
 from bot.ledger.rows import due_from, tell_columns
 from bot.ledger.tables import UtcText, log_cursors, outbox
-from bot.trail import Due, Tell
+from bot.trail import Due, Tell, TellKind
 
 _c = outbox.c
 _older = outbox.alias("older")
 _NOW = bindparam("now", type_=UtcText)
 _WRITE = insert(outbox)
+_LAST = select(_c.kind, _c.lease_owner).where(_c.thread == bindparam("of_thread")).order_by(_c.number.desc()).limit(1)
 _GONE = delete(outbox).where(_c.number == bindparam("wanted"))
 _AGAIN = (
     update(outbox)
@@ -25,11 +26,21 @@ _AGAIN = (
 )
 
 
-def write(connection: Connection, tells: Iterable[Tell], now: datetime) -> None:
+def write(connection: Connection, tells: Sequence[Tell], now: datetime) -> None:
     """Put messages at the end of their threads."""
-    rows = tell_columns(tells, now)
+    rows = [
+        row
+        for tell, row in zip(tells, tell_columns(tells, now), strict=True)
+        if tell.kind is not TellKind.CARD or not _ends_with_a_card(connection, tell.thread)
+    ]
     if rows:
         connection.execute(_WRITE, rows)
+
+
+def _ends_with_a_card(connection: Connection, thread: str) -> bool:
+    """Whether a card waits to be drawn anyway, last in its thread: it will be drawn as things stand then."""
+    last = connection.execute(_LAST, {"of_thread": thread}).first()
+    return last is not None and last.kind == TellKind.CARD.value and last.lease_owner is None
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
 from bot.ledger.writer import FOREIGN, Hook
 from bot.lifecycle import Step
-from bot.model import Attempt, Deletion, DeletionId, State, Target
+from bot.model import Attempt, Deletion, DeletionId, JobId, State, Target
 from bot.ports import LedgerTrouble
 from bot.trail import Due, Event, Recorded, Tell, Waiting
 
@@ -58,6 +58,7 @@ class Store:
         self.is_alone = database.is_alone
         self._database = database
         self._now = now
+        self._target = target
         self._breaker = Breaker(target, self._read, self._write, is_alone=database.is_alone)
 
     def close(self) -> None:
@@ -109,9 +110,14 @@ class Store:
 
         self._write("note_waiting", work)
 
-    def answer_known(self, waiting_id: str, text: str) -> None:
+    def keep_answer(self, waiting: Waiting, text: str, *events: Event) -> None:
         """Keep an answer that could not be given; ``lease_answers`` offers it from now on."""
-        self._write("answer_known", lambda connection: answer_rows.keep(connection, waiting_id, text))
+
+        def work(connection: Connection) -> None:
+            answer_rows.keep(connection, waiting, text, self.owner)
+            trail_rows.append(connection, events)
+
+        self._write("keep_answer", work)
 
     def answered(self, waiting_id: str, *events: Event) -> None:
         """Nobody waits any more."""
@@ -190,6 +196,10 @@ class Store:
         """One deletion with its attempts."""
         return self._read(lambda connection: deletion_rows.get(connection, deletion))
 
+    def standing(self, job: JobId) -> Deletion | None:
+        """The open deletion of that job of this target, if there is one."""
+        return self._read(lambda connection: deletion_rows.standing(connection, self._target, job))
+
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target asked since then, newest first."""
         return self._read(lambda connection: deletion_rows.earlier(connection, deletion, since))
@@ -205,6 +215,10 @@ class Store:
     def open_count(self) -> int:
         """How many deletions are open."""
         return self._read(deletion_rows.open_count)
+
+    def open_elsewhere(self) -> int:
+        """How many open deletions belong to another project or endpoint; this bot cannot find out about them."""
+        return self._read(lambda connection: deletion_rows.open_elsewhere(connection, self._target))
 
     def deletion_counts(self) -> Mapping[State, int]:
         """How many deletions there are in each state that any is in."""
@@ -244,7 +258,14 @@ class Store:
         return self._write(
             "lease_deletions",
             lambda connection: deletion_rows.lease(
-                connection, purpose, now, seconds=seconds, limit=limit, owner=self.owner, is_alone=self.is_alone
+                connection,
+                purpose,
+                now,
+                seconds=seconds,
+                limit=limit,
+                owner=self.owner,
+                target=self._target,
+                is_alone=self.is_alone,
             ),
         )
 

@@ -40,9 +40,9 @@ class LedgerTooNew(LedgerTrouble):
 
 
 REMEDIES = {
-    DISK_FULL: "Make room on the disk of the ledger; the bot goes on by itself.",
+    DISK_FULL: "Make room on the disk of the ledger. A running bot goes on by itself then.",
     READ_ONLY: "Make the ledger's file, its folder and its disk writable for the user that runs the bot.",
-    LOCKED: "One process may use a SQLite ledger. End the other one, or use PostgreSQL for several.",
+    LOCKED: "One process may use a SQLite ledger: end the other one.",
     DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
     "`dh-bot db expire-open` before the bot.",
     UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",

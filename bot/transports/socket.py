@@ -9,7 +9,9 @@ import structlog
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
+
+from bot.slack_errors import CUT_OFF, error_code, is_passing
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +42,10 @@ class SocketTransport:
             try:
                 self._handler.connect()  # type: ignore[no-untyped-call]
             except SlackApiError as error:
-                raise CannotConnect(_why(error)) from None
-            except (SlackClientError, OSError, ValueError) as error:
+                if not is_passing(error):
+                    raise CannotConnect(_why(error)) from None
+                log.warning("slack_unreachable", attempt=attempt, error=error_code(error.response))
+            except CUT_OFF as error:
                 log.warning("slack_unreachable", attempt=attempt, error=type(error).__name__)
             # connect() swallows a failed handshake, so only this tells (rulebook 6.9).
             if self.is_connected():
@@ -89,7 +93,7 @@ class SocketTransport:
 
 
 def _why(error: SlackApiError) -> str:
-    code = error.response.get("error")
+    code = error_code(error.response)
     return (
         f"Slack refuses the app-level token ({code}). Check that SLACK_APP_TOKEN is this app's token with the scope "
         "connections:write and that Socket Mode is switched on."

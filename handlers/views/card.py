@@ -49,7 +49,7 @@ MAY_PRESS: dict[ConfirmBy, str] = {
 
 HEADINGS: dict[State, str] = {
     State.AWAITING: "Delete this job permanently?",
-    State.DELETING: "Deleting this job …",
+    State.DELETING: "Confirmed: the outcome is not known yet",
     State.UNKNOWN: "Outcome unknown: the bot is finding out",
     State.DELETED: "Job deleted",
     State.FAILED: "Job not deleted by this request",
@@ -102,7 +102,7 @@ def _ending_line(deletion: Deletion) -> Para | None:
     reply = _last_reply(deletion)
     match deletion.state:
         case State.DELETING:
-            return Para(f"The request is on its way to MetaStudio.{who}")
+            return Para(f"The thread will say how it ends.{who}")
         case State.UNKNOWN:
             return Para(
                 "The DELETE may or may not have worked. It is not sent again; the bot looks until it knows."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.trail import Event, Kind, Recorded
-from handlers.views.parts import code, when
+from handlers.views.parts import code, cut, when
 
 WORDS: dict[Kind, str] = {
     Kind.REFUSED: "refused",
@@ -13,7 +13,7 @@ WORDS: dict[Kind, str] = {
     Kind.NOT_OFFERED: "closed as refused",
     Kind.CANCELLED: "cancelled",
     Kind.EXPIRED: "expired",
-    Kind.CLAIMED: "confirmed; the DELETE is being sent",
+    Kind.CLAIMED: "confirmed; the DELETE was cleared for sending",
     Kind.OUTCOME: "outcome",
     Kind.UNKNOWN: "outcome unknown; being found out",
     Kind.SETTLED: "found out by reading",
@@ -24,6 +24,9 @@ WORDS: dict[Kind, str] = {
     Kind.FROZEN: "deletions are frozen",
     Kind.UNFROZEN: "deletions are allowed again",
 }
+
+LINE_LIMIT = 280
+"""Ten of these fit into one section, so nothing that was counted as told is cut away."""
 
 SHOWN_FACTS = ("reason", "why", "means", "found", "status", "code", "cause", "attempt", "word", "late")
 
@@ -38,22 +41,24 @@ def log_line(recorded: Recorded) -> str:
     """One event in one line."""
     event = recorded.event
     details = [f"{name} {code(str(event.facts[name]))}" for name in SHOWN_FACTS if event.facts.get(name) is not None]
-    return " · ".join(
+    line = " · ".join(
         part
         for part in (
             f"{recorded.number}. {when(event.at)} {WORDS.get(event.kind, event.kind.value)}",
-            *_ids(event),
             *details,
+            *_ids(event),
         )
         if part
     )
+    return cut(line, LINE_LIMIT)
 
 
 def _ids(event: Event) -> list[str]:
+    # A long line is cut at its end, so what support asks for goes first.
     return [
+        f"job {code(event.job)}" if event.job else "",
+        f"request ID {code(event.request_id)}" if event.request_id else "",
         f"by {code(event.actor.user)}" if event.actor else "",
         f"in <#{event.channel}>" if event.channel else "",
-        f"job {code(event.job)}" if event.job else "",
         f"deletion {code(event.deletion)}" if event.deletion else "",
-        f"request ID {code(event.request_id)}" if event.request_id else "",
     ]

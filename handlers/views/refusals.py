@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot import job_states
@@ -28,6 +28,12 @@ class Wording:
     command: str = "/delete-dh-job"
     help_contact: str | None = None
     environment: str | None = None
+    nothing: str = NOTHING_DELETED
+    """What a refusal may say for certain. Somebody else's click may be deleting at the same moment."""
+
+    def for_(self, kind: str) -> Wording:
+        """The wording for an answer to a command or to a click."""
+        return replace(self, nothing=f"This {kind} deleted nothing.")
 
     def whom_to_ask(self) -> str:
         """The end of every refusal that a person cannot mend alone."""
@@ -61,13 +67,13 @@ def _says(text: str) -> Sentence:
 
 def _channels(facts: Facts, wording: Wording) -> str:
     names = ", ".join(f"<#{channel}>" for channel in facts.get("channels", ())[:5])
-    return f"This command is not allowed in this channel. Use it in {names}. {NOTHING_DELETED}"
+    return f"This command is not allowed in this channel. Use it in {names}. {wording.nothing}"
 
 
 def _not_deletable(facts: Facts, wording: Wording) -> str:
     known = job_states.describe(facts["state"])
     state = code(facts["state"])
-    return f"The job cannot be deleted in its state {state}: {known.meaning}. {known.hint} {NOTHING_DELETED}"
+    return f"The job cannot be deleted in its state {state}: {known.meaning}. {known.hint} {wording.nothing}"
 
 
 REPLY_SENTENCES: dict[Meaning, str] = {
@@ -105,7 +111,7 @@ def _not_read(facts: Facts, wording: Wording) -> str:
     if skew is not None and abs(skew) > 900:
         extra = f"The bot's clock is {abs(skew) / 60:.0f} minutes off MetaStudio's, which alone makes it refuse."
     return _joined(
-        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], extra, reply_facts(reply), NOTHING_DELETED
+        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], extra, reply_facts(reply), wording.nothing
     )
 
 
@@ -114,7 +120,7 @@ def _not_found(facts: Facts, wording: Wording) -> str:
         "MetaStudio has no such job in this project. Check the id: it is looked up in the one region and project that "
         "this bot serves.",
         reply_facts(facts["reply"]),
-        NOTHING_DELETED,
+        wording.nothing,
     )
 
 
@@ -123,7 +129,7 @@ def _standing(facts: Facts, wording: Wording) -> str:
     link = facts.get("link")
     where = f"<{link}|its card>" if link else f"its card in <#{deletion.channel}>"
     if deletion.state is State.AWAITING:
-        return f"A deletion of this job already waits for a decision: see {where}. {NOTHING_DELETED}"
+        return f"A deletion of this job already waits for a decision: see {where}. {wording.nothing}"
     return f"A deletion of this job is under way: see {where}. A second one is not sent."
 
 
@@ -157,7 +163,7 @@ def changes(differs: Any) -> str:
 def _changed(facts: Facts, wording: Wording) -> str:
     return (
         f"The job is no longer the one on the card ({changes(facts['differs'])}), so the card is closed. "
-        f"{NOTHING_DELETED} Look at the job and, if it should still go, run the command again."
+        f"{wording.nothing} Look at the job and, if it should still go, run the command again."
     )
 
 
@@ -180,8 +186,8 @@ def _ended(facts: Facts, wording: Wording) -> str:
 ENDED: dict[State, str] = {
     State.NEW: "it has not begun",
     State.AWAITING: "it waits for a decision",
-    State.DELETING: "the DELETE is being sent",
-    State.UNKNOWN: "the DELETE was sent and its outcome is being found out",
+    State.DELETING: "its outcome is not known yet",
+    State.UNKNOWN: "its outcome is not known yet and is being found out",
     State.DELETED: "the job is deleted",
     State.FAILED: "the job was not deleted by it; its thread says why",
     State.REFUSED: "it was refused and nothing was deleted",
@@ -199,22 +205,22 @@ def _confirmed(facts: Facts, wording: Wording) -> str:
 def _expired(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     at = f" at {when(deletion.deadline_at)}" if deletion.deadline_at else ""
-    return f"The time to confirm was over{at}. {NOTHING_DELETED} Run `{wording.command}` again if the job should go."
+    return f"The time to confirm was over{at}. {wording.nothing} Run `{wording.command}` again if the job should go."
 
 
 def _ask(text: str) -> Sentence:
-    return lambda facts, wording: f"{text} {NOTHING_DELETED} {wording.whom_to_ask()}"
+    return lambda facts, wording: f"{text} {wording.nothing} {wording.whom_to_ask()}"
 
 
 def _again(text: str) -> Sentence:
-    return lambda facts, wording: f"{text} {NOTHING_DELETED}"
+    return lambda facts, wording: f"{text} {wording.nothing}"
 
 
 def _lookup(what: str) -> Sentence:
     return lambda facts, wording: (
         f"Slack could not say {what} ({code(str(facts.get('why', 'no answer')))}), "
         "and without that the bot does nothing. "
-        f"{NOTHING_DELETED} Try again in a minute."
+        f"{wording.nothing} Try again in a minute."
     )
 
 
@@ -233,11 +239,11 @@ SENTENCES: dict[Reason, Sentence] = {
         "The reason is longer than 500 characters, and the bot does not cut it. Shorten it."
     ),
     Reason.REASON_MISSING: lambda facts, wording: (
-        f"A reason is required here: `{wording.command} &lt;job_id&gt; why it has to go`. {NOTHING_DELETED}"
+        f"A reason is required here: `{wording.command} &lt;job_id&gt; why it has to go`. {wording.nothing}"
     ),
     Reason.NOT_BUILT_YET: lambda facts, wording: (
         f"{code(str(facts.get('name', 'this subcommand')))} is not built yet. `{wording.command} help` says what is. "
-        f"{NOTHING_DELETED}"
+        f"{wording.nothing}"
     ),
     Reason.IN_DIRECT_MESSAGE: _again(
         "Deletions are asked for where the team sees them, so not in a direct message. Use a channel the bot is in."
@@ -250,7 +256,10 @@ SENTENCES: dict[Reason, Sentence] = {
         "Use an internal channel."
     ),
     Reason.IN_OTHER_CHANNEL: _channels,
-    Reason.BOT_NOT_IN_CHANNEL: _again("The bot is not in this channel. Invite it with `/invite`, then try again."),
+    Reason.BOT_NOT_IN_CHANNEL: _again(
+        "The bot is not in this channel. Invite it with `/invite`, then try again. "
+        "In a group message it cannot be used."
+    ),
     Reason.CHANNEL_ARCHIVED: _again("This channel is archived, so the outcome could not be posted. Use another one."),
     Reason.PLACE_UNKNOWN: _lookup("what kind of channel this is"),
     Reason.NOT_LISTED: _ask("You are not among the people who may delete jobs with this bot."),
@@ -278,21 +287,21 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.BEING_OFFERED: _being_offered,
     Reason.TOO_MANY_OPEN: lambda facts, wording: (
         f"{facts.get('open', 'Too many')} deletions are open, which is the most allowed. "
-        f"Confirm or cancel some of them first. {NOTHING_DELETED}"
+        f"Confirm or cancel some of them first. {wording.nothing}"
     ),
     Reason.CARD_NOT_POSTED: lambda facts, wording: (
         f"The card could not be posted in this channel ({code(str(facts.get('why') or 'no answer from Slack'))}), "
-        f"so the deletion is closed. {NOTHING_DELETED} Invite the bot or use another channel, then run the "
+        f"so the deletion is closed. {wording.nothing} Invite the bot or use another channel, then run the "
         "command again."
     ),
     Reason.REQUESTER_LOST_RIGHT: lambda facts, wording: (
-        f"{_requester(facts)} may no longer delete jobs, so the card is closed. {NOTHING_DELETED}"
+        f"{_requester(facts)} may no longer delete jobs, so the card is closed. {wording.nothing}"
     ),
     Reason.UNKNOWN_BUTTON: lambda facts, wording: (
-        f"This button belongs to another version of the bot. {NOTHING_DELETED} Run `{wording.command}` again."
+        f"This button belongs to another version of the bot. {wording.nothing} Run `{wording.command}` again."
     ),
     Reason.UNKNOWN_DELETION: lambda facts, wording: (
-        f"The bot does not know this deletion; the card may come from another installation. {NOTHING_DELETED} "
+        f"The bot does not know this deletion; the card may come from another installation. {wording.nothing} "
         f"Run `{wording.command}` again."
     ),
     Reason.OTHER_PROJECT: _ask(
@@ -310,7 +319,7 @@ SENTENCES: dict[Reason, Sentence] = {
         "Use *Check now* meanwhile."
     ),
     Reason.RESTARTED: lambda facts, wording: (
-        f"The bot restarted before it could finish. {NOTHING_DELETED} Run `{wording.command}` again."
+        f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
     ),
     Reason.BUSY: _again("The bot is busy. Try again in a minute; a card that waits keeps waiting."),
     Reason.STOPPING: _again("The bot is restarting. Try again in a minute; a card that waits keeps waiting."),
@@ -319,7 +328,10 @@ SENTENCES: dict[Reason, Sentence] = {
         "signatures would lock the key). It is tried again after five minutes."
     ),
     Reason.LEDGER_TROUBLE: _ask("The bot cannot write to its ledger at the moment, and without that it does nothing."),
-    Reason.BUG: _ask("Something in the bot went wrong; its log says what."),
+    Reason.BUG: lambda facts, wording: (
+        "Something in the bot went wrong; its log says what. If a deletion was confirmed, the thread of its card says "
+        f"how it stands. {wording.whom_to_ask()}"
+    ),
 }
 
 
@@ -342,14 +354,15 @@ def restart_text(
     waiting: Waiting, deletion: Deletion | None, wording: Wording, link: Callable[[Deletion], str | None]
 ) -> str:
     """What somebody is told whose command or click a crash cut off: only what is true of the deletion by now."""
+    wording = wording.for_(waiting.kind)
     again = f"Run `{wording.command}` again" if waiting.kind == "command" else "Press the button again"
     if deletion is None:
-        return f"The bot restarted before it could answer. {NOTHING_DELETED} {again} if it should still go."
+        return f"The bot restarted before it could answer. {wording.nothing} {again} if it should still go."
     found = link(deletion)
     where = f"<{found}|its card>" if found else "its card"
     if deletion.state is State.AWAITING and deletion.message_ts is not None:
         do = f"See {where}." if waiting.kind == "command" else f"{again} on {where}."
-        return f"The bot restarted. {NOTHING_DELETED} The card still waits for a decision. {do}"
+        return f"The bot restarted. {wording.nothing} The card still waits for a decision. {do}"
     if deletion.state in {State.AWAITING, State.REFUSED}:
-        return f"The bot restarted before it could finish. {NOTHING_DELETED} Run `{wording.command}` again."
+        return f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
     return f"The bot restarted meanwhile. How the deletion stands: {how_it_ended(deletion)}. See the thread of {where}."

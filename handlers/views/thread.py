@@ -26,11 +26,17 @@ NOT_DELETED: dict[str, str] = {
     Ending.NEVER_SENT: "The DELETE never left the bot, so nothing was deleted. It is safe to ask again.",
 }
 
+NOT_SENT_AGAIN = (
+    "MetaStudio throttled the DELETE, and the next one never left the bot, so nothing was deleted. "
+    "It is safe to ask again."
+)
+
 WHY_UNKNOWN: dict[str, str] = {
-    Ending.LOST: "The DELETE was sent, but MetaStudio's answer was lost.",
+    Ending.LOST: "The DELETE may have reached MetaStudio, but no whole answer came back.",
     Ending.UNCLEAR: "The DELETE was sent, and the answer says neither yes nor no.",
     Ending.SERVER_ERROR: "The DELETE was sent, and MetaStudio answered with an internal error.",
-    Ending.SENDER_GONE: "The bot stopped while it was deleting, so nobody knows whether the DELETE arrived.",
+    Ending.SENDER_GONE: "The bot lost track of it while deleting (it restarted or stalled), so nobody knows "
+    "whether the DELETE arrived.",
 }
 
 
@@ -126,6 +132,8 @@ def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             _maybe(_confirmed(deletion)),
         ]
     why = NOT_DELETED.get(deletion.ended_why or "", "The DELETE did not succeed.")
+    if deletion.ended_why == Ending.NEVER_SENT and len(deletion.attempts) > 1:
+        why = NOT_SENT_AGAIN
     return [
         Para(f"{people(deletion)} *{_job(deletion)} was not deleted by this request.* {why}"),
         _maybe(reply_line(deletion)),
@@ -177,19 +185,31 @@ def reads(deletion: Deletion) -> str:
 
 
 def _correction(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    # Messages that were still waiting for Slack may never have been told, so this says "if".
     if deletion.state is State.DELETED:
         how = (
             "a later look-up found it gone"
             if deletion.ended_why == Ending.READ_GONE
             else "MetaStudio's answer arrived late and confirms it"
         )
-        says = f"*Correction: job {code(deletion.job.job_id)} is deleted.* This thread said that it was not; {how}."
+        says = (
+            f"*Correction: job {code(deletion.job.job_id)} is deleted.* If this thread said otherwise before, that was "
+            f"wrong: {how}."
+        )
     else:
         says = (
-            f"*Correction: this request did not delete job {code(deletion.job.job_id)}.* This thread said that it was "
-            "deleted; MetaStudio's answer arrived late and says no. If the job is gone, something else removed it."
+            f"*Correction: this request did not delete job {code(deletion.job.job_id)}.* If this thread said otherwise "
+            "before, that was wrong: MetaStudio's answer arrived late and says no. If the job is gone, something else "
+            "removed it."
         )
     return [Para(f"{people(deletion)} {says}"), _maybe(reply_line(deletion)), escalation(deletion)]
+
+
+def _late(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    # The sender also reports late when it got no answer at all.
+    answered = bool(deletion.attempts) and deletion.attempts[-1].status is not None
+    what = "MetaStudio's answer to the DELETE arrived late" if answered else "The DELETE ended without an answer"
+    return [Para(f"{what}. It changes nothing that was said here."), _maybe(reply_line(deletion))]
 
 
 def _looked(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
@@ -264,9 +284,13 @@ def _refused(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             f"{NOTHING_DELETED}"
         )
     else:
-        text = refusal_text(no, wording)
+        told = ", ".join(f"{label} {code(str(facts[name]))}" for name, label in REPLY_FACTS.items() if facts.get(name))
+        text = refusal_text(no, wording) + (f" ({told})" if told else "")
     who = mention(deletion.requester)
     return [Para(text if text.startswith(who) else f"{who} {text}")]
+
+
+REPLY_FACTS = {"status": "HTTP", "code": "error code", "request_id": "request ID"}
 
 
 def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
@@ -279,6 +303,7 @@ SAYS: dict[TellKind, Callable[[Deletion, Facts, Wording], Parts]] = {
     TellKind.SETTLED: _settled,
     TellKind.CORRECTION: _correction,
     TellKind.LOOKED: _looked,
+    TellKind.LATE: _late,
     TellKind.UNDETERMINED: _undetermined,
     TellKind.CLOSED: _closed,
     TellKind.CANCELLED: _cancelled,

@@ -177,7 +177,7 @@ def test_answers_are_leased_once(backend: Backend, ledger: Store) -> None:
     """Nobody gets the same answer from two replicas."""
     for number in range(20):
         ledger.note_waiting(waiting(f"w{number}"))
-        ledger.answer_known(f"w{number}", "No")
+        ledger.keep_answer(waiting(f"w{number}"), "No")
     stores = [ledger] if backend.name == "sqlite" else [ledger, backend.open("other")]
     results = together(lambda thread: stores[thread % len(stores)].lease_answers(NOON, limit=4), 6)
     ids = [found.id for result in results for found in result]

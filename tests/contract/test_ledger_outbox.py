@@ -126,8 +126,8 @@ class TestAnswers:
         ledger.note_waiting(waiting("a", since=after(1)))
         ledger.note_waiting(waiting("b", since=NOON))
         ledger.note_waiting(waiting("c"))
-        ledger.answer_known("a", "No, because …")
-        ledger.answer_known("b", "Yes")
+        ledger.keep_answer(waiting("a", since=after(1)), "No, because …")
+        ledger.keep_answer(waiting("b", since=NOON), "Yes")
         assert [(each.id, each.text) for each in ledger.lease_answers(after(5))] == [
             ("b", "Yes"),
             ("a", "No, because …"),
@@ -139,10 +139,10 @@ class TestAnswers:
         assert ledger.lease_answers(after(200)) == []
 
     def test_never_noted(self, ledger: Store) -> None:
-        """An answer that was never noted is no error: nobody is left without an answer by it."""
-        ledger.answer_known("nobody", "x")
+        """An answer that was never noted, such as "busy", is kept and offered like any other."""
         ledger.answered("nobody")
-        assert ledger.lease_answers(after(1000)) == []
+        ledger.keep_answer(waiting("late"), "busy")
+        assert [each.text for each in ledger.lease_answers(after(1000))] == ["busy"]
 
     def test_no_column_for_secrets(self) -> None:
         """The table has no place for a response_url or a trigger_id."""

@@ -1,4 +1,4 @@
-"""A ledger in trouble: nothing is deleted, the person is told, the log says which, and afterwards everything goes on."""
+"""A ledger in trouble: nothing is deleted, the person is told, the log says which; afterwards everything goes on."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_command_is_refused_in_words(w: World, trouble: Trouble, capsys: pytes
     trouble.begin()
     w.ask(job)
     assert "cannot write to its ledger" in w.said_to(w.anna)[-1]
-    assert "Nothing was deleted." in w.said_to(w.anna)[-1]
+    assert "deleted nothing" in w.said_to(w.anna)[-1]
     assert not w.cloud.requests
     assert f'"diagnosis": "{trouble.diagnosis}"' in capsys.readouterr().err
     trouble.end()
@@ -92,7 +92,7 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
     w.cloud.before_call = w.cloud.after_call = None
     told = w.said_to(w.anna)[-1]
     if when == "before the claim":
-        assert "Nothing was deleted." in told
+        assert "deleted nothing" in told
         assert w.cloud.deletes_arrived(job) == 0
     else:
         assert "cannot record how it ended" in told

@@ -140,7 +140,7 @@ class World:
         assert self.app is not None
         pool = self.app.pool
         with pool._changed:
-            assert pool._changed.wait_for(lambda: pool._busy == 0, 15)
+            assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._spare_taken == 0, 15)
 
     # -- what can be seen --
 

@@ -23,7 +23,7 @@ from bot.outcomes import (
     decide,
     may_send_again,
 )
-from bot.trail import Kind
+from bot.trail import Kind, TellKind
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 
@@ -122,12 +122,12 @@ def test_the_pauses_are_those_of_huaweis_faq() -> None:
 STEPS = sorted({decision.step for decision in BY_MEANING.values()})
 LATE_TABLE = {
     # what it was when the reply came, what the reply says: what it becomes, and how that is told
-    (State.UNKNOWN, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.OUTCOME),
-    (State.UNKNOWN, Step.REPLY_FAILED): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME),
-    (State.UNKNOWN, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME),
-    (State.FAILED, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.CORRECTED),
-    (State.DELETED, Step.REPLY_FAILED): (State.FAILED, Step.LATE_FAILED, Kind.CORRECTED),
-    (State.DELETED, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.CORRECTED),
+    (State.UNKNOWN, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.OUTCOME, TellKind.OUTCOME),
+    (State.UNKNOWN, Step.REPLY_FAILED): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
+    (State.UNKNOWN, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
+    (State.FAILED, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.CORRECTED, TellKind.CORRECTION),
+    (State.DELETED, Step.REPLY_FAILED): (State.FAILED, Step.LATE_FAILED, Kind.CORRECTED, TellKind.CORRECTION),
+    (State.DELETED, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.CORRECTED, TellKind.CORRECTION),
 }
 
 
@@ -139,19 +139,20 @@ def test_a_late_reply_changes_what_it_contradicts_and_nothing_else(state: State,
     if expected is None:
         assert found is None
     else:
-        new, late, kind = expected
-        assert found == (late, kind)
+        new, late, kind, told = expected
+        assert found == (late, kind, told)
         assert lifecycle.after(state, late) is new
 
 
 def test_every_late_step_is_an_edge_and_every_late_edge_is_used() -> None:
     """The table of late replies and the table of the lifecycle do not drift apart."""
-    used = {(state, late) for (state, _), (late, _) in LATE.items()}
+    used = {(state, late) for (state, _), (late, _, _) in LATE.items()}
     edges = {(state, step) for state, step in lifecycle.TABLE if step in {Step.LATE_DELETED, Step.LATE_FAILED}}
     assert used == edges
 
 
 def test_a_correction_is_told_exactly_where_something_else_was_said() -> None:
     """While the deletion was unknown nothing false was said, so there is nothing to correct."""
-    for (state, _), (_, kind) in LATE.items():
+    for (state, _), (_, kind, told) in LATE.items():
         assert kind is (Kind.OUTCOME if state in OPEN_STATES else Kind.CORRECTED)
+        assert told is (TellKind.OUTCOME if state in OPEN_STATES else TellKind.CORRECTION)

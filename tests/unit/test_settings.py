@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import certifi
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -415,12 +416,12 @@ def test_temporary_keys() -> None:
 
 
 def test_ca_bundle_is_looked_at(tmp_path: Path) -> None:
-    """A file with a certificate is accepted, any other is not."""
+    """A file with certificates is accepted, any other is not, nor one that only begins like it."""
+    assert load(CA_BUNDLE=certifi.where()).ca_bundle == Path(certifi.where())
     file = tmp_path / "ca.pem"
-    file.write_text("-----BEGIN CERTIFICATE-----\n", encoding="ascii")
-    assert load(CA_BUNDLE=str(file)).ca_bundle == file
-    file.write_text("nothing", encoding="ascii")
-    assert "PEM" in problems(CA_BUNDLE=str(file))["CA_BUNDLE"]
+    for text in ("nothing", "-----BEGIN CERTIFICATE-----\n"):
+        file.write_text(text, encoding="ascii")
+        assert "PEM" in problems(CA_BUNDLE=str(file))["CA_BUNDLE"]
 
 
 # How settings belong together.

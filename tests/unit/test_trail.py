@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.running_log import SHOWN
+from bot.running_log import SHOWN, is_shown
 from bot.trail import Event, Kind, Tell, TellKind, Waiting, event_about, tells_about
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
@@ -29,7 +29,8 @@ DELETION = Deletion(
 KINDS = """command click refused proposed not_offered card_posted cancelled expired claimed replied outcome unknown read
     settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen pruned
     exported"""
-TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked undetermined closed notice"""
+TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked late undetermined closed
+    notice"""
 
 
 def test_the_vocabulary_of_events_is_closed() -> None:
@@ -46,7 +47,16 @@ def test_the_vocabulary_of_messages_is_closed() -> None:
 def test_the_running_log_shows_requests_decisions_refusals_and_outcomes() -> None:
     """Not every read and every post: AUDIT_CHANNEL gets a line where somebody decided or something ended."""
     silent = {Kind.COMMAND, Kind.CLICK, Kind.CARD_POSTED, Kind.REPLIED, Kind.READ, Kind.TOLD, Kind.NOT_TOLD}
-    assert set(Kind) - SHOWN == silent | {Kind.RESTARTED, Kind.PRUNED, Kind.EXPORTED}
+    silent |= {Kind.RESTARTED, Kind.PRUNED, Kind.EXPORTED}
+    assert set(Kind) - SHOWN == silent | {Kind.NOT_OFFERED}
+    assert {kind for kind in Kind if not is_shown(event_about(kind, DELETION, AT))} == silent
+
+
+@pytest.mark.parametrize("actor", [ANNA, None])
+def test_a_closing_that_somebody_caused_is_not_shown_twice(actor: Actor | None) -> None:
+    """Their refusal has its own line; what the bot closed by itself has only this one."""
+    assert is_shown(event_about(Kind.NOT_OFFERED, DELETION, AT, actor)) is (actor is None)
+    assert is_shown(event_about(Kind.REFUSED, DELETION, AT, actor))
 
 
 def test_an_event_about_a_deletion_has_its_place_and_its_job() -> None:

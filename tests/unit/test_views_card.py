@@ -210,7 +210,7 @@ def test_no_time_breaks_a_card(text: str) -> None:
 # -- how it ended --------------------------------------------------------------------------------------------------
 
 ENDINGS = [
-    ("deleting", "Deleting this job …", "The request is on its way to MetaStudio. Confirmed by <@UBEN>."),
+    ("deleting", "Confirmed: the outcome is not known yet", "The thread will say how it ends. Confirmed by <@UBEN>."),
     (
         "unknown, lost",
         "Outcome unknown: the bot is finding out",

@@ -257,9 +257,9 @@ SAID = [
         {},
         [
             (
-                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* The DELETE was sent, but "
-                "MetaStudio's answer was lost. The bot does not send it again; it looks at the job until it knows, and "
-                "says so here."
+                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* The DELETE may have reached "
+                "MetaStudio, but no whole answer came back. The bot does not send it again; it looks at the job until "
+                "it knows, and says so here."
             ),
             "Cause: the connection broke before a whole answer had arrived",
             CONFIRMED,
@@ -277,9 +277,8 @@ SAID = [
         {},
         [
             (
-                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* The bot stopped while it was "
-                "deleting, so nobody knows whether the DELETE arrived. The bot does not send it again; it looks at the "
-                "job until it knows, and says so here."
+                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* {WHY_UNKNOWN[Ending.SENDER_GONE]} "
+                "The bot does not send it again; it looks at the job until it knows, and says so here."
             ),
             CONFIRMED,
             TICKET,
@@ -324,8 +323,8 @@ SAID = [
         {},
         [
             (
-                f"{BOTH} *Correction: job {JOB} is deleted.* This thread said that it was not; a later "
-                "look-up found it gone."
+                f"{BOTH} *Correction: job {JOB} is deleted.* If this thread said otherwise before, that was wrong: a "
+                "later look-up found it gone."
             ),
             "Cause: the connection broke before a whole answer had arrived",
             TICKET,
@@ -432,9 +431,24 @@ def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletio
     """What the thread said before, what is true, and why."""
     text = said(TellKind.CORRECTION, deletion)
     assert "*Correction: " in text
-    assert "This thread said that it was" in text
+    assert "this thread said otherwise before, that was wrong" in text
     assert how in text
     assert "<@UANNA> <@UBEN>" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("unknown, 5xx", "MetaStudio's answer to the DELETE arrived late. It changes nothing that was said here."),
+        ("unknown, lost", "The DELETE ended without an answer. It changes nothing that was said here."),
+        ("unknown without a word", "The DELETE ended without an answer. It changes nothing that was said here."),
+    ],
+)
+def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None:
+    """With its request ID, which support may need; an answer that never came is not called one."""
+    text = said(TellKind.LATE, PLAUSIBLE[name])
+    assert text.startswith(says)
+    assert ("Request ID: `req-500`" in text) is (name == "unknown, 5xx")
 
 
 def test_after_a_restore_nothing_is_said_to_be_undeleted() -> None:

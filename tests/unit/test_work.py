@@ -27,12 +27,19 @@ def pool_of(workers: int) -> Iterator[Pool]:
         yield pool
     finally:
         pool.drain(SOON)
+        pool.close(SOON)
 
 
 def is_idle(pool: Pool) -> bool:
     """Wait until every permit is back."""
     with pool._changed:
         return pool._changed.wait_for(lambda: pool._busy == 0, SOON)
+
+
+def is_quiet(pool: Pool) -> bool:
+    """Wait until all spare work is done."""
+    with pool._changed:
+        return pool._changed.wait_for(lambda: pool._spare_taken == 0, SOON)
 
 
 class Gate:
@@ -184,20 +191,20 @@ def test_spare_work_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
         assert pool.spare(second)
         assert not pool.spare(lambda: None)
         first.open.set()
-        assert second.begun.wait(SOON)  # so the first has given its place back
+        assert second.begun.wait(SOON)  # so the first has given its place back; the thread is busy with the second
         assert pool.spare(lambda: None)
         assert not pool.spare(lambda: None)
         second.open.set()
 
 
 def test_spare_work_that_raises_makes_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed "busy" does not use up the place for the next."""
+    """A failed "busy" is heard, and does not use up the place for the next."""
     monkeypatch.setattr(work, "MOST_SPARE", 1)
-    with pool_of(1) as pool:
+    with structlog.testing.capture_logs() as lines, pool_of(1) as pool:
         for _ in range(5):
             assert pool.spare(lambda: 1 // 0)
-            assert pool._spare_permits.acquire(timeout=SOON)
-            pool._spare_permits.release()
+            assert is_quiet(pool)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("work_failed", "error")] * 5
 
 
 def test_the_bounds_are_what_the_busy_hour_needs() -> None:
@@ -251,11 +258,49 @@ def test_a_permit_that_was_not_used_does_not_hold_up_the_end() -> None:
     assert pool.drain(SOON) is True
 
 
-def test_an_idle_pool_is_drained_at_once_and_twice() -> None:
+def test_an_idle_pool_is_drained_and_closed_at_once_and_twice() -> None:
     """Stopping twice is no error."""
     pool = Pool(1)
-    assert pool.drain(0) is True
-    assert pool.drain(0) is True
+    for _ in range(2):
+        assert pool.drain(0) is True
+        pool.close(0)
+
+
+def test_busy_can_be_said_while_the_bot_stops_but_not_after() -> None:
+    """People go on pressing buttons; once the threads are gone the answer is no, and never an error."""
+    said = threading.Event()
+    pool = Pool(1)
+    assert pool.drain(0)
+    assert pool.spare(said.set)
+    assert said.wait(SOON)
+    pool.close(SOON)
+    for _ in range(3):
+        assert pool.spare(lambda: None) is False
+    assert pool._spare_taken == 0
+
+
+def test_closing_waits_for_what_is_being_said() -> None:
+    """A "busy" that has begun is said to its end; nobody waits longer than allowed."""
+    pool, gate = Pool(1), Gate()
+    assert pool.spare(gate)
+    assert gate.begun.wait(SOON)
+    closer = threading.Thread(target=pool.close, args=(SOON,))
+    closer.start()
+    gate.open.set()
+    closer.join(SOON)
+    assert not closer.is_alive()
+    assert gate.done.is_set()
+
+
+def test_closing_does_not_wait_for_ever() -> None:
+    """What hangs is left behind."""
+    pool, gate = Pool(1), Gate()
+    assert pool.spare(gate)
+    assert gate.begun.wait(SOON)
+    pool.close(0)
+    assert not gate.done.is_set()
+    gate.open.set()
+    assert gate.done.wait(SOON)
 
 
 # -- the clock -----------------------------------------------------------------------------------------------------

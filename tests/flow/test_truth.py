@@ -1,0 +1,260 @@
+"""What the bot says is true also when things happen at the same time, late, or in the wrong place."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from bot.model import Actor, DeletionId, Press
+from handlers.buttons import BUTTONS
+from sandbox import metastudio_faults as play
+from sandbox.metastudio import Seen
+from tests.flow.world import World, world
+
+DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
+
+
+def in_doubt(w: World, *, effect: bool) -> tuple[str, object]:
+    """A job whose DELETE lost its answer, and its card."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.drop(), when="after" if effect else "before")
+    w.press(card)
+    return job, card
+
+
+def test_an_unknown_outcome_is_not_read_in_another_project(w: World) -> None:
+    """Pointed at another project, the bot does not take that project's "no such job" for this one's."""
+    job, card = in_doubt(w, effect=False)
+    w.stop_bot()
+    w.run_bot(METASTUDIO_PROJECT_ID="f" * 32)
+    w.cloud.requests.clear()
+    for _ in range(20):
+        w.tick(300)
+    assert not any("is deleted" in said for said in w.thread(card)[1:])
+    assert not w.cloud.requests
+    w.stop_bot()
+    w.run_bot(METASTUDIO_PROJECT_ID=w.cloud.project_id)
+    for _ in range(12):
+        w.tick(600)
+    assert "Still present" in w.thread(card)[-1]
+    assert job in w.cloud.jobs
+
+
+def test_the_checks_are_made_after_the_wait_for_the_limiter(tmp_path: Path) -> None:
+    """Rights and the job are looked at behind the queue, not before it: what changed while waiting counts."""
+    with world(tmp_path, DELETES_PER_SECOND="0.05") as w:
+        w.press(w.card(w.cloud.add_job(state="TRAIN_FAILED")))
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        assert w.app is not None
+        sleep = w.clock.sleep
+
+        def change_while_waiting(seconds: float) -> None:
+            sleep(seconds)
+            w.cloud.set_state(job, "TRAINING")
+
+        w.clock.sleep = change_while_waiting
+        w.press(card)
+        assert w.cloud.deletes_arrived(job) == 0
+        assert "TRAINING" in w.said_to(w.anna)[-1]
+
+
+@pytest.mark.parametrize("effect", [True, False])
+def test_no_refusal_says_that_nothing_was_deleted_while_that_is_in_doubt(w: World, *, effect: bool) -> None:
+    """A stranger, a second asker and another click hear how the deletion stands, or only what their own doing did."""
+    job, card = in_doubt(w, effect=effect)
+    w.press(card, "dh_check_now", w.carl)
+    w.ask(job, w.ben)
+    w.press(card, "dh_confirm", w.anna, force=True)
+    w.press(card, "dh_cancel", w.ben, force=True)
+    for user in (w.anna, w.ben, w.carl):
+        assert w.said_to(user)
+        assert not any("Nothing was deleted" in text for text in w.said_to(user))
+    assert "under way" in w.said_to(w.ben)[0]
+
+
+def test_whoever_is_refused_while_another_click_wins_hears_who_confirmed(tmp_path: Path) -> None:
+    """Ben may not confirm; while Slack is slow about him, Anna does: he is told that, not that the card still waits."""
+    with world(tmp_path) as w:
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        w.clock.add(6)
+        slow = w.slack.faults.add("users.info", "latency", where=lambda args: args.get("user") == w.ben)
+        bens = w.slack.click(w.ben, card, "dh_confirm")
+        bens.wait_ack()
+        w.slack.wait_for(lambda: slow.hits, 5)
+        w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+        w.slack.wait_for(lambda: w.thread(card), 5)
+        slow.release()
+        w.idle()
+        assert f"confirmed by <@{w.anna}>" in w.said_to(w.ben)[-1]
+
+
+def test_a_reply_that_waits_for_the_ledger_goes_before_the_takeover(w: World) -> None:
+    """The ledger fails between the DELETE and its record, for longer than the claim: the outcome is MetaStudio's."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    assert w.app is not None
+    ledger = w.app.ledger
+
+    def fail(_: str) -> None:
+        raise OSError("made up")
+
+    def begin(seen: Seen) -> None:
+        if seen.operation == DELETE:
+            ledger.before_commit = fail
+
+    w.cloud.after_call = begin
+    w.press(card)
+    w.cloud.after_call = None
+    w.clock.add(120)
+    ledger.before_commit = lambda _: None
+    w.tick()
+    assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[0]
+    assert "lost track" not in "".join(w.thread(card))
+
+
+def test_a_reply_that_comes_after_the_takeover_is_told(w: World) -> None:
+    """The sender is overtaken while MetaStudio takes its time: unknown, then settled, then the late request ID."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    held = play.late()
+    sent = w.cloud.faults.add(DELETE, held, when="after")
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    w.cloud.wait_for(lambda: sent.hits, 5)
+    w.clock.add(60)
+    w.tick()
+    assert any("A look-up" in said for said in w.thread(card))
+    held.gate.set()
+    w.idle()
+    assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[-1]
+    assert "arrived late" in w.thread(card)[-1]
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
+    """Between a 429 and the next attempt nobody takes the row over, however long the limiter takes."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.throttled("10"), times=2)
+    assert w.app is not None
+    sleep = w.clock.sleep
+
+    def tick_while_waiting(seconds: float) -> None:
+        sleep(seconds + 30)
+        w.tick()
+
+    w.clock.sleep = tick_while_waiting
+    w.press(card)
+    assert "is deleted" in w.thread(card)[0]
+    assert w.cloud.deletes_arrived(job) == 3
+
+
+def test_busy_is_said_again_where_slack_did_not_take_it(tmp_path: Path) -> None:
+    """A click that meets no permit, and whose answer Slack refuses at first, is answered later."""
+    with world(tmp_path, WORKERS="4") as w:
+        card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
+        held = play.late()
+        reads = w.cloud.faults.add(SHOW, held, times=None)
+        for _ in range(4):
+            w.slack.command(w.anna, w.ops, w.cloud.add_job(state="TRAIN_FAILED")).wait_ack()
+        w.cloud.wait_for(lambda: reads.hits == 4, 5)
+        w.slack.faults.add("response_url", "http", status=404, times=None)
+        w.slack.faults.add("chat.postEphemeral", "ratelimited", retry_after=1)
+        w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+        held.gate.set()
+        w.idle()
+        w.slack.faults.clear()
+        w.tick(61)
+        assert any("busy" in text for text in w.said_to(w.anna))
+
+
+def test_while_it_stops_every_click_is_answered(w: World) -> None:
+    """Draining takes no new work, and says so to whoever presses."""
+    card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
+    assert w.app is not None
+    assert w.app.pool.drain(5)
+    w.press(card)
+    assert "restarting" in w.said_to(w.anna)[-1]
+    assert w.slack.command(w.anna, w.ops, "job").wait_ack()["text"].startswith("The bot is restarting")
+
+
+def test_the_running_log_shows_every_line(tmp_path: Path) -> None:
+    """AUDIT_CHANNEL gets one line per refusal, request, decision and outcome, in order and without gaps."""
+    with world(tmp_path) as w:
+        w.stop_bot()
+        audit = w.slack.add_channel("audit")
+        w.run_bot(AUDIT_CHANNEL=audit)
+        w.tick()
+        for _ in range(25):
+            w.ask("no-such-job", w.carl)
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        w.press(w.card(job))
+        w.tick(6)
+        lines = [line for message in w.slack.messages(audit) for line in message.text.splitlines()]
+        numbers = [int(line.partition(".")[0]) for line in lines]
+        assert numbers == sorted(set(numbers))
+        for text, count in (("refused", 25), ("a card was offered", 1), ("cleared for sending", 1), ("outcome", 1)):
+            assert sum(text in line for line in lines) == count
+        assert w.cloud.requests_to(DELETE)[0].request_id in lines[-1]
+
+
+def test_a_strangers_clicks_do_not_hold_up_a_thread(w: World) -> None:
+    """However often somebody presses a button that does nothing any more, the card is drawn once."""
+    card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
+    w.press(card, "dh_cancel")
+    w.slack.faults.add("chat.update", "ratelimited", retry_after=30)
+    for _ in range(20):
+        w.press(card, user=w.carl, force=True)
+    assert w.app is not None
+    assert w.app.ledger.outbox_count() <= 2
+
+
+@pytest.mark.parametrize("action", sorted(BUTTONS))
+def test_a_press_from_another_channel_does_nothing(w: World, action: str) -> None:
+    """A card counts only in the channel it was posted in, whatever the payload says."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    elsewhere = w.slack.add_channel("elsewhere", members=[w.anna])
+    assert w.app is not None
+    found = w.deletion(job)
+    press = Press("p", Actor(w.anna, w.slack.team_id), elsewhere, DeletionId(found.id), card.ts)
+    no = BUTTONS[action](press, w.app.ports)
+    assert no.reason == "unknown_deletion"
+    assert w.cloud.deletes_arrived(job) == 0
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_click_on_either_card_works_when_the_first_post_had_no_answer(w: World, which: int) -> None:
+    """Slack took the first post but its answer was lost: a second card of the same deletion, one DELETE by either."""
+    w.slack.faults.add("chat.postMessage", "drop", when="after")
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    w.ask(job)
+    cards = w.slack.messages(w.ops)
+    assert len(cards) == 2
+    w.press(cards[which])
+    assert w.cloud.deletes_arrived(job) == 1
+    w.press(cards[1 - which], force=True)
+    assert w.cloud.deletes_arrived(job) == 1
+    assert "is over" in w.said_to(w.anna)[-1]
+    assert [card.buttons for card in cards] == [[], []]
+
+
+def test_a_click_before_slack_answered_makes_that_card_count(w: World) -> None:
+    """The post hangs, somebody presses the card that is already there: one DELETE, and no second card is needed."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    hangs = w.slack.faults.add("chat.postMessage", "latency", when="after")
+    w.slack.command(w.anna, w.ops, job).wait_ack()
+    [card] = w.slack.wait_for(lambda: w.slack.messages(w.ops), 5)
+    done = threading.Event()
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    w.slack.wait_for(lambda: w.thread(card) or done.is_set(), 5)
+    hangs.release()
+    w.idle()
+    assert "is deleted" in w.thread(card)[0]
+    assert w.cloud.deletes_arrived(job) == 1
+    assert card.buttons == []
+    assert w.said_to(w.anna) == []
