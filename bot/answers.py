@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.deletions import is_late
 from bot.model import DeletionId, State
@@ -10,6 +11,8 @@ from bot.ports import Again, Gone, Ports
 from bot.trail import Event, Kind, Waiting
 
 TELL_AGAIN = 10
+TRY_AFTER = 60.0
+"""Seconds between two tries, at least; Slack may ask for more."""
 
 
 def run_once(ports: Ports) -> int:
@@ -31,6 +34,8 @@ def _give(waiting: Waiting, ports: Ports) -> bool:
             deletion = replace(deletion, state=State.EXPIRED)
         answer = ports.teller.answer_after_restart(waiting, deletion)
     if isinstance(answer, Again):
+        pause = timedelta(seconds=max(answer.after, TRY_AFTER))
+        ports.ledger.answer_later(waiting.id, ports.clock.now() + pause)
         return False
     facts = {"kind": waiting.kind} | ({"why": answer.why} if isinstance(answer, Gone) else {})
     kind = Kind.NOT_TOLD if isinstance(answer, Gone) else Kind.TOLD if waiting.text else Kind.RESTARTED

@@ -40,8 +40,9 @@ EARLIER = timedelta(hours=24)
 FRESH = timedelta(seconds=5)
 """So old may an answer about a person or a place be when a DELETE is sent on it."""
 POST_PAUSES = (1.0, 3.0, 10.0)
-"""Seconds before each further try to post the card; Slack's own Retry-After goes before, within reason."""
+"""Seconds before each further try to post the card; Slack's own Retry-After goes before."""
 LONGEST_POST_PAUSE = 30.0
+"""Where Slack asks for more patience than that, there is no card: nobody waits so long."""
 POST_WITHIN = timedelta(seconds=60)
 """So long a card is tried to be posted; well below the time after which others would call it orphaned."""
 
@@ -147,11 +148,11 @@ def _post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
         answer = ports.teller.post_card(shown, earlier)
         if isinstance(answer, Told):
             return _card_stands(shown, answer.ts or "", ports)
-        pause = None if isinstance(answer, Gone) else next(pauses, None)
+        pause = None if isinstance(answer, Gone) or answer.after > LONGEST_POST_PAUSE else next(pauses, None)
         now = ports.clock.now()
         if isinstance(answer, Gone) or pause is None or now - deletion.asked_at > POST_WITHIN:
             break
-        ports.clock.sleep(min(max(answer.after, pause), LONGEST_POST_PAUSE))
+        ports.clock.sleep(max(answer.after, pause))
         # The deadline counts from the post. It is written first: a click on a card whose post was never answered makes
         # that card count, with the deadline that it shows.
         shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.model import Deletion
@@ -16,6 +16,7 @@ from bot.ports import Again, Gone, LedgerTrouble, Ports, Told
 from bot.trail import Due, Event, Kind, Tell, TellKind, event_about
 
 LEASE_SECONDS = 60.0
+LEASE = timedelta(seconds=LEASE_SECONDS)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 600.0
 ABOUT_ONE_MOMENT = frozenset({TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.UNDETERMINED})
@@ -27,21 +28,26 @@ def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTro
     """Send what waits for the threads of these messages, in order, until one has to wait. Never raises trouble."""
     try:
         for thread in dict.fromkeys(tell.thread for tell in tells):
-            while due := ports.ledger.lease_tells(ports.clock.now(), thread=thread, seconds=LEASE_SECONDS):
-                if not send(due[0], ports):
+            while True:
+                now = ports.clock.now()
+                due = ports.ledger.lease_tells(now, thread=thread, seconds=LEASE_SECONDS)
+                if not due or not send(due[0], now + LEASE, ports):
                     break
     except LedgerTrouble as trouble:
         # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
         on_trouble(trouble)
 
 
-def send(due: Due, ports: Ports) -> bool:
+def send(due: Due, leased_until: datetime, ports: Ports) -> bool:
     """Send one leased message. False when it has to wait, and all that follow it in its thread."""
     tell = due.tell
     deletion = ports.ledger.get(tell.deletion)
     if deletion is None or is_overtaken(tell, deletion):
         ports.ledger.told(due)
         return True
+    if ports.clock.now() >= leased_until:
+        # Somebody else may be sending it by now, and then what follows it; ours would come after that.
+        return False
     answer = ports.teller.tell(tell, deletion)
     now = ports.clock.now()
     if isinstance(answer, Told):
@@ -90,9 +96,10 @@ def _event(kind: Kind, due: Due, deletion: Deletion, ports: Ports, **facts: Any)
 
 def run_once(ports: Ports, limit: int = 20) -> int:
     """Send what is due anywhere; returns how many messages were taken up. Another replica's leases are left alone."""
-    leased = ports.ledger.lease_tells(ports.clock.now(), seconds=LEASE_SECONDS, limit=limit)
+    now = ports.clock.now()
+    leased = ports.ledger.lease_tells(now, seconds=LEASE_SECONDS, limit=limit)
     for due in leased:
-        if send(due, ports):
+        if send(due, now + LEASE, ports):
             deliver((due.tell,), ports, _raise)
     return len(leased)
 

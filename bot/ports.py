@@ -90,8 +90,12 @@ class Ledger(Protocol):
     # Open answers: the first write after an ack.
     def note_waiting(self, waiting: Waiting, *events: Event) -> None: ...
 
-    def keep_answer(self, waiting: Waiting, text: str, *events: Event) -> None:
+    def keep_answer(self, waiting: Waiting, text: str, *events: Event, not_before: datetime | None = None) -> None:
         """Keep an answer that could not be given, so that it is given later; noted before or not."""
+        ...
+
+    def answer_later(self, waiting_id: str, not_before: datetime) -> None:
+        """An answer that still was not taken: nobody tries again before then."""
         ...
 
     def answered(self, waiting_id: str, *events: Event) -> None: ...

@@ -108,8 +108,11 @@ class Tell:
 
     @property
     def thread(self) -> str:
-        """The key that orders messages."""
-        return f"{self.to}/{self.thread_ts or ''}"
+        """The key that orders messages.
+
+        Redrawing a card says nothing that the thread does not say, so one that fails must not hold up the thread.
+        """
+        return f"{self.to}/{self.thread_ts or ''}{'/card' if self.kind is TellKind.CARD else ''}"
 
 
 @dataclass(frozen=True, slots=True)

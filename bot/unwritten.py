@@ -1,7 +1,8 @@
 """Writes that have to happen although the ledger refused them: a reply of MetaStudio that is known but not recorded.
 
-They are logged first, kept in memory, and repeated until the ledger takes them. There are at most as many as there are
-permits, since each belongs to one claim. If the process dies first, the row is still DELETING, and reading settles it.
+They are logged first, kept in memory, and repeated until the ledger takes them. There are about as many as there are
+permits at most, since each belongs to work whose first write the ledger took. If the process dies first, the row is
+still DELETING, and reading settles it; an answer that was not written down as given is given again.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Unwritten:
         try:
             return write()
         except LedgerTrouble as trouble:
-            log.error("ledger_trouble", deletion=deletion, diagnosis=trouble.diagnosis, step="record_reply")
+            log.error("ledger_trouble", deletion=deletion, diagnosis=trouble.diagnosis, step="unwritten")
             with self._lock:
                 self._waiting.append((deletion, write))
             return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from bot.model import Deletion, Refused
 from bot.policy import Reason
-from bot.ports import LedgerTrouble, Ports, Told
+from bot.ports import Again, LedgerTrouble, Ports, Told
 from bot.trail import Event, Kind, Waiting
 from bot.work import Pool
 from handlers.views.refusals import Wording, refusal_text
@@ -61,7 +62,8 @@ class Desk:
         no = Refused(self.busy())
 
         def say() -> None:
-            self._give(waiting, self._text(no, waiting.kind), response_url, self._refused_event(waiting, no))
+            event = self._refused_event(waiting, no)
+            self._give(waiting, self._text(no, waiting.kind), response_url, event, is_noted=False)
 
         return self.pool.spare(say)
 
@@ -93,18 +95,36 @@ class Desk:
         elif isinstance(result, str):
             self._give(waiting, result, response_url)
         else:
-            self.ports.ledger.answered(waiting.id)
+            self._note(waiting, lambda: self.ports.ledger.answered(waiting.id))
 
-    def _give(self, waiting: Waiting, text: str, response_url: str | None, *events: Event) -> None:
+    def _give(
+        self, waiting: Waiting, text: str, response_url: str | None, *events: Event, is_noted: bool = True
+    ) -> None:
         told = self.ports.teller.answer(waiting, text, response_url)
-        try:
+
+        def write() -> None:
             if isinstance(told, Told):
                 self.ports.ledger.answered(waiting.id, *events)
             else:
                 log.warning("answer_not_taken", why=told.why)
-                self.ports.ledger.keep_answer(waiting, text, *events)
+                wait = told.after if isinstance(told, Again) else 0
+                not_before = self.ports.clock.now() + timedelta(seconds=wait)
+                self.ports.ledger.keep_answer(waiting, text, *events, not_before=not_before)
+
+        if is_noted:
+            self._note(waiting, write)
+            return
+        try:
+            write()
         except LedgerTrouble as trouble:
             log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answered")
+
+    def _note(self, waiting: Waiting, write: Callable[[], None]) -> None:
+        """Write how the answer went, now or when the ledger is back: otherwise it is owed until the next start.
+
+        What waits in memory is bounded, since the ledger has taken a first note of each of these answers.
+        """
+        self.ports.unwritten(waiting.deletion or waiting.id, write)
 
     def _text(self, no: Refused, kind: str) -> str:
         """The sentence for a refusal of a command or a click, with a link to the card that it speaks of."""

@@ -138,8 +138,8 @@ class SlackTeller:
             sent = self._webhook(url).send(text=text, response_type="ephemeral", replace_original=False)
         except CUT_OFF:
             return False
-        # Content that Slack refuses comes back as 200 with ok: false.
-        return sent.status_code == HTTPStatus.OK and '"ok":false' not in sent.body.replace(" ", "")
+        # Content that Slack refuses comes back as 200 with ok: false, and a proxy in between may say 200 to anything.
+        return sent.status_code == HTTPStatus.OK and _is_ok(sent.body)
 
     def _send(self, method: Callable[..., Any], said: Message, **place: Any) -> Answer:
         answer = _call(method, **said.as_arguments(), **place)
@@ -151,6 +151,10 @@ class SlackTeller:
             # Without blocks the old ones, and their buttons, are removed: the text is complete by itself.
             return _call(method, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
         return answer
+
+
+def _is_ok(body: str) -> bool:
+    return body.strip() == "ok" or '"ok":true' in body.replace(" ", "")
 
 
 def _call(method: Callable[..., Any], **arguments: Any) -> Answer:

@@ -21,6 +21,11 @@ FORGOTTEN_AFTER = timedelta(days=1)
 _c = answers.c
 _NOW = bindparam("now", type_=UtcText)
 _NOTE = insert(answers)
+_LATER = (
+    update(answers)
+    .where(_c.id == bindparam("wanted"))
+    .values(lease_until=bindparam("until", type_=_c.lease_until.type))
+)
 _DONE = delete(answers).where(_c.id == bindparam("wanted"))
 
 
@@ -29,9 +34,15 @@ def note(connection: Connection, waiting: Waiting, owner: str) -> None:
     connection.execute(_NOTE, waiting_columns(waiting, owner))
 
 
-def keep(connection: Connection, waiting: Waiting, text: str, owner: str) -> None:
-    """The answer is known and still has to be given."""
-    dialects.upsert(connection, answers, waiting_columns(replace(waiting, text=text), owner))
+def keep(connection: Connection, waiting: Waiting, text: str, owner: str, not_before: datetime | None) -> None:
+    """The answer is known and still has to be given. Until ``not_before`` it is as good as leased."""
+    columns = waiting_columns(replace(waiting, text=text), owner)
+    dialects.upsert(connection, answers, columns | {"lease_until": not_before})
+
+
+def later(connection: Connection, waiting_id: str, not_before: datetime) -> None:
+    """Nobody takes it up again before then."""
+    connection.execute(_LATER, {"wanted": waiting_id, "until": not_before})
 
 
 def done(connection: Connection, waiting_id: str) -> None:

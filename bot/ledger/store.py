@@ -110,14 +110,18 @@ class Store:
 
         self._write("note_waiting", work)
 
-    def keep_answer(self, waiting: Waiting, text: str, *events: Event) -> None:
-        """Keep an answer that could not be given; ``lease_answers`` offers it from now on."""
+    def keep_answer(self, waiting: Waiting, text: str, *events: Event, not_before: datetime | None = None) -> None:
+        """Keep an answer that could not be given; ``lease_answers`` offers it from now on, or from then on."""
 
         def work(connection: Connection) -> None:
-            answer_rows.keep(connection, waiting, text, self.owner)
+            answer_rows.keep(connection, waiting, text, self.owner, not_before)
             trail_rows.append(connection, events)
 
         self._write("keep_answer", work)
+
+    def answer_later(self, waiting_id: str, not_before: datetime) -> None:
+        """``lease_answers`` does not offer it before then."""
+        self._write("answer_later", lambda connection: answer_rows.later(connection, waiting_id, not_before))
 
     def answered(self, waiting_id: str, *events: Event) -> None:
         """Nobody waits any more."""

@@ -11,21 +11,32 @@ from tests.contract.values import NOON, after, event, tell, waiting
 class TestOutbox:
     def test_in_the_order_they_were_written(self, ledger: Store) -> None:
         """Within a thread only the oldest message may leave; the next one follows when it is told."""
-        ledger.tell(tell(kind=TellKind.OUTCOME), tell(kind=TellKind.CARD))
+        ledger.tell(tell(kind=TellKind.OUTCOME), tell(kind=TellKind.LOOKED))
         (first,) = ledger.lease_tells(NOON, limit=10)
         assert first.tell.kind is TellKind.OUTCOME
         assert ledger.lease_tells(NOON, limit=10) == []
         ledger.told(first, event(Kind.TOLD))
         (second,) = ledger.lease_tells(NOON, limit=10)
-        assert second.tell.kind is TellKind.CARD
+        assert second.tell.kind is TellKind.LOOKED
         assert second.number > first.number
         assert [each.event.kind for each in ledger.events()] == [Kind.TOLD]
 
     def test_threads_do_not_wait_for_each_other(self, ledger: Store) -> None:
         """Each thread has its own order; DMs and threads of one channel are different threads."""
-        ledger.tell(tell(1, "1.1"), tell(2, "2.2"), tell(3, None), tell(1, "1.1", TellKind.CARD))
+        ledger.tell(tell(1, "1.1"), tell(2, "2.2"), tell(3, None), tell(1, "1.1", TellKind.LOOKED))
         found = ledger.lease_tells(NOON, limit=10)
         assert [due.tell.thread_ts for due in found] == ["1.1", "2.2", None]
+
+    def test_a_card_has_an_order_of_its_own(self, ledger: Store) -> None:
+        """A card that Slack refuses to redraw does not hold up what its thread says, nor the other way round."""
+        ledger.tell(tell(), tell(kind=TellKind.CARD))
+        said, card = ledger.lease_tells(NOON, limit=10)
+        assert [said.tell.kind, card.tell.kind] == [TellKind.OUTCOME, TellKind.CARD]
+        ledger.tell_again(card, after(600))
+        ledger.told(said)
+        ledger.tell(tell(kind=TellKind.LOOKED))
+        (found,) = ledger.lease_tells(NOON, limit=10)
+        assert found.tell.kind is TellKind.LOOKED
 
     def test_one_thread(self, ledger: Store) -> None:
         """With ``thread`` only that thread's oldest message is leased."""
@@ -36,7 +47,7 @@ class TestOutbox:
 
     def test_again(self, ledger: Store) -> None:
         """A message that Slack did not take waits for its time, and so does everything behind it in its thread."""
-        ledger.tell(tell(), tell(kind=TellKind.CARD))
+        ledger.tell(tell(), tell(kind=TellKind.LOOKED))
         (first,) = ledger.lease_tells(NOON)
         ledger.tell_again(first, after(30))
         assert ledger.lease_tells(after(29.9), limit=10) == []
