@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from bot import logs
 
@@ -18,7 +18,17 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 # A slow or busy machine is no finding; what Hypothesis found once it should find again in CI.
 settings.register_profile("dh-bot", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-settings.load_profile("dh-bot")
+# `make mutants` runs tests hundreds of times: few examples, always the same, and what fails need not be made small.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("dh-bot"),
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),  # it also takes the test classes of each run for new ones
+)
+settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "dh-bot")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

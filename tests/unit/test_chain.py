@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.ledger import chain
-from bot.ledger.chain import BEGINNING, GENESIS, Fault, Head, Line, link, recorded, verify
+from bot.ledger.chain import BEGINNING, GENESIS, Fault, Head, Line, Verdict, link, recorded, verify
 from bot.model import Actor, DeletionId, JobId
-from bot.trail import Event, Kind
+from bot.trail import Event, Kind, Recorded
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 120000, tzinfo=UTC)
 EVENT = Event(
@@ -96,6 +97,306 @@ class TestText:
             clean.encode()
             assert "\0" not in clean
         assert chain.cleaned(clean) == clean
+
+    @pytest.mark.parametrize(
+        ("text", "clean"),
+        [
+            (None, None),
+            ("", ""),
+            ("plain", "plain"),
+            ("Zoë 李 😀", "Zoë 李 😀"),
+            ("a\0b", "a\ufffdb"),
+            ("ë\0", "ë\ufffd"),
+            ("\ud800", "\ufffd"),
+            ("a\udc00b", "a\ufffdb"),
+            ("\ud83d\ude00", "😀"),  # two halves that belong together are whole
+        ],
+    )
+    def test_what_no_database_takes_is_replaced(self, text: str | None, clean: str | None) -> None:
+        """NUL and half a pair become one character that says so; everything else stays."""
+        assert chain.cleaned(text) == clean
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            ({"b": 1, "a": [True, None, 1.5]}, '{"a":[true,null,1.5],"b":1}'),
+            ("Zoë", '"Zo\\u00eb"'),
+            (NOON, '"2026-11-22T12:00:00.120000Z"'),
+            (NOON.astimezone(timezone(timedelta(hours=8))), '"2026-11-22T12:00:00.120000Z"'),
+            (NOON.replace(tzinfo=None), '"2026-11-22T12:00:00.120000"'),
+            ({"b", "a", "c"}, '["a","b","c"]'),
+            (frozenset({2, 10, 1}), '["1","10","2"]'),
+            (MappingProxyType({"b": 1, "a": 2}), '{"a":2,"b":1}'),
+            (object(), '"<object>"'),
+            (b"secret", '"<bytes>"'),
+            ([timedelta(1)], '["<timedelta>"]'),
+        ],
+    )
+    def test_one_spelling_per_value(self, value: object, text: str) -> None:
+        """Whatever a fact is, it can be written, always the same way, and an unknown object shows nothing of itself."""
+        assert chain.canonical_json(value) == text
+
+
+BARE = Event(Kind.COMMAND, NOON)
+ODD = "a\0b"
+FIXED = link(
+    BEGINNING,
+    [
+        EVENT,
+        BARE,
+        replace(EVENT, at=NOON + timedelta(seconds=1), facts={}),
+        Event(Kind.CLICK, NOON, Actor("U2", "T2"), facts={"text": 'he said "no" \\ Zoë'}),
+    ],
+)
+HEADS = [BEGINNING, *(Head(line.number, line.hash) for line in FIXED)]
+
+
+class TestLines:
+    def test_each_line_holds_the_event_in_its_columns(self) -> None:
+        """Number, time, kind and who, where, about what; then what was hashed, and both hashes."""
+        first, second = FIXED[:2]
+        at = "2026-11-22T12:00:00.120000Z"
+        assert first[:9] == (1, at, "outcome", "U1", "T1", "C1", "0123456789abcdef", "job-1", "request-1")
+        assert second[:9] == (2, at, "command", None, None, None, None, None, None)
+        assert second.text == (
+            f'{{"at":"{at}","channel":null,"deletion":null,"facts":{{}},"job":null,"kind":"command","number":2,'
+            '"request_id":null,"team":null,"user":null}'
+        )
+        assert [line.previous_hash for line in FIXED] == [head.hash for head in HEADS[:4]]
+        assert [line.hash for line in FIXED] == [chain.next_hash(line.previous_hash, line.text) for line in FIXED]
+
+    def test_no_column_keeps_what_a_database_refuses(self) -> None:
+        """An odd character in any of them must not cost the record; the text says the same as the columns."""
+        odd = Event(Kind.CLICK, NOON, Actor(ODD, ODD), ODD, DeletionId(ODD), JobId(ODD), ODD)
+        (line,) = link(BEGINNING, [odd])
+        assert line[3:9] == ("a\ufffdb",) * 6
+        assert verify([line]).is_sound
+
+    @pytest.mark.parametrize("event", [EVENT, BARE, replace(EVENT, actor=None), replace(BARE, actor=Actor("U", "T"))])
+    def test_what_is_recorded_is_read_back_whole(self, event: Event) -> None:
+        """The event, its place in the chain, and exactly what was hashed."""
+        (line,) = link(HEADS[2], [event])
+        assert recorded(line) == Recorded(3, event, line.text, HEADS[2].hash, line.hash)
+
+    def test_the_hashed_text_is_believed_and_not_the_columns(self) -> None:
+        """Whoever changes the columns changes nothing of what is shown."""
+        (line,) = link(BEGINNING, [EVENT])
+        forged = line._replace(
+            at="x", kind="x", actor_user="x", actor_team="x", channel="x", deletion="x", job="x", request_id="x"
+        )
+        assert recorded(forged).event == EVENT
+
+
+def forged(place: int, **columns: Any) -> list[Line]:
+    """The fixed trail with one of its lines changed."""
+    return [line._replace(**columns) if line.number == place else line for line in FIXED]
+
+
+def rewritten(place: int, text: str) -> list[Line]:
+    """The fixed trail with another text in one line, and that line's hash made to match."""
+    previous = FIXED[place - 1].previous_hash
+    return forged(place, text=text, hash=chain.next_hash(previous, text))
+
+
+ONE, TWO, THREE, FOUR = FIXED
+ANEW = link(HEADS[1], [replace(EVENT, channel="C9")])[0]
+
+VERDICTS: dict[str, tuple[list[Line], Head, Head | None, Verdict]] = {
+    # the lines, where to begin, the head if it is known; then how many are sound, up to where, and what is wrong
+    "sound": (FIXED, BEGINNING, HEADS[4], Verdict(4, HEADS[4])),
+    "sound, the head is not known": (FIXED, BEGINNING, None, Verdict(4, HEADS[4])),
+    "sound from a checkpoint": (FIXED[2:], HEADS[2], HEADS[4], Verdict(2, HEADS[4])),
+    "nothing after the checkpoint": ([], HEADS[4], HEADS[4], Verdict(0, HEADS[4])),
+    "a number twice": (
+        [ONE, TWO, TWO, THREE],
+        BEGINNING,
+        None,
+        Verdict(2, HEADS[2], Fault.INSERTED, 2, "number 2 comes after 2"),
+    ),
+    "an earlier number": (
+        [THREE, ONE],
+        HEADS[2],
+        None,
+        Verdict(1, HEADS[3], Fault.INSERTED, 1, "number 1 comes after 3"),
+    ),
+    "swapped": (
+        [ONE, THREE, TWO, FOUR],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.REORDERED, 2, "number 3 comes before 2"),
+    ),
+    "one removed": (
+        [ONE, THREE, FOUR],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.REMOVED, 2, "after 1 comes 3"),
+    ),
+    "the first after the checkpoint removed": (
+        [FOUR],
+        HEADS[2],
+        None,
+        Verdict(0, HEADS[2], Fault.REMOVED, 3, "after 2 comes 4"),
+    ),
+    "swapped with new numbers": (
+        [ONE, THREE._replace(number=2), TWO._replace(number=3), FOUR],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.REORDERED, 2, "its text was written as number 3"),
+    ),
+    "another text": (
+        forged(3, text=THREE.text.replace("U1", "U7")),
+        BEGINNING,
+        None,
+        Verdict(2, HEADS[2], Fault.CHANGED, 3, "its text does not give its hash"),
+    ),
+    "another text, from a checkpoint": (
+        forged(4, text=FOUR.text.replace("U2", "U7"))[2:],
+        HEADS[2],
+        None,
+        Verdict(1, HEADS[3], Fault.CHANGED, 4, "its text does not give its hash"),
+    ),
+    "no text": (
+        forged(2, text=None),
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
+    ),
+    "another hash": (
+        forged(2, hash="0" * 64),
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
+    ),
+    "another hash of the one before": (
+        forged(2, previous_hash=GENESIS),
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
+    ),
+    "another column": (
+        forged(3, actor_user="U7"),
+        BEGINNING,
+        None,
+        Verdict(2, HEADS[2], Fault.CHANGED, 3, "its columns do not say what its text says"),
+    ),
+    "written anew with its hash": (
+        [ONE, ANEW, THREE, FOUR],
+        BEGINNING,
+        None,
+        Verdict(
+            2,
+            Head(2, ANEW.hash),
+            Fault.CHANGED,
+            2,
+            "event 3 remembers another hash of the event before it",
+        ),
+    ),
+    "not what the checkpoint remembers": (
+        FIXED[2:],
+        Head(2, ANEW.hash),
+        None,
+        Verdict(0, Head(2, ANEW.hash), Fault.CHANGED, 3, "event 3 remembers another hash of the event before it"),
+    ),
+    "the tail cut off": (
+        FIXED[:2],
+        BEGINNING,
+        HEADS[4],
+        Verdict(2, HEADS[2], Fault.REMOVED, 3, "the trail ends at 2, its head says 4"),
+    ),
+    "the tail cut off after the checkpoint": (
+        FIXED[1:3],
+        HEADS[1],
+        HEADS[4],
+        Verdict(2, HEADS[3], Fault.REMOVED, 4, "the trail ends at 3, its head says 4"),
+    ),
+    "something appended": (
+        FIXED,
+        BEGINNING,
+        HEADS[2],
+        Verdict(4, HEADS[4], Fault.INSERTED, 3, "the trail goes on to 4, its head says 2"),
+    ),
+    "another head": (
+        FIXED[1:],
+        HEADS[1],
+        Head(4, GENESIS),
+        Verdict(3, HEADS[4], Fault.CHANGED, 4, "its hash is not the one that the head names"),
+    ),
+    # Texts that are no events any more, though their hashes match.
+    "no JSON": (
+        rewritten(2, "no JSON"),
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its columns do not say what its text says"),
+    ),
+    "a list": (
+        rewritten(2, '["number",2]'),
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its columns do not say what its text says"),
+    ),
+    "a number that is none": (
+        rewritten(2, TWO.text.replace('"number":2', '"number":"2"')),
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its columns do not say what its text says"),
+    ),
+}
+
+
+class TestVerdict:
+    @pytest.mark.parametrize("case", VERDICTS)
+    def test_what_is_found_is_said(self, case: str) -> None:
+        """How many events are sound, which is the last of them, what is wrong with which one, and in words why."""
+        lines, start, head, verdict = VERDICTS[case]
+        assert verify(iter(lines), start, head) == verdict
+        assert verdict.is_sound == (verdict.fault is None)
+
+    COLUMNS = ("at", "kind", "actor_user", "actor_team", "channel", "deletion", "job", "request_id")
+
+    @pytest.mark.parametrize("column", COLUMNS)
+    @pytest.mark.parametrize("place", [1, 2, 3, 4])
+    def test_no_column_may_differ_from_the_text(self, place: int, column: str) -> None:
+        """Emptied, filled, lengthened or replaced: whichever column it is, its event is named."""
+        before = getattr(FIXED[place - 1], column)
+        for changed in (None, "", "null", "x", f"{before}x", str(before)[1:]):
+            if changed != before:
+                verdict = verify(forged(place, **{column: changed}))
+                assert (verdict.fault, verdict.number) == (Fault.CHANGED, place)
+
+    @pytest.mark.parametrize("column", ["actor_user", "actor_team", "channel", "deletion", "job", "request_id"])
+    def test_a_column_cannot_pass_for_what_is_escaped_in_the_text(self, column: str) -> None:
+        """The text escapes quotes and foreign letters; a column that holds the escapes themselves says another."""
+        for said, escaped in (('a"b', 'a\\"b'), ("ë", "\\u00eb"), ("a\\b", "a\\\\b")):
+            name = column.removeprefix("actor_")
+            actor = Actor(said if name == "user" else "U1", said if name == "team" else "T1")
+            event = replace(EVENT, actor=actor, **{} if column.startswith("actor") else {name: said})
+            (line,) = link(BEGINNING, [event])
+            assert getattr(line, column) == said
+            assert verify([line]).is_sound
+            assert verify([line._replace(**{column: escaped})]).number == 1
+
+    def test_a_column_cannot_swallow_the_end_of_the_facts(self) -> None:
+        """Behind the facts as before them: a value that brings quotes of its own is looked at more closely."""
+        (line,) = link(BEGINNING, [replace(EVENT, facts={"a": {"b": 1}, "job": "x"})])
+        assert verify([line]).is_sound
+        imitation = line._replace(job='x"},"job":"job-1')
+        assert line.text.endswith(
+            f'}},"job":"{imitation.job}","kind":"outcome","number":1,"request_id":"request-1","team":"T1","user":"U1"}}'
+        )
+        assert verify([imitation]).number == 1
+
+    def test_ordinary_events_are_checked_without_parsing_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """That is what lets a million of them be verified in seconds."""
+        lines = link(BEGINNING, [EVENT, BARE, replace(EVENT, facts={}), replace(BARE, actor=Actor("U", "T"))])
+        more = link(head_of(lines), [replace(EVENT, **{name: None}) for name in ("channel", "deletion", "job")])
+
+        def parse(text: str) -> None:
+            raise AssertionError(f"there was no need to parse {text}")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(json, "loads", parse)
+            verdict = verify([*lines, *more])
+        assert verdict == Verdict(7, head_of(more))
 
 
 class TestVerify:

@@ -52,6 +52,7 @@ DELETE_TABLE = [
     (reply(201), Meaning.UNCLEAR, OnDelete.UNKNOWN),
     (reply(206), Meaning.UNCLEAR, OnDelete.UNKNOWN),
     (reply(101), Meaning.UNCLEAR, OnDelete.UNKNOWN),
+    *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (0, 99, 1000)),  # no HTTP status at all
     *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (300, 301, 302, 304, 307, 308)),
     (reply(408), Meaning.UNCLEAR, OnDelete.UNKNOWN),
     *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (500, 501, 502, 503, 504, 511, 599, 600, 999)),
@@ -136,7 +137,9 @@ def test_reads_succeed_with_200_and_the_right_body_only(
         (reply(200, operation=SHOW), False),
         (reply(200, operation=SHOW, body_ok=False), False),
         (reply(302, operation=SHOW), False),
+        (reply(399, "APIG.0308", operation=SHOW), False),
         (reply(400, operation=SHOW), False),
+        (reply(400, "APIG.0308", operation=SHOW), True),  # throttled, whatever the status
         (reply(401, operation=SHOW), False),
         (reply(403, operation=SHOW), False),
         (reply(404, operation=SHOW), False),
@@ -173,6 +176,9 @@ def test_which_reads_are_repeated(given: Reply, repeated: bool) -> None:  # noqa
         (reply(404, operation=SHOW), True),
         (reply(400, "MSS.00000003", operation=SHOW), True),
         (reply(410, operation=SHOW), True),
+        (reply(499, operation=SHOW), True),
+        (reply(399, operation=SHOW), False),
+        (reply(500, operation=SHOW), False),
         (reply(401, operation=SHOW), False),
         (reply(403, operation=SHOW), False),
         (reply(408, operation=SHOW), False),
@@ -230,6 +236,9 @@ def test_which_replies_prove_the_credentials(given: Reply, proof: bool) -> None:
     [
         (reply(401, "APIGW.0303", clock_skew=901), True),
         (reply(401, "APIG.0301", clock_skew=-7200), True),
+        (reply(401, "APIGW.0303", clock_skew=900.5), True),
+        (reply(401, "APIGW.0303", clock_skew=900), False),  # fifteen minutes are still allowed
+        (reply(401, "APIGW.0303", clock_skew=-900), False),
         (reply(401, "APIGW.0301", clock_skew=899), False),
         (reply(401, "APIGW.0303"), False),
         (reply(200, clock_skew=7200), False),

@@ -1,0 +1,261 @@
+"""What has to be true in every cell: what was said, how often a DELETE was sent, who was answered, what is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+
+from bot.lifecycle import TABLE
+from bot.model import OPEN_STATES, Deletion, State
+from bot.running_log import SHOWN
+from bot.trail import Event, Kind, TellKind
+from tests.crash.scene import Done, Moment, Stage
+
+DELETION_ID = re.compile(r"Deletion `([0-9a-f]{16})`")
+Holds = Callable[[Moment, str | None], bool]
+
+
+def _state_is(*states: State) -> Holds:
+    """The deletion that the text names, or any one where it names none, was in one of these."""
+
+    def holds(moment: Moment, deletion: str | None) -> bool:
+        found = [moment.states.get(deletion)] if deletion else list(moment.states.values())
+        return any(state in states for state in found)
+
+    return holds
+
+
+def _is_late(moment: Moment, deletion: str | None) -> bool:
+    found = [deletion] if deletion else list(moment.states)
+    return any(one in moment.late and moment.states[one] in {State.AWAITING, State.EXPIRED} for one in found)
+
+
+def _is_gone(moment: Moment, _: str | None) -> bool:
+    return not moment.job_is_there
+
+
+def _no_effect(moment: Moment, deletion: str | None) -> bool:
+    return deletion not in moment.effects if deletion else not moment.effects
+
+
+CLAIMS: list[tuple[str, Holds]] = [
+    (r"(?<!whether )job `[^`]+` is deleted|: the job is deleted|^(\[.*\] )?job deleted", _is_gone),
+    (r"verified gone|found it gone|not there:|the job is not there|no longer there|has no such job", _is_gone),
+    (r"metastudio confirmed", lambda m, d: d in m.effects),
+    (r"not deleted|did not delete|deleted nothing|nothing (was|is) deleted", _no_effect),
+    (r"still present|still there|still shows", lambda m, _: m.job_is_there),
+    (r"the delete was sent", lambda m, d: d in m.arrived if d else bool(m.arrived)),
+    (r"never left the bot", lambda m, d: d not in m.arrived),
+    (r"throttled the delete each time", lambda m, d: d in m.throttled),
+    (r"is being sent|on its way to metastudio|deleting this job", lambda m, _: m.sender_lives),
+]  # fmt: skip
+"""What the bot says, and what has to be so at the moment when it becomes visible."""
+
+CLAIMS_ABOUT_NOW: list[tuple[str, Holds]] = [
+    (r"waits for a decision|delete this job permanently\?", _state_is(State.AWAITING)),
+    (r"outcome unknown|may or may not|is being found out", _state_is(State.UNKNOWN)),
+    (r"not known yet", _state_is(State.DELETING, State.UNKNOWN)),
+    (r"^cancelled by|was cancelled|^cancelled:", _state_is(State.CANCELLED)),
+    (r"nobody confirmed in time|^expired:|its time ran out", _is_late),
+]  # fmt: skip
+"""The same of how a deletion stands. The lines of the running log are dated, so these are not asked of them."""
+
+
+def untrue(stage: Stage) -> Iterator[str]:
+    """Everything that was said and was not so."""
+    for number, moment in enumerate(stage.moments):
+        happening = moment.happening
+        is_log = happening.message is not None and happening.message.channel == stage.audit
+        text = happening.text
+        # What a card says of earlier deletions is about them, and what stands on a button is what a person says.
+        text = re.sub(r"Earlier requests for this job.*?(?=According to)", "", text, flags=re.DOTALL)
+        text = re.sub(r"^Buttons: .*$", "", text, flags=re.MULTILINE)
+        named = DELETION_ID.search(text) or _pressed(number, stage)
+        deletion = named[1] if named else None
+        for pattern, holds in CLAIMS if is_log else (*CLAIMS, *CLAIMS_ABOUT_NOW):
+            if re.search(pattern, text, re.IGNORECASE | re.MULTILINE) and not holds(moment, deletion):
+                was = f"job there: {moment.job_is_there}, {moment.states}"
+                yield f"untrue ({pattern}): {happening.what}: {text[:300]!r}; {was}"
+
+
+def _pressed(number: int, stage: Stage) -> re.Match[str] | None:
+    """The deletion on the card that somebody pressed last, where "this deletion" is all that the answer says."""
+    happening = stage.moments[number].happening
+    if happening.user is None or not re.match("(this|how this) deletion", happening.text, re.IGNORECASE):
+        return None
+    before = [done for done in stage.done if done.since <= number and done.invocation.user == happening.user]
+    last = next((done.message for done in reversed(before) if done.message is not None), None)
+    return DELETION_ID.search(last.text) if last else None
+
+
+# -- at most one DELETE --------------------------------------------------------------------------------------------
+
+
+def too_many_deletes(stage: Stage) -> Iterator[str]:
+    """One DELETE per confirmed deletion, but for what MetaStudio has throttled; and none that was not claimed."""
+    claims: Counter[str] = Counter(
+        str(event.deletion) for event in events(stage) if event.kind is Kind.CLAIMED and event.deletion
+    )
+    of: defaultdict[str, list[bool]] = defaultdict(list)
+    for arrival in stage.arrivals:
+        of[arrival.deletion].append(arrival.was_throttled)
+    for deletion, throttled in of.items():
+        if not all(throttled[:-1]):
+            yield f"a DELETE of {deletion} was sent again although the one before was not throttled"
+        if len(throttled) > claims[deletion]:
+            yield f"{len(throttled)} DELETEs of {deletion}, {claims[deletion]} claims"
+    if len(stage.arrivals) != stage.cloud.deletes_arrived(stage.job) - stage.cut_deletes:
+        yield "a DELETE arrived that belongs to no deletion"
+
+
+# -- everyone is answered ------------------------------------------------------------------------------------------
+
+
+def unanswered(stage: Stage) -> Iterator[str]:
+    """Whoever did something and heard nothing but the ack; not after a death before anything could be noted."""
+    for done in stage.done:
+        # A process that was killed may not have acked; then Slack itself tells the person.
+        if not done.invocation.acked and not done.killed:
+            yield f"no ack for the {done.invocation.kind} of {done.invocation.user}"
+        if not done.unnoted and not any(_answers(moment, done, stage) for moment in stage.moments[done.since :]):
+            yield f"no answer to the {done.invocation.kind} of {done.invocation.user}"
+
+
+def _answers(moment: Moment, done: Done, stage: Stage) -> bool:
+    message, user = moment.happening.message, done.invocation.user
+    if message is None or message.via == "ack":
+        return False
+    if message.only_for == user or message.channel == stage.slack.im_with_bot(user):
+        return True
+    if message.only_for is not None or message.channel != stage.ops:
+        return False
+    if done.message is not None:
+        return message is done.message or message.thread_ts == done.message.ts
+    return message.thread_ts is None and f"Asked by: <@{user}>" in moment.happening.text
+
+
+# -- the trail -----------------------------------------------------------------------------------------------------
+
+LEADS_TO: dict[Kind, tuple[State, ...]] = {
+    Kind.PROPOSED: (State.AWAITING,),
+    Kind.NOT_OFFERED: (State.REFUSED,),
+    Kind.CANCELLED: (State.CANCELLED,),
+    Kind.EXPIRED: (State.EXPIRED,),
+    Kind.CLAIMED: (State.DELETING,),
+    Kind.UNKNOWN: (State.UNKNOWN,),
+    Kind.OUTCOME: (State.DELETED, State.FAILED),
+    Kind.SETTLED: (State.DELETED, State.FAILED),
+    Kind.CLOSED_BY_HAND: (State.DELETED, State.FAILED),
+    Kind.CORRECTED: (State.DELETED, State.FAILED),
+}
+
+TOLD_BY: dict[State, tuple[TellKind, ...]] = {
+    State.DELETED: (TellKind.OUTCOME, TellKind.SETTLED, TellKind.CORRECTION, TellKind.CLOSED),
+    State.FAILED: (TellKind.OUTCOME, TellKind.SETTLED, TellKind.CORRECTION, TellKind.CLOSED),
+    State.CANCELLED: (TellKind.CANCELLED,),
+    State.EXPIRED: (TellKind.EXPIRED,),
+    State.REFUSED: (TellKind.REFUSED,),
+}
+
+
+def events(stage: Stage) -> list[Event]:
+    """The trail, without its numbers and hashes."""
+    return [recorded.event for recorded in stage.trail()]
+
+
+def broken_trail(stage: Stage) -> Iterator[str]:
+    """The chain, the way of each deletion through its states, and that its end was told."""
+    if not (verdict := stage.verdict()).is_sound:
+        yield f"the trail does not verify: {verdict}"
+    for deletion in stage.deletions():
+        mine = [event for event in events(stage) if event.deletion == deletion.id]
+        yield from _broken_way(deletion, mine)
+        if len(deletion.attempts) != sum(event.kind is Kind.CLAIMED for event in mine):
+            yield f"{deletion.id}: {len(deletion.attempts)} attempts, but other events"
+        yield from _untold_end(deletion, mine)
+
+
+def _broken_way(deletion: Deletion, mine: list[Event]) -> Iterator[str]:
+    edges = {(old, new) for (old, _), new in TABLE.items()}
+    standing = {State.NEW}
+    for event in mine:
+        if event.kind in LEADS_TO:
+            standing = {new for new in LEADS_TO[event.kind] for old in standing if (old, new) in edges}
+    if deletion.state not in standing:
+        kinds = [event.kind.value for event in mine]
+        yield f"{deletion.id}: the trail {kinds} does not lead to {deletion.state.value}"
+
+
+def _untold_end(deletion: Deletion, mine: list[Event]) -> Iterator[str]:
+    if deletion.state in OPEN_STATES or deletion.message_ts is None:
+        return
+    told = {event.facts.get("what") for event in mine if event.kind in {Kind.TOLD, Kind.NOT_TOLD}}
+    if not told & {kind.value for kind in TOLD_BY[deletion.state]}:
+        yield f"{deletion.id} is {deletion.state.value}, and nobody was told; only {told}"
+
+
+# -- nothing is left over ------------------------------------------------------------------------------------------
+
+
+def left_over(stage: Stage) -> Iterator[str]:
+    """Messages, answers and look-ups that are still owed, and deletions that nobody can end any more."""
+    assert stage.app is not None
+    if count := stage.app.ledger.outbox_count():
+        yield f"{count} messages are left in the outbox"
+    if count := stage.answers_open():
+        yield f"{count} answers are left open"
+    for deletion in stage.deletions():
+        if deletion.state is State.DELETING:
+            yield f"{deletion.id} is still deleting"
+        if deletion.state is State.AWAITING and (card := stage.message_of(deletion)) is not None and not card.buttons:
+            yield f"{deletion.id} waits, but its card has no buttons"
+
+
+def dead_buttons(stage: Stage) -> Iterator[str]:
+    """Buttons of deletions that are over.
+
+    The one card that may keep them is one that Slack has and the ledger does not know of: a press has to be answered
+    and to take them away. In an archived channel nobody can press anything, and nothing can be redrawn.
+    """
+    if stage.slack.channels[stage.ops].archived:
+        return
+    for card in stage.cards():
+        for button in list(card.buttons):
+            deletion = next((one for one in stage.deletions() if one.id == button["value"]), None)
+            if deletion is not None and deletion.state in OPEN_STATES:
+                continue
+            if deletion is None or deletion.message_ts == card.ts:
+                yield f"a dead button {button['action_id']} on the card of {deletion and deletion.state}"
+                continue
+            stage.press(button["action_id"], card=card)
+            stage.settle()
+            stage.strays += 1
+            if card.buttons:
+                yield f"a press leaves the dead buttons where they are: {deletion.state}"
+            break
+
+
+def unlogged(stage: Stage) -> Iterator[str]:
+    """Lines of the running log that never came, where there is one."""
+    if "AUDIT_CHANNEL" not in stage.extra:
+        return
+    said = "\n".join(message.text for message in stage.slack.messages(stage.audit))
+    for recorded in stage.trail():
+        if recorded.event.kind in SHOWN and f"{recorded.number}. " not in said:
+            yield f"event {recorded.number} ({recorded.event.kind.value}) never came to the audit channel"
+
+
+def problems(stage: Stage) -> list[str]:
+    """Everything that is wrong with the cell as it stands."""
+    stray = list(dead_buttons(stage))
+    return [
+        *stray,
+        *untrue(stage),
+        *too_many_deletes(stage),
+        *unanswered(stage),
+        *broken_trail(stage),
+        *left_over(stage),
+        *unlogged(stage),
+        *stage.slack.violations,
+    ]

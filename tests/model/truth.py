@@ -1,0 +1,262 @@
+"""The judge: whether what the bot sends and says agrees with the simulated world. It reads texts, as people do."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bot.model import ConfirmBy, Deletion, Job, Person, State
+from bot.outcomes import Ending
+from bot.running_log import SHOWN
+from bot.trail import Kind, Tell, TellKind, Waiting
+from handlers.views.card import CLOSE_DELETED, CLOSE_PRESENT
+from tests.model.cloud import CONSOLE, Arrival
+from tests.model.slack import OPERATORS
+
+if TYPE_CHECKING:
+    from tests.model.strands import Strand
+    from tests.model.world import World
+
+DELETABLE = frozenset({"TRAIN_FAILED", "JOB_SUCCESS", "MANUAL_VERIFYING"})
+"""Of the states that the simulated jobs take."""
+COMPARED = ("name", "asset_id", "state", "last_update_time")
+
+
+def judge_sending(world: World, strand: Strand, arrival: Arrival) -> None:
+    """Judge a DELETE that left: the only one, by the right person, in time, and for the job of the card."""
+    expect, cloud = world.expect, world.cloud
+    strand.has_sent |= not arrival.plan.definite
+    sent = cloud.sent(arrival.deletion)
+    expect(len(sent) <= 3, f"{len(sent)} DELETEs of one deletion")
+    expect(all(one.plan.throttled for one in sent[:-1]), "a DELETE after one that may have arrived")
+    row = world.store.get(arrival.deletion)
+    assert row is not None
+    _, presser, _ = strand.press
+    expect(row.job.job_id == arrival.job, "a DELETE of another job")
+    expect(row.confirmer == presser, "a DELETE that somebody else is said to have confirmed")
+    if not strand.replica.is_dead:
+        expect(row.state is State.DELETING, f"a DELETE in state {row.state}")
+    expect(row.confirmed_at < row.deadline_at, "a DELETE confirmed after the deadline")
+    attempt = row.attempts[-1]
+    expect(attempt.number == len(sent), "a DELETE without an attempt of its own")
+    expect(arrival.at < attempt.send_before, "a DELETE that left too late")
+    _judge_the_approval(world, strand, row)
+
+
+def _judge_the_approval(world: World, strand: Strand, row: Deletion) -> None:
+    _, presser, _ = strand.press
+    expect = world.expect
+    places = [seen[2] for seen in strand.saw if seen[0] == "place" and seen[3]]
+    expect(places and not places[-1].is_archived, "a DELETE without a fresh look at the place")
+    for actor in (presser, row.requester):
+        found = [seen[2] for seen in strand.saw if seen[0] == "person" and seen[1] == actor and seen[3]]
+        fits = found and isinstance(found[-1], Person) and not found[-1].is_deactivated and actor in OPERATORS
+        expect(fits, f"a DELETE although {actor.user} was not found to be allowed")
+    by_requester = presser == row.requester
+    expect(
+        {
+            ConfirmBy.REQUESTER: by_requester,
+            ConfirmBy.ANY_OPERATOR: True,
+            ConfirmBy.SECOND_PERSON: not by_requester,
+        }[row.confirm_by],
+        f"a DELETE confirmed by {presser.user} where the rule is {row.confirm_by}",
+    )
+    shown = [seen[2] for seen in strand.saw if seen[0] == "show" and seen[1] == row.job.job_id]
+    now: Job | None = shown[-1] if shown else None
+    expect(now is not None, "a DELETE of a job that was not read again")
+    assert now is not None
+    expect(now.state in DELETABLE, f"a DELETE in the job's state {now.state}")
+    expect(all(getattr(now, name) == getattr(row.job, name) for name in COMPARED), "a DELETE of a changed job")
+
+
+# -- what is said --
+
+CONFIRMED = re.compile(r"\*Job `[^`]*` is deleted\.\* MetaStudio confirmed it")
+NOT_BY_US = re.compile(r"not deleted by this request|this request did not delete|was not deleted by it")
+CLAIM_DELETED = re.compile(r"^(<@\w+> )*\*Job `[^`]*` is deleted\.\*")
+CLAIM_NOT = re.compile(r"^(<@\w+> )*\*Job `[^`]*` was not deleted")
+CORRECTED_DELETED = re.compile(r"\*Correction: job `[^`]*` is deleted\.\*")
+CORRECTED_NOT = re.compile(r"\*Correction: this request did not delete job")
+
+
+def _judge_text(world: World, deletion: str, text: str) -> None:
+    """What holds for every text about a deletion, whoever is told."""
+    cloud, expect = world.cloud, world.expect
+    job = world.job_of.get(deletion, "")
+    if "othing was deleted" in text:
+        expect(not cloud.may_have_worked(deletion), f"{text!r} although the DELETE left and may have worked")
+    if CONFIRMED.search(text):
+        expect(cloud.was_accepted(deletion), f"{text!r} although MetaStudio never said so")
+    if "found it gone" in text or "Verified gone" in text or "the job is not there" in text:
+        expect(not cloud.is_there(job), f"{text!r} although the job is there")
+    if NOT_BY_US.search(text) and not _is_provisional(world, deletion):
+        expect(not cloud.is_gone_by(deletion, ever=True), f"{text!r} although this deletion removed it")
+    if "The DELETE never left" in text:
+        expect(not [one for one in cloud.sent(deletion) if not one.plan.throttled], f"{text!r} although it did")
+    if "he DELETE was sent" in text:
+        expect(cloud.sent(deletion), f"{text!r} although it was not")
+    if "This bot did not delete it" in text:
+        end = cloud.end_of(job)
+        expect(end is None or end[1] == CONSOLE, f"{text!r} although it did")
+    if "the job is deleted" in text:
+        expect(cloud.was_accepted(deletion) or not cloud.is_there(job) or _is_by_hand(world, deletion), text)
+    expect("Something in the bot went wrong" not in text, "a bug was met")
+
+
+def _is_by_hand(world: World, deletion: str) -> bool:
+    return world.scalar("SELECT ended_why FROM deletions WHERE id = ?", deletion) == Ending.BY_HAND
+
+
+def _is_provisional(world: World, deletion: str) -> bool:
+    """Present by the reads so far, or by a person's word: what may still be corrected is judged at the end."""
+    why = world.scalar("SELECT ended_why FROM deletions WHERE id = ?", deletion)
+    return why in {Ending.READ_PRESENT, Ending.BY_HAND}
+
+
+def judge_answer(world: World, waiting: Waiting, text: str) -> None:
+    """What one person is told."""
+    deletion = waiting.deletion or waiting.id
+    _judge_text(world, deletion, text)
+    if "deleted nothing." in text and world.strand is not None and world.strand.press is not None:
+        world.expect(not world.strand.has_sent, f"{text!r} although it sent the DELETE")
+    if "The card still waits" in text:
+        state = world.states.get(deletion)
+        world.expect(state is State.AWAITING, f"{text!r} although it is {state}")
+
+
+def judge_telling(world: World, tell: Tell, deletion: Deletion, text: str) -> None:
+    """What a thread or a card says."""
+    if tell.kind is TellKind.CARD:
+        # Below stand the facts of the job and earlier requests, which are about others.
+        text = "\n".join(text.split("\n")[:2])
+    _judge_text(world, deletion.id, text)
+    if "Still present at" in text:
+        _judge_patience(world, deletion)
+    if tell.kind is TellKind.UNDETERMINED:
+        assert deletion.unknown_since is not None
+        age = world.clock.now() - deletion.unknown_since
+        world.expect(age >= timedelta(hours=24), f"undetermined after {age}")
+    if tell.kind is TellKind.CORRECTION:
+        said = [claim for _, claim in claims(world, deletion.id, tell.to, tell.thread_ts)]
+        world.expect(said, f"{text!r}, but nothing was said before")
+
+
+def _judge_patience(world: World, deletion: Deletion) -> None:
+    """Present counts after 5 reads over ten minutes, or 3 over 30 s where MetaStudio itself answered 5xx."""
+    assert deletion.unknown_since is not None
+    answered = any((one.plan.code or "").startswith("MSS.4") for one in world.cloud.sent(deletion.id)[-1:])
+    reads, over = (3, 30) if answered else (5, 600)
+    seen = [
+        at
+        for job, at, found in world.cloud.reads
+        if job == deletion.job.job_id and found and at >= deletion.unknown_since
+    ]
+    enough = len(seen) >= reads and seen[-1] - seen[0] >= timedelta(seconds=over)
+    world.expect(enough, f"treated as not deleted after {len(seen)} reads")
+
+
+def claims(world: World, deletion: str, where: str, thread_ts: str | None) -> list[tuple[bool, str]]:
+    """What was claimed about the outcome at one place, in order: (whether it is a correction, deleted | not)."""
+    found = []
+    for message in world.slack.messages:
+        if message.deletion != deletion or message.where != where or message.thread_ts != thread_ts or message.is_card:
+            continue
+        for pattern, is_correction, claim in (
+            (CLAIM_DELETED, False, "deleted"),
+            (CLAIM_NOT, False, "not"),
+            (CORRECTED_DELETED, True, "deleted"),
+            (CORRECTED_NOT, True, "not"),
+        ):
+            if pattern.search(message.text) and not message.is_late:
+                found.append((is_correction, claim))
+        if message.kind == TellKind.CLOSED.value:
+            found.append((False, "deleted" if "is gone" in message.text else "not"))
+    return found
+
+
+# -- the end --
+
+
+def judge_the_end(world: World) -> None:
+    """Everything has come to rest: each deletion has one true outcome, told; nobody waits; the trail is whole."""
+    expect = world.expect
+    rows = {row[0]: row for row in world.rows("SELECT id, state, ended_why, message_ts, channel FROM deletions")}
+    left = [row[0] for row in rows.values() if row[1] in {"awaiting", "deleting", "unknown"}]
+    expect(not left, f"deletions that never end: {left}")
+    expect(not world.scalar("SELECT count(*) FROM outbox"), "messages that never leave")
+    for deletion, state, why, message_ts, channel in rows.values():
+        _judge_outcome(world, deletion, State(state), why)
+        if message_ts is not None:
+            _judge_thread(world, deletion, State(state), channel, message_ts)
+    _judge_buttons(world)
+    _judge_silence(world)
+    _judge_trail(world)
+
+
+def _judge_outcome(world: World, deletion: str, state: State, why: str) -> None:
+    cloud, expect = world.cloud, world.expect
+    if state is State.DELETED and why != Ending.BY_HAND:
+        gone = not cloud.is_there(world.job_of[deletion]) or cloud.was_accepted(deletion)
+        expect(gone, f"{deletion} is {state} ({why}), but the job is there")
+    if state not in {State.DELETED, State.FAILED}:
+        expect(not cloud.may_have_worked(deletion), f"{deletion} is {state}, but its DELETE left")
+    if state is State.FAILED and why != Ending.BY_HAND:
+        expect(not cloud.is_gone_by(deletion), f"{deletion} is {state} ({why}), but it removed the job")
+
+
+def _judge_thread(world: World, deletion: str, state: State, channel: str, message_ts: str) -> None:
+    said = claims(world, deletion, channel, message_ts)
+    expect = world.expect
+    for (_, before), (is_correction, after) in pairwise(said):
+        expect(before == after or is_correction, f"{deletion}: first {before}, then {after}, without a correction")
+    if state in {State.DELETED, State.FAILED} and deletion not in world.slack.lost:
+        claim = "deleted" if state is State.DELETED else "not"
+        everywhere = said or [one for actor in OPERATORS for one in claims(world, deletion, actor.user, None)]
+        expect(everywhere and everywhere[-1][1] == claim, f"{deletion} is {state}, but the thread says {everywhere}")
+
+
+def _judge_buttons(world: World) -> None:
+    known = {row[0]: row[1] for row in world.rows("SELECT message_ts, state FROM deletions WHERE message_ts NOT NULL")}
+    for card in world.slack.cards():
+        if card.ts in known and not card.is_redraw_lost:
+            world.expect(not card.buttons, f"{card.buttons} on the card of a deletion that is {known[card.ts]}")
+    for card in world.slack.cards():
+        by_hand = {CLOSE_DELETED, CLOSE_PRESENT} & set(card.ever)
+        world.expect(not by_hand or "dh_check_now" in card.ever, "closing by hand without a doubt before")
+
+
+def _judge_silence(world: World) -> None:
+    slack = world.slack
+    for waiting, one in world.interactions.items():
+        cards = [card for card in slack.cards() if card.deletion == one.deletion]
+        answered = (
+            waiting in slack.answers
+            or waiting in slack.unreachable
+            or one.deletion in slack.lost
+            or (one.kind == "command" and cards)
+            or (one.kind == "click" and slack.about(one.deletion, one.at))
+        )
+        world.expect(answered, f"{one.actor.user}'s {one.kind} {waiting} was never answered")
+    left = world.rows("SELECT id, kind, text FROM answers")
+    world.expect(not left, f"answers that are still owed: {left}")
+
+
+def _judge_trail(world: World) -> None:
+    verdict = world.store.verify()
+    world.expect(verdict.is_sound, verdict.why)
+    world.expect(not world.store.missing_guards(), "triggers are missing")
+    recorded = world.store.events(limit=100_000)
+    claimed = [one.event.deletion for one in recorded if one.event.kind is Kind.CLAIMED]
+    for deletion in {arrival.deletion for arrival in world.cloud.arrivals}:
+        world.expect(claimed.count(deletion) >= len(world.cloud.sent(deletion)), "a DELETE without its claim")
+    missing = missing_in_the_log(world)
+    world.expect(not missing, f"missing in the running log: {missing[:5]}")
+
+
+def missing_in_the_log(world: World) -> list[int]:
+    """The events that the audit channel should have been told."""
+    kinds = ", ".join(f"'{kind.value}'" for kind in SHOWN)
+    numbers = {row[0] for row in world.rows(f"SELECT number FROM events WHERE kind IN ({kinds})")}  # noqa: S608
+    return sorted(numbers - world.slack.logged)

@@ -1,0 +1,840 @@
+"""Finding out what became of a deletion by reading only, on a real ledger; MetaStudio, the clock and Slack are doubles.
+
+What each read proves and how reads are counted stands in test_evidence.py. Here is what the bot makes of it: what it
+asks, what it writes, what it tells, when it looks again, and that whoever was faster is never overruled.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import reconcile
+from bot.evidence import Finding
+from bot.ledger.store import Store, open_ledger
+from bot.lifecycle import Step
+from bot.model import (
+    Actor,
+    Cause,
+    ConfirmBy,
+    Deletion,
+    DeletionId,
+    Job,
+    JobId,
+    Listed,
+    Operation,
+    Refused,
+    Reply,
+    Shown,
+    State,
+    Target,
+)
+from bot.outcomes import Ending
+from bot.policy import Reason, Rules
+from bot.ports import Ports, Terms
+from bot.trail import Event, Kind, Tell, TellKind
+
+AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
+TARGET = Target("https://metastudio.example", "cn-north-4", "project")
+ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
+JOB = JobId("job-1")
+ID = DeletionId("0123456789abcdef")
+MICROSECOND = timedelta(microseconds=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+GONE, PRESENT, NOTHING = Finding.GONE, Finding.PRESENT, Finding.NOTHING
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+# -- the doubles ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Clock:
+    """Stands still until a test moves it; nobody here may sleep."""
+
+    moment: datetime = AT
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"finding out never sleeps, least of all {seconds} s")
+
+
+def show_reply(status: int | None = 200, code: str | None = None, cause: Cause | None = None) -> Reply:
+    return Reply(Operation.SHOW, AT, status, cause, code, request_id=None if status is None else "req-show")
+
+
+def page_of(*jobs: str, count: int | None, status: int | None = 200, body_ok: bool = True) -> Listed:
+    reply = Reply(Operation.LIST, AT, status, Cause.CUT if status is None else None, body_ok=body_ok)
+    return Listed(reply, count, tuple(Job(JobId(job), "TRAINING") for job in jobs))
+
+
+HERE = Shown(show_reply(), Job(JOB, "TRAINING"))
+NOT_FOUND = Shown(show_reply(404, "MSS.41000003"))
+BROKEN = Shown(show_reply(500, "MSS.00000004"))
+EMPTY = page_of(count=0)
+SHOWS = {PRESENT: HERE, GONE: NOT_FOUND, NOTHING: BROKEN}
+
+
+@dataclass
+class Cloud:
+    """MetaStudio, which is only ever read. ``meanwhile`` is what others do while it answers."""
+
+    shown: Shown = HERE
+    filtered: Listed = EMPTY
+    page: Callable[[int, int], Listed] | None = None
+    meanwhile: Callable[[], object] = lambda: None
+    asked: list[object] = field(default_factory=list)
+
+    def show(self, job: JobId) -> Shown:
+        self.asked.append(job)
+        self.meanwhile()
+        return self.shown
+
+    def find(self, *, job_id: str | None = None, name: str | None = None, offset: int = 0, limit: int = 100) -> Listed:
+        assert name is None, "a name is not unique, so it proves nothing"
+        self.asked.append((job_id, offset, limit))
+        if job_id is not None:
+            assert offset == 0
+            return self.filtered
+        assert self.page is not None, "the pages were not to be walked"
+        return self.page(offset, limit)
+
+    def delete(self, job: JobId, *, send_before: datetime) -> Reply:
+        raise AssertionError(f"finding out never deletes {job}, by {send_before} or ever")
+
+    def wait_turn(self, operation: Operation) -> bool:
+        raise AssertionError(f"nobody asks for a turn to {operation} here")
+
+
+def forbidden(*args: object, **more: object) -> Any:
+    raise AssertionError(f"finding out has no business with this: {args} {more}")
+
+
+class Nobody:
+    """A port that must stay untouched."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"finding out has no business with {name}")
+
+
+class Others:
+    """The ledger, with somebody else at work on it as soon as this process has leased something."""
+
+    def __init__(self, store: Store, meanwhile: Callable[[], object]) -> None:
+        self._store, self._meanwhile = store, meanwhile
+
+    def lease_deletions(self, purpose: str, now: datetime, *, seconds: float, limit: int = 10) -> list[Deletion]:
+        leased = list(self._store.lease_deletions(purpose, now, seconds=seconds, limit=limit))
+        self._meanwhile()
+        return leased
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class World:
+    """A real ledger in a file, and what was delivered from it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.clock = Clock()
+        self.cloud = Cloud()
+        self.terms = Terms(TARGET, Rules())
+        self.ledger: Any = store
+        self.delivered: list[Tell] = []
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(
+            ledger=self.ledger,
+            jobs=self.cloud,
+            people=Nobody(),
+            teller=Nobody(),
+            clock=self.clock,
+            terms=self.terms,
+            beside=forbidden,
+            deliver=self.deliver,
+            unwritten=forbidden,
+        )
+
+    def deliver(self, tells: Iterable[Tell]) -> None:
+        """Whatever is delivered waits in the outbox already, so that a crash here loses nothing."""
+        self.delivered += tells
+        assert self.store.outbox_count() == len(self.delivered)
+
+    def keep(self, deletion: Deletion) -> Deletion:
+        assert self.store.propose(deletion, max_open=99) is None
+        return deletion
+
+    def now(self, deletion: DeletionId = ID) -> Deletion:
+        found = self.store.get(deletion)
+        assert found is not None
+        return found
+
+    def trail(self) -> list[Event]:
+        return [recorded.event for recorded in self.store.events()]
+
+    def read(self) -> Deletion:
+        """Do the reads that are due, which is one."""
+        assert reconcile.read_due(self.ports) == 1
+        return self.now()
+
+    def nothing_happened(self, since: Deletion) -> None:
+        """The row is as it was, nothing was recorded and nothing told."""
+        assert self.now(since.id) == since
+        assert self.trail() == []
+        assert self.delivered == []
+        assert self.store.outbox_count() == 0
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger as it is after its migrations, made once."""
+    folder = tmp_path_factory.mktemp("migrated")
+    open_ledger(f"sqlite:///{folder}/ledger.db", TARGET, owner="me", now=lambda: AT).close()
+    return folder
+
+
+@pytest.fixture
+def world(migrated: Path, tmp_path: Path) -> Iterator[World]:
+    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
+    store = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET, owner="me", now=lambda: AT)
+    yield World(store)
+    store.close()
+
+
+ASKED = Deletion(
+    id=ID,
+    target=TARGET,
+    job=Job(JOB, "TRAINING", name="Twin"),
+    state=State.AWAITING,
+    requester=ANNA,
+    channel="C1",
+    confirm_by=ConfirmBy.REQUESTER,
+    asked_at=AT - HOUR,
+    message_ts="1.2",
+    deadline_at=AT,
+)
+UNKNOWN = replace(
+    ASKED,
+    state=State.UNKNOWN,
+    claim_token="claim",
+    ended_why=Ending.LOST.value,
+    unknown_since=AT - seconds(2),
+    read_due_at=AT,
+)
+DELETED = replace(
+    ASKED,
+    state=State.DELETED,
+    ended_at=AT - seconds(5),
+    ended_why=Ending.REPLY_DELETED.value,
+    read_due_at=AT,
+)
+REJECTED = replace(DELETED, state=State.FAILED, ended_why=Ending.REPLY_REJECTED.value)
+SAID_PRESENT = replace(
+    DELETED, state=State.FAILED, ended_why=Ending.READ_PRESENT.value, ended_at=AT - HOUR, verified_at=AT - HOUR
+)
+
+
+def event(kind: Kind, actor: Actor | None = None, *, request_id: str | None = None, **facts: Any) -> Event:
+    """An event of the one deletion, at the present moment."""
+    return Event(kind, AT, actor, "C1", ID, JOB, request_id, facts)
+
+
+def messages(kind: TellKind, **facts: Any) -> list[Tell]:
+    """What is told in the deletion's thread: the message, and the card drawn anew."""
+    return [Tell(kind, ID, "C1", "1.2", facts), Tell(TellKind.CARD, ID, "C1", "1.2")]
+
+
+# -- senders that are gone -----------------------------------------------------------------------------------------
+
+
+def claimed(world: World, *, until: datetime = AT, **more: Any) -> Deletion:
+    """A deletion whose DELETE this process is sending; others may take it over from ``until`` on."""
+    world.keep(replace(ASKED, **more))
+    changed = world.store.change(ASKED.id, Step.CLAIM, {"claim_token": "claim", "takeover_at": until})
+    assert changed is not None
+    return changed
+
+
+def test_a_claim_that_ran_out_is_an_unknown_outcome(world: World) -> None:
+    """It is recorded, told and read at once; nobody sends again."""
+    deletion = claimed(world)
+    assert reconcile.take_over(world.ports) == 1
+    assert world.now() == replace(
+        deletion,
+        state=State.UNKNOWN,
+        unknown_since=AT,
+        ended_why=Ending.SENDER_GONE.value,
+        read_due_at=AT,
+    )
+    assert world.trail() == [event(Kind.UNKNOWN, means="sender_gone")]
+    assert world.delivered == messages(TellKind.UNKNOWN, state="unknown")
+    assert world.cloud.asked == []
+
+
+def test_a_claim_that_still_holds_is_left_alone(world: World) -> None:
+    """Until the last moment the sender may record its reply."""
+    deletion = claimed(world, until=AT + MICROSECOND)
+    assert reconcile.take_over(world.ports) == 0
+    world.nothing_happened(deletion)
+
+
+def test_a_claim_without_a_card_is_taken_over_all_the_same(world: World) -> None:
+    """There is no thread to tell it in, but the outcome is unknown and will be read."""
+    claimed(world, message_ts=None)
+    assert reconcile.take_over(world.ports) == 1
+    assert (world.now().state, world.now().read_due_at) == (State.UNKNOWN, AT)
+    assert world.delivered == []
+
+
+@pytest.mark.parametrize(
+    ("step", "values"),
+    [
+        (Step.REPLY_DELETED, {"ended_why": Ending.REPLY_DELETED.value}),
+        (Step.CLAIM_AGAIN, {"claim_token": "another claim", "takeover_at": AT + MINUTE}),
+    ],
+)
+def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values: dict[str, object]) -> None:
+    """A reply recorded, or a next attempt claimed, while this process was about to take over, stands."""
+    claimed(world)
+    world.ledger = Others(world.store, lambda: world.store.change(ID, step, values))
+    assert reconcile.take_over(world.ports) == 1
+    assert world.now().state is (State.DELETED if step is Step.REPLY_DELETED else State.DELETING)
+    assert world.now().unknown_since is None
+    assert world.trail() == []
+    assert world.delivered == []
+    assert world.store.outbox_count() == 0
+
+
+def test_what_is_taken_over_is_read_in_the_same_round(world: World) -> None:
+    """One round takes over first and reads then, and counts both."""
+    claimed(world)
+    other = replace(UNKNOWN, id=DeletionId("f" * 16), job=replace(UNKNOWN.job, job_id=JobId("job-2")))
+    world.keep(other)
+    assert reconcile.run_once(world.ports) == 3
+    assert sorted(str(asked) for asked in world.cloud.asked) == ["job-1", "job-2"]
+    assert reconcile.run_once(world.ports) == 0
+
+
+@pytest.mark.parametrize("purpose", ["takeover", "read"])
+def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: str) -> None:
+    """For three minutes, which is longer than any read takes; after a crash somebody else goes on."""
+    if purpose == "takeover":
+        claimed(world)
+    else:
+        world.keep(UNKNOWN)
+    found = []
+
+    def others_look() -> None:
+        found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE - MICROSECOND, seconds=0))
+        found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE, seconds=0))
+
+    world.ledger = Others(world.store, others_look)
+    work = reconcile.take_over if purpose == "takeover" else reconcile.read_due
+    assert work(world.ports) == 1
+    assert [len(leased) for leased in found] == [0, 1]
+
+
+def test_reads_wait_until_they_are_due(world: World) -> None:
+    """Nothing is asked a moment too early."""
+    early = world.keep(replace(UNKNOWN, read_due_at=AT + MICROSECOND))
+    assert reconcile.run_once(world.ports) == 0
+    assert world.cloud.asked == []
+    world.nothing_happened(early)
+
+
+# -- what is asked -------------------------------------------------------------------------------------------------
+
+
+FILTERED = (JOB, 0, 100)
+
+
+@pytest.mark.parametrize(
+    ("shown", "filtered", "found", "asked"),
+    [
+        # Show proves presence alone, and whatever is no "no such job" decides nothing: List is not asked.
+        (HERE, EMPTY, PRESENT, [JOB]),
+        (BROKEN, EMPTY, NOTHING, [JOB]),
+        (Shown(show_reply(404, "APIG.0101")), EMPTY, NOTHING, [JOB]),
+        (Shown(show_reply(403)), EMPTY, NOTHING, [JOB]),
+        (Shown(show_reply(None, cause=Cause.TIMED_OUT)), EMPTY, NOTHING, [JOB]),
+        # "No such job" needs a second witness.
+        (NOT_FOUND, EMPTY, GONE, [JOB, FILTERED]),
+        (NOT_FOUND, page_of("job-1", count=1), PRESENT, [JOB, FILTERED]),
+        (NOT_FOUND, page_of("job-2", "job-1", count=2), PRESENT, [JOB, FILTERED]),  # ignored, but there it is
+        (NOT_FOUND, page_of(count=0, status=500), NOTHING, [JOB, FILTERED]),
+        (NOT_FOUND, page_of(count=None, status=None), NOTHING, [JOB, FILTERED]),
+        (NOT_FOUND, page_of(count=7), NOTHING, [JOB, FILTERED]),
+    ],
+)
+def test_one_look(world: World, shown: Shown, filtered: Listed, found: Finding, asked: list[object]) -> None:
+    """Show, and List only where Show says that the job is gone; pages are walked only if the filter was ignored."""
+    world.cloud = Cloud(shown, filtered)
+    assert reconcile.look(JOB, world.ports) == (found, shown)
+    assert world.cloud.asked == asked
+
+
+IGNORED = page_of("other-0", "other-1", count=2)
+"""An answer to ``job_id=`` that names others: MetaStudio ignored the filter."""
+
+
+def pages(*jobs: str, count: int | None = -1, broken: dict[int, Listed] | None = None) -> Callable[[int, int], Listed]:
+    """MetaStudio's pages of these jobs. ``count`` -1 is the true one; ``broken`` are answers at given offsets."""
+
+    def page(offset: int, limit: int) -> Listed:
+        whole = page_of(*jobs[offset : offset + limit], count=len(jobs) if count == -1 else count)
+        return (broken or {}).get(offset, whole)
+
+    return page
+
+
+def others(number: int) -> list[str]:
+    return [f"other-{at}" for at in range(number)]
+
+
+WALKS: dict[str, tuple[Callable[[int, int], Listed], Finding, list[int]]] = {
+    # the pages, what they prove, and at which offsets they were asked
+    "all pages, and it is on none": (pages(*others(250)), GONE, [0, 100, 200, 250]),
+    "exactly full pages": (pages(*others(200)), GONE, [0, 100, 200]),
+    "no jobs any more": (pages(), GONE, [0]),
+    "more jobs than were counted": (pages(*others(150), count=140), GONE, [0, 100, 150]),
+    "on the first page": (pages("job-1", *others(250)), PRESENT, [0]),
+    "on the last page": (pages(*others(249), "job-1"), PRESENT, [0, 100, 200]),
+    "fewer jobs than were counted": (pages(*others(250), count=251), NOTHING, [0, 100, 200, 250]),
+    "the pages stop halfway": (pages(*others(250), broken={100: page_of(count=250)}), NOTHING, [0, 100]),
+    "nobody counted": (pages(*others(250), count=None), NOTHING, [0, 100, 200, 250]),
+    "nobody counted and none there": (pages(count=None), NOTHING, [0]),
+    "a page fails": (pages(*others(250), broken={100: page_of(count=None, status=500)}), NOTHING, [0, 100]),
+    "a page has no answer": (pages(*others(250), broken={100: page_of(count=None, status=None)}), NOTHING, [0, 100]),
+    "the last page fails": (pages(*others(99), broken={99: page_of(count=0, status=503)}), NOTHING, [0, 99]),
+    "a page is not whole": (
+        pages(*others(250), broken={100: page_of(*others(100), count=250, body_ok=False)}),
+        NOTHING,
+        [0, 100],
+    ),
+    "a failed page with jobs on it": (
+        pages(*others(250), broken={100: page_of(*others(100), count=250, status=206)}),
+        NOTHING,
+        [0, 100],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WALKS)
+def test_where_the_filter_is_ignored_every_page_is_read(world: World, case: str) -> None:
+    """Gone is proved only by a walk to the end that saw as many jobs as MetaStudio counts; found is found."""
+    page, found, offsets = WALKS[case]
+    world.cloud = Cloud(NOT_FOUND, IGNORED, page)
+    assert reconcile.look(JOB, world.ports)[0] is found
+    assert world.cloud.asked == [JOB, FILTERED, *((None, offset, 100) for offset in offsets)]
+
+
+@pytest.mark.parametrize("count", [0, 100, None])
+def test_a_walk_has_an_end(world: World, count: int | None) -> None:
+    """Pages that never end are given up after a hundred, and prove nothing, whatever they count."""
+    same = page_of(*others(100), count=count)
+    world.cloud = Cloud(NOT_FOUND, same, lambda offset, limit: same)
+    assert reconcile.look(JOB, world.ports) == (NOTHING, NOT_FOUND)
+    assert world.cloud.asked == [JOB, FILTERED, *((None, 100 * page, 100) for page in range(100))]
+
+
+# -- reads while the outcome is unknown ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the reads before said, what this one sees, and what is known then."""
+
+    seen: Finding
+    agreeing: int = 0
+    over: timedelta | None = None
+    """How long ago the first agreeing read was."""
+    last: Finding | None = None
+    answered_5xx: bool = False
+    since: timedelta = MINUTE / 30
+    """How long the outcome has been unknown."""
+    settle_after: timedelta = 10 * MINUTE
+    # Then:
+    state: State = State.UNKNOWN
+    count: int = 0
+    restarted: bool = False
+    """The count begins with this read."""
+    next_in: timedelta | None = None
+
+
+LONG = 10 * MINUTE
+READS = {
+    "present, for the first time": Case(PRESENT, count=1, restarted=True, next_in=seconds(75)),
+    "present again": Case(PRESENT, 1, MINUTE, PRESENT, count=2, next_in=seconds(75)),
+    "the fifth of five, over ten minutes": Case(PRESENT, 4, LONG, PRESENT, count=5, state=State.FAILED, next_in=HOUR),
+    "the fifth a moment too soon": Case(PRESENT, 4, LONG - MICROSECOND, PRESENT, count=5, next_in=seconds(75)),
+    "the fourth, late": Case(PRESENT, 3, LONG, PRESENT, count=4, since=LONG, next_in=seconds(75)),
+    "the fifth, where settling is set to a minute": Case(
+        PRESENT, 4, MINUTE, PRESENT, settle_after=MINUTE, count=5, state=State.FAILED, next_in=HOUR
+    ),
+    "the fourth, where settling is set to a minute": Case(
+        PRESENT, 3, MINUTE, PRESENT, settle_after=MINUTE, count=4, next_in=seconds(7.5)
+    ),
+    "5xx, the third over 30 s": Case(
+        PRESENT, 2, seconds(30), PRESENT, answered_5xx=True, count=3, state=State.FAILED, next_in=HOUR
+    ),
+    "5xx, the third too soon": Case(
+        PRESENT, 2, seconds(30) - MICROSECOND, PRESENT, answered_5xx=True, count=3, next_in=seconds(15)
+    ),
+    "lost, the third over 30 s": Case(PRESENT, 2, seconds(30), PRESENT, count=3, next_in=seconds(75)),
+    "nothing, for the first time": Case(NOTHING, next_in=seconds(75)),
+    "nothing neither counts nor resets": Case(NOTHING, 4, LONG, PRESENT, count=4, next_in=seconds(75)),
+    "gone at once": Case(GONE, count=1, restarted=True, state=State.DELETED),
+    "gone, against what was seen before": Case(GONE, 4, LONG, PRESENT, count=1, restarted=True, state=State.DELETED),
+    "present, against what was seen before": Case(PRESENT, 7, DAY, GONE, count=1, restarted=True, next_in=seconds(75)),
+    "after twice the time, seldom": Case(PRESENT, since=2 * LONG, count=1, restarted=True, next_in=LONG),
+    "just before that, often": Case(NOTHING, since=2 * LONG - MICROSECOND, next_in=seconds(75)),
+    "5xx, after a minute, seldom": Case(NOTHING, since=MINUTE, answered_5xx=True, next_in=LONG),
+    "just before a day": Case(NOTHING, since=DAY - MICROSECOND, next_in=LONG),
+}
+
+
+@pytest.mark.parametrize("case", READS)
+def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -> None:
+    """Patience for present, none for gone; the trail has every read, and the thread hears what was settled."""
+    given = READS[case]
+    first_at = None if given.over is None else AT - given.over
+    world.terms = replace(world.terms, settle_after=given.settle_after)
+    before = world.keep(
+        replace(
+            UNKNOWN,
+            reads_agreeing=given.agreeing,
+            reads_first_at=first_at,
+            reads_last=given.last and given.last.value,
+            answered_5xx=given.answered_5xx,
+            unknown_since=AT - given.since,
+        )
+    )
+    shown = SHOWS[given.seen]
+    world.cloud.shown = shown
+    last = given.last if given.seen is NOTHING else given.seen
+    then = replace(
+        before,
+        state=given.state,
+        reads_agreeing=given.count,
+        reads_first_at=AT if given.restarted else first_at,
+        reads_last=last and last.value,
+        read_due_at=None if given.next_in is None else AT + given.next_in,
+    )
+    settled = given.state is not State.UNKNOWN
+    if settled:
+        why = Ending.READ_GONE if given.state is State.DELETED else Ending.READ_PRESENT
+        then = replace(then, ended_at=AT, ended_why=why.value, verified_at=AT)
+    assert world.read() == then
+    facts = {"found": given.seen.value, "status": shown.reply.status, "code": shown.reply.code, "agreeing": given.count}
+    assert world.trail() == [event(Kind.SETTLED if settled else Kind.READ, request_id="req-show", **facts)]
+    assert world.delivered == (messages(TellKind.SETTLED, state=given.state.value) if settled else [])
+    assert given.count == 1 or not given.restarted
+
+
+def test_a_read_that_got_no_answer_is_recorded_as_such(world: World) -> None:
+    """Neither a status nor a request id is invented for it."""
+    world.keep(UNKNOWN)
+    world.cloud.shown = Shown(show_reply(None, cause=Cause.TIMED_OUT))
+    assert world.read().read_due_at == AT + seconds(75)
+    assert world.trail() == [event(Kind.READ, found="nothing", status=None, code=None, agreeing=0)]
+
+
+@pytest.mark.parametrize("seen", Finding)
+@pytest.mark.parametrize(
+    ("age", "reminded", "told"),
+    [
+        (DAY - MICROSECOND, False, False),
+        (DAY, False, True),
+        (3 * DAY, False, True),
+        (DAY, True, False),
+        (HOUR, True, False),
+        (None, False, False),
+    ],
+)
+def test_after_a_day_without_an_answer_that_is_said_once(
+    world: World, seen: Finding, age: timedelta | None, *, reminded: bool, told: bool
+) -> None:
+    """Once, at the first read that finds a day gone by; what is settled then needs no such message."""
+    world.keep(replace(UNKNOWN, unknown_since=None if age is None else AT - age, reminded=reminded))
+    world.cloud.shown = SHOWS[seen]
+    then = world.read()
+    if seen is GONE:
+        assert (then.state, then.reminded) == (State.DELETED, reminded)
+        assert world.delivered == messages(TellKind.SETTLED, state="deleted")
+        return
+    assert (then.state, then.reminded) == (State.UNKNOWN, told or reminded)
+    assert world.delivered == (messages(TellKind.UNDETERMINED, state="unknown") if told else [])
+    if age is None:
+        assert then.read_due_at == AT + seconds(75)
+    elif age >= DAY:
+        assert then.read_due_at == AT + DAY
+
+
+def test_the_schedule_finds_out_by_itself(world: World) -> None:
+    """Read after read, whenever one is due: a job that stays is "not deleted" once ten minutes of reads agree."""
+    world.keep(UNKNOWN)
+    reads = 0
+    while world.now().state is State.UNKNOWN:
+        reads += reconcile.run_once(world.ports)
+        assert reads < 20
+        world.clock.moment = world.now().read_due_at or AT
+    ended = world.now().ended_at
+    assert ended is not None
+    assert 5 <= reads <= 10
+    assert LONG <= ended - AT <= LONG + 2 * MINUTE
+
+
+@pytest.mark.parametrize("seen", Finding)
+def test_who_settles_it_while_a_read_is_under_way_goes_first(world: World, seen: Finding) -> None:
+    """A person's word, or a late reply, is not overruled by a read that began before it."""
+    world.keep(replace(UNKNOWN, unknown_since=AT - 2 * DAY))
+    world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, Step.CLOSE_FAILED, {"ended_by": BEN}))
+    assert reconcile.read_one(UNKNOWN, world.ports) is None
+    assert world.now() == replace(UNKNOWN, unknown_since=AT - 2 * DAY, state=State.FAILED, ended_by=BEN)
+    assert world.trail() == []
+    assert world.delivered == []
+    assert world.store.outbox_count() == 0
+
+
+# -- reads after the outcome ---------------------------------------------------------------------------------------
+
+PAUSES = (10, 30, 120, 450)
+
+
+@pytest.mark.parametrize("looks", range(5))
+@pytest.mark.parametrize("seen", Finding)
+@pytest.mark.parametrize("given", [DELETED, REJECTED], ids=["accepted", "rejected"])
+def test_after_an_outcome_it_is_looked_what_became_of_the_job(
+    world: World, given: Deletion, seen: Finding, looks: int
+) -> None:
+    """Accepted: until the job is gone. Rejected: until a read decides anything. Five looks at most, then it is told."""
+    before = world.keep(replace(given, reads_agreeing=looks, verified_at=AT - DAY))
+    shown = world.cloud.shown = SHOWS[seen]
+    decided = seen is GONE or (seen is PRESENT and given is REJECTED)
+    if decided or looks == 4:
+        then = replace(before, read_due_at=None, verified_at=AT if seen is GONE else None)
+        job_state = "TRAINING" if seen is PRESENT else None
+        facts = {"found": seen.value, "job_state": job_state, "at": AT.timestamp(), "looks": looks + 1}
+        told = messages(TellKind.LOOKED, **facts)
+    else:
+        then = replace(before, read_due_at=AT + seconds(PAUSES[looks]), reads_agreeing=looks + 1)
+        told = []
+    assert world.read() == then
+    assert world.trail() == [
+        event(Kind.READ, request_id="req-show", found=seen.value, status=shown.reply.status, code=shown.reply.code)
+    ]
+    assert world.delivered == told
+
+
+@pytest.mark.parametrize("given", [DELETED, REJECTED], ids=["accepted", "rejected"])
+def test_looks_come_to_an_end(world: World, given: Deletion) -> None:
+    """Where nothing can be found out, five looks over ten minutes are all, and the last one is told."""
+    world.keep(given)
+    world.cloud.shown = BROKEN
+    for after in (0, 10, 40, 160, 610):
+        assert world.now().read_due_at == AT + seconds(after)
+        world.clock.moment = AT + seconds(after)
+        world.read()
+    assert world.now().read_due_at is None
+    assert [tell.facts.get("looks") for tell in world.delivered] == [5, None]
+
+
+@pytest.mark.parametrize(
+    ("seen", "ended", "next_in"),
+    [
+        (PRESENT, HOUR, None),
+        (PRESENT, DAY, None),
+        (NOTHING, HOUR, HOUR),
+        (NOTHING, DAY - MICROSECOND, HOUR),
+        (NOTHING, DAY, None),
+        (NOTHING, None, HOUR),
+    ],
+)
+def test_not_deleted_stands_while_nobody_sees_otherwise(
+    world: World, seen: Finding, ended: timedelta | None, next_in: timedelta | None
+) -> None:
+    """Still there: what was said stands. A read that decided nothing is repeated every hour for a day."""
+    before = world.keep(replace(SAID_PRESENT, ended_at=None if ended is None else AT - ended, reads_agreeing=5))
+    shown = world.cloud.shown = SHOWS[seen]
+    assert world.read() == replace(before, read_due_at=None if next_in is None else AT + next_in)
+    assert world.trail() == [
+        event(Kind.READ, request_id="req-show", found=seen.value, status=shown.reply.status, code=shown.reply.code)
+    ]
+    assert world.delivered == []
+
+
+def test_not_deleted_is_corrected_when_the_job_is_gone(world: World) -> None:
+    """The late effect of our DELETE, or somebody else's: recorded as a correction, and told."""
+    before = world.keep(SAID_PRESENT)
+    world.cloud.shown = NOT_FOUND
+    assert world.read() == replace(
+        before,
+        state=State.DELETED,
+        ended_at=AT,
+        ended_why=Ending.READ_GONE.value,
+        verified_at=AT,
+        read_due_at=None,
+    )
+    assert world.trail() == [
+        event(Kind.CORRECTED, request_id="req-show", found="gone", status=404, code="MSS.41000003")
+    ]
+    assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
+
+
+@pytest.mark.parametrize("seen", Finding)
+@pytest.mark.parametrize(
+    ("given", "step", "values"),
+    [
+        (SAID_PRESENT, Step.LATE_DELETED, {}),
+        (SAID_PRESENT, None, {"ended_why": Ending.REPLY_REJECTED.value}),
+        (DELETED, Step.LATE_FAILED, {}),
+        (DELETED, None, {"ended_why": Ending.READ_GONE.value}),
+        (REJECTED, Step.LATE_DELETED, {}),
+        (REJECTED, None, {"ended_why": Ending.BY_HAND.value}),
+    ],
+)
+def test_an_outcome_that_changed_while_it_was_looked_at_is_left_alone(
+    world: World, seen: Finding, given: Deletion, step: Step | None, values: dict[str, object]
+) -> None:
+    """The look was about another outcome, so nothing is written, recorded or told of it."""
+    world.keep(given)
+    world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, step, values))
+    assert reconcile.read_one(given, world.ports) is None
+    assert world.now().verified_at == given.verified_at
+    assert world.now().read_due_at == AT
+    assert world.trail() == []
+    assert world.delivered == []
+    assert world.store.outbox_count() == 0
+
+
+# -- "Check now" ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "kind"),
+    [
+        (GONE, State.DELETED, Kind.SETTLED),
+        (PRESENT, State.UNKNOWN, Kind.READ),
+        (NOTHING, State.UNKNOWN, Kind.READ),
+    ],
+)
+def test_checking_now_reads_whatever_the_schedule_says(world: World, seen: Finding, state: State, kind: Kind) -> None:
+    """One read at once, counted like any other, and the answer is the deletion as it is then."""
+    deletion = world.keep(replace(UNKNOWN, read_due_at=AT + HOUR))
+    world.cloud.shown = SHOWS[seen]
+    answer = reconcile.check_now(deletion, world.ports)
+    assert isinstance(answer, Deletion)
+    assert answer == world.now()
+    assert answer.state is state
+    assert [recorded.kind for recorded in world.trail()] == [kind]
+    assert world.cloud.asked[0] == JOB
+
+
+@pytest.mark.parametrize("given", [DELETED, REJECTED, SAID_PRESENT, ASKED], ids=lambda given: given.state.value)
+def test_checking_now_is_for_unknown_outcomes(world: World, given: Deletion) -> None:
+    """Everything else is refused without asking MetaStudio."""
+    world.keep(given)
+    assert reconcile.check_now(given, world.ports) == Refused(Reason.NOT_UNKNOWN, {"deletion": given})
+    assert world.cloud.asked == []
+    world.nothing_happened(given)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_a_check_that_saw_nothing_does_not_pretend_that_it_looked(world: World, cause: Cause) -> None:
+    """No answer is said as such, stopped calls by their name; the attempt is in the trail all the same."""
+    deletion = world.keep(UNKNOWN)
+    reply = show_reply(None, cause=cause)
+    world.cloud.shown = Shown(reply)
+    reason = Reason.BREAKER_OPEN if cause is Cause.BREAKER_OPEN else Reason.JOB_NOT_READ
+    assert reconcile.check_now(deletion, world.ports) == Refused(reason, {"reply": reply})
+    assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
+    assert world.now().state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("shown", [HERE, NOT_FOUND, BROKEN, Shown(show_reply(None, cause=Cause.CUT))])
+def test_a_check_that_came_too_late_says_how_things_stand(world: World, shown: Shown) -> None:
+    """Whoever settled it while the read was under way goes first, whatever the read saw."""
+    deletion = world.keep(UNKNOWN)
+    world.cloud = Cloud(shown, meanwhile=lambda: world.store.change(ID, Step.LATE_DELETED, {"ended_at": AT}))
+    answer = reconcile.check_now(deletion, world.ports)
+    assert answer == Refused(Reason.NOT_UNKNOWN, {"deletion": world.now()})
+    assert world.now().state is State.DELETED
+    assert world.delivered == []
+
+
+# -- "Close as checked by hand" ------------------------------------------------------------------------------------
+
+A_DAY_OLD = replace(UNKNOWN, unknown_since=AT - DAY, reminded=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "may"),
+    [
+        (A_DAY_OLD, True),
+        (replace(A_DAY_OLD, unknown_since=AT - 9 * DAY), True),
+        (replace(A_DAY_OLD, unknown_since=AT - DAY + MICROSECOND), False),
+        (replace(A_DAY_OLD, unknown_since=None), False),
+        (replace(DELETED, unknown_since=AT - 2 * DAY), False),
+        (replace(REJECTED, unknown_since=AT - 2 * DAY), False),
+        (ASKED, False),
+    ],
+)
+def test_a_persons_word_counts_after_a_day_of_reading(given: Deletion, *, may: bool) -> None:
+    """Unknown, and for a whole day: else the bot goes on finding out by itself."""
+    assert reconcile.may_close_by_hand(given, AT) is may
+
+
+@pytest.mark.parametrize(("deleted", "state"), [(True, State.DELETED), (False, State.FAILED)])
+def test_closing_by_hand_is_recorded_as_that_persons_word(world: World, state: State, *, deleted: bool) -> None:
+    """Who said what stands in the ledger and the trail; the bot claims to have verified nothing, and stops reading."""
+    deletion = world.keep(A_DAY_OLD)
+    then = replace(deletion, state=state, ended_at=AT, ended_why=Ending.BY_HAND.value, ended_by=BEN, read_due_at=None)
+    assert reconcile.close_by_hand(deletion, BEN, deleted=deleted, ports=world.ports) == then
+    assert world.now() == then
+    assert then.verified_at is None
+    assert world.trail() == [event(Kind.CLOSED_BY_HAND, BEN, word=state.value)]
+    assert world.delivered == messages(TellKind.CLOSED, state=state.value)
+    assert world.cloud.asked == []
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (UNKNOWN, Reason.NOT_YET_BY_HAND),
+        (replace(UNKNOWN, unknown_since=AT - DAY + MICROSECOND), Reason.NOT_YET_BY_HAND),
+        (replace(DELETED, unknown_since=AT - 2 * DAY), Reason.NOT_UNKNOWN),
+        (replace(REJECTED, unknown_since=AT - 2 * DAY), Reason.NOT_UNKNOWN),
+        (ASKED, Reason.NOT_UNKNOWN),
+    ],
+)
+def test_closing_by_hand_is_refused_elsewhere(world: World, given: Deletion, reason: Reason, *, deleted: bool) -> None:
+    """Too early, or nothing to close: nothing changes."""
+    world.keep(given)
+    answer = reconcile.close_by_hand(given, BEN, deleted=deleted, ports=world.ports)
+    assert answer == Refused(reason, {"deletion": given})
+    world.nothing_happened(given)
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_closing_by_hand_what_was_settled_meanwhile_changes_nothing(world: World, *, deleted: bool) -> None:
+    """The answer names the deletion as it is by now."""
+    world.keep(A_DAY_OLD)
+    settled = world.store.change(ID, Step.READ_GONE, {"ended_why": Ending.READ_GONE.value})
+    answer = reconcile.close_by_hand(A_DAY_OLD, BEN, deleted=deleted, ports=world.ports)
+    assert settled is not None
+    assert answer == Refused(Reason.NOT_UNKNOWN, {"deletion": settled})
+    world.nothing_happened(settled)
