@@ -32,7 +32,6 @@ class NotBuilt(NamedTuple):
 
 
 NOT_BUILT = (
-    NotBuilt("SLACK_MODE", lambda s: s.slack_mode == "http", stops=True, instead="Use socket, the default."),
     NotBuilt("METASTUDIO_AUTH", lambda s: s.metastudio_auth != "aksk", stops=True, instead="Use aksk, the default."),
     NotBuilt(
         "DATABASE_URL",

@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.slack_errors import CUT_OFF, error_code, is_passing
+from bot.transports import CannotConnect
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +21,6 @@ PING_INTERVAL = 5
 
 CONNECT_TRIES = 5
 CLOSE_SECONDS = 5.0
-
-
-class CannotConnect(Exception):
-    """Slack refuses the app-level token, or cannot be reached. The message is for the person who starts the bot."""
 
 
 class SocketTransport:

@@ -7,6 +7,7 @@ workers, which run when the test calls `tick`.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from bot.ledger.chain import Verdict
 from bot.model import Deletion
 from bot.settings import Settings
 from bot.trail import Recorded
+from bot.transports.http import HttpTransport
+from bot.transports.socket import SocketTransport
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, Slack
@@ -43,6 +46,12 @@ class HeldClock:
 
     def timestamp(self) -> float:
         return self.now().timestamp()
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 class World:
@@ -82,24 +91,35 @@ class World:
             "CONNECT_TIMEOUT": "1",
             "READ_TIMEOUT": "1",
             "WORKERS": "64",
+            # Slack's requests over HTTP need a port; the system knows a free one.
+            **({"HTTP_PORT": str(free_port()), "SLACK_SIGNING_SECRET": self.slack.signing_secret} if self.http else {}),
             **self.extra,
         }
+
+    @property
+    def http(self) -> bool:
+        """Whether Slack sends requests instead of using the socket."""
+        return self.extra.get("SLACK_MODE") == "http"
 
     def run_bot(self, **settings: str) -> Running:
         """Start the bot (again). Its workers run by `tick` only."""
         self.extra |= settings
         self.app = build(Settings.load(self.environ(), env_file=None), self.clock)
         self.app.transport.start()
-        self.slack.sockets.wait_connected()
+        if isinstance(self.app.transport, HttpTransport):
+            self.slack.deliver_http_to = f"http://127.0.0.1:{self.app.transport.port}/slack/events"
+        else:
+            self.slack.sockets.wait_connected()
         return self.app
 
     def stop_bot(self) -> None:
         assert self.app is not None
-        # The SDK's reader holds its lock for three seconds of silence; the pong to this lets it go at once.
-        client = self.app.transport._handler.client
-        client.current_session_state.terminated = True
-        if client.current_session is not None and client.current_session.is_active():
-            client.current_session.ping("the end:0")
+        if isinstance(self.app.transport, SocketTransport):
+            # The SDK's reader holds its lock for three seconds of silence; the pong to this lets it go at once.
+            client = self.app.transport._handler.client
+            client.current_session_state.terminated = True
+            if client.current_session is not None and client.current_session.is_active():
+                client.current_session.ping("the end:0")
         self.app.stop(5)
         self.app = None
 

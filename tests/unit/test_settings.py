@@ -445,7 +445,6 @@ def test_endpoints_follow_the_region() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("SLACK_MODE", "http"),
         ("METASTUDIO_AUTH", "profile"),
         ("METASTUDIO_AUTH", "agency"),
         ("METASTUDIO_AUTH", "token"),
