@@ -156,7 +156,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     )
     bolt = _bolt(settings, us, tls)
     register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
-    transport = _transport(settings, bolt, client)
+    transport = _transport(settings, bolt, client, is_alone=ledger.is_alone)
     return Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten, transport)))
 
 
@@ -268,11 +268,12 @@ def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
     )
 
 
-def _transport(settings: Settings, bolt: App, client: WebClient) -> Transport:
+def _transport(settings: Settings, bolt: App, client: WebClient, *, is_alone: bool) -> Transport:
     if settings.slack_mode == "http":
         secret = settings.slack_signing_secret.get_secret_value()
         return HttpTransport(bolt, secret, settings.http_host, settings.http_port)
-    return SocketTransport(bolt, settings.slack_app_token.get_secret_value(), client, SOCKET_CONCURRENCY)
+    token = settings.slack_app_token.get_secret_value()
+    return SocketTransport(bolt, token, client, SOCKET_CONCURRENCY, is_alone=is_alone)
 
 
 def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: Transport) -> Iterable[Ticker]:

@@ -159,9 +159,11 @@ def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: P
         values |= {"ended_why": Ending.READ_GONE.value, "ended_at": now, "verified_at": now}
         tells = tells_about(deletion, TellKind.CORRECTION, state=State.DELETED.value)
     elif deletion.ended_why == Ending.READ_PRESENT.value:
-        # Still there: what was said stands. A read that decided nothing is repeated for a day.
-        undecided = seen is Finding.NOTHING and now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
-        values = {"read_due_at": now + evidence.CORRECTION_AFTER if undecided else None}
+        # Still there: what was said stands. A read that decided nothing is repeated until one decides, however long
+        # that takes: what was said may be untrue, and nobody else would notice.
+        is_young = now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
+        pause = evidence.CORRECTION_AFTER if is_young else evidence.DAILY
+        values = {"read_due_at": now + pause if seen is Finding.NOTHING else None}
     elif _wants_another_look(deletion, seen):
         values = {"read_due_at": now + _pause(deletion), "reads_agreeing": deletion.reads_agreeing + 1}
     else:

@@ -36,6 +36,7 @@ SHOWN = frozenset(
 MOST_LINES = 10
 """So many fit into one message; see the views' limit for a line."""
 MOST_BEHIND = 1000
+LEASE_SECONDS = 60.0
 WHEN_GONE = timedelta(minutes=10)
 
 
@@ -57,16 +58,21 @@ class RunningLog:
         now = self._ports.clock.now()
         if self._not_before is not None and now < self._not_before:
             return 0
-        cursor = self._ports.ledger.log_cursor(self._channel)
-        head, _ = self._ports.ledger.head()
-        skipped = max(head - cursor - MOST_BEHIND, 0)
-        events = self._ports.ledger.events(after=cursor + skipped, limit=MOST_LINES)
-        if not events:
+        ledger = self._ports.ledger
+        head, _ = ledger.head()
+        if ledger.log_cursor(self._channel) >= head:
             return 0
+        cursor = ledger.lease_log(self._channel, now, seconds=LEASE_SECONDS)
+        if cursor is None:
+            return 0  # Another replica is telling it.
+        skipped = max(head - cursor - MOST_BEHIND, 0)
+        events = ledger.events(after=cursor + skipped, limit=MOST_LINES)
+        if not events:
+            return 0  # Another replica has told it meanwhile.
         shown = [recorded for recorded in events if is_shown(recorded.event)]
         answer = self._ports.teller.log(self._channel, shown, skipped) if shown or skipped else Told()
         if isinstance(answer, Told):
-            self._ports.ledger.advance_log(self._channel, events[-1].number)
+            ledger.advance_log(self._channel, events[-1].number)
             return len(events)
         if isinstance(answer, Gone):
             log.error("audit_channel_gone", code=answer.why)

@@ -34,12 +34,6 @@ class NotBuilt(NamedTuple):
 NOT_BUILT = (
     NotBuilt("METASTUDIO_AUTH", lambda s: s.metastudio_auth != "aksk", stops=True, instead="Use aksk, the default."),
     NotBuilt(
-        "DATABASE_URL",
-        lambda s: s.database_url.startswith(POSTGRES),
-        stops=True,
-        instead="Use a SQLite file, such as the default sqlite:///dh-bot.db; PostgreSQL follows.",
-    ),
-    NotBuilt(
         "AUTHORIZED_USERGROUPS",
         lambda s: bool(s.authorized_usergroups),
         stops=False,

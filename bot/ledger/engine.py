@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -139,14 +140,17 @@ def _on_connect(engine: Engine, statements: tuple[str, ...]) -> None:
 
 
 def _postgresql(url: URL, *, read_only: bool) -> Database:
+    if find_spec("psycopg") is None:
+        raise LedgerTrouble(trouble.NO_DRIVER)
     given = url.query.get("options", "")
     options = " ".join([POSTGRES_OPTIONS, given if isinstance(given, str) else " ".join(given)]).strip()
     engine = create_engine(
         url.difference_update_query(["options"]).set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         connect_args={"options": options, "connect_timeout": 5, "application_name": "dh-bot"},
+        # Transactions are short, so sixteen serve hundreds of threads; PostgreSQL allows a hundred in all by default.
         pool_size=16,
-        max_overflow=16,
+        max_overflow=0,
         pool_timeout=10,
         pool_pre_ping=True,
     )

@@ -14,6 +14,7 @@ from bot.ledger.tables import UtcText, log_cursors, outbox
 from bot.trail import Due, Tell, TellKind
 
 _c = outbox.c
+_cursor = log_cursors.c
 _older = outbox.alias("older")
 _NOW = bindparam("now", type_=UtcText)
 _WRITE = insert(outbox)
@@ -106,9 +107,21 @@ def start_cursor(connection: Connection, channel: str, number: int) -> int:
     return number if standing is None else standing
 
 
-def move_cursor(connection: Connection, channel: str, number: int) -> None:
-    """Move a running log on; never back, whoever comes late."""
-    dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
-    connection.execute(
-        update(log_cursors).where(log_cursors.c.channel == channel, log_cursors.c.number < number).values(number=number)
+def lease_cursor(connection: Connection, channel: str, now: datetime, until: datetime, owner: str) -> int | None:
+    """Where the running log stands, if it is ours to go on with it until then; None while another replica does."""
+    is_free = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= now, _cursor.lease_owner == owner)
+    taken = (
+        update(log_cursors)
+        .where(_cursor.channel == channel, is_free)
+        .values(lease_owner=owner, lease_until=until)
+        .returning(_cursor.number)
     )
+    return connection.execute(taken).scalar()
+
+
+def move_cursor(connection: Connection, channel: str, number: int, owner: str) -> None:
+    """Move a running log on, never back, whoever comes late; and give up our lease."""
+    dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
+    here = update(log_cursors).where(_cursor.channel == channel)
+    connection.execute(here.where(_cursor.number < number).values(number=number))
+    connection.execute(here.where(_cursor.lease_owner == owner).values(lease_owner=None, lease_until=None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -323,9 +323,14 @@ class Store:
 
         return self._write("log_cursor", work)
 
+    def lease_log(self, channel: str, now: datetime, *, seconds: float) -> int | None:
+        """Where the running log stands, now ours for so long; None while another replica tells it."""
+        until = now + timedelta(seconds=seconds)
+        return self._write("lease_log", lambda c: outbox_rows.lease_cursor(c, channel, now, until, self.owner))
+
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""
-        self._write("advance_log", lambda connection: outbox_rows.move_cursor(connection, channel, number))
+        self._write("advance_log", lambda connection: outbox_rows.move_cursor(connection, channel, number, self.owner))
 
     # The breaker, and readiness.
 

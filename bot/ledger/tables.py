@@ -242,6 +242,8 @@ log_cursors = Table(
     metadata,
     Column("channel", Text, primary_key=True),
     Column("number", NUMBER, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", UtcText),
 )
 
 breakers = Table(

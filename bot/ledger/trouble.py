@@ -18,6 +18,7 @@ DAMAGED = "damaged"
 UNREACHABLE = "unreachable"
 TOO_NEW = "schema too new"
 CONSTRAINT = "constraint"
+NO_DRIVER = "PostgreSQL's driver is not installed"
 
 
 class LedgerHeld(LedgerTrouble):
@@ -46,6 +47,7 @@ REMEDIES = {
     DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
     "`dh-bot db expire-open` before the bot.",
     UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",
+    NO_DRIVER: 'Install the bot with its extra "postgres": pip install ".[postgres]".',
     TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
 }
 

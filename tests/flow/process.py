@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from sandbox.bot_process import BotProcess
-from tests.flow.world import World
+from tests.flow.world import World, is_listening
 
 
 class Process(BotProcess):
@@ -13,8 +15,20 @@ class Process(BotProcess):
         self._w = w
         self._links = len(w.slack.sockets.links)
         w.processes.append(self)
-        super().__init__(w.folder, {"LOG_LEVEL": "DEBUG", **w.environ(), **settings}, self._notify)
-        w.slack.wait_for(lambda: len(w.slack.sockets.links) > self._links or self.popen.poll() is not None, 30)
+        environ = {"LOG_LEVEL": "DEBUG", **w.environ(), **settings}
+        super().__init__(w.folder, environ, self._notify)
+        if w.http:
+            self._wait_for_port(int(environ["HTTP_PORT"]))
+        else:
+            w.slack.wait_for(lambda: len(w.slack.sockets.links) > self._links or self.popen.poll() is not None, 30)
+
+    def _wait_for_port(self, port: int) -> None:
+        give_up = time.monotonic() + 30
+        while not is_listening(port) and self.popen.poll() is None:
+            assert time.monotonic() < give_up, "the bot does not listen"
+            time.sleep(0.05)
+        if self.popen.poll() is None:
+            self._w.deliver_to(port)
 
     def _notify(self) -> None:
         with self._w.slack.changed:

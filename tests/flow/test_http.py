@@ -76,6 +76,14 @@ def test_a_command_that_contains_the_word_payload_is_served(w: World, text: str)
     assert job in w.slack.messages(w.ops)[0].text
 
 
+def test_text_in_any_script_arrives_as_typed(w: World) -> None:
+    """A form is UTF-8 behind its percent signs, so a reason in any script is kept, and a bad id is refused in words."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job, reason="客户撤回了同意 ı")
+    assert "客户撤回了同意 ı" in card.text
+    assert "letters" in w.slack.command(w.anna, w.ops, "jöb").wait_ack()["text"]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -140,6 +148,7 @@ def test_a_replayed_click_deletes_once(w: World) -> None:
         ("POST", "/slack/events", b"\xff\xfe", "text/plain", 401),
         ("POST", "/slack/events", b"x" * (1024 * 1024 + 1), FORM, 413),
         ("POST", "/slack/events", b"ssl_check=1&token=x", FORM, 200),
+        ("POST", "/slack/events", b"ssl_check=1&token=%C4%B1\xff", FORM, 200),
     ],
 )
 def test_what_is_not_slacks_is_answered_plainly(

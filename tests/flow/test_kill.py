@@ -11,6 +11,7 @@ from bot.ledger.store import open_ledger
 from bot.model import Target
 from sandbox import metastudio_faults as play
 from sandbox.slack import Message
+from tests.flow.modes import on_sqlite
 from tests.flow.process import Process
 from tests.flow.world import World
 
@@ -22,9 +23,8 @@ def w(tmp_path: Path) -> Iterator[World]:
     try:
         yield made
         assert made.slack.violations == []
-        ledger = open_ledger(
-            f"sqlite:///{tmp_path / 'ledger.db'}", Target(made.cloud.url, "cn-north-4", made.cloud.project_id)
-        )
+        target = Target(made.cloud.url, "cn-north-4", made.cloud.project_id)
+        ledger = open_ledger(made.environ()["DATABASE_URL"], target)
         assert ledger.verify().is_sound
         ledger.close()
     finally:
@@ -45,7 +45,7 @@ def card_of(w: World, job: str) -> Message:
 
 def said(w: World, where: Callable[[], list[str]], text: str) -> str:
     """Wait until that was said there."""
-    return w.slack.wait_for(lambda: next((one for one in where() if text in one), None), 20)
+    return w.slack.wait_for(lambda: next((one for one in where() if text in one), None), 40)
 
 
 def test_killed_after_the_card_the_card_still_works(w: World) -> None:
@@ -61,6 +61,7 @@ def test_killed_after_the_card_the_card_still_works(w: World) -> None:
     assert bot.stop() == 0
 
 
+@on_sqlite
 def test_killed_after_the_click_the_person_is_told_to_press_again(w: World) -> None:
     """Killed while the job is read again: nothing was sent, the clicker is told so, and pressing again works."""
     job = w.cloud.add_job(state="TRAIN_FAILED")
@@ -116,6 +117,7 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(w: World) -> None:
     assert w.cloud.deletes_arrived(job) == 1
 
 
+@on_sqlite
 def test_a_second_process_on_the_same_ledger_refuses_to_start(w: World) -> None:
     """SQLite is held by one process; the second one leaves with 3 and says why."""
     bot = Process(w)

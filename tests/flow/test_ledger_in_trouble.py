@@ -10,6 +10,7 @@ import pytest
 
 from bot import cli
 from sandbox.metastudio import Seen
+from tests.flow.modes import on_sqlite
 from tests.flow.world import World, world
 
 TROUBLES = {"read-only": 8, "disk full": 13, "damaged": 11, "locked by another process": 5}
@@ -106,6 +107,7 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
     assert w.cloud.deletes_arrived(job) == int(when != "before the claim")
 
 
+@on_sqlite
 def test_a_restored_backup_confirms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a restore and `dh-bot db expire-open` a card that was used meanwhile deletes nothing a second time.
 

@@ -7,6 +7,7 @@ workers, which run when the test calls `tick`.
 
 from __future__ import annotations
 
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from bot.transports.socket import SocketTransport
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, Slack
+from tests.flow import modes
 
 
 class HeldClock:
@@ -48,10 +50,21 @@ class HeldClock:
         return self.now().timestamp()
 
 
+def is_listening(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, below those that the system gives to outgoing connections meanwhile."""
+    while True:
+        port = secrets.choice(range(10_000, 32_000))
+        if not is_listening(port):
+            return port
 
 
 class World:
@@ -62,7 +75,7 @@ class World:
         self.clock = HeldClock()
         self.cloud = MetaStudio(now=self.clock.now)
         self.slack = Slack(now=self.clock.timestamp)
-        self.extra = settings
+        self.extra = modes.settings() | settings
         self.app: Running | None = None
         self.processes: list[BotProcess] = []
 
@@ -107,10 +120,14 @@ class World:
         self.app = build(Settings.load(self.environ(), env_file=None), self.clock)
         self.app.transport.start()
         if isinstance(self.app.transport, HttpTransport):
-            self.slack.deliver_http_to = f"http://127.0.0.1:{self.app.transport.port}/slack/events"
+            self.deliver_to(self.app.transport.port)
         else:
             self.slack.sockets.wait_connected()
         return self.app
+
+    def deliver_to(self, port: int) -> None:
+        """Slack's request URL is there from now on."""
+        self.slack.deliver_http_to = f"http://127.0.0.1:{port}/slack/events"
 
     def stop_bot(self) -> None:
         assert self.app is not None

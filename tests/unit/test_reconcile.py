@@ -659,14 +659,15 @@ def test_looks_come_to_an_end(world: World, given: Deletion) -> None:
         (PRESENT, DAY, None),
         (NOTHING, HOUR, HOUR),
         (NOTHING, DAY - MICROSECOND, HOUR),
-        (NOTHING, DAY, None),
+        (NOTHING, DAY, DAY),
+        (NOTHING, 9 * DAY, DAY),
         (NOTHING, None, HOUR),
     ],
 )
 def test_not_deleted_stands_while_nobody_sees_otherwise(
     world: World, seen: Finding, ended: timedelta | None, next_in: timedelta | None
 ) -> None:
-    """Still there: what was said stands. A read that decided nothing is repeated every hour for a day."""
+    """Still there: what was said stands. A read that decided nothing is repeated every hour, then daily."""
     before = world.keep(replace(SAID_PRESENT, ended_at=None if ended is None else AT - ended, reads_agreeing=5))
     shown = world.cloud.shown = SHOWS[seen]
     assert world.read() == replace(before, read_due_at=None if next_in is None else AT + next_in)

@@ -448,7 +448,6 @@ def test_endpoints_follow_the_region() -> None:
         ("METASTUDIO_AUTH", "profile"),
         ("METASTUDIO_AUTH", "agency"),
         ("METASTUDIO_AUTH", "token"),
-        ("DATABASE_URL", "postgresql+psycopg://u:p@db/dh"),
     ],
 )
 def test_what_is_not_built_and_cannot_be_done_without_stops_the_start(name: str, text: str) -> None:

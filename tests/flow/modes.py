@@ -1,0 +1,39 @@
+"""The ways in which the bot can be run, for the flow tests: ``DHBOT_FLOW=http,postgresql,token`` chooses one.
+
+`make test` runs the first of each; `make test-long` runs the flow tests in every combination.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests import postgres
+
+WAYS = (("socket", "http"), ("sqlite", "postgresql"), ("aksk",))
+
+
+def chosen() -> frozenset[str]:
+    """The way that was asked for; nonsense is an error, lest the tests run in another way than their caller thinks."""
+    asked = os.environ.get("DHBOT_FLOW", ",".join(way[0] for way in WAYS)).split(",")
+    if len(asked) != len(WAYS) or any(name not in way for name, way in zip(asked, WAYS, strict=True)):
+        raise ValueError(f"DHBOT_FLOW is one of each, in this order: {WAYS}")
+    return frozenset(asked)
+
+
+MODE = chosen()
+
+
+on_sqlite = pytest.mark.skipif("postgresql" in MODE, reason="about the one process that holds a SQLite file")
+"""For tests whose promise is about that file. What replicas promise is shown in tests/replicas."""
+
+
+def settings() -> dict[str, str]:
+    """The settings that differ from the usual ones."""
+    found = {}
+    if "http" in MODE:
+        found["SLACK_MODE"] = "http"
+    if "postgresql" in MODE:
+        found["DATABASE_URL"] = postgres.migrated()
+    return found
