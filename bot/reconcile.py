@@ -112,7 +112,8 @@ def _weigh(deletion: Deletion, seen: Finding, shown: Shown, ports: Ports) -> Del
     since = deletion.unknown_since or now
     tally = _tally(deletion).with_(seen, now)
     enough = evidence.patience(answered_5xx=deletion.answered_5xx, settle_after=ports.terms.settle_after)
-    step = evidence.settles(tally, enough, now)
+    # Time that has passed since the last read that showed anything is no agreement.
+    step = evidence.settles(tally, enough, now) if seen is not Finding.NOTHING else None
     values = _read_values(tally)
     facts = _facts(seen, shown) | {"agreeing": tally.agreeing}
     if step is None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
 SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
-POSTGRES = "postgresql+psycopg://"
 
 
 class NotBuilt(NamedTuple):

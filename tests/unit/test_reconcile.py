@@ -496,6 +496,9 @@ READS = {
     "lost, the third over 30 s": Case(PRESENT, 2, seconds(30), PRESENT, count=3, next_in=seconds(75)),
     "nothing, for the first time": Case(NOTHING, next_in=seconds(75)),
     "nothing neither counts nor resets": Case(NOTHING, 4, LONG, PRESENT, count=4, next_in=seconds(75)),
+    "nothing settles nothing, however late": Case(
+        NOTHING, 8, 9 * HOUR, PRESENT, count=8, since=LONG, next_in=seconds(75)
+    ),
     "gone at once": Case(GONE, count=1, restarted=True, state=State.DELETED),
     "gone, against what was seen before": Case(GONE, 4, LONG, PRESENT, count=1, restarted=True, state=State.DELETED),
     "present, against what was seen before": Case(PRESENT, 7, DAY, GONE, count=1, restarted=True, next_in=seconds(75)),

@@ -1,0 +1,356 @@
+"""A storm over several replicas on one PostgreSQL: clicks doubled, replicas killed, the database restarted.
+
+People ask for deletions in many channels and press twice, so that the two clicks mostly reach different replicas; what
+Slack shows them as failed they do again, as people would. At the end everything is counted from the outside: DELETEs at
+MetaStudio, texts in Slack, and what the ledger still owes.
+
+    python -m tests.replicas.storm --deletions 500 --channels 20
+
+`make test-long` runs a short one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+
+from bot.ledger.store import open_ledger
+from bot.model import Target
+from sandbox.bot_process import BotProcess, settings_for
+from sandbox.metastudio import MetaStudio
+from sandbox.slack import Invocation, Message, NotAcked, Slack
+from tests.postgres import Server
+
+SHORT = {
+    "CONNECT_TIMEOUT": "1",
+    "READ_TIMEOUT": "3",
+    "SETTLE_AFTER_SECONDS": "5",
+    "DELETES_PER_SECOND": "0",
+    "READS_PER_SECOND": "0",
+    "MAX_OPEN": "2000",
+    "WORKERS": "64",
+    "LOG_LEVEL": "WARNING",
+}
+"""The settings that differ from production's: shorter waits, no limiter."""
+PEOPLE_AT_ONCE = 12
+PATIENCE = 12.0
+"""Seconds that a person waits for something to happen before they try again."""
+REST_WITHIN = 240.0
+START_WITHIN = 60.0
+TOLD_WITHIN = 60.0
+"""Seconds after a dead replica's claim has run out; product and issue say a minute."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How hard it blows."""
+
+    deletions: int = 500
+    channels: int = 20
+    replicas: int = 3
+    kill_every: float = 4.0
+    database_restarts: int = 2
+
+
+@dataclass
+class Figures:
+    """What was counted."""
+
+    seconds: float = 0.0
+    kills: int = 0
+    database_restarts: int = 0
+    commands: int = 0
+    clicks: int = 0
+    not_acked: int = 0
+    acks: list[float] = field(default_factory=list)
+    deletes: Counter[int] = field(default_factory=Counter)
+    """How many jobs got how many DELETEs."""
+    not_deleted: list[str] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)
+    owed: int = 0
+    lost_claims: list[float] = field(default_factory=list)
+    """Seconds from the end of a dead replica's claim until its thread said so."""
+    ends: Counter[str] = field(default_factory=Counter)
+    chain: str = ""
+    violations: list[str] = field(default_factory=list)
+
+    def faults(self) -> list[str]:
+        """What must not have happened."""
+        doubled = sum(count for number, count in self.deletes.items() if number > 1)
+        checks = (
+            (doubled, f"{doubled} jobs got more than one DELETE"),
+            (self.not_deleted, f"not deleted in the end: {self.not_deleted[:5]}"),
+            (self.untold, f"outcomes that no thread tells: {self.untold[:5]}"),
+            (self.owed, f"{self.owed} messages or answers are still owed"),
+            (self.chain, f"the audit trail: {self.chain}"),
+            (self.violations, f"Slack was misused: {self.violations[:3]}"),
+            (max(self.lost_claims, default=0) > TOLD_WITHIN, "a dead replica's work was told too late"),
+        )
+        return [what for is_wrong, what in checks if is_wrong]
+
+    def __str__(self) -> str:
+        acks = sorted(self.acks) or [0.0]
+        late = [f"{value:.1f}" for value in sorted(self.lost_claims)]
+        return "\n".join(
+            (
+                (
+                    f"deletions asked for {sum(self.deletes.values())}, in {self.seconds:.0f} s; replicas killed "
+                    f"{self.kills}, database restarted {self.database_restarts}"
+                ),
+                (
+                    f"commands {self.commands}, clicks {self.clicks}, of them not acknowledged (killed) {self.not_acked}; "
+                    f"ack median {statistics.median(acks) * 1000:.0f} ms, longest {acks[-1] * 1000:.0f} ms"
+                ),
+                f"jobs by number of DELETEs {dict(sorted(self.deletes.items()))}",
+                f"deletions by their end {dict(sorted(self.ends.items()))}",
+                f"claims of dead replicas {len(late)}, told after {', '.join(late) or 'none'} s",
+                (
+                    f"lost {len(self.not_deleted)}, untold {len(self.untold)}, still owed {self.owed}, "
+                    f"trail {self.chain or 'sound'}"
+                ),
+            )
+        )
+
+
+class Storm:
+    """Slack, MetaStudio, PostgreSQL, some replicas, and people."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.figures = Figures()
+        self.slack = Slack()
+        self.cloud = MetaStudio()
+        self.database = Server()
+        self._folder = folder
+        self._replicas: list[BotProcess] = []
+        self._started = 0
+        self._over = threading.Event()
+        self._counting = threading.Lock()
+        self._dice = random.Random(0)  # noqa: S311 - chance, not secrecy.
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Everything started, and everything gone afterwards."""
+        self.cloud.start()
+        self.slack.start()
+        self.people = [self.slack.add_user(name) for name in ("anna", "ben")]
+        self.places = [
+            self.slack.add_channel(f"ops-{number}", members=self.people) for number in range(self.plan.channels)
+        ]
+        self.url = self.database.database("storm")
+        open_ledger(self.url, self._target()).close()
+        try:
+            for _ in range(self.plan.replicas):
+                self._start_replica()
+            self.slack.sockets.wait_connected(self.plan.replicas, 60)
+            yield
+        finally:
+            self._over.set()
+            for replica in self._replicas:
+                replica.kill()
+            self.slack.stop()
+            self.cloud.stop()
+            self.database.stop()
+
+    def _target(self) -> Target:
+        return Target(self.cloud.url, "cn-north-4", self.cloud.project_id)
+
+    def _start_replica(self) -> None:
+        self._started += 1
+        folder = self._folder / f"replica-{self._started}"
+        folder.mkdir()
+        settings = settings_for(self.slack, self.cloud, folder) | SHORT
+        settings |= {"DATABASE_URL": self.url, "AUTHORIZED_USERS": ",".join(self.people)}
+        self._replicas.append(BotProcess(folder, settings))
+
+    # -- trouble --
+
+    def make_trouble(self) -> None:
+        """Kill a replica every few seconds and put a new one in its place, until the people are done."""
+        while not self._over.wait(self.plan.kill_every):
+            victim = self._replicas.pop(self._dice.randrange(len(self._replicas)))
+            victim.kill()
+            self.figures.kills += 1
+            self._start_replica()
+            # On a slow machine a new one takes seconds to start, and a storm without replicas would show nothing.
+            self._wait(lambda: len(self.slack.sockets.links) >= self.plan.replicas, START_WITHIN)
+
+    def restart_database(self) -> None:
+        """All connections end in the middle of whatever they do."""
+        self.database.restart()
+        self.figures.database_restarts += 1
+
+    # -- people --
+
+    def get_deleted(self, number: int, job: str) -> None:
+        """One person's way to the end: ask, press, and do again what did not work."""
+        person = self.people[number % len(self.people)]
+        place = self.places[number % len(self.places)]
+        while not self._says(place, job, "is deleted"):
+            card = self._live_card(place, job)
+            if card is None:
+                self._ask(person, place, job)
+            else:
+                self._press_twice(person, card)
+
+    def _cards(self, place: str, job: str) -> list[Message]:
+        return [message for message in self.slack.messages(place) if job in message.text]
+
+    def _live_card(self, place: str, job: str) -> Message | None:
+        return next((card for card in self._cards(place, job) if card.buttons), None)
+
+    def _says(self, place: str, job: str, what: str) -> bool:
+        return any(what in reply.text for card in self._cards(place, job) for reply in self.slack.thread(card))
+
+    def _ask(self, person: str, place: str, job: str) -> None:
+        asked = self.slack.command(person, place, job)
+        with self._counting:
+            self.figures.commands += 1
+        if self._acked(asked):
+            self._wait(lambda: self._live_card(place, job) or len(asked.answers) > 1)
+
+    def _press_twice(self, person: str, card: Message) -> None:
+        confirm = next((one for one in card.buttons if one == "dh_confirm"), None)
+        if confirm is None:
+            # The outcome is being found out; that takes care of itself.
+            self._wait(lambda: not card.buttons)
+            return
+        try:
+            clicks = [self.slack.click(person, card, confirm) for _ in range(2)]
+        except LookupError:
+            return  # The card was redrawn at this moment.
+        with self._counting:
+            self.figures.clicks += len(clicks)
+        if any(self._acked(click) for click in clicks):
+            self._wait(lambda: not card.buttons or self.slack.thread(card))
+
+    def _acked(self, invocation: Invocation) -> bool:
+        try:
+            invocation.wait_ack()
+        except NotAcked:
+            with self._counting:
+                self.figures.not_acked += 1
+            time.sleep(0.5)
+            return False
+        with self._counting:
+            self.figures.acks.append(invocation.ack_seconds or 0.0)
+        return True
+
+    def _wait(self, until: Any, seconds: float = PATIENCE) -> None:
+        try:
+            self.slack.wait_for(until, seconds)
+        except TimeoutError:
+            return  # Whoever waits for it tries again.
+
+    # -- the whole of it --
+
+    def blow(self) -> Figures:
+        """Run it, let it come to rest, and count."""
+        began = time.monotonic()
+        jobs = [self.cloud.add_job(state="TRAIN_FAILED") for _ in range(self.plan.deletions)]
+        trouble = threading.Thread(target=self.make_trouble, daemon=True)
+        trouble.start()
+        marks = [
+            self.plan.deletions * (number + 1) // (self.plan.database_restarts + 1)
+            for number in range(self.plan.database_restarts)
+        ]
+        with ThreadPoolExecutor(PEOPLE_AT_ONCE) as people:
+            waiting = [people.submit(self.get_deleted, number, job) for number, job in enumerate(jobs)]
+            for mark in marks:
+                while sum(one.done() for one in waiting) < mark:
+                    time.sleep(0.2)
+                self.restart_database()
+            for one in waiting:
+                one.result()
+        self._over.set()
+        trouble.join()
+        self._come_to_rest()
+        self.figures.seconds = time.monotonic() - began
+        self._count(jobs)
+        return self.figures
+
+    def _come_to_rest(self) -> None:
+        """Wait until the ledger owes nothing; answers of the dead are taken over after three minutes."""
+        give_up = time.monotonic() + REST_WITHIN
+        while self._owed() and time.monotonic() < give_up:
+            time.sleep(1)
+
+    def _owed(self) -> int:
+        rows = self._rows(
+            "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM answers)"
+            " + (SELECT count(*) FROM deletions WHERE state IN ('deleting', 'unknown'))"
+        )
+        return int(rows[0][0])
+
+    def _rows(self, query: str) -> list[Any]:
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            found = list(connection.execute(text(query)))
+        engine.dispose()
+        return found
+
+    def _count(self, jobs: list[str]) -> None:
+        figures = self.figures
+        figures.deletes = Counter(self.cloud.deletes_arrived(job) for job in jobs)
+        figures.not_deleted = [job for job in jobs if job in self.cloud.jobs]
+        figures.owed = self._owed()
+        for deletion, state, channel, ts in self._rows("SELECT id, state, channel, message_ts FROM deletions"):
+            figures.ends[state] += 1
+            if state in {"deleted", "failed"} and ts is not None:
+                said = [reply.text for reply in self.slack.thread(self.slack.message(channel, ts))]
+                wanted = "is deleted" if state == "deleted" else "not deleted"
+                if not any(wanted in one for one in said):
+                    figures.untold.append(deletion)
+        figures.lost_claims = [
+            _seconds(told) - _seconds(ran_out)
+            for told, ran_out in self._rows(
+                """SELECT min(told.at), d.takeover_at FROM deletions d JOIN events lost ON lost.deletion = d.id
+                   AND lost.kind = 'unknown' AND lost.text LIKE '%sender_gone%'
+                   JOIN events told ON told.deletion = d.id AND told.kind = 'told' AND told.number > lost.number
+                   GROUP BY d.id, d.takeover_at"""
+            )
+        ]
+        ledger = open_ledger(self.url, self._target(), read_only=True)
+        verdict = ledger.verify()
+        ledger.close()
+        figures.chain = "" if verdict.is_sound else verdict.why
+        figures.violations = self.slack.violations
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
+
+
+def main() -> int:
+    """Run a storm and print its figures; 1 when something happened that must not."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    defaults = Plan()
+    for name in ("deletions", "channels", "replicas", "kill_every", "database_restarts"):
+        usual = getattr(defaults, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(usual), default=usual, help=f"default {usual}")
+    with tempfile.TemporaryDirectory() as folder:
+        storm = Storm(Plan(**vars(parser.parse_args())), Path(folder))
+        with storm.running():
+            figures = storm.blow()
+    print(figures)
+    print(*figures.faults(), sep="\n")
+    return 1 if figures.faults() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
