@@ -100,8 +100,8 @@ def watched_webhooks(make: Callable[[str], WebhookClient], metrics: Metrics) -> 
     """The same for answers to a ``response_url``, of which each has a client of its own."""
 
     def tell(call: Call) -> None:
-        is_taken = call.error is None and call.result.status_code == 200
-        result = "ok" if is_taken else "refused" if call.error is None else "no answer"
+        status = 599 if call.error is not None else call.result.status_code
+        result = "ok" if status == 200 else "refused" if status < 500 else "no answer"
         metrics.slack.labels("response_url", result).observe(call.seconds)
 
     def made(url: str) -> WebhookClient:

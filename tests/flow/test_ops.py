@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sqlite3
 import threading
 import time
@@ -16,7 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import app as composition
+from bot import metrics_edges
+from bot.transports import socket as socket_transport
+from sandbox import metastudio_faults as play
 from tests.flow.process import Process
 from tests.flow.world import World, free_port, world
 
@@ -201,3 +204,199 @@ def test_without_a_port_nothing_is_watched(tmp_path: Path) -> None:
         assert w.app.ops is None
         assert "dispatch" not in vars(w.app.bolt)
         assert "change" not in vars(w.app.ledger)
+
+
+# The socket: really connected, not merely believed.
+
+
+def test_a_socket_that_fell_silent_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK still believes in the connection; what counts is when Slack was heard. Times are cut to a tenth here."""
+    monkeypatch.setattr(socket_transport, "PING_INTERVAL", 0.5)
+    monkeypatch.setattr(socket_transport, "HEARD_WITHIN", 1.5)
+    with world(tmp_path, OPS_PORT=str(free_port())) as w:
+        probe(w)
+        becomes(w, "/readyz", 200, 5)
+        w.slack.sockets.mute = True
+        w.slack.sockets.go_silent()
+        assert becomes(w, "/readyz", 503, 4).checks == {"slack": "not connected", "ledger": "ok", "work": "ok"}
+        assert samples(w)["dh_bot_slack_connected", ()] == 0
+        assert get(w, "/healthz").status == 200
+        w.slack.sockets.mute = False
+        w.slack.sockets.drop()
+        becomes(w, "/readyz", 200, 15)
+
+
+def test_a_quiet_socket_stays_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody types anything, Slack answers the pings: that is a connection."""
+    monkeypatch.setattr(socket_transport, "PING_INTERVAL", 0.5)
+    monkeypatch.setattr(socket_transport, "HEARD_WITHIN", 1.5)
+    with world(tmp_path, OPS_PORT=str(free_port())) as w:
+        probe(w)
+        becomes(w, "/readyz", 200, 5)
+        link = w.slack.sockets.wait_connected()[0]
+        seen = link.pings
+        w.slack.wait_for(lambda: link.pings >= seen + 8, 20)
+        assert get(w, "/readyz").status == 200
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[World]:
+    """A world for bots that run as processes, with their own workers and the real times."""
+    made = World(tmp_path, OPS_PORT=str(free_port())).start()
+    try:
+        yield made
+        assert made.slack.violations == []
+    finally:
+        for bot in made.processes:
+            if bot.popen.poll() is None:
+                bot.kill()
+        made.stop()
+
+
+@pytest.mark.long
+def test_a_silently_killed_socket_turns_readiness_within_30_seconds(real: World) -> None:
+    """With the times as they are in production; when Slack is back, so is the bot, by itself."""
+    bot = Process(real)
+    becomes(real, "/readyz", 200, 20)
+    real.slack.sockets.mute = True
+    began = time.monotonic()
+    real.slack.sockets.go_silent()
+    assert becomes(real, "/readyz", 503, 30).checks["slack"] == "not connected"
+    print(f"not ready {time.monotonic() - began:.1f} s after the silence began")
+    assert get(real, "/healthz").status == 200
+    real.slack.sockets.mute = False
+    becomes(real, "/readyz", 200, 60)
+    assert bot.stop() == 0
+
+
+# While it stops.
+
+
+def test_while_sigterm_drains_it_is_unready_at_once_and_alive_until_the_end(real: World) -> None:
+    """Nobody sends it more, nobody kills it, and the deletion under way is finished and told."""
+    job = real.cloud.add_job(state="TRAIN_FAILED")
+    bot = Process(real, READ_TIMEOUT="30")
+    becomes(real, "/readyz", 200, 20)
+    real.slack.command(real.anna, real.ops, job).wait_ack()
+    card = real.slack.wait_for(lambda: real.slack.messages(real.ops), 10)[-1]
+    held = play.late()
+    sent = real.cloud.faults.add("Delete2dModelTrainingJob", held)
+    real.slack.click(real.anna, card, "dh_confirm").wait_ack()
+    real.cloud.wait_for(lambda: sent.hits, 10)
+    bot.popen.send_signal(signal.SIGTERM)
+    assert becomes(real, "/readyz", 503, 1).checks["work"] == "stopping"
+    assert get(real, "/healthz").status == 200
+    assert samples(real)["dh_bot_draining", ()] == 1
+    assert samples(real)["dh_bot_work_in_flight", ()] == 1
+    held.gate.set()
+    assert bot.wait() == 0
+    assert "is deleted" in real.thread(card)[0]
+
+
+# Metrics.
+
+
+def test_a_scrape_has_the_numbers_of_what_happened(w: World) -> None:
+    """One deletion, one refusal and one card that waits: counted once each, by kind, operation, state and reason."""
+    gone, waits = w.cloud.add_job(state="TRAIN_FAILED"), w.cloud.add_job(state="TRAIN_FAILED")
+    w.press(w.card(gone))
+    w.card(waits)
+    w.ask(waits, w.carl)
+    w.cloud.faults.add("Show2dModelTrainingJob", play.error(500, "MSS.00000004", "x"), times=1)
+    w.ask(w.cloud.add_job(state="TRAIN_FAILED"))
+    w.tick()
+    found = samples(w)
+    assert found["dh_bot_deletions_total", ("deleted",)] == 1
+    assert found["dh_bot_deletions_total", ("awaiting",)] == 3
+    assert found["dh_bot_deletions_total", ("deleting",)] == 1
+    assert found["dh_bot_deletions_total", ("unknown",)] == 0
+    assert found["dh_bot_refusals_total", ("not_listed",)] == 1
+    assert found["dh_bot_events_total", ("command",)] == 4
+    assert found["dh_bot_events_total", ("click",)] == 1
+    assert found["dh_bot_ack_seconds_count", ("command", "acked")] == 4
+    assert found["dh_bot_ack_seconds_count", ("click", "acked")] == 1
+    assert found["dh_bot_metastudio_seconds_count", ("delete", "2xx")] == 1
+    assert found["dh_bot_metastudio_seconds_count", ("show", "2xx")] >= 4
+    assert found["dh_bot_retries_total", ("show",)] == 1
+    assert found["dh_bot_slack_seconds_count", ("chat.postMessage", "ok")] >= 4
+    assert found["dh_bot_slack_seconds_count", ("response_url", "ok")] == 1
+    assert found["dh_bot_open_deletions", ("awaiting",)] == 2
+    assert found["dh_bot_open_deletions", ("unknown",)] == 0
+    assert found["dh_bot_slack_connected", ()] == 1
+    assert found["dh_bot_ledger_writable", ()] == 1
+    assert found["dh_bot_workers", ()] == 64
+    for name in ("outbox_messages", "answers_owed", "breaker_open", "unwritten", "draining", "work_in_flight"):
+        assert found[f"dh_bot_{name}", ()] == 0, name
+
+
+def test_a_scrape_shows_what_is_wrong(w: World) -> None:
+    """An unknown outcome with its age, a message and an answer that Slack has not taken, and the open breaker."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=60, times=None)
+    w.slack.faults.add("response_url", "http", status=500, times=None)
+    w.slack.faults.add("chat.postEphemeral", "ratelimited", retry_after=60, times=None)
+    w.cloud.faults.add("Delete2dModelTrainingJob", play.error(500, "MSS.00000004", "x"), times=1)
+    w.press(card)
+    w.ask(job, w.carl)
+    w.clock.add(100)
+    w.cloud.faults.add("Show2dModelTrainingJob", play.error(401, "APIG.0301", "x"), times=None)
+    w.ask(w.cloud.add_job(state="TRAIN_FAILED"))
+    probe(w)
+    found = samples(w)
+    assert found["dh_bot_open_deletions", ("unknown",)] == 1
+    assert 100 <= found["dh_bot_oldest_unknown_seconds", ()] < 200
+    assert found["dh_bot_outbox_messages", ()] >= 1
+    assert 100 <= found["dh_bot_oldest_outbox_message_seconds", ()] < 200
+    assert found["dh_bot_answers_owed", ()] == 2
+    assert found["dh_bot_breaker_open", ()] == 1
+    assert found["dh_bot_metastudio_seconds_count", ("delete", "5xx")] == 1
+    assert found["dh_bot_metastudio_seconds_count", ("show", "4xx")] == 1
+    assert found["dh_bot_slack_seconds_count", ("chat.postMessage", "too fast")] >= 1
+    assert found["dh_bot_slack_seconds_count", ("response_url", "no answer")] >= 1
+
+
+def test_nothing_secret_and_no_id_is_in_a_scrape(w: World) -> None:
+    """Labels come from closed sets: no token, no key, no person, channel, job or deletion, whatever happened."""
+    job = w.cloud.add_job(state="TRAIN_FAILED", name="A name")
+    card = w.card(job, reason="A reason")
+    w.press(card, user=w.carl)
+    w.press(card)
+    w.ask("../../etc/passwd")
+    w.cloud.faults.add("Show2dModelTrainingJob", play.gateway(400, "APIGW.0999", f"ak:{w.cloud.ak}"))
+    w.ask("job-2")
+    w.tick()
+    deletion = w.deletion(job)
+    assert deletion is not None
+    told = get(w, "/metrics").text + get(w, "/readyz").text + get(w, "/healthz").text
+    for secret in (
+        *(w.slack.bot_token, w.slack.app_token, w.slack.signing_secret, w.cloud.ak, w.cloud.sk, w.cloud.project_id),
+        *(w.anna, w.ben, w.carl, w.ops, w.slack.team_id, job, deletion.id, "A name", "A reason", "passwd", "APIGW"),
+    ):
+        assert secret not in told
+
+
+def test_a_metric_that_cannot_be_counted_spoils_nothing(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reply to a DELETE counts more than its counter: the failure is logged and the flow goes on."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    monkeypatch.setattr(metrics_edges, "_result", lambda reply: 1 / 0)
+    monkeypatch.setattr(metrics_edges, "_count_events", lambda args, metrics: 1 / 0)
+    monkeypatch.setattr(metrics_edges, "_slack_result", lambda error: 1 / 0)
+    w.press(w.card(job))
+    assert w.cloud.deletes_arrived(job) == 1
+    assert "is deleted" in w.thread(w.slack.messages(w.ops)[-1])[0]
+
+
+def test_a_scrape_while_much_goes_on_is_quick(w: World) -> None:
+    """Fifty commands at the same time, and each scrape under them takes well under a second."""
+    jobs = [w.cloud.add_job(state="TRAIN_FAILED") for _ in range(50)]
+    asked = [w.slack.command(w.anna, w.ops, job) for job in jobs]
+    took = []
+    while w.app is not None and w.app.pool.in_flight:
+        began = time.monotonic()
+        assert get(w, "/metrics").status == 200
+        took.append(time.monotonic() - began)
+    for each in asked:
+        each.wait_ack()
+    w.idle()
+    assert max(took, default=0) < 1
