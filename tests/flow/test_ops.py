@@ -124,9 +124,7 @@ def test_a_ledger_that_cannot_be_written_makes_it_unready(w: World, code: int, d
     assert samples(w)["dh_bot_outbox_messages", ()] == 0
 
 
-def test_a_ledger_that_hangs_makes_it_unready_and_holds_up_no_answer(
-    w: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_ledger_that_hangs_makes_it_unready_and_holds_up_no_answer(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe that never ends is noticed by its age, while every address answers at once."""
     assert w.app is not None
     assert w.app.ops is not None
@@ -198,7 +196,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_port_nothing_is_watched(tmp_path: Path) -> None:
-    """No address, no trial writes, and prometheus_client is not even loaded."""
+    """No address, no trial writes, and no call is wrapped."""
     with world(tmp_path) as w:
         assert w.app is not None
         assert w.app.ops is None
