@@ -214,11 +214,15 @@ def test_a_socket_that_fell_silent_is_not_ready(tmp_path: Path, monkeypatch: pyt
     with world(tmp_path, OPS_PORT=str(free_port())) as w:
         probe(w)
         becomes(w, "/readyz", 200, 5)
+        (silent,) = w.slack.sockets.wait_connected()
         w.slack.sockets.mute = True
         w.slack.sockets.go_silent()
         assert becomes(w, "/readyz", 503, 4).checks == {"slack": "not connected", "ledger": "ok", "work": "ok"}
         assert samples(w)["dh_bot_slack_connected", ()] == 0
         assert get(w, "/healthz").status == 200
+        # The SDK connects anew, to somebody who accepts and then says nothing: that is no connection either.
+        w.slack.wait_for(lambda: any(link is not silent for link in w.slack.sockets.links), 15)
+        assert get(w, "/readyz").status == 503
         w.slack.sockets.mute = False
         w.slack.sockets.drop()
         becomes(w, "/readyz", 200, 15)
@@ -352,6 +356,24 @@ def test_a_scrape_shows_what_is_wrong(w: World) -> None:
     assert found["dh_bot_metastudio_seconds_count", ("show", "4xx")] == 1
     assert found["dh_bot_slack_seconds_count", ("chat.postMessage", "too fast")] >= 1
     assert found["dh_bot_slack_seconds_count", ("response_url", "no answer")] >= 1
+
+
+def test_what_is_sent_again_is_counted(w: World) -> None:
+    """A throttled DELETE, a message that Slack did not take, and an answer that still nobody took."""
+    card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
+    w.cloud.faults.add("Delete2dModelTrainingJob", play.throttled(), times=2)
+    w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=5, times=None)
+    w.slack.faults.add("chat.postEphemeral", "ratelimited", retry_after=5, times=None)
+    w.slack.faults.add("response_url", "http", status=500, times=None)
+    w.press(card)
+    w.ask("job-9", w.carl)
+    w.tick(60)
+    found = samples(w)
+    assert found["dh_bot_retries_total", ("delete",)] == 2
+    assert found["dh_bot_deletions_total", ("deleting",)] == 1
+    assert found["dh_bot_deletions_total", ("deleted",)] == 1
+    assert found["dh_bot_retries_total", ("message",)] >= 1
+    assert found["dh_bot_retries_total", ("answer",)] >= 1
 
 
 def test_nothing_secret_and_no_id_is_in_a_scrape(w: World) -> None:
