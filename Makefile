@@ -4,13 +4,13 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
-CODE   := bot handlers sandbox tests
+CODE   := bot handlers sandbox tests deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long mutants lint fix lock clean
+.PHONY: help sandbox test test-long mutants lint fix lock manifest-http clean
 
 help:  ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 sandbox: $(VENV)/.for-use  ## Run the bot against a local Slack and a local MetaStudio
 	@$(BIN)/dh-bot sandbox
@@ -44,13 +44,16 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-e
 	--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer versions: make lock UPGRADE=--upgrade)
-	$(COMPILE) $(UPGRADE) --extra sandbox -o requirements.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra sandbox --extra postgres -o requirements.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra sandbox --extra postgres --extra dev -c requirements.lock \
 		-o requirements-dev.lock pyproject.toml
 	@! grep -nE '://|@ |^-' requirements.lock requirements-dev.lock
 
+manifest-http: $(VENV)/.for-use  ## Write manifest-http.yml, the manifest for HTTP mode: make manifest-http URL=https://bot.example.com
+	@$(BIN)/python deploy/manifest_http.py "$(URL)"
+
 clean:  ## Remove what the targets have made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist manifest-http.yml *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The two stamps are newer than what they were made from; touching a lock file installs anew. Each install is exactly
 # the lock file, then the project itself without looking for anything more.

@@ -25,7 +25,11 @@ people.py            who an actor is and what a channel is, asked from Slack; a 
 guard.py             MetaStudio behind the limiter and the breaker
 metastudio/          the three calls: replies and wire (PURE), auth, client and session
 ledger/              the database: tables, store (one transaction per change), chain (PURE), migrations
-transports/          how Slack reaches the bot: Socket Mode
+transports/          how Slack reaches the bot: Socket Mode or HTTP
+serving.py           a waitress server in a thread of its own
+ops.py               /healthz, /readyz and /metrics
+metrics.py             every metric there is
+metrics_edges.py       where each is counted
 work.py              permits, the pool, the drain, the clock's workers
 
 settings.py          one frozen ``Settings``, or every problem at once

@@ -8,9 +8,11 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -32,6 +34,7 @@ from bot.people import SlackPeople
 from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
 from bot.running_log import RunningLog
+from bot.serving import CannotListen
 from bot.settings import Settings
 from bot.slack_errors import CUT_OFF, error_code, is_passing
 from bot.trail import Tell
@@ -44,6 +47,9 @@ from handlers import register
 from handlers.desk import Desk
 from handlers.telling import SlackTeller
 from handlers.views.refusals import Wording
+
+if TYPE_CHECKING:
+    from bot.ops import Ops
 
 log = structlog.get_logger(__name__)
 
@@ -71,16 +77,22 @@ class Running:
     ledger: Store
     transport: Transport
     tickers: tuple[Ticker, ...]
+    ops: Ops | None = None
 
     def start(self) -> None:
         """Take up what a former process left behind, then work."""
         for ticker in self.tickers:
             ticker.start()
         try:
+            if self.ops is not None:
+                self.ops.start()
             self.transport.start()
         except CannotConnect as error:
             self.stop(0)
             raise CannotStart(str(error)) from None
+        except CannotListen as error:
+            self.stop(0)
+            raise CannotStart(f"OPS_HOST and OPS_PORT cannot be listened on: {error}.") from None
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> bool:
         """Take no new work, finish what is in flight, close; True when all of it finished.
@@ -93,6 +105,9 @@ class Running:
             self.transport.close()
             self.pool.close(LAST_ANSWERS_SECONDS)
         finally:
+            # Last, so that whoever watches sees it alive until it is gone.
+            if self.ops is not None:
+                self.ops.close()
             self.ledger.close()
         return finished
 
@@ -143,9 +158,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     teller = SlackTeller(client, wording, partial(_webhook, settings.slack_api_url, tls))
     unwritten = Unwritten()
     terms = terms_of(settings)
+    jobs = _jobs(settings, ledger, clock, tls)
     ports = Ports(
         ledger=ledger,
-        jobs=_jobs(settings, ledger, clock, tls),
+        jobs=jobs,
         people=SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock),
         teller=teller,
         clock=clock,
@@ -157,7 +173,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     bolt = _bolt(settings, us, tls)
     register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
     transport = _transport(settings, bolt, client, is_alone=ledger.is_alone)
-    return Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten, transport)))
+    running = Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten, transport)))
+    if settings.ops_port is None:
+        return running
+    return _with_ops(running, (settings.ops_host, settings.ops_port), client, jobs, teller, unwritten)
 
 
 def deliver(tells: Iterable[Tell], ports: Ports) -> None:
@@ -285,3 +304,31 @@ def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: 
     yield Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
     if settings.audit_channel:
         yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)
+
+
+def _with_ops(
+    running: Running,
+    address: tuple[str, int],
+    client: WebClient,
+    jobs: GuardedJobs,
+    teller: SlackTeller,
+    unwritten: Unwritten,
+) -> Running:
+    """The same, with its health and metrics shown at this address."""
+    # Late, because nobody else needs prometheus_client.
+    from bot import metrics_edges as edges  # noqa: PLC0415
+    from bot.metrics import Metrics  # noqa: PLC0415
+    from bot.ops import Ops, Watched  # noqa: PLC0415
+
+    try:
+        metrics = Metrics(version("dh-bot"))
+    except PackageNotFoundError:
+        metrics = Metrics("not installed")
+    edges.watch_acks(running.bolt, metrics)
+    edges.watch_web_api(client, metrics)
+    teller.webhook = edges.watched_webhooks(teller.webhook, metrics)
+    edges.watch_metastudio(jobs, metrics)
+    edges.watch_ledger(running.ledger, metrics)
+    watched = Watched(running.pool, running.transport, running.tickers, unwritten, running.ports.clock)
+    ops = Ops(watched, running.ledger, lambda: jobs.fingerprint, metrics, address)
+    return replace(running, ops=ops, tickers=(*running.tickers, ops.ticker))

@@ -51,18 +51,18 @@ class GuardedJobs:
     """
 
     def __init__(self, client: Client, ledger: Breaker, limiter: Limiter, clock: Clock, fingerprint: str) -> None:
-        self._client = client
+        self.client = client
         self._ledger = ledger
         self._limiter = limiter
         self._clock = clock
-        self._fingerprint = fingerprint
+        self.fingerprint = fingerprint
 
     def show(self, job: JobId) -> Shown:
         """Read one job. The breaker is asked last: it may have opened while this call stood in the queue."""
         stopped = self._busy(Operation.SHOW) or self._stopped(Operation.SHOW)
         if stopped is not None:
             return Shown(stopped)
-        shown = self._client.show(job, may_repeat=lambda: self._may_repeat(Operation.SHOW))
+        shown = self.client.show(job, may_repeat=lambda: self.may_repeat(Operation.SHOW))
         self._learn_from(shown.reply)
         return shown
 
@@ -71,12 +71,12 @@ class GuardedJobs:
         stopped = self._busy(Operation.LIST) or self._stopped(Operation.LIST)
         if stopped is not None:
             return Listed(stopped)
-        listed = self._client.find(
+        listed = self.client.find(
             job_id=job_id,
             name=name,
             offset=offset,
             limit=limit,
-            may_repeat=lambda: self._may_repeat(Operation.LIST),
+            may_repeat=lambda: self.may_repeat(Operation.LIST),
         )
         self._learn_from(listed.reply)
         return listed
@@ -86,7 +86,7 @@ class GuardedJobs:
         stopped = self._stopped(Operation.DELETE)
         if stopped is not None:
             return stopped
-        reply = self._client.delete(job, send_before=send_before)
+        reply = self.client.delete(job, send_before=send_before)
         self._learn_from(reply)
         return reply
 
@@ -99,16 +99,16 @@ class GuardedJobs:
             return None
         return Reply(operation, self._clock.now(), cause=Cause.LIMITED)
 
-    def _may_repeat(self, operation: Operation) -> bool:
+    def may_repeat(self, operation: Operation) -> bool:
         """Whether a read that already has a reply may be sent again: past the limiter and the breaker, as the first."""
         try:
-            return self._limiter.wait(operation) and self._ledger.breaker_allows(self._fingerprint, self._clock.now())
+            return self._limiter.wait(operation) and self._ledger.breaker_allows(self.fingerprint, self._clock.now())
         except LedgerTrouble as trouble:
             log.warning("breaker_not_read", operation=operation.value, diagnosis=trouble.diagnosis)
             return False
 
     def _stopped(self, operation: Operation) -> Reply | None:
-        if self._ledger.breaker_allows(self._fingerprint, self._clock.now()):
+        if self._ledger.breaker_allows(self.fingerprint, self._clock.now()):
             return None
         return Reply(operation, self._clock.now(), cause=Cause.BREAKER_OPEN)
 
@@ -118,10 +118,10 @@ class GuardedJobs:
             if opens_breaker(reply):
                 facts = {"operation": reply.operation.value, "status": reply.status, "code": reply.code}
                 event = Event(Kind.BREAKER_OPENED, reply.at, request_id=reply.request_id, facts=facts)
-                self._ledger.breaker_open(self._fingerprint, reply.at, event)
+                self._ledger.breaker_open(self.fingerprint, reply.at, event)
             elif proves_credentials(reply):
                 event = Event(Kind.BREAKER_CLOSED, reply.at, request_id=reply.request_id)
-                self._ledger.breaker_close(self._fingerprint, event)
+                self._ledger.breaker_close(self.fingerprint, event)
         except LedgerTrouble as trouble:
             log.warning(
                 "breaker_not_recorded",

@@ -38,7 +38,6 @@ NOT_BUILT = (
         stops=False,
         instead="Members of user groups are refused for now; only AUTHORIZED_USERS may delete.",
     ),
-    NotBuilt("OPS_PORT", lambda s: s.ops_port is not None, stops=False, instead="No port is opened."),
     NotBuilt("FREEZE_BY", lambda s: bool(s.freeze_by), stops=False, instead="Nobody can freeze deletions yet."),
 )
 
@@ -50,6 +49,7 @@ def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str
         *_slack_variables(environ),
         *_metastudio(settings, bad),
         *_times(settings, bad),
+        *_ports(settings),
         *_not_built(settings),
     ):
         if problem.setting not in bad:
@@ -146,6 +146,11 @@ def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
             f"must be a whole number from {SHORTEST_SETTLING} to 86400",
             "Less (down to 1) is allowed only with a METASTUDIO_ENDPOINT on this machine.",
         )
+
+
+def _ports(settings: Settings) -> Iterator[Problem]:
+    if settings.slack_mode == "http" and settings.ops_port == settings.http_port:
+        yield Problem("OPS_PORT", "is the same as HTTP_PORT", "Give each a port of its own.")
 
 
 def _not_built(settings: Settings) -> Iterator[Problem]:

@@ -42,7 +42,7 @@ class Pool:
     """
 
     def __init__(self, workers: int) -> None:
-        self._permits = workers
+        self.permits = workers
         self._busy = 0
         self._draining = False
         self._changed = threading.Condition()
@@ -54,7 +54,7 @@ class Pool:
     def take(self) -> bool:
         """Take a permit; False when all are taken or the bot is stopping. Never waits."""
         with self._changed:
-            if self._draining or self._busy >= self._permits:
+            if self._draining or self._busy >= self.permits:
                 return False
             self._busy += 1
             return True
@@ -116,6 +116,11 @@ class Pool:
             self._changed.notify_all()
 
     @property
+    def in_flight(self) -> int:
+        """How many permits are taken."""
+        return self._busy
+
+    @property
     def is_draining(self) -> bool:
         """Whether no new work is taken any more."""
         return self._draining
@@ -145,15 +150,22 @@ class Ticker:
 
     def __init__(self, name: str, work: Callable[[], int], every: float) -> None:
         self.work = work
-        self._name = name
+        self.name = name
         self._every = every
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._round_began: float | None = None
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    def is_stuck(self, seconds: float) -> bool:
+        """Whether it ought to run and does not: its thread is gone, or its round has begun longer ago than that."""
+        if self._round_began is None or self._stop.is_set():
+            return False
+        return not self._thread.is_alive() or time.monotonic() - self._round_began > seconds
 
     def wake(self) -> None:
         """Look for work now."""
@@ -172,10 +184,11 @@ class Ticker:
     def _loop(self) -> None:
         while not self._stop.is_set():
             done = 0
+            self._round_began = time.monotonic()
             try:
                 done = self.work()
             except Exception:
-                log.exception("ticker_failed", worker=self._name)
+                log.exception("ticker_failed", worker=self.name)
             if not done:
                 self._wake.wait(self._every)
                 self._wake.clear()

@@ -80,7 +80,7 @@ class SlackTeller:
     def __init__(self, client: WebClient, wording: Wording, webhook: Callable[[str], WebhookClient]) -> None:
         self._client = client
         self._wording = wording
-        self._webhook = webhook
+        self.webhook = webhook
 
     def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Answer:
         """Post the card of a new deletion; ``Told.ts`` is its ts."""
@@ -135,7 +135,7 @@ class SlackTeller:
     def _by_url(self, url: str, text: str) -> bool:
         try:
             # A click's response_url replaces the message it stood on unless told not to (rulebook 1.5).
-            sent = self._webhook(url).send(text=text, response_type="ephemeral", replace_original=False)
+            sent = self.webhook(url).send(text=text, response_type="ephemeral", replace_original=False)
         except CUT_OFF:
             return False
         # Content that Slack refuses comes back as 200 with ok: false, and a proxy in between may say 200 to anything.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.ledger import answer_rows, chain, deletion_rows, guards, migrations, outbox_rows, trail_rows, trouble
+from bot.ledger import answer_rows, chain, deletion_rows, guards, migrations, outbox_rows, tallies, trail_rows, trouble
 from bot.ledger.breaker import Breaker
 from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
@@ -345,6 +345,10 @@ class Store:
     def breaker_close(self, fingerprint: str, *events: Event) -> None:
         """A signed call was accepted."""
         self._breaker.close(fingerprint, *events)
+
+    def tally(self, fingerprint: str) -> tallies.Tally:
+        """How much is open and owed, and whether the breaker is open for these credentials."""
+        return self._read(lambda connection: tallies.count(connection, self._target, fingerprint))
 
     def ping_writable(self) -> None:
         """Write something and wait for the disk; raises ``LedgerTrouble`` when that cannot be done."""

@@ -17,7 +17,11 @@ class Transport(Protocol):
         ...
 
     def is_connected(self) -> bool:
-        """Whether Slack's requests can arrive."""
+        """Whether Slack's requests can arrive: known from the other side, not only believed."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Whether its threads live, so that a lost connection comes back by itself. True before the start."""
         ...
 
     def watch(self) -> int:

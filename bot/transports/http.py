@@ -8,9 +8,7 @@ Nothing in Slack's scheme stops a replay within five minutes; the ledger does, s
 from __future__ import annotations
 
 import json
-import socket
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,9 +18,8 @@ from slack_bolt import App
 from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
-from waitress import wasyncore
-from waitress.server import create_server
 
+from bot.serving import Answer, CannotListen, Server, StartResponse, plain, respond
 from bot.transports import CannotConnect
 
 log = structlog.get_logger(__name__)
@@ -31,16 +28,9 @@ PATH = "/slack/events"
 LARGEST_BODY = 1024 * 1024
 THREADS = 8
 """Acks never wait for anything, so a few threads are enough."""
-MOST_CONNECTIONS = 1000
-"""waitress reads requests without a thread, so slow clients cost a connection each and nothing else."""
-SLOWEST_REQUEST = 30
-BACKLOG = 1024
-CLOSE_SECONDS = 3.0
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Answer = tuple[HTTPStatus, bytes, str]
 PLAIN = "text/plain; charset=utf-8"
 
 
@@ -53,27 +43,24 @@ class SlackEndpoint:
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
-        status, body, content_type = self._answer(environ)
-        headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
-        start_response(f"{status.value} {status.phrase}", headers)
-        return [body]
+        return respond(self._answer(environ), start_response)
 
     def _answer(self, environ: Mapping[str, Any]) -> Answer:
         if environ.get("PATH_INFO") != PATH:
-            return _plain(HTTPStatus.NOT_FOUND)
+            return plain(HTTPStatus.NOT_FOUND)
         if environ.get("REQUEST_METHOD") != "POST":
-            return _plain(HTTPStatus.METHOD_NOT_ALLOWED)
+            return plain(HTTPStatus.METHOD_NOT_ALLOWED)
         raw: bytes = environ["wsgi.input"].read(LARGEST_BODY + 1)
         content_type = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
         if is_ssl_check(raw, content_type):
             return HTTPStatus.OK, b"", PLAIN
         if not self._is_signed(raw, environ):
             log.warning("request_refused", why="signature", bytes=len(raw))
-            return _plain(HTTPStatus.UNAUTHORIZED)
+            return plain(HTTPStatus.UNAUTHORIZED)
         try:
             body = parse(raw, content_type)
         except ValueError:
-            return _plain(HTTPStatus.BAD_REQUEST)
+            return plain(HTTPStatus.BAD_REQUEST)
         return _as_answer(self._app.dispatch(BoltRequest(body=body, mode="socket_mode", headers=_retry(environ))))
 
     def _is_signed(self, raw: bytes, environ: Mapping[str, Any]) -> bool:
@@ -121,73 +108,39 @@ def _as_answer(response: BoltResponse) -> Answer:
     return HTTPStatus(response.status), (response.body or "").encode("utf-8"), content_type
 
 
-def _plain(status: HTTPStatus) -> Answer:
-    return status, status.phrase.encode("ascii"), PLAIN
-
-
 class HttpTransport:
     """The bot's HTTP server for Slack."""
 
     def __init__(self, app: App, signing_secret: str, host: str, port: int) -> None:
-        self._endpoint = SlackEndpoint(app, signing_secret)
-        self._address = host, port
-        self._server: Any = None
-        self._ends = threading.Event()
-        self._thread: threading.Thread | None = None
+        endpoint = SlackEndpoint(app, signing_secret)
+        self._host = host
+        self._server = Server("http", endpoint, (host, port), threads=THREADS, largest_body=LARGEST_BODY)
 
     @property
     def port(self) -> int:
         """The port that is listened on; with port 0 the system chose it."""
-        return int(self._server.effective_port)
+        return self._server.port
 
     def start(self) -> None:
         """Listen; raises ``CannotConnect``."""
-        host, port = self._address
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-        except OSError as error:
-            raise CannotConnect(f"HTTP_HOST and HTTP_PORT cannot be listened on: {error.strerror}.") from None
-        self._server = create_server(
-            self._endpoint,
-            sockets=[listener],
-            threads=THREADS,
-            connection_limit=MOST_CONNECTIONS,
-            channel_timeout=SLOWEST_REQUEST,
-            cleanup_interval=5,
-            max_request_body_size=LARGEST_BODY,
-            max_request_header_size=32 * 1024,
-            asyncore_use_poll=True,
-            ident=None,
-            clear_untrusted_proxy_headers=True,
-        )
-        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
-        self._thread.start()
-        log.info("http_listening", host=host, port=self.port)
-
-    def _serve(self) -> None:
-        while not self._ends.is_set():
-            wasyncore.loop(timeout=1, map=self._server._map, count=1, use_poll=True)  # noqa: SLF001 - it has no other way.
+            self._server.start()
+        except CannotListen as error:
+            raise CannotConnect(f"HTTP_HOST and HTTP_PORT cannot be listened on: {error}.") from None
+        log.info("http_listening", host=self._host, port=self.port)
 
     def is_connected(self) -> bool:
         """Whether Slack's requests are being served."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._server.is_serving
+
+    def is_alive(self) -> bool:
+        """The same: what no longer serves will not serve again."""
+        return self._server.is_serving
 
     def watch(self) -> int:
         """Nothing to watch: a server has no peer that could fall silent."""
         return 0
 
     def close(self) -> None:
-        """Stop serving.
-
-        The loop ends first and the workers next, so that nobody is left who could write to a descriptor that is closed,
-        and belongs to something else by then.
-        """
-        server, thread = self._server, self._thread
-        if server is None or thread is None:
-            return
-        self._ends.set()
-        server.pull_trigger()
-        thread.join(CLOSE_SECONDS)
-        server.task_dispatcher.shutdown()
-        wasyncore.close_all(server._map)  # noqa: SLF001 - as in _serve.
+        """Stop serving."""
+        self._server.close()

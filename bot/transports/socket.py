@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 PING_INTERVAL = 5
 """Seconds. A silently dead peer is noticed after four of these; Bolt's default would take more than 40 s."""
 
+HEARD_WITHIN = 3 * PING_INTERVAL
+"""Seconds. Slack answers every ping at once, so whoever says nothing for three of them is not there."""
+
 CONNECT_TRIES = 5
 CLOSE_SECONDS = 5.0
 
@@ -38,6 +41,9 @@ class SocketTransport:
         self._was_greeted = False
         if is_alone:
             self._handler.client.message_listeners.append(self._notice_others)
+        self._message_at = 0.0
+        self._assumed_pong: float | None = None
+        self._handler.client.on_message_listeners.append(self._note_message)
 
     def start(self) -> None:
         """Connect; raises ``CannotConnect`` after some tries."""
@@ -52,7 +58,7 @@ class SocketTransport:
             except CUT_OFF as error:
                 log.warning("slack_unreachable", attempt=attempt, error=type(error).__name__)
             # connect() swallows a failed handshake, so only this tells (rulebook 6.9).
-            if self.is_connected():
+            if self._handler.client.is_connected():
                 log.info("socket_connected")
                 return
             time.sleep(pause)
@@ -62,8 +68,24 @@ class SocketTransport:
         )
 
     def is_connected(self) -> bool:
-        """Whether a session is open, as far as the client knows."""
-        return bool(self._handler.client.is_connected())
+        """Whether a session is open and Slack was heard on it lately: its hello, any message, or a pong.
+
+        The SDK's own word (3.47) only means that there is a socket, also when nobody is at its other end.
+        """
+        session = self._handler.client.current_session
+        if session is None or not session.is_active():
+            return False
+        pong = session.last_ping_pong_time
+        pong_at = 0.0 if pong is None or pong == self._assumed_pong else pong
+        return time.time() - max(pong_at, self._message_at) < HEARD_WITHIN
+
+    def is_alive(self) -> bool:
+        """Whether the SDK's threads live; without one of them nothing is received or no connection is made anew."""
+        client = self._handler.client
+        runners = [client.current_session_runner, client.message_processor]
+        if client.current_app_monitor_started:
+            runners.append(client.current_app_monitor)
+        return all(runner.is_alive() for runner in runners)
 
     def watch(self) -> int:
         """Make the SDK notice a peer that was silent from the start.
@@ -72,7 +94,7 @@ class SocketTransport:
         """
         session = self._handler.client.current_session
         if session is not None and session.last_ping_pong_time is None:
-            session.last_ping_pong_time = time.time()
+            self._assumed_pong = session.last_ping_pong_time = time.time()
         return 0
 
     def _notice_others(self, _client: object, message: Mapping[str, Any], _raw: object = None) -> None:
@@ -93,6 +115,9 @@ class SocketTransport:
                 notice="Another process is connected to this Slack app, and SQLite serves one: end it, give it a Slack "
                 "app of its own, or use PostgreSQL.",
             )
+
+    def _note_message(self, _message: str) -> None:
+        self._message_at = time.time()
 
     def close(self) -> None:
         """Close the socket, within seconds. Acks that were not sent by then are lost, so everything else stops first.

@@ -49,14 +49,14 @@ class ImpatientWorld(SlackWorld):
             patch.setattr(bot.app, "SLACK_TIMEOUT", troubles.PATIENCE)
             running = super().run_bot(**settings)
         # response_urls are called with the timeout of the moment.
-        hook = running.ports.teller._webhook
+        hook = running.ports.teller.webhook
 
         def webhook(url: str) -> Any:
             made = hook(url)
             made.timeout = troubles.PATIENCE
             return made
 
-        running.ports.teller._webhook = webhook
+        running.ports.teller.webhook = webhook
         return running
 
 

@@ -118,6 +118,8 @@ class World:
         """Start the bot (again). Its workers run by `tick` only."""
         self.extra |= settings
         self.app = build(Settings.load(self.environ(), env_file=None), self.clock)
+        if self.app.ops is not None:
+            self.app.ops.start()
         self.app.transport.start()
         if isinstance(self.app.transport, HttpTransport):
             self.deliver_to(self.app.transport.port)

@@ -233,7 +233,7 @@ class Replica:
         settings = cast("Settings", SimpleNamespace(audit_channel=AUDIT))
         socket = cast("SocketTransport", SimpleNamespace(watch=lambda: 0))
         tickers = app._tickers(settings, self.ports, self.unwritten, socket)
-        self.workers: dict[str, Callable[[], int]] = {ticker._name: ticker.work for ticker in tickers}
+        self.workers: dict[str, Callable[[], int]] = {ticker.name: ticker.work for ticker in tickers}
 
 
 class World:

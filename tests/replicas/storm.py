@@ -113,7 +113,7 @@ class Figures:
                     f"{self.kills}, database restarted {self.database_restarts}"
                 ),
                 (
-                    f"commands {self.commands}, clicks {self.clicks}, of them not acknowledged (killed) {self.not_acked}; "
+                    f"commands {self.commands}, clicks {self.clicks}, not acknowledged (killed) {self.not_acked}; "
                     f"ack median {statistics.median(acks) * 1000:.0f} ms, longest {acks[-1] * 1000:.0f} ms"
                 ),
                 f"jobs by number of DELETEs {dict(sorted(self.deletes.items()))}",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -96,3 +98,108 @@ def test_what_the_schema_does_not_check(manifest: dict[str, Any]) -> None:
     assert manifest["features"]["app_home"]["messages_tab_enabled"] is True
     assert len(manifest["display_information"]["name"]) <= 35
     assert len(manifest["display_information"]["description"]) <= 140
+
+
+# The variant for HTTP mode.
+
+URL = "https://bot.example.com"
+EVENTS = f"{URL}/slack/events"
+
+
+def script() -> ModuleType:
+    """deploy/manifest_http.py, which is no package."""
+    spec = importlib.util.spec_from_file_location("manifest_http", ROOT / "deploy" / "manifest_http.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The text that `make manifest-http` writes."""
+    http = script()
+    monkeypatch.setattr(http, "MADE", tmp_path / "manifest-http.yml")
+    assert http.main([URL]) == 0
+    return (tmp_path / "manifest-http.yml").read_text(encoding="utf-8")
+
+
+def test_the_http_variant_has_every_request_url_and_no_socket_mode(made: str, manifest: dict[str, Any]) -> None:
+    """Without Socket Mode Slack refuses a manifest that lacks one (rulebook 9.4). All else stays as it is."""
+    http = yaml.safe_load(made)
+    assert http["settings"]["socket_mode_enabled"] is False
+    for command in http["features"]["slash_commands"]:
+        assert command.pop("url") == EVENTS
+    for name in {"interactivity", "event_subscriptions"} & http["settings"].keys():
+        assert http["settings"][name].pop("request_url") == EVENTS
+    assert http["settings"]["interactivity"]["is_enabled"] is True
+    http["settings"]["socket_mode_enabled"] = True
+    assert http == manifest
+
+
+def test_the_http_variant_keeps_the_comments(made: str) -> None:
+    """They give the reason of each scope to whoever installs the app."""
+    comments = [line.partition("# ")[2] for line in (ROOT / "manifest.yml").read_text(encoding="utf-8").splitlines()]
+    assert [line.partition("# ")[2] for line in made.splitlines() if "# " in line] == [
+        text for text in comments if text
+    ]
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason=f"Slack's schema is not beside this repository ({SCHEMA.name})")
+def test_slack_accepts_the_http_variant(made: str) -> None:
+    """It is valid by Slack's own schema too."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(yaml.safe_load(made))] == []
+
+
+def test_event_subscriptions_get_their_request_url_too() -> None:
+    """And so does each command, when there are more of them."""
+    text = (ROOT / "manifest.yml").read_text(encoding="utf-8")
+    more = text.replace("settings:\n", "settings:\n  event_subscriptions:\n    bot_events: [app_home_opened]\n", 1)
+    more = more.replace("  slash_commands:\n", "  slash_commands:\n    - command: /other\n      description: x\n", 1)
+    http = yaml.safe_load(script().for_http(more, EVENTS))
+    assert http["settings"]["event_subscriptions"]["request_url"] == EVENTS
+    assert [command["url"] for command in http["features"]["slash_commands"]] == [EVENTS, EVENTS]
+
+
+def test_a_manifest_in_another_form_is_refused_rather_than_half_changed() -> None:
+    """What the text means afterwards is compared with what it has to mean."""
+    text = (ROOT / "manifest.yml").read_text(encoding="utf-8")
+    flow = text.replace("  socket_mode_enabled: true", "  'socket_mode_enabled': true")
+    with pytest.raises(ValueError, match="its own line"):
+        script().for_http(flow, EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("", "https://"),
+        ("http://bot.example.com", "https://"),
+        ("bot.example.com", "https://"),
+        ("https://bot.example.com/slack/events", "without path"),
+        ("https://bot.example.com?x=1", "without path"),
+        ("https://bot.example.com?", "without path"),
+        ("https://bot.example.com#top", "without path"),
+        ("https://", "public host"),
+        ("https://localhost", "public host"),
+        ("https://u:p@bot.example.com", "public host"),
+        ("https://bot.example.com, https://b.example.com", "without path"),
+        ("https://bot .example.com", "public host"),
+        ("https://b\u00f6t.example.com", "public host"),
+    ],
+)
+def test_a_url_that_slack_could_not_use_is_refused(url: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the rule and the remedy, and nothing is written."""
+    http = script()
+    assert http.main([url]) == 2
+    told = capsys.readouterr().err
+    assert rule in told
+    assert "URL=https://bot.example.com" in told
+
+
+@pytest.mark.parametrize("url", ["https://bot.example.com/", "https://bot.example.com:8443", "https://BOT.example.com"])
+def test_urls_that_can_be_used(url: str) -> None:
+    """A slash at the end, a port, and capital letters do no harm."""
+    assert script().request_url(url).endswith("/slack/events")
+    assert "//slack" not in script().request_url(url)

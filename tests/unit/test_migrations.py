@@ -108,6 +108,8 @@ def test_too_old_for_reading(database: Database) -> None:
         ("orphan", "ix_deletions_expire"),
         ("open", "uq_deletions_open"),
         ("standing", "uq_deletions_open"),
+        ("tally of what is open", "uq_deletions_open"),
+        ("tally of what is unknown", "uq_deletions_open"),
         ("earlier", "ix_deletions_job"),
         ("history of a job", "ix_deletions_job"),
         ("history of a channel", "ix_deletions_channel"),
@@ -118,12 +120,14 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
     """The planner matches our conditions with the partial indices, so that no look-up reads a whole table."""
     from sqlalchemy import select  # noqa: PLC0415
 
-    from bot.ledger import deletion_rows, trail_rows  # noqa: PLC0415
+    from bot.ledger import deletion_rows, tallies, trail_rows  # noqa: PLC0415
     from bot.ledger.tables import deletions  # noqa: PLC0415
 
     statements = {
         "open": deletion_rows._OPEN_COUNT,
         "standing": deletion_rows._STANDING,
+        "tally of what is open": tallies._OPEN,
+        "tally of what is unknown": tallies._OLDEST_UNKNOWN,
         "earlier": deletion_rows._EARLIER,
         "history of a job": select(deletions).where(deletions.c.job_id == "x").order_by(deletions.c.asked_at.desc()),
         "history of a channel": select(deletions)

@@ -410,6 +410,13 @@ def test_other_names_are_taken() -> None:
     assert list(problems(PORT="x")) == ["PORT"]
 
 
+def test_one_port_for_two_servers_is_named() -> None:
+    """In HTTP mode; in socket mode nothing listens on HTTP_PORT."""
+    ports = {"HTTP_PORT": "9090", "OPS_PORT": "9090"}
+    assert "HTTP_PORT" in problems(SLACK_MODE="http", SLACK_SIGNING_SECRET="0" * 32, **ports)["OPS_PORT"]
+    assert load(**ports).ops_port == 9090
+
+
 def test_temporary_keys() -> None:
     """A security token makes the keys temporary ones."""
     assert load(HUAWEICLOUD_SDK_SECURITY_TOKEN="tok").access_keys.security_token == "tok"
@@ -455,9 +462,7 @@ def test_what_is_not_built_and_cannot_be_done_without_stops_the_start(name: str,
     assert "not built yet" in problems(**{name: text})[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("AUTHORIZED_USERGROUPS", "S0AAA"), ("OPS_PORT", "9090"), ("FREEZE_BY", "U0AAA")]
-)
+@pytest.mark.parametrize(("name", "text"), [("AUTHORIZED_USERGROUPS", "S0AAA"), ("FREEZE_BY", "U0AAA")])
 def test_what_is_not_built_and_can_be_done_without_is_said(name: str, text: str) -> None:
     """The setting is read and checked, and the start says that it does nothing yet."""
     assert any(notice.startswith(f"{name} is set, but not built yet") for notice in load(**{name: text}).notices())
