@@ -11,6 +11,7 @@ from bot.trail import Event, Kind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Subcommand
 from handlers.subcommands.help import help_text
+from handlers.subcommands.whoami import whoami
 from handlers.views.refusals import refusal_text
 
 AT_ONCE: dict[str, Callable[[Desk], str]] = {
@@ -18,7 +19,9 @@ AT_ONCE: dict[str, Callable[[Desk], str]] = {
 }
 """Subcommands that need nothing but the settings: their answer is the ack."""
 
-BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {}
+BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {
+    "whoami": whoami,
+}
 """Subcommands that look something up. Each gets who waits for its answer, and the text behind its name."""
 
 
