@@ -187,7 +187,8 @@ def is_same(person: Person | LookupFailed, other: Person | LookupFailed) -> bool
     """Whether they are one human being: on Enterprise Grid people have several ids, and Slack says which."""
     if isinstance(person, LookupFailed) or isinstance(other, LookupFailed):
         return False
-    return person.is_own and bool(person.ids & other.ids)
+    # The same id under the name of another company is somebody else.
+    return person.actor == other.actor or (person.is_own and bool(person.ids & other.ids))
 
 
 NOT_KNOWN = frozenset({Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN})
