@@ -6,12 +6,11 @@ Each one gathers, decides and applies, in that order; the decisions are pure and
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from bot import evidence, policy, sending
+from bot import evidence, permission, policy, sending
 from bot.evidence import Finding
 from bot.lifecycle import Step
 from bot.metastudio import replies
@@ -22,17 +21,15 @@ from bot.model import (
     Deletion,
     DeletionId,
     Job,
-    LookupFailed,
     Operation,
-    Person,
-    Place,
     Press,
     Refused,
     Shown,
     State,
 )
 from bot.outcomes import Ending
-from bot.policy import Reason
+from bot.permission import LookedUp
+from bot.policy import Card, Deed, Reason
 from bot.ports import Gone, Ports, Told
 from bot.trail import Kind, Tell, TellKind, event_about, tells_about
 
@@ -60,14 +57,6 @@ def _might_operate(actor: Actor, ports: Ports) -> bool:
     return actor.user in ports.terms.rules.users
 
 
-LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
-
-
-def _look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
-    place = ports.people.place(channel, fresh=fresh)
-    return place, tuple(ports.people.person(actor, fresh=fresh) for actor in actors)
-
-
 def unreadable(shown: Shown) -> Refused | None:
     """None when the job was read; else why not. Each cause has its own sentence."""
     if shown.job is not None:
@@ -91,10 +80,10 @@ def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
     rules = ports.terms.rules
     if rules.reason_required and ask.reason is None:
         return Refused(Reason.REASON_MISSING)
-    looked = ports.beside(lambda: _look_up(ports, ask.channel, (ask.actor,), fresh=False))
+    looked = ports.beside(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
     shown = ports.jobs.show(ask.job_id) if _might_operate(ask.actor, ports) else None
     place, (person,) = looked.result()
-    if no := policy.may_be_used_in(place, rules) or policy.may_operate(person, rules):
+    if no := policy.may(Deed.COMMAND, person, place, rules):
         return no
     shown = shown or ports.jobs.show(ask.job_id)
     # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
@@ -244,21 +233,21 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
-    def look_up() -> LookedUp:
-        return _look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+    def anew() -> LookedUp:
+        return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
 
     # Neither a place in the limiter nor a read is spent on a stranger.
-    if not _might_operate(press.actor, ports) and (no := _may_press(press, deletion, look_up(), ports)):
+    if not _might_operate(press.actor, ports) and (no := _may_press(press, deletion, anew(), ports)):
         return no
     # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
         return Refused(Reason.BUSY)
     since = ports.clock.now()
-    looked = ports.beside(look_up)
+    looked = ports.beside(anew)
     shown = ports.jobs.show(deletion.job.job_id)
     found = looked.result()
     # Slack's answers were asked for beside the read; where that took long they are asked for again.
-    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else look_up(), ports):
+    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else anew(), ports):
         return no
     if no := _still_the_job(deletion, shown, ports):
         if no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
@@ -302,28 +291,14 @@ def is_late(deletion: Deletion, now: datetime) -> bool:
 
 
 def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
-    rules = ports.terms.rules
     place, (presser, requester) = found
-    if no := policy.may_be_used_in(place, rules):
-        return no
-    # On Enterprise Grid one person may press from another workspace than they asked from, so Slack's ids decide.
-    by_requester = (
-        isinstance(presser, Person)
-        and isinstance(requester, Person)
-        and presser.is_own
-        and bool(presser.ids & requester.ids)
-    )
-    if not by_requester and (no := policy.may_operate(presser, rules)):
-        return no
-    if no := policy.may_operate(requester, rules):
-        if no.reason == Reason.PERSON_UNKNOWN:
-            return no
-        lost = Refused(Reason.REQUESTER_LOST_RIGHT, {"why": no.reason, "deletion": deletion})
-        withdraw(deletion, lost, press.actor, ports)
-        return no if by_requester else lost
-    assert isinstance(presser, Person)  # noqa: S101 - both were just found to be allowed to operate.
-    assert isinstance(requester, Person)  # noqa: S101
-    return policy.may_confirm(presser, requester, deletion.confirm_by)
+    card = Card(requester, deletion.confirm_by)
+    no = policy.may(Deed.CONFIRM, presser, place, ports.terms.rules, card)
+    if no is None or no.reason != Reason.REQUESTER_LOST_RIGHT:
+        return Refused(no.reason, {**no.facts, "deletion": deletion}) if no else None
+    lost = Refused(no.reason, {**no.facts, "deletion": deletion})
+    withdraw(deletion, lost, press.actor, ports)
+    return Refused(no.facts["why"]) if policy.is_same(presser, requester) else lost
 
 
 def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
@@ -349,9 +324,13 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
     if no := not_awaiting(deletion, ports):
         return no
     assert deletion is not None  # noqa: S101 - as in confirm.
+    # The requester always may, so nothing has to be looked up for them: that works also while Slack is unwell.
     if press.actor != deletion.requester:
-        place, (person,) = _look_up(ports, press.channel, (press.actor,), fresh=True)
-        if no := policy.may_be_used_in(place, ports.terms.rules) or policy.may_operate(person, ports.terms.rules):
+        place, (presser, requester) = permission.look_up(
+            ports, press.channel, (press.actor, deletion.requester), fresh=True
+        )
+        card = Card(requester, deletion.confirm_by)
+        if no := policy.may(Deed.CANCEL, presser, place, ports.terms.rules, card):
             return _as_it_stands(no, press, ports)
     now = ports.clock.now()
     tells = tells_about(deletion, TellKind.CANCELLED, state=State.CANCELLED.value)

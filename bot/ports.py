@@ -150,10 +150,19 @@ class Ledger(Protocol):
         """
         ...
 
-    def lease_deletions(self, purpose: str, now: datetime, *, seconds: float, limit: int = 10) -> Sequence[Deletion]:
+    def lease_deletions(
+        self,
+        purpose: str,
+        now: datetime,
+        *,
+        seconds: float,
+        limit: int = 10,
+        deadline: tuple[datetime, datetime] | None = None,
+    ) -> Sequence[Deletion]:
         """Deletions with work of that kind due, now ours for that many seconds.
 
         ``expire``  AWAITING with deadline_at <= now
+        ``remind``  AWAITING on a card, not reminded of, its deadline_at between the two of ``deadline``
         ``orphan``  AWAITING without message_ts whose creator is gone (asked over two minutes ago or before our start)
         ``takeover``  DELETING whose claim has run out (``takeover_at`` <= now)
         ``read``  read_due_at <= now, in UNKNOWN, DELETED or FAILED
@@ -249,7 +258,11 @@ class Teller(Protocol):
         """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
         ...
 
-    def answer(self, waiting: Waiting, text: str, response_url: str | None) -> Told | Again | Gone: ...
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Told | Again | Gone:
+        """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
+        ...
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:
         """Tell somebody whose command or click a crash cut off how things stand now."""

@@ -6,7 +6,7 @@ is decided by the outbox, which knows that a duplicate post is better than a los
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +17,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.model import Deletion
 from bot.ports import Again, Gone, Told
-from bot.slack_errors import CUT_OFF, error_code
+from bot.slack_errors import CUT_OFF, error_code, retry_after
 from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
 from handlers.views.log_lines import log_lines
@@ -65,9 +65,6 @@ OUR_FAULT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_to
 """Codes that name a mistake of ours in the blocks: the text alone is sent instead, and the log says so."""
 
 TOO_FAST = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-WITHOUT_RETRY_AFTER = 30.0
-LONGEST_RETRY_AFTER = 3600.0
-"""Seconds; what asks for more, or for no number at all, was not written by Slack."""
 SHORT_PAUSE = 1.0
 TOKEN_PAUSE = 60.0
 PLAIN_LIMIT = 3000
@@ -84,7 +81,7 @@ class SlackTeller:
 
     def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Answer:
         """Post the card of a new deletion; ``Told.ts`` is its ts."""
-        card = deletion_card(deletion, self._wording, earlier)
+        card = deletion_card(deletion, self._wording, earlier, is_new=True)
         return self._send(self._client.chat_postMessage, card, channel=deletion.channel, **NO_UNFURLING)
 
     def tell(self, tell: Tell, deletion: Deletion) -> Answer:
@@ -102,19 +99,23 @@ class SlackTeller:
         blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}]
         return self._send(self._client.chat_postMessage, Message(text, blocks), channel=channel, **NO_UNFURLING)
 
-    def answer(self, waiting: Waiting, text: str, response_url: str | None) -> Answer:
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Answer:
         """Answer one person, by the first way that works: response_url, ephemeral message, direct message."""
-        if response_url is not None and self._by_url(response_url, text):
+        if response_url is not None and self._by_url(response_url, text, blocks):
             return Told()
-        said = Message(
-            text, [{"type": "section", "text": {"type": "mrkdwn", "text": cut(text, PLAIN_LIMIT), "verbatim": True}}]
-        )
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, PLAIN_LIMIT), "verbatim": True}}
+        said = Message(text, [dict(block) for block in blocks] or [section])
         place: dict[str, Any] = {"channel": waiting.channel, "user": waiting.actor.user}
         if waiting.thread_ts:
             place["thread_ts"] = waiting.thread_ts
         shown = self._send(self._client.chat_postEphemeral, said, **place)
         if not isinstance(shown, Gone):
             return shown
+        if shown.why in OUR_FAULT:
+            # Unlike a card, an answer is worth having without its buttons.
+            return self.answer(waiting, text, None)
         return self._send(self._client.chat_postMessage, said, channel=waiting.actor.user, **NO_UNFURLING)
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Answer:
@@ -132,10 +133,11 @@ class SlackTeller:
         link = found.get("permalink")
         return link if isinstance(link, str) and "|" not in link and ">" not in link else None
 
-    def _by_url(self, url: str, text: str) -> bool:
+    def _by_url(self, url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+        content: dict[str, Any] = {"text": text} | ({"blocks": list(blocks)} if blocks else {})
         try:
             # A click's response_url replaces the message it stood on unless told not to (rulebook 1.5).
-            sent = self.webhook(url).send(text=text, response_type="ephemeral", replace_original=False)
+            sent = self.webhook(url).send(**content, response_type="ephemeral", replace_original=False)
         except CUT_OFF:
             return False
         # Content that Slack refuses comes back as 200 with ok: false, and a proxy in between may say 200 to anything.
@@ -173,7 +175,7 @@ def _translated(error: SlackApiError) -> Answer:
     response = error.response
     code = error_code(response)
     if response.status_code == 429 or code in TOO_FAST:
-        return Again(_retry_after(response.headers), code)
+        return Again(retry_after(response.headers), code)
     if code in GONE:
         return Gone(code)
     if response.status_code >= 500 or code in UNSURE or code.startswith("http_"):
@@ -183,12 +185,3 @@ def _translated(error: SlackApiError) -> Answer:
     # A token that is wrong, or an error nobody has met: neither the message nor its place is at fault, so it waits.
     log.error("slack_refused", code=code)
     return Again(TOKEN_PAUSE, code)
-
-
-def _retry_after(headers: Any) -> float:
-    found = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-    try:
-        seconds = float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return WITHOUT_RETRY_AFTER
-    return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER else WITHOUT_RETRY_AFTER

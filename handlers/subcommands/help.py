@@ -14,6 +14,7 @@ def help_text(wording: Wording) -> str:
             "Nothing is deleted until somebody who may presses *Delete permanently* there.",
             "The outcome, with Huawei's request ID or error code, comes in the card's thread.",
             "A job id has 1 to 64 ASCII letters, digits, hyphens and underscores. A reason has at most 500 characters.",
+            f"`{wording.command} whoami` says what you may do here, and by which rule.",
             f"`{wording.command} help` shows this. {wording.whom_to_ask()}",
         )
     )

@@ -53,6 +53,8 @@ REACHES_OUT = {
 
 USE_CASES = {
     "bot.deletions",
+    "bot.permission",
+    "bot.remind",
     "bot.expire",
     "bot.reconcile",
     "bot.outbox",

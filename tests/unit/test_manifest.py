@@ -30,6 +30,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "users.info": frozenset({"users:read"}),
     # im:read and mpim:read are left out: a conversation that cannot be looked up is refused, and those would be anyway.
     "conversations.info": frozenset({"channels:read", "groups:read"}),
+    # Only with AUTHORIZED_USERGROUPS; without the scope the bot says so, and listed people go on working.
+    "usergroups.users.list": frozenset({"usergroups:read"}),
     # Called with the app-level token, whose scope connections:write is not part of a manifest.
     "apps.connections.open": frozenset(),
 }

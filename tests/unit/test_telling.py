@@ -13,7 +13,7 @@ from slack_sdk.web import SlackResponse
 
 from bot.model import DeletionId
 from bot.ports import Again, Gone, Told
-from bot.slack_errors import error_code, is_passing
+from bot.slack_errors import WITHOUT_RETRY_AFTER, error_code, is_passing
 from bot.trail import Event, Kind, Recorded, Tell, TellKind, Waiting
 from handlers import telling
 from handlers.telling import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
@@ -390,6 +390,29 @@ def test_a_long_answer_keeps_its_text_and_cuts_its_block() -> None:
     assert len(web.calls[0][1]["blocks"][0]["text"]["text"]) <= 3000
 
 
+BUTTONS = [{"type": "actions", "elements": [{"type": "button", "action_id": "a", "value": "v"}]}]
+
+
+def test_an_answer_may_have_buttons() -> None:
+    """They go with the text, by response_url or as ephemeral message."""
+    hook = Hook()
+    assert teller(Web(POSTED), hook).answer(waiting(), "Found.", URL, BUTTONS) == Told()
+    assert hook.sent[0]["blocks"] == BUTTONS
+    web = Web(POSTED)
+    teller(web).answer(waiting(), "Found.", None, BUTTONS)
+    assert [(method, sent["blocks"]) for method, sent in web.calls] == [("chat.postEphemeral", BUTTONS)]
+
+
+@pytest.mark.parametrize("code", sorted(OUR_FAULT))
+def test_an_answer_is_worth_having_without_its_buttons(code: str) -> None:
+    """Blocks that Slack refuses cost the person their buttons, not the answer."""
+    web = Web(refusal(code), POSTED)
+    assert isinstance(teller(web).answer(waiting(), "Found.", None, BUTTONS), Told)
+    assert [method for method, _ in web.calls] == ["chat.postEphemeral", "chat.postEphemeral"]
+    assert web.calls[1][1]["text"] == "Found."
+    assert web.calls[1][1]["blocks"] != BUTTONS
+
+
 def test_after_a_restart_the_answer_says_how_it_stands() -> None:
     """With a link to the card where there is one."""
     web = Web(POSTED)
@@ -433,4 +456,4 @@ def test_without_a_card_there_is_no_link_and_no_call() -> None:
 
 def test_the_pauses_are_what_the_rulebook_advises() -> None:
     """Thirty seconds where Slack names none, one where an answer was lost, a minute where the token is wrong."""
-    assert (telling.WITHOUT_RETRY_AFTER, telling.SHORT_PAUSE, telling.TOKEN_PAUSE) == (30.0, 1.0, 60.0)
+    assert (WITHOUT_RETRY_AFTER, telling.SHORT_PAUSE, telling.TOKEN_PAUSE) == (30.0, 1.0, 60.0)
