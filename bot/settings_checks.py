@@ -6,6 +6,7 @@ that no second problem is reported which is only a consequence of the first.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
 SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
+SDK_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 POSTGRES = "postgresql+psycopg://"
 
 
@@ -32,7 +34,6 @@ class NotBuilt(NamedTuple):
 
 
 NOT_BUILT = (
-    NotBuilt("METASTUDIO_AUTH", lambda s: s.metastudio_auth != "aksk", stops=True, instead="Use aksk, the default."),
     NotBuilt(
         "DATABASE_URL",
         lambda s: s.database_url.startswith(POSTGRES),
@@ -56,6 +57,7 @@ def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str
         *_slack(settings),
         *_slack_variables(environ),
         *_metastudio(settings, bad),
+        *_profile(settings, environ),
         *_times(settings, bad),
         *_not_built(settings),
     ):
@@ -135,6 +137,12 @@ def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
             "is missing beside its other half",
             "Set both as HUAWEICLOUD_SDK_…, or both as CLOUD_SDK_…; a mix is refused.",
         )
+
+
+def _profile(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What Huawei's SDK reads by itself it reads from the environment; in ``.env`` it would look into another file."""
+    if settings.metastudio_auth == "profile" and environ.get(SDK_FILE, "") != os.environ.get(SDK_FILE, ""):
+        yield Problem(SDK_FILE, "stands in .env, where Huawei's SDK does not see it", "Set it in the environment.")
 
 
 def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:

@@ -140,6 +140,11 @@ def test_no_credentials_means_nothing_to_send(cloud: Cloud) -> None:
         def current(self) -> Credentials:
             raise NoCredentials("none")
 
+        renewed = current
+
+        def rejected(self, access: object) -> bool:
+            raise AssertionError
+
     client = MetaStudio(Target(cloud.url, "r", cloud.project_id), Empty(), clock=SleeplessClock())
     assert delete(client).cause is Cause.NO_CREDENTIALS
     assert client.show(JOB).reply.cause is Cause.NO_CREDENTIALS

@@ -232,7 +232,21 @@ def test_token_needs_an_iam_user() -> None:
     """METASTUDIO_AUTH=token asks for domain, user and password instead of keys."""
     found = problems("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", METASTUDIO_AUTH="token")
     assert {"IAM_DOMAIN", "IAM_USER", "IAM_PASSWORD"} <= found.keys()
-    assert not found.keys() & {"HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"}
+    assert not found.keys() & {"METASTUDIO_AUTH", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"}
+
+
+@pytest.mark.parametrize("way", ["profile", "agency"])
+def test_other_ways_need_no_keys(way: str) -> None:
+    """The SDK's file and the machine's agency bring their own."""
+    assert load("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", METASTUDIO_AUTH=way).metastudio_auth == way
+
+
+def test_where_the_profile_is_stands_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Huawei's SDK reads no .env: a name that stands only there would lead it to another file."""
+    name = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+    assert "Set it in the environment" in problems(METASTUDIO_AUTH="profile", **{name: "/a"})[name]
+    monkeypatch.setenv(name, "/a")
+    assert load(METASTUDIO_AUTH="profile", **{name: "/a"})
 
 
 def test_swapped_tokens_are_one_problem() -> None:
@@ -445,9 +459,6 @@ def test_endpoints_follow_the_region() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("METASTUDIO_AUTH", "profile"),
-        ("METASTUDIO_AUTH", "agency"),
-        ("METASTUDIO_AUTH", "token"),
         ("DATABASE_URL", "postgresql+psycopg://u:p@db/dh"),
     ],
 )
