@@ -141,7 +141,8 @@ def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
 
 def _profile(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
     """What Huawei's SDK reads by itself it reads from the environment; in ``.env`` it would look into another file."""
-    if settings.metastudio_auth == "profile" and environ.get(SDK_FILE, "") != os.environ.get(SDK_FILE, ""):
+    path = environ.get(SDK_FILE)
+    if settings.metastudio_auth == "profile" and path and path != os.environ.get(SDK_FILE):
         yield Problem(SDK_FILE, "stands in .env, where Huawei's SDK does not see it", "Set it in the environment.")
 
 

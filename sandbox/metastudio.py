@@ -284,13 +284,15 @@ class MetaStudio(Server):
             self.sign_ins.append(seen)
             self.changed.notify_all()
         fault = self.faults.take(seen)
-        if fault is not None and isinstance(fault.spoil, Held) and fault.when == BEFORE:
-            self.hold(fault.spoil.gate, fault.spoil.seconds)
-        reply = self._token(seen, request)
+        held = fault.spoil if fault is not None and isinstance(fault.spoil, Held) else None
+        if fault is not None and held is not None and fault.when == BEFORE:
+            self.hold(held.gate, held.seconds)
+        may_act = fault is None or fault.when != BEFORE or (held is not None and held.then_answer)
+        reply = self._token(seen, request, effect=may_act)
         reply.headers["X-IAM-Trace-Id"] = seen.request_id
         return self._answered(seen, fault, reply)
 
-    def _token(self, seen: Seen, request: Request) -> Reply:
+    def _token(self, seen: Seen, request: Request, *, effect: bool) -> Reply:
         try:
             with self.changed:
                 token, body = self.gate.issue_token(request, self.now())
@@ -300,5 +302,7 @@ class MetaStudio(Server):
             return Reply.json(
                 {"error": {"code": denied.status, "message": denied.message, "title": title}}, denied.status
             )
-        seen.had_effect = True
+        seen.had_effect = effect
+        if not effect:
+            del self.gate.tokens[token]
         return Reply.json(body, 201, {"X-Subject-Token": token})

@@ -145,7 +145,7 @@ def test_iam_in_trouble_at_the_click_leaves_the_card_waiting(w: World, name: str
 
 
 def test_a_delete_never_leaves_with_an_expired_token(w: World) -> None:
-    """IAM is down, the old token lasts for the GET and not for the DELETE: never sent, in words, and never asked for."""
+    """IAM is down, the old token lasts for the GET and not for the DELETE: never sent, and IAM is not asked again."""
     job, card = card_with_a_token_of(w, minutes=20)
     w.cloud.faults.add(TOKEN, play.http(503), times=None)
     w.cloud.after_call = lambda seen: w.clock.add(21 * MINUTE)
@@ -236,7 +236,7 @@ def test_a_crowd_whose_token_has_died_asks_once(w: World) -> None:
 
 def test_a_token_is_renewed_in_good_time(w: World) -> None:
     """With less than thirty minutes left the next read fetches a new one, although the old one still works."""
-    job, card = card_with_a_token_of(w, minutes=29)
+    _, card = card_with_a_token_of(w, minutes=29)
     w.press(card)
     assert len(w.cloud.sign_ins) == 2
     assert tokens_of(w.cloud.requests_to(DELETE)) == [list(w.cloud.gate.tokens)[-1]]

@@ -1,8 +1,8 @@
 """The whole bot between a strict local Slack and a strict local MetaStudio, with time in the test's hand.
 
-Commands and clicks come in by Socket Mode and go through Bolt; the bot's requests are signed and go out over HTTP, or
-bring a token along with METASTUDIO_AUTH=token. Only two things differ from `dh-bot run`: the clock, which stands still but for what the test or a pause adds to it, and the
-workers, which run when the test calls `tick`.
+Commands and clicks come in by Socket Mode and go through Bolt; the bot's requests are signed (or bring a token along,
+with METASTUDIO_AUTH=token) and go out over HTTP. Only two things differ from `dh-bot run`: the clock, which stands
+still but for what the test or a pause adds to it, and the workers, which run when the test calls `tick`.
 """
 
 from __future__ import annotations
