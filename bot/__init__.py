@@ -23,7 +23,8 @@ unwritten.py         repeats writes that the ledger refused although they have t
 slack_errors.py      what slack_sdk raises, told apart once
 people.py            who an actor is and what a channel is, asked from Slack; a failure means no
 guard.py             MetaStudio behind the limiter and the breaker
-metastudio/          the three calls: replies and wire (PURE), auth, client and session
+metastudio/          the three calls: replies and wire (PURE), client, exchange and session; and how to sign in: auth,
+                     iam and tokens (by password), sdk_sources (profile, agency)
 ledger/              the database: tables, store (one transaction per change), chain (PURE), migrations
 transports/          how Slack reaches the bot: Socket Mode
 work.py              permits, the pool, the drain, the clock's workers

@@ -22,7 +22,7 @@ TOO_SHORT = timedelta(minutes=1)
 """With less than this a read waits for a new one: the DELETE that follows it must find a token that lasts."""
 
 PAUSE = timedelta(minutes=1)
-"""How long a failed renewal in advance is not tried again, and a refusal stands without asking anew.
+"""How long no other token is asked for in advance, and a refusal stands without asking anew.
 
 A refusal opens the breaker, which lasts five times as long. Until that is written down, the others of a crowd come by.
 """
@@ -92,12 +92,14 @@ class TokenSource:
             token = self._sign_in()
         except BaseException as error:
             with self._lock:
-                self._under_way, self._not_before, self._refusal = None, self._clock.now() + PAUSE, None
+                self._under_way, self._refusal, self._not_before = None, None, self._clock.now() + PAUSE
                 if isinstance(error, NoCredentials) and error.cause is Cause.SIGN_IN_REFUSED:
                     self._refusal = error
             mine.set_exception(error)
             raise
         with self._lock:
-            self._token, self._under_way, self._not_before, self._refusal = token, None, None, None
+            self._token, self._under_way, self._refusal = token, None, None
+            # Tokens shorter than half an hour are always due; this keeps each read from asking for one.
+            self._not_before = self._clock.now() + PAUSE
         mine.set_result(token)
         return token

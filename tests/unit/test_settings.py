@@ -139,6 +139,7 @@ REFUSED = [
     ("METASTUDIO_REGION", "Beijing 4", "cn-north-4"),
     ("METASTUDIO_REGION", "evil.example/x", "cn-north-4"),
     ("METASTUDIO_PROJECT_ID", "../x", "32 hexadecimal"),
+    ("IAM_ENDPOINT", "http://iam.example.com", "https://"),
     ("METASTUDIO_ENDPOINT", "http://metastudio.example.com", "https://"),
     ("METASTUDIO_ENDPOINT", "https://metastudio.example.com/v1", "no path"),
     ("METASTUDIO_ENDPOINT", "https://u:p@metastudio.example.com", "no path, user or password"),

@@ -313,6 +313,18 @@ def test_without_a_token_trouble_is_tried_again_at_once(source: TokenSource, iam
     assert source.renewed().value == "token-2"
 
 
+def test_short_tokens_are_asked_for_once_a_minute(iam: Iam, clock: Clock) -> None:
+    """Whatever life IAM gives them, it is not asked with each read."""
+
+    def short() -> Token:
+        return Token(iam().value, clock.now() + timedelta(minutes=15))
+
+    source = TokenSource(short, "f", clock)
+    assert [source.renewed().value for _ in range(5)] == ["token-1"] * 5
+    clock.time += timedelta(minutes=1)
+    assert [source.renewed().value for _ in range(5)] == ["token-2"] * 5
+
+
 def test_a_refused_renewal_is_told_while_the_old_token_lasts(source: TokenSource, iam: Iam, clock: Clock) -> None:
     """The password was changed: that has to reach the breaker. A DELETE under way still has its token."""
     source.renewed()
