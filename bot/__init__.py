@@ -26,7 +26,8 @@ slack_errors.py      what slack_sdk raises, told apart once
 people.py            who an actor is and what a channel is, asked from Slack; a failure means no
 cache.py               keeps such answers for a short time, and asks once for all who wait
 guard.py             MetaStudio behind the limiter and the breaker
-metastudio/          the three calls: replies and wire (PURE), auth, client and session
+metastudio/          the three calls: replies and wire (PURE), client, exchange and session; and how to sign in: auth,
+                     iam and tokens (by password), sdk_sources (profile, agency)
 ledger/              the database: tables, store (one transaction per change), chain (PURE), migrations
 transports/          how Slack reaches the bot: Socket Mode or HTTP
 serving.py           a waitress server in a thread of its own

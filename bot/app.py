@@ -27,9 +27,11 @@ from bot import answers, expire, outbox, reconcile, remind
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.trouble import remedy
-from bot.metastudio.auth import Credentials, FixedCredentials
+from bot.metastudio import iam
+from bot.metastudio.auth import CannotSignIn, Credentials, CredentialSource, FixedCredentials
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.limiter import Limiter
+from bot.metastudio.sdk_sources import AgencyKeys, profile_keys
 from bot.people import SlackPeople
 from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
@@ -64,7 +66,10 @@ SOCKET_CONCURRENCY = 32
 
 
 class CannotStart(Exception):
-    """The ledger is unreachable or Slack refuses the token. The message is for the person who starts the bot."""
+    """The ledger is unreachable, Slack refuses the token, or there are no keys where the settings say.
+
+    The message is for the person who starts the bot.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     """Put everything together. Nothing runs yet, but the ledger is open and Slack has accepted the bot token."""
     clock = clock or SystemClock()
     tls = tls_context(settings)
+    try:
+        credentials = _credentials(settings, clock, tls)
+    except CannotSignIn as error:
+        raise CannotStart(str(error)) from None
     client = WebClient(
         token=settings.slack_bot_token.get_secret_value(),
         base_url=settings.slack_api_url,
@@ -163,7 +172,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     teller = SlackTeller(client, wording, partial(_webhook, settings.slack_api_url, tls))
     unwritten = Unwritten()
     terms = terms_of(settings)
-    jobs = _jobs(settings, ledger, clock, tls)
+    jobs = _jobs(settings, credentials, ledger, clock, tls)
     ports = Ports(
         ledger=ledger,
         jobs=jobs,
@@ -178,7 +187,8 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     bolt = _bolt(settings, us, tls)
     register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
     transport = _transport(settings, bolt, client, is_alone=ledger.is_alone)
-    running = Running(bolt, ports, pool, ledger, transport, tuple(_tickers(settings, ports, unwritten, transport)))
+    tickers = (*_tickers(settings, ports, unwritten, transport), *_renewal(credentials))
+    running = Running(bolt, ports, pool, ledger, transport, tickers)
     if settings.ops_port is None:
         return running
     return _with_ops(running, (settings.ops_host, settings.ops_port), client, jobs, teller, unwritten)
@@ -249,12 +259,39 @@ def _open(settings: Settings) -> Store:
         raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. {remedy(trouble.diagnosis)}") from None
 
 
-def _jobs(settings: Settings, ledger: Store, clock: Clock, tls: ssl.SSLContext) -> GuardedJobs:
-    keys = settings.access_keys
-    source = FixedCredentials(Credentials(keys.ak, keys.sk, keys.security_token))
+def _credentials(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> CredentialSource:
+    """Where credentials come from, by METASTUDIO_AUTH; raises ``CannotSignIn``."""
+    match settings.metastudio_auth:
+        case "aksk":
+            return FixedCredentials(Credentials(*settings.access_keys))
+        case "profile":
+            return FixedCredentials(profile_keys())
+        case "agency":
+            return AgencyKeys(clock)
+        case "token":
+            user = iam.User(
+                settings.iam_endpoint,
+                settings.iam_domain,
+                settings.iam_user,
+                settings.iam_password.get_secret_value(),
+                settings.metastudio_project_id,
+            )
+            return iam.token_source(
+                user,
+                clock=clock,
+                proxy=settings.metastudio_proxy.get_secret_value() or None,
+                ssl_context=tls,
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+            )
+
+
+def _jobs(
+    settings: Settings, credentials: CredentialSource, ledger: Store, clock: Clock, tls: ssl.SSLContext
+) -> GuardedJobs:
     client = MetaStudio(
         settings.target,
-        source,
+        credentials,
         app_user_id=settings.metastudio_app_user_id or None,
         proxy=settings.metastudio_proxy.get_secret_value() or None,
         ssl_context=tls,
@@ -266,7 +303,7 @@ def _jobs(settings: Settings, ledger: Store, clock: Clock, tls: ssl.SSLContext) 
     limiter = Limiter(
         deletes_per_second=settings.deletes_per_second, reads_per_second=settings.reads_per_second, clock=clock
     )
-    return GuardedJobs(client, ledger, limiter, clock, source.fingerprint())
+    return GuardedJobs(client, ledger, limiter, clock, credentials.fingerprint())
 
 
 def _webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
@@ -339,3 +376,8 @@ def _with_ops(
     watched = Watched(running.pool, running.transport, running.tickers, unwritten, running.ports.clock)
     ops = Ops(watched, running.ledger, lambda: jobs.fingerprint, metrics, address)
     return replace(running, ops=ops, tickers=(*running.tickers, ops.ticker))
+
+
+def _renewal(credentials: CredentialSource) -> Iterable[Ticker]:
+    if isinstance(credentials, AgencyKeys):
+        yield Ticker("agency-keys", credentials.refresh, every=60)

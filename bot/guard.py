@@ -117,6 +117,8 @@ class GuardedJobs:
         try:
             if opens_breaker(reply):
                 facts = {"operation": reply.operation.value, "status": reply.status, "code": reply.code}
+                if reply.cause is not None:
+                    facts["cause"] = reply.cause.value
                 event = Event(Kind.BREAKER_OPENED, reply.at, request_id=reply.request_id, facts=facts)
                 self._ledger.breaker_open(self.fingerprint, reply.at, event)
             elif proves_credentials(reply):

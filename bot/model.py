@@ -77,9 +77,11 @@ class Cause(StrEnum):
     BAD_CERTIFICATE = "the certificate could not be verified"
     PROXY_REFUSED = "the proxy refused the connection"
     NO_CREDENTIALS = "no usable credentials"
+    SIGN_IN_FAILED = "IAM gave no token"
+    SIGN_IN_REFUSED = "IAM refused the sign-in"
     LIMITED = "the bot's own rate limit left no room"
     TOO_LATE = "the time allowed for sending had passed"
-    BREAKER_OPEN = "calls are stopped because MetaStudio rejected the credentials"
+    BREAKER_OPEN = "calls are stopped because the credentials were rejected"
     TIMED_OUT = "no answer within the time allowed"
     CUT = "the connection broke before a whole answer had arrived"
     HANDSHAKE_HUNG = "the TLS handshake did not finish"
@@ -94,6 +96,8 @@ NEVER_LEFT = frozenset(
         Cause.BAD_CERTIFICATE,
         Cause.PROXY_REFUSED,
         Cause.NO_CREDENTIALS,
+        Cause.SIGN_IN_FAILED,
+        Cause.SIGN_IN_REFUSED,
         Cause.LIMITED,
         Cause.TOO_LATE,
         Cause.BREAKER_OPEN,

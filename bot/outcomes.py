@@ -54,6 +54,8 @@ BY_MEANING: dict[Meaning, Decision] = {
     Meaning.FORBIDDEN: Decision(Step.REPLY_FAILED, Ending.FORBIDDEN),
     Meaning.THROTTLED: Decision(Step.REPLY_FAILED, Ending.THROTTLED),
     Meaning.NEVER_SENT: Decision(Step.NEVER_SENT, Ending.NEVER_SENT),
+    Meaning.NOT_SIGNED_IN: Decision(Step.NEVER_SENT, Ending.NEVER_SENT),
+    Meaning.SIGN_IN_REFUSED: Decision(Step.NEVER_SENT, Ending.NEVER_SENT),
     Meaning.UNCLEAR: Decision(Step.LOSE, Ending.UNCLEAR, Kind.UNKNOWN, SOON),
     Meaning.SERVER_ERROR: Decision(Step.LOSE, Ending.SERVER_ERROR, Kind.UNKNOWN, SOON),
     Meaning.LOST: Decision(Step.LOSE, Ending.LOST, Kind.UNKNOWN, SOON),

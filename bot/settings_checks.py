@@ -6,6 +6,7 @@ that no second problem is reported which is only a consequence of the first.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from bot.settings_forms import Problem
 if TYPE_CHECKING:
     from bot.settings import Settings
 
+SDK_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
 SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
 
@@ -31,7 +33,6 @@ class NotBuilt(NamedTuple):
 
 
 NOT_BUILT = (
-    NotBuilt("METASTUDIO_AUTH", lambda s: s.metastudio_auth != "aksk", stops=True, instead="Use aksk, the default."),
     NotBuilt("FREEZE_BY", lambda s: bool(s.freeze_by), stops=False, instead="Nobody can freeze deletions yet."),
 )
 
@@ -42,6 +43,7 @@ def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str
         *_slack(settings),
         *_slack_variables(environ),
         *_metastudio(settings, bad),
+        *_profile(settings, environ),
         *_times(settings, bad),
         *_ports(settings),
         *_not_built(settings),
@@ -122,6 +124,13 @@ def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
             "is missing beside its other half",
             "Set both as HUAWEICLOUD_SDK_…, or both as CLOUD_SDK_…; a mix is refused.",
         )
+
+
+def _profile(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What Huawei's SDK reads by itself it reads from the environment; in ``.env`` it would look into another file."""
+    path = environ.get(SDK_FILE)
+    if settings.metastudio_auth == "profile" and path and path != os.environ.get(SDK_FILE):
+        yield Problem(SDK_FILE, "stands in .env, where Huawei's SDK does not see it", "Set it in the environment.")
 
 
 def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:

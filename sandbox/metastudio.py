@@ -17,14 +17,15 @@ context manager.
 `change(job, **fields)`, `remove(job)`, `jobs` (id -> every field that Show gives).
 
 **Who may come in**  `gate.keys` (add a `Key` for another one), `gate.users[(domain, user)] = password` for tokens,
-`gate.tokens`; six bad signatures in a row lock a key for five minutes.
+`gate.tokens` (token -> when it expires); six bad signatures in a row lock a key for five minutes.
 
 **Switches**  `limits` (operation -> calls per second, answered by 429 beyond), `ignored_filters` (names of List's
 filters that have no effect), `prefix` ("APIGW" or "APIG"), `before_call(seen)` and `after_call(seen)` (hooks, called
 without a lock held: the world stops at that boundary; the first one before, the second one after the effect).
 
-**Reading**  `requests` and `requests_to(operation)` (`Seen`, in order of arrival), `deletes_arrived(job)`,
-`deleted` (ids in order of their going), `wait_for(predicate, timeout=5)`.
+**Reading**  `requests` and `requests_to(operation)` (`Seen`, in order of arrival), `sign_ins` (the same for IAM, which
+is not among `requests`), `deletes_arrived(job)`, `deleted` (ids in order of their going),
+`wait_for(predicate, timeout=5)`.
 
 **Faults**  `faults.add(operation, spoil, times=1, when="before"|"after", job_id=None, skip=0)`, `faults.connect(how)`,
 `faults.clear()`; the spoils are the functions of sandbox/metastudio_faults.py.
@@ -40,9 +41,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from http.client import responses
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sandbox.metastudio_faults import BEFORE, DELETE, LIST, SHOW, Faults, Held
+from sandbox.metastudio_faults import BEFORE, DELETE, LIST, SHOW, TOKEN, Fault, Faults, Held
 from sandbox.metastudio_gate import Denied, Gate, Key
 from sandbox.metastudio_world import DELETABLE, BadQuery, find, make_job, new_job_id
 from sandbox.servers import Reply, Request, Server
@@ -115,6 +117,7 @@ class MetaStudio(Server):
         self.before_call: Callable[[Seen], object] | None = None
         self.after_call: Callable[[Seen], object] | None = None
         self.requests: deque[Seen] = deque(maxlen=keep)
+        self.sign_ins: deque[Seen] = deque(maxlen=keep)
         self.deleted: deque[str] = deque(maxlen=keep)
         self.changed = threading.Condition()
         self._deletes: Counter[str] = Counter()
@@ -168,7 +171,7 @@ class MetaStudio(Server):
     def answer(self, request: Request) -> Reply:
         """Answer one request: gate, fault before, effect, fault after."""
         if request.path == "/v3/auth/tokens":
-            return self._token(request)
+            return self._sign_in(request)
         seen, project_id = self._arrive(request)
         fault = self.faults.take(seen)
         if self.before_call is not None:
@@ -184,12 +187,16 @@ class MetaStudio(Server):
         if self.after_call is not None:
             self.after_call(seen)
         reply.headers.setdefault("X-Request-Id", seen.request_id)
+        return self._answered(seen, fault, reply)
+
+    def _answered(self, seen: Seen, fault: Fault | None, reply: Reply) -> Reply:
+        """Let the answer that is due be spoiled, and note what was answered."""
         reply.headers["Date"] = format_datetime(self.now(), usegmt=True)
         if fault is not None:
             seen.fault = True
             date = reply.headers["Date"]
-            if held is not None and fault.when != BEFORE:
-                self.hold(held.gate, held.seconds)
+            if isinstance(fault.spoil, Held) and fault.when != BEFORE:
+                self.hold(fault.spoil.gate, fault.spoil.seconds)
             reply = fault.spoil(seen, reply)
             reply.headers.setdefault("Date", date)
         with self.changed:
@@ -267,12 +274,35 @@ class MetaStudio(Server):
             seen.had_effect = True
         return Reply(200)
 
-    def _token(self, request: Request) -> Reply:
+    def _sign_in(self, request: Request) -> Reply:
         """IAM: a token for a name and a password."""
-        trace = secrets.token_hex(16)
+        seen = Seen(
+            len(self.sign_ins) + 1, TOKEN, request.method, request.target, request.headers.items(), self.now(),
+            secrets.token_hex(16),
+        )  # fmt: skip
+        with self.changed:
+            self.sign_ins.append(seen)
+            self.changed.notify_all()
+        fault = self.faults.take(seen)
+        held = fault.spoil if fault is not None and isinstance(fault.spoil, Held) else None
+        if fault is not None and held is not None and fault.when == BEFORE:
+            self.hold(held.gate, held.seconds)
+        may_act = fault is None or fault.when != BEFORE or (held is not None and held.then_answer)
+        reply = self._token(seen, request, effect=may_act)
+        reply.headers["X-IAM-Trace-Id"] = seen.request_id
+        return self._answered(seen, fault, reply)
+
+    def _token(self, seen: Seen, request: Request, *, effect: bool) -> Reply:
         try:
-            token, body = self.gate.issue_token(request.body, self.now())
+            with self.changed:
+                token, body = self.gate.issue_token(request, self.now())
         except Denied as denied:
-            error = {"error": {"code": denied.status, "message": denied.message, "title": "Unauthorized"}}
-            return Reply.json(error, denied.status, {"X-IAM-Trace-Id": trace})
-        return Reply.json(body, 201, {"X-Subject-Token": token, "X-IAM-Trace-Id": trace})
+            seen.denied = denied.message
+            title = responses[denied.status]
+            return Reply.json(
+                {"error": {"code": denied.status, "message": denied.message, "title": title}}, denied.status
+            )
+        seen.had_effect = effect
+        if not effect:
+            del self.gate.tokens[token]
+        return Reply.json(body, 201, {"X-Subject-Token": token})

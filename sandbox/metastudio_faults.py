@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from sandbox.metastudio import Seen
 
 SHOW, DELETE, LIST = "Show2dModelTrainingJob", "Delete2dModelTrainingJob", "List2dModelTrainingJob"
+TOKEN = "KeystoneCreateUserTokenByPassword"
+"""IAM's call, under the name that Huawei's IAM SDK gives it."""
 ANY = "*"
+"""MetaStudio's three; a fault of IAM has to be meant."""
 BEFORE, AFTER = "before", "after"
 
 Spoil = Callable[["Seen", Reply], Reply]
@@ -206,7 +209,8 @@ class Fault:
 
     def matches(self, seen: Seen) -> bool:
         """Tell whether this fault is meant for that call."""
-        return self.operation in (ANY, seen.operation) and self.job_id in (None, seen.job_id)
+        fits = seen.operation != TOKEN if self.operation == ANY else seen.operation == self.operation
+        return fits and self.job_id in (None, seen.job_id)
 
 
 @dataclass(slots=True)
@@ -227,13 +231,13 @@ class Faults:
         job_id: str | None = None,
         skip: int = 0,
     ) -> Fault:
-        """Plan a fault for SHOW, DELETE, LIST or ANY.
+        """Plan a fault for SHOW, DELETE, LIST, ANY of these, or TOKEN.
 
         `when` is "before" (nothing happens in the world, though what is spoiled is the good answer) or "after" (the
         effect happens first). `skip` lets so many fitting calls through; `times=None` means until removed.
         """
-        if operation not in (SHOW, DELETE, LIST, ANY) or when not in (BEFORE, AFTER):
-            raise ValueError("operation is SHOW, DELETE, LIST or ANY; when is before or after")
+        if operation not in (SHOW, DELETE, LIST, ANY, TOKEN) or when not in (BEFORE, AFTER):
+            raise ValueError("operation is SHOW, DELETE, LIST, ANY or TOKEN; when is before or after")
         fault = Fault(operation, spoil, times, when, job_id, skip)
         with self._lock:
             self.planned.append(fault)

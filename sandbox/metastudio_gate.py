@@ -65,6 +65,9 @@ class Gate:
         """Let an authenticated request of the right project through."""
         token = request.headers.get("X-Auth-Token")
         if token is not None:
+            # What the real gateway makes of both at once is not known; a client that sends both is mistaken.
+            if any(name in request.headers for name in ("Authorization", "X-Sdk-Date", "X-Project-Id")):
+                raise Denied(401, "0301", "Incorrect IAM authentication information: a token and a signature")
             self._check_token(token, now)
         else:
             self._check_signature(request, now)
@@ -124,21 +127,27 @@ class Gate:
         if key.security_token is not None and headers.get("x-security-token") != key.security_token:
             raise Denied(401, "0301", "Incorrect IAM authentication information: security token is wrong or missing")
 
-    def issue_token(self, body: bytes, now: datetime) -> tuple[str, dict[str, Any]]:
+    def issue_token(self, request: Request, now: datetime) -> tuple[str, dict[str, Any]]:
         """IAM's `POST /v3/auth/tokens`: name and password for a token of 24 hours. Raises `Denied`."""
+        if request.method != "POST" or not request.headers.get("Content-Type", "").startswith("application/json"):
+            raise Denied(400, "400", "The request is invalid.", gateway=False)
         try:
-            auth = json.loads(body)["auth"]
-            user = auth["identity"]["password"]["user"]
-            known = self.users[(user["domain"]["name"], user["name"])]
-            scope = auth["scope"]["project"]
+            auth = json.loads(request.body)["auth"]
+            methods, user = auth["identity"]["methods"], auth["identity"]["password"]["user"]
+            domain, name, password = user["domain"]["name"], user["name"], user["password"]
+            project_id = auth["scope"]["project"]["id"]
         except (ValueError, KeyError, TypeError):
-            raise Denied(401, "401", "The username or password is wrong.", gateway=False) from None
-        if not hmac.compare_digest(known.encode(), str(user.get("password")).encode()):
+            raise Denied(400, "400", "The request body is invalid.", gateway=False) from None
+        known = self.users.get((domain, name))
+        if known is None or not hmac.compare_digest(known.encode(), str(password).encode()):
             raise Denied(401, "401", "The username or password is wrong.", gateway=False)
+        if methods != ["password"] or project_id != self.project_id:
+            # Made up: what IAM says to a project that the user cannot enter is not known.
+            raise Denied(403, "403", "You are not authorized to perform the requested action.", gateway=False)
         token, expires = secrets.token_urlsafe(600), now + TOKEN_LIFE
         self.tokens[token] = expires
         return token, {"token": {"expires_at": expires.strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
-                                 "methods": ["password"], "project": scope}}  # fmt: skip
+                                 "methods": ["password"], "project": {"id": project_id}}}  # fmt: skip
 
 
 def canonical_request(method: str, target: str, headers: dict[str, str], names: list[str], body: bytes) -> str:

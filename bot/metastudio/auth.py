@@ -1,6 +1,7 @@
 """Credentials and signatures for MetaStudio, by Huawei's own ``huaweicloudsdkcore``.
 
-The signature covers every header, the path and the query: once signed, a request must travel exactly as it is.
+There are two ways in, and they exclude each other: an access key signs each request, or a token of IAM comes along. The
+signature covers every header, the path and the query: once signed, a request must travel exactly as it is.
 """
 
 from __future__ import annotations
@@ -9,15 +10,39 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
+from urllib.parse import quote, urlencode
 
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 
 from bot.metastudio.wire import Draft
+from bot.model import Cause
+
+
+class CannotSignIn(Exception):
+    """There are no credentials where the settings say they are. The text is for the person who starts the bot."""
 
 
 class NoCredentials(Exception):
-    """There is nothing to sign with at the moment; nothing was sent. The text holds no secret."""
+    """There is nothing to sign with at the moment; nothing was sent. No text in it holds a secret.
+
+    ``code``, ``message`` and ``request_id`` are what IAM said, scrubbed, where it was asked.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        cause: Cause = Cause.NO_CREDENTIALS,
+        *,
+        code: str | None = None,
+        message: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(why)
+        self.cause = cause
+        self.code = code
+        self.message = message
+        self.request_id = request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +52,18 @@ class Signed:
     method: str
     url: str
     headers: dict[str, str] = field(repr=False)
+
+
+class Access(Protocol):
+    """What lets a request in at the moment."""
+
+    def sign(self, draft: Draft, endpoint: str, at: datetime) -> Signed:
+        """Make the request of one attempt."""
+        ...
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown, for scrubbing what the cloud says."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,21 +110,53 @@ class Credentials:
         return Signed(draft.method, f"{endpoint}{request.uri}", request.header_params)
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Token:
+    """A token of IAM for the one project. Its ``repr`` shows nothing, so that no log can."""
+
+    value: str
+    expires_at: datetime
+    """By our clock."""
+
+    def __repr__(self) -> str:
+        """Tell only until when."""
+        return f"Token(hidden, until {self.expires_at:%Y-%m-%dT%H:%M:%SZ})"
+
+    def secrets(self) -> tuple[str, ...]:
+        """The token itself."""
+        return (self.value,)
+
+    def sign(self, draft: Draft, endpoint: str, at: datetime) -> Signed:  # noqa: ARG002 - a token needs no time
+        """Send the token along. ``X-Project-Id`` belongs to the signed way in; a token knows its project."""
+        headers = {name: value for name, value in draft.headers if name != "X-Project-Id"}
+        headers["X-Auth-Token"] = self.value
+        query = f"?{urlencode(draft.query, quote_via=quote)}" if draft.query else ""
+        return Signed(draft.method, f"{endpoint}{draft.path}{query}", headers)
+
+
 class CredentialSource(Protocol):
-    """Where credentials come from: fixed ones now; a profile file, an ECS agency or an IAM token may follow."""
+    """Where credentials come from: the settings, a profile file, an ECS agency, or IAM."""
 
     def fingerprint(self) -> str:
         """A name for the configured credentials that changes when they do; not at each renewal."""
         ...
 
-    def current(self) -> Credentials:
-        """Credentials that are valid now; raises ``NoCredentials``."""
+    def current(self) -> Access:
+        """What is valid now, without asking anybody; raises ``NoCredentials``. A DELETE takes this."""
+        ...
+
+    def renewed(self) -> Access:
+        """What a read takes: as ``current``, but what is due is renewed first. Raises ``NoCredentials``."""
+        ...
+
+    def rejected(self, access: Access) -> bool:
+        """Learn that MetaStudio rejected these; true if ``renewed`` gives others now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FixedCredentials:
-    """Access keys from the settings, permanent or temporary."""
+    """Access keys that stay what they are, permanent or temporary."""
 
     credentials: Credentials
 
@@ -100,3 +169,11 @@ class FixedCredentials:
         if not (self.credentials.ak and self.credentials.sk):
             raise NoCredentials("no access key is configured")
         return self.credentials
+
+    def renewed(self) -> Credentials:
+        """The same."""
+        return self.current()
+
+    def rejected(self, access: Access) -> bool:  # noqa: ARG002 - the protocol's
+        """Nothing can be exchanged, and each wrong signature counts towards locking the key."""
+        return False

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
 
 import requests
 
 from bot.metastudio import wire
-from bot.metastudio.auth import CredentialSource, NoCredentials, Signed
-from bot.metastudio.causes import cause_of
+from bot.metastudio.auth import Access, CredentialSource, NoCredentials
+from bot.metastudio.exchange import Exchange, NoAnswer
 from bot.metastudio.replies import Meaning, may_repeat_read, meaning
-from bot.metastudio.session import Session, sending_allowed_while
-from bot.model import Cause, JobId, Listed, Operation, Reply, Shown, Target
+from bot.model import JobId, Listed, Reply, Shown, Target
 from bot.ports import Clock
 
 REPEATS = 2
@@ -26,6 +25,9 @@ REPEATS = 2
 
 NO_TRY_AFTER = timedelta(seconds=20)
 """No repetition begins later: with the timeouts as they come a read ends within 55 seconds, and the drain waits 60."""
+
+NO_NEW_TOKEN_AFTER = timedelta(seconds=5)
+"""A rejected token is exchanged only if the rejection came quickly: asking IAM takes its time too, and the 55 hold."""
 
 PAUSES = (0.3, 1.0)
 PAUSES_WHEN_THROTTLED = (2.0, 4.0)
@@ -39,14 +41,6 @@ class _Replied(Protocol):
 
 
 _R = TypeVar("_R", bound=_Replied)
-
-
-@dataclass(frozen=True, slots=True)
-class _NoAnswer:
-    """Nothing came back, or not all of it; the headers may have brought a request id before it broke."""
-
-    cause: Cause
-    request_id: str | None = None
 
 
 def _always() -> bool:
@@ -74,25 +68,27 @@ class MetaStudio:
         self._credentials = credentials
         self._clock = clock
         self._app_user_id = app_user_id
-        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._timeout = (connect_timeout, read_timeout)
-        self._session = Session(ssl_context or ssl.create_default_context(), pool_size)
+        self._exchange = Exchange(
+            clock=clock,
+            proxy=proxy,
+            ssl_context=ssl_context,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            pool_size=pool_size,
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._session.close()
+        self._exchange.close()
 
     def show(self, job: JobId, *, may_repeat: Callable[[], bool] = _always) -> Shown:
         """Read one job. ``may_repeat`` is asked before each repetition (the limiter has its say there)."""
         draft = wire.show_draft(self._target, job, self._app_user_id)
 
-        def once() -> Shown:
-            answer = self._send(draft)
-            if isinstance(answer, _NoAnswer):
-                return Shown(self._unanswered(Operation.SHOW, answer))
-            return wire.shown(answer, job, self._scrub)
+        def understood(answer: wire.Answer, scrub: wire.Scrub) -> Shown:
+            return wire.shown(answer, job, scrub)
 
-        return self._repeated(once, may_repeat)
+        return self._repeated(lambda: self._read(draft, understood, Shown, may_repeat), may_repeat)
 
     def find(
         self,
@@ -107,22 +103,54 @@ class MetaStudio:
         draft = wire.find_draft(
             self._target, job_id=job_id, name=name, offset=offset, limit=limit, app_user_id=self._app_user_id
         )
-
-        def once() -> Listed:
-            answer = self._send(draft)
-            if isinstance(answer, _NoAnswer):
-                return Listed(self._unanswered(Operation.LIST, answer))
-            return wire.listed(answer, self._scrub)
-
-        return self._repeated(once, may_repeat)
+        return self._repeated(lambda: self._read(draft, wire.listed, Listed, may_repeat), may_repeat)
 
     def delete(self, job: JobId, *, send_before: datetime) -> Reply:
         """Send one DELETE, once, unless ``send_before`` has passed when its connection stands."""
         draft = wire.delete_draft(self._target, job, self._app_user_id)
-        answer = self._send(draft, lambda: self._clock.now() < send_before)
-        if isinstance(answer, _NoAnswer):
-            return self._unanswered(Operation.DELETE, answer)
-        return wire.deleted(answer, self._scrub)
+        try:
+            # Nobody is asked for credentials here: the read just before has renewed what was due, and a DELETE that
+            # waited for IAM or a metadata service would leave at a time of their choosing.
+            access = self._credentials.current()
+        except NoCredentials as none:
+            return self._unsent(draft, none)
+        answer = self._send(draft, access, lambda: self._clock.now() < send_before)
+        if isinstance(answer, NoAnswer):
+            return self._unanswered(draft, answer)
+        reply = wire.deleted(answer, self._scrubber(access))
+        if meaning(reply) is Meaning.BAD_CREDENTIALS:
+            self._credentials.rejected(access)
+        return reply
+
+    def _read(
+        self,
+        draft: wire.Draft,
+        understood: Callable[[wire.Answer, wire.Scrub], _R],
+        unread: Callable[[Reply], _R],
+        may_repeat: Callable[[], bool],
+    ) -> _R:
+        """Send one GET; and once more with other credentials, if those at hand were rejected and can be exchanged.
+
+        That is the case for tokens alone. A token dies early when the password, a key or a permission of its user is
+        changed, and Huawei's remedy is a new one. Only that one tells whether the configured user is still welcome: if
+        it is rejected too, or IAM refuses to give it, the breaker opens as for a key.
+        """
+        no_later = self._clock.now() + NO_NEW_TOKEN_AFTER
+        again = False
+        while True:
+            try:
+                access = self._credentials.renewed()
+            except NoCredentials as none:
+                return unread(self._unsent(draft, none))
+            answer = self._send(draft, access)
+            if isinstance(answer, NoAnswer):
+                return unread(self._unanswered(draft, answer))
+            result = understood(answer, self._scrubber(access))
+            if meaning(result.reply) is not Meaning.BAD_CREDENTIALS or not self._credentials.rejected(access):
+                return result
+            if again or self._clock.now() > no_later or not may_repeat():
+                return result
+            again = True
 
     def _repeated(self, once: Callable[[], _R], may_repeat: Callable[[], bool]) -> _R:
         """Try up to three times, with pauses, and not for too long: somebody is waiting."""
@@ -140,56 +168,28 @@ class MetaStudio:
             result = once()
         return result
 
-    def _send(self, draft: wire.Draft, may_send: Callable[[], bool] | None = None) -> wire.Answer | _NoAnswer:
+    def _send(
+        self, draft: wire.Draft, access: Access, may_send: Callable[[], bool] | None = None
+    ) -> wire.Answer | NoAnswer:
         """Sign, send, and read the whole answer."""
-        try:
-            signed = self._credentials.current().sign(draft, self._endpoint, self._clock.now())
-        except NoCredentials:
-            return _NoAnswer(Cause.NO_CREDENTIALS)
-        if may_send is not None and not may_send():
-            return _NoAnswer(Cause.TOO_LATE)
-        try:
-            with sending_allowed_while(may_send):
-                response = self._session.send(
-                    self._prepared(signed),
-                    stream=True,
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                    proxies=self._proxies,
-                )
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, it may have been sent, and the caller must learn
-            return _NoAnswer(cause_of(error))
-        try:
-            body = _body(response)
-        except Exception as error:  # noqa: BLE001 - as above: hostile bytes end in many classes, not all of requests
-            response.close()
-            return _NoAnswer(cause_of(error), wire.request_id_in(response.headers))
-        return wire.Answer(response.status_code, response.headers, body, self._clock.now())
+        signed = access.sign(draft, self._endpoint, self._clock.now())
+        return self._exchange(requests.Request(signed.method, signed.url, headers=signed.headers), may_send)
 
-    def _prepared(self, signed: Signed) -> requests.PreparedRequest:
-        return self._session.prepare_request(requests.Request(signed.method, signed.url, headers=signed.headers))
+    def _unanswered(self, draft: wire.Draft, answer: NoAnswer) -> Reply:
+        return Reply(draft.operation, self._clock.now(), cause=answer.cause, request_id=answer.request_id)
 
-    def _unanswered(self, operation: Operation, answer: _NoAnswer) -> Reply:
-        return Reply(operation, self._clock.now(), cause=answer.cause, request_id=answer.request_id)
+    def _unsent(self, draft: wire.Draft, none: NoCredentials) -> Reply:
+        return Reply(
+            draft.operation,
+            self._clock.now(),
+            cause=none.cause,
+            code=none.code,
+            message=none.message,
+            request_id=none.request_id,
+        )
 
-    def _scrub(self, message: str) -> str:
-        try:
-            secrets = self._credentials.current().secrets()
-        except NoCredentials:
-            secrets = ()
-        return wire.scrub(message, (*secrets, self._app_user_id or ""))
-
-
-def _body(response: requests.Response) -> bytes:
-    """All of the body, decompressed; one that is too large is cut off, by us."""
-    parts: list[bytes] = []
-    size = 0
-    while part := response.raw.read(65536, decode_content=True):
-        parts.append(part)
-        size += len(part)
-        if size > wire.LARGEST_BODY:
-            raise ConnectionAbortedError("the answer is too large")
-    return b"".join(parts)
+    def _scrubber(self, access: Access) -> wire.Scrub:
+        return partial(wire.scrub, secrets=(*access.secrets(), self._app_user_id or ""))
 
 
 def _pause(reply: Reply, number: int) -> float:

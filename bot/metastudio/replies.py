@@ -25,6 +25,8 @@ class Meaning(StrEnum):
     """Every kind of reply there is."""
 
     NEVER_SENT = "never sent"
+    NOT_SIGNED_IN = "never sent, for want of valid credentials"
+    SIGN_IN_REFUSED = "never sent, because IAM refused the user name and password"
     LOST = "sent, and no whole answer came back"
     THROTTLED = "too many calls, nothing was done"
     BAD_CREDENTIALS = "the credentials were rejected"
@@ -115,10 +117,18 @@ ANSWERED = (
 """Replies that have a status. The first row that fits wins; the last one fits everything."""
 
 
+UNSENT = {
+    Cause.NO_CREDENTIALS: Meaning.NOT_SIGNED_IN,
+    Cause.SIGN_IN_FAILED: Meaning.NOT_SIGNED_IN,
+    Cause.SIGN_IN_REFUSED: Meaning.SIGN_IN_REFUSED,
+}
+"""Causes for which nothing was sent and which mean more than that."""
+
+
 def meaning(reply: Reply) -> Meaning:
     """Look the reply up. Without a status it has a cause, and the causes say themselves what certainly never left."""
     if reply.status is None:
-        return Meaning.NEVER_SENT if reply.cause in NEVER_LEFT else Meaning.LOST
+        return UNSENT.get(reply.cause, Meaning.NEVER_SENT) if reply.cause in NEVER_LEFT else Meaning.LOST
     return next((row.meaning for row in ANSWERED if row.fits(reply)), Meaning.UNCLEAR)
 
 
@@ -146,9 +156,11 @@ CONSEQUENCES = {
     Meaning.THROTTLED:       Consequence(OnDelete.AGAIN,              read_again=True),
     Meaning.REJECTED:        Consequence(OnDelete.FAILED,             read_again=False),
     Meaning.NEVER_SENT:      Consequence(OnDelete.FAILED,             read_again=True),
+    Meaning.NOT_SIGNED_IN:   Consequence(OnDelete.FAILED,             read_again=False),
+    Meaning.SIGN_IN_REFUSED: Consequence(OnDelete.FAILED,             read_again=False, opens_breaker=True),
 }  # fmt: skip
 
-_POINTLESS = frozenset({Cause.NO_CREDENTIALS, Cause.BAD_CERTIFICATE, Cause.LIMITED, Cause.TOO_LATE, Cause.BREAKER_OPEN})
+_POINTLESS = frozenset({Cause.BAD_CERTIFICATE, Cause.LIMITED, Cause.TOO_LATE, Cause.BREAKER_OPEN})
 """Reasons for not sending that a second try a moment later would meet again."""
 
 
@@ -158,7 +170,10 @@ def on_delete(reply: Reply) -> OnDelete:
 
 
 def opens_breaker(reply: Reply) -> bool:
-    """Whether signed calls must stop: more than five bad signatures in a row lock the key for five minutes."""
+    """Whether calls must stop: more than five bad signatures in a row lock the key for five minutes.
+
+    How many wrong passwords IAM takes from a user before it locks them out is not known, so one stops them too.
+    """
     return CONSEQUENCES[meaning(reply)].opens_breaker
 
 

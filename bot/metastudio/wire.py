@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
@@ -106,13 +106,13 @@ class Answer:
 
 def deleted(answer: Answer, scrub: Scrub) -> Reply:
     """Read the answer to Delete: 200 without a body by the documentation."""
-    body = _parsed(answer.body)
+    body = parsed(answer.body)
     return _reply(Operation.DELETE, answer, body, scrub, ok=not answer.body.strip() or isinstance(body, dict))
 
 
 def shown(answer: Answer, asked: JobId, scrub: Scrub) -> Shown:
     """Read the answer to Show. A job with another id than the one asked for is no answer to the question."""
-    body = _parsed(answer.body)
+    body = parsed(answer.body)
     job = _job(body) if answer.status == HTTPStatus.OK else None
     if job is not None and job.job_id != asked:
         job = None
@@ -121,7 +121,7 @@ def shown(answer: Answer, asked: JobId, scrub: Scrub) -> Shown:
 
 def listed(answer: Answer, scrub: Scrub) -> Listed:
     """Read the answer to List. Entries without a usable job id are left out, but the count is kept as stated."""
-    body = _parsed(answer.body)
+    body = parsed(answer.body)
     fields = body if isinstance(body, dict) else {}
     count, entries = fields.get("count"), fields.get("jobs")
     if entries is None and count == 0:
@@ -143,7 +143,7 @@ def request_id_in(headers: Mapping[str, str], body: object = None) -> str | None
 
 
 def _reply(operation: Operation, answer: Answer, body: object, scrub: Scrub, *, ok: bool) -> Reply:
-    code, message = _error(body)
+    code, message = error_in(body)
     return Reply(
         operation,
         answer.at,
@@ -157,7 +157,7 @@ def _reply(operation: Operation, answer: Answer, body: object, scrub: Scrub, *, 
     )
 
 
-def _parsed(body: bytes) -> object:
+def parsed(body: bytes) -> object:
     """JSON, or None. Too deep a nesting and too long a number are as little JSON as HTML is."""
     try:
         value: object = json.loads(body)
@@ -166,7 +166,7 @@ def _parsed(body: bytes) -> object:
     return value
 
 
-def _error(body: object) -> tuple[str | None, str | None]:
+def error_in(body: object) -> tuple[str | None, str | None]:
     """Code and message: MetaStudio's and the gateway's flat form, or IAM's Keystone form with its numeric code."""
     if not isinstance(body, dict):
         return None, None
@@ -197,6 +197,11 @@ def _retry_after(answer: Answer) -> float | None:
 def _clock_skew(answer: Answer) -> float | None:
     server = _http_date(answer.headers.get("Date", ""))
     return None if server is None else (server - answer.at).total_seconds()
+
+
+def clock_skew(answer: Answer) -> timedelta:
+    """How much the server's clock is ahead of ours, by the ``Date`` of its answer; nothing if there is none."""
+    return timedelta(seconds=_clock_skew(answer) or 0)
 
 
 def _http_date(value: str) -> datetime | None:

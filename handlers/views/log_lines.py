@@ -19,7 +19,7 @@ WORDS: dict[Kind, str] = {
     Kind.SETTLED: "found out by reading",
     Kind.CORRECTED: "corrected",
     Kind.CLOSED_BY_HAND: "closed by hand",
-    Kind.BREAKER_OPENED: "MetaStudio rejected the credentials; calls are stopped",
+    Kind.BREAKER_OPENED: "the bot's credentials were rejected; calls to MetaStudio are stopped",
     Kind.BREAKER_CLOSED: "MetaStudio accepts the credentials again",
     Kind.FROZEN: "deletions are frozen",
     Kind.UNFROZEN: "deletions are allowed again",

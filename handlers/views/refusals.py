@@ -90,6 +90,11 @@ REPLY_SENTENCES: dict[Meaning, str] = {
     Meaning.REJECTED: "MetaStudio rejected the request.",
     Meaning.LOST: "MetaStudio did not answer. Try again in a minute.",
     Meaning.NEVER_SENT: "MetaStudio could not be reached. The person who runs the bot has to check its network.",
+    Meaning.NOT_SIGNED_IN: "The bot could not sign in to Huawei Cloud, so nothing was sent to MetaStudio. Try again in "
+    "a minute; if it stays, the person who runs the bot has to check how it signs in (METASTUDIO_AUTH).",
+    Meaning.SIGN_IN_REFUSED: "Huawei Cloud's IAM refused the bot's sign-in, so nothing was sent to MetaStudio, and the "
+    "bot has stopped signing in for five minutes. The person who runs the bot has to check the IAM user, the password "
+    "and the project id.",
 }
 
 
@@ -353,8 +358,8 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.BUSY: _again("The bot is busy. Try again in a minute; a card that waits keeps waiting."),
     Reason.STOPPING: _again("The bot is restarting. Try again in a minute; a card that waits keeps waiting."),
     Reason.BREAKER_OPEN: _ask(
-        "MetaStudio rejected the bot's credentials a short while ago, so nothing is sent to it for now (more wrong "
-        "signatures would lock the key). It is tried again after five minutes."
+        "Huawei Cloud rejected the bot's credentials a short while ago, so nothing is sent to MetaStudio for now (more "
+        "attempts could lock the key or the user). It is tried again after five minutes."
     ),
     Reason.LEDGER_TROUBLE: _ask("The bot cannot write to its ledger at the moment, and without that it does nothing."),
     Reason.BUG: lambda facts, wording: (

@@ -11,7 +11,7 @@ import pytest
 
 from tests import postgres
 
-WAYS = (("socket", "http"), ("sqlite", "postgresql"), ("aksk",))
+WAYS = (("socket", "http"), ("sqlite", "postgresql"), ("aksk", "token"))
 
 
 def chosen() -> frozenset[str]:
@@ -36,4 +36,6 @@ def settings() -> dict[str, str]:
         found["SLACK_MODE"] = "http"
     if "postgresql" in MODE:
         found["DATABASE_URL"] = postgres.migrated()
+    if "token" in MODE:
+        found["METASTUDIO_AUTH"] = "token"
     return found

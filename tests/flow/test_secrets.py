@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, make_url
 
 from bot.ledger.tables import metadata
 from sandbox import metastudio_faults as play
 from tests.flow.process import Process
-from tests.flow.world import World
+from tests.flow.world import IAM_USER, World
 
 MARK = "MARKER"
 """Stands in every field that must never be seen, with the field's name behind it."""
@@ -53,21 +54,26 @@ def everything_in_the_ledger(w: World) -> str:
     return found
 
 
-def test_nothing_secret_or_personal_is_seen_anywhere(tmp_path: Path) -> None:
-    """The whole flow, refusals and errors included, at LOG_LEVEL=DEBUG.
+@pytest.mark.parametrize("auth", ["aksk", "token"])
+def test_nothing_secret_or_personal_is_seen_anywhere(tmp_path: Path, auth: str) -> None:
+    """The whole flow, refusals and errors included, at LOG_LEVEL=DEBUG, with access keys and with an IAM user.
 
     Slack calls, log and database pages are searched for markers in hidden fields, for every token and key, and for
     every response_url and trigger_id.
     """
-    w = World(tmp_path, HUAWEICLOUD_SDK_SECURITY_TOKEN="").start()
+    w = World(tmp_path, HUAWEICLOUD_SDK_SECURITY_TOKEN="", METASTUDIO_AUTH=auth).start()
     try:
         job = w.cloud.add_job(state="TRAIN_FAILED", name="A name that is shown", **hidden_fields())
         bot = Process(w, LOG_LEVEL="DEBUG")
+        password = IAM_USER["IAM_PASSWORD"]
+        w.cloud.faults.add(play.TOKEN, play.iam(500, f"no user with password {password} or {json.dumps(password)}"))
+        w.slack.command(w.anna, w.ops, "any-job").wait_answer()
         w.slack.command(w.carl, w.ops, job).wait_answer()
         w.slack.command(w.anna, w.ops, "../x").wait_ack()
         w.slack.command(w.anna, w.ops, f"{job} because").wait_ack()
         card = w.slack.wait_for(lambda: w.slack.messages(w.ops), 10)[-1]
         leak = f"verify aksk signature fail, ak:{w.cloud.ak}, Access={w.cloud.ak}, X-Auth-Token: {MARK}-token"
+        leak += "".join(f", decrypt token fail <{token}>" for token in w.cloud.gate.tokens)
         w.cloud.faults.add("Show2dModelTrainingJob", play.gateway(400, "APIGW.0999", leak))
         w.slack.click(w.carl, card, "dh_confirm").wait_answer()
         w.slack.click(w.anna, card, "dh_confirm").wait_answer()
@@ -89,11 +95,15 @@ def test_nothing_secret_or_personal_is_seen_anywhere(tmp_path: Path) -> None:
             w.slack.signing_secret,
             w.cloud.ak,
             w.cloud.sk,
+            password,
+            json.dumps(password)[1:-1],
+            *w.cloud.gate.tokens,
             *(one.response_url for one in w.slack.invocations if one.response_url),
             *(one.trigger_id for one in w.slack.invocations if one.trigger_id),
         }
         assert len(secrets) > 10
         assert job in pages
+        assert len(w.cloud.gate.tokens) == (1 if auth == "token" else 0)
         for place, text in (("Slack calls", calls), ("log", log), ("ledger", pages)):
             assert MARK not in text, f"a hidden field is in the {place}"
             # A response_url is itself the address of a call, but is in the arguments of none.

@@ -1,8 +1,8 @@
 """The whole bot between a strict local Slack and a strict local MetaStudio, with time in the test's hand.
 
-Commands and clicks come in by Socket Mode and go through Bolt; the bot's requests are signed and go out over HTTP. Only
-two things differ from `dh-bot run`: the clock, which stands still but for what the test or a pause adds to it, and the
-workers, which run when the test calls `tick`.
+Commands and clicks come in by Socket Mode and go through Bolt; the bot's requests are signed (or bring a token along,
+with METASTUDIO_AUTH=token) and go out over HTTP. Only two things differ from `dh-bot run`: the clock, which stands
+still but for what the test or a pause adds to it, and the workers, which run when the test calls `tick`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, Slack
 from tests.flow import modes
+
+IAM_USER = {"IAM_DOMAIN": "acme", "IAM_USER": "dh-bot", "IAM_PASSWORD": 'correct "horse" battery ünd staple'}
+"""With quotes and an umlaut, since JSON writes those in another way."""
 
 
 class HeldClock:
@@ -82,6 +85,7 @@ class World:
     def start(self) -> World:
         self.cloud.start()
         self.slack.start()
+        self.cloud.gate.users[IAM_USER["IAM_DOMAIN"], IAM_USER["IAM_USER"]] = IAM_USER["IAM_PASSWORD"]
         self.anna = self.slack.add_user("anna")
         self.ben = self.slack.add_user("ben")
         self.carl = self.slack.add_user("carl")
@@ -96,8 +100,14 @@ class World:
 
     def environ(self) -> dict[str, str]:
         """The settings of this bot, as the environment would hold them."""
+        settings = settings_for(self.slack, self.cloud, self.folder)
+        if self.extra.get("METASTUDIO_AUTH", "aksk") != "aksk":
+            for name in ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"):
+                del settings[name]
+        if self.extra.get("METASTUDIO_AUTH") == "token":
+            settings |= {"IAM_ENDPOINT": self.cloud.url, **IAM_USER}
         return {
-            **settings_for(self.slack, self.cloud, self.folder),
+            **settings,
             "AUTHORIZED_USERS": f"{self.anna},{self.ben}",
             "DELETES_PER_SECOND": "0",
             "READS_PER_SECOND": "0",

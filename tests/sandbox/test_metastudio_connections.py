@@ -18,10 +18,11 @@ import pytest
 
 from bot.metastudio.auth import Credentials, FixedCredentials, NoCredentials
 from bot.metastudio.client import MetaStudio
+from bot.metastudio.iam import User, token_source
 from bot.metastudio.replies import OnDelete, on_delete
 from bot.model import Cause, JobId, Reply, Target
 from sandbox.metastudio import MetaStudio as Cloud
-from sandbox.metastudio_faults import DELETE, drop, reset_connection
+from sandbox.metastudio_faults import DELETE, TOKEN, drop, http, reset_connection
 
 JOB = JobId("job-1")
 
@@ -139,6 +140,11 @@ def test_no_credentials_means_nothing_to_send(cloud: Cloud) -> None:
 
         def current(self) -> Credentials:
             raise NoCredentials("none")
+
+        renewed = current
+
+        def rejected(self, access: object) -> bool:
+            raise AssertionError
 
     client = MetaStudio(Target(cloud.url, "r", cloud.project_id), Empty(), clock=SleeplessClock())
     assert delete(client).cause is Cause.NO_CREDENTIALS
@@ -369,3 +375,58 @@ def test_a_proxy_that_never_answers_is_not_known(tls_cloud: Cloud, trusting: ssl
     with Proxy(lambda _, __: time.sleep(1)) as proxy:
         reply = delete(client_of(tls_cloud.url, tls_cloud, ssl_context=trusting, proxy=proxy.url))
     assert on_delete(reply) is OnDelete.UNKNOWN
+
+
+# --------------------------------------------------------------------------------------------------- IAM, the same way
+
+
+def iam_of(cloud: Cloud, **options: Any) -> Callable[[], object]:
+    """Ask the cloud's IAM for a token."""
+    cloud.gate.users["acme", "bot"] = "pass"
+    user = User(cloud.url, "acme", "bot", "pass", cloud.project_id)
+    options = {"proxy": None, "ssl_context": None, "connect_timeout": 0.5, "read_timeout": 0.5, **options}
+    return token_source(user, clock=SleeplessClock(), **options).renewed
+
+
+def test_iam_is_asked_over_the_same_tls_and_proxy(tls_cloud: Cloud, trusting: ssl.SSLContext) -> None:
+    """CA_BUNDLE counts, and the password goes through the tunnel of METASTUDIO_PROXY."""
+    with Proxy(tunnel(tls_cloud.port)) as proxy:
+        iam_of(tls_cloud, ssl_context=trusting, proxy=proxy.url)()
+        assert proxy.lines == [f"CONNECT 127.0.0.1:{tls_cloud.port} HTTP/1.0"]
+    iam_of(tls_cloud, ssl_context=trusting)()
+    assert len(tls_cloud.sign_ins) == 2
+
+
+def test_nobody_but_iam_gets_the_password(tls_cloud: Cloud, trusting: ssl.SSLContext, closed_port: int) -> None:
+    """A certificate that cannot be verified, or a proxy that is not there: nothing is sent, and the cause is told."""
+    for options, cause in (
+        ({}, Cause.BAD_CERTIFICATE),
+        ({"ssl_context": trusting, "proxy": f"http://127.0.0.1:{closed_port}"}, Cause.PROXY_REFUSED),
+    ):
+        with pytest.raises(NoCredentials) as caught:
+            iam_of(tls_cloud, **options)()
+        assert caught.value.cause is Cause.SIGN_IN_FAILED
+        assert caught.value.message == f"IAM: {cause.value}"
+    assert len(tls_cloud.sign_ins) == 0
+
+
+def test_iam_is_not_followed_elsewhere(cloud: Cloud) -> None:
+    """A redirect would carry the password along."""
+    cloud.faults.add(TOKEN, http(307, b"", {"Location": f"{cloud.url}/v3/auth/tokens"}), times=None)
+    with pytest.raises(NoCredentials):
+        iam_of(cloud)()
+    assert len(cloud.sign_ins) == 1
+
+
+def test_the_environment_has_no_say_towards_iam(
+    cloud: Cloud, closed_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither proxies nor ~/.netrc."""
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login somebody password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
+    iam_of(cloud)()
+    assert cloud.sign_ins[0].header("Authorization") is None

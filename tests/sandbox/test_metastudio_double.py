@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -16,7 +17,7 @@ from bot.metastudio.wire import Draft
 from bot.model import Operation
 from sandbox.metastudio import MetaStudio as Cloud
 from sandbox.metastudio import Seen
-from sandbox.metastudio_faults import AFTER, DELETE, LIST, SHOW, http, late
+from sandbox.metastudio_faults import AFTER, ANY, DELETE, LIST, SHOW, TOKEN, http, iam, late
 from sandbox.metastudio_gate import Key
 from sandbox.metastudio_world import DELETABLE
 
@@ -224,8 +225,50 @@ def test_iam_gives_tokens_for_a_day(cloud: Cloud, clock: HeldClock) -> None:
     assert (given.status_code, given.json()["token"]["expires_at"]) == (201, "2026-11-23T03:12:00.000000Z")
     assert show(token).status_code == 200
     assert code(show("another")) == (401, "APIGW.0301")
+    assert [seen.denied for seen in cloud.sign_ins] == ["The username or password is wrong.", None]
     clock.time += timedelta(hours=24)
     assert code(show(token)) == (401, "APIGW.0307")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (lambda auth: auth.pop("scope"), 400),
+        (lambda auth: auth["scope"].update(project={"name": "cn-north-4"}), 400),
+        (lambda auth: auth["scope"]["project"].update(id="another"), 403),
+        (lambda auth: auth["identity"].update(methods=["token"]), 403),
+        (lambda auth: auth["identity"]["password"]["user"]["domain"].update(name="other"), 401),
+    ],
+)
+def test_iam_is_strict_about_the_form(cloud: Cloud, change: Callable[[dict[str, Any]], object], status: int) -> None:
+    """What the form lacks is an error in Keystone's form, and no token."""
+    cloud.gate.users["acme", "bot"] = "pass"
+    user = {"name": "bot", "password": "pass", "domain": {"name": "acme"}}
+    scope = {"project": {"id": cloud.project_id}}
+    auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
+    change(auth)
+    response = requests.post(f"{cloud.url}/v3/auth/tokens", json={"auth": auth}, timeout=5)
+    assert (response.status_code, response.json()["error"]["code"]) == (status, status)
+    assert cloud.gate.tokens == {}
+
+
+@pytest.mark.parametrize("name", ["Authorization", "X-Sdk-Date", "X-Project-Id"])
+def test_a_token_and_a_signature_exclude_each_other(cloud: Cloud, clock: HeldClock, name: str) -> None:
+    """A request has one way in; what belongs to the other is a mistake of the client."""
+    cloud.gate.tokens["token"] = clock.time + timedelta(hours=1)
+    address = f"{cloud.url}/v1/{cloud.project_id}/digital-human-training-manage/user/jobs"
+    headers = {"X-Auth-Token": "token"}
+    assert requests.get(address, headers=headers, timeout=5).status_code == 200
+    assert code(requests.get(address, headers={**headers, name: "x"}, timeout=5)) == (401, "APIGW.0301")
+
+
+def test_faults_of_iam_have_to_be_meant(cloud: Cloud) -> None:
+    """A fault for any operation spares IAM, and one for IAM spares the others."""
+    any_call, iam_call = cloud.faults.add(ANY, http(418)), cloud.faults.add(TOKEN, iam(500, "oops"))
+    response = requests.post(f"{cloud.url}/v3/auth/tokens", json={}, timeout=5)
+    assert (response.status_code, response.headers["X-IAM-Trace-Id"]) == (500, cloud.sign_ins[0].request_id)
+    assert call(cloud, "GET", cloud.add_job()).status_code == 418
+    assert (any_call.hits, iam_call.hits, len(cloud.requests)) == (1, 1, 1)
 
 
 def test_limits_are_per_operation_and_second(cloud: Cloud, clock: HeldClock) -> None:

@@ -119,6 +119,21 @@ def test_rejected_credentials_open_the_breaker_with_an_event(operation: Operatio
     assert ledger.closed == []
 
 
+@every_read
+def test_a_refused_sign_in_opens_the_breaker(operation: Operation) -> None:
+    """Nothing reached MetaStudio, and yet the next wrong password could be the one that locks the user."""
+    client, ledger = Client(status=None, cause=Cause.SIGN_IN_REFUSED, code="401", request_id="trace-1"), Ledger()
+    CALLS[operation](guarded(client, ledger))
+    (event,) = ledger.opened
+    assert event.request_id == "trace-1"
+    assert event.facts == {
+        "operation": operation.value,
+        "status": None,
+        "code": "401",
+        "cause": "IAM refused the sign-in",
+    }
+
+
 @every_call
 def test_an_accepted_call_closes_the_breaker(operation: Operation) -> None:
     """The ledger knows whether there is anything to close."""
@@ -127,7 +142,15 @@ def test_an_accepted_call_closes_the_breaker(operation: Operation) -> None:
     assert [event.kind for event in ledger.closed] == [Kind.BREAKER_CLOSED]
 
 
-@pytest.mark.parametrize("reply", [{"status": 429}, {"status": 502}, {"status": None, "cause": Cause.CUT}])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"status": 429},
+        {"status": 502},
+        {"status": None, "cause": Cause.CUT},
+        {"status": None, "cause": Cause.SIGN_IN_FAILED},
+    ],
+)
 def test_what_proves_nothing_changes_nothing(reply: dict[str, object]) -> None:
     """A reply from which nobody can tell whether the signature was looked at leaves the breaker as it is."""
     ledger = Ledger()

@@ -91,8 +91,7 @@ def test_the_table_shows_the_defaults() -> None:
 def test_the_table_marks_what_is_not_built() -> None:
     """A setting that the bot complains about at start says so here, and so do those that only matter with it."""
     marked = {row[0].strip("`") for row in rows("Settings") if "not built yet" in row[1]}
-    only_with_them = {"IAM_ENDPOINT", "IAM_DOMAIN", "IAM_USER", "IAM_PASSWORD"}
-    assert marked == {feature.setting for feature in NOT_BUILT} | only_with_them
+    assert marked == {feature.setting for feature in NOT_BUILT}
 
 
 def test_the_table_marks_secrets() -> None:

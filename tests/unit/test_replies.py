@@ -9,6 +9,7 @@ import pytest
 from bot.metastudio.replies import (
     ANSWERED,
     CONSEQUENCES,
+    UNSENT,
     Meaning,
     OnDelete,
     is_clock_skew,
@@ -79,7 +80,10 @@ DELETE_TABLE = [
     (reply(404, "APIGW.0101"), Meaning.REJECTED, OnDelete.FAILED),
     (reply(404, body_ok=False, request_id=None), Meaning.REJECTED, OnDelete.FAILED),
     (reply(400, "XAPIG.03011"), Meaning.REJECTED, OnDelete.FAILED),  # codes are compared whole
-    *((reply(cause=cause), Meaning.NEVER_SENT, OnDelete.FAILED) for cause in sorted(NEVER_LEFT)),
+    (reply(cause=Cause.NO_CREDENTIALS), Meaning.NOT_SIGNED_IN, OnDelete.FAILED),
+    (reply(cause=Cause.SIGN_IN_FAILED), Meaning.NOT_SIGNED_IN, OnDelete.FAILED),
+    (reply(cause=Cause.SIGN_IN_REFUSED), Meaning.SIGN_IN_REFUSED, OnDelete.FAILED),
+    *((reply(cause=cause), Meaning.NEVER_SENT, OnDelete.FAILED) for cause in sorted(NEVER_LEFT - UNSENT.keys())),
     *((reply(cause=cause), Meaning.LOST, OnDelete.UNKNOWN) for cause in sorted(set(Cause) - NEVER_LEFT)),
     (reply(cause=Cause.CUT, request_id="req-1"), Meaning.LOST, OnDelete.UNKNOWN),
 ]
@@ -158,6 +162,8 @@ def test_reads_succeed_with_200_and_the_right_body_only(
         (reply(cause=Cause.PROXY_REFUSED, operation=SHOW), True),
         (reply(cause=Cause.BAD_CERTIFICATE, operation=SHOW), False),
         (reply(cause=Cause.NO_CREDENTIALS, operation=SHOW), False),
+        (reply(cause=Cause.SIGN_IN_FAILED, operation=SHOW), False),
+        (reply(cause=Cause.SIGN_IN_REFUSED, operation=SHOW), False),
         (reply(cause=Cause.BREAKER_OPEN, operation=SHOW), False),
         (reply(cause=Cause.LIMITED, operation=SHOW), False),
         (reply(cause=Cause.TOO_LATE, operation=SHOW), False),
@@ -251,13 +257,16 @@ def test_a_wrong_clock_is_recognised(given: Reply, skewed: bool) -> None:  # noq
 
 
 def test_the_breaker_opens_on_rejected_credentials_alone() -> None:
-    """One row of the consequences opens the breaker."""
-    assert [known for known, then in CONSEQUENCES.items() if then.opens_breaker] == [Meaning.BAD_CREDENTIALS]
+    """Those of the key or token, and those with which a token is asked for."""
+    opening = [known for known, then in CONSEQUENCES.items() if then.opens_breaker]
+    assert opening == [Meaning.BAD_CREDENTIALS, Meaning.SIGN_IN_REFUSED]
 
 
 def test_the_tables_are_complete() -> None:
     """Every meaning is reached by some row, and has a consequence."""
-    assert {row.meaning for row in ANSWERED} | {Meaning.LOST, Meaning.NEVER_SENT} == set(Meaning) == set(CONSEQUENCES)
+    unanswered = {Meaning.LOST, Meaning.NEVER_SENT, *UNSENT.values()}
+    assert {row.meaning for row in ANSWERED} | unanswered == set(Meaning) == set(CONSEQUENCES)
+    assert UNSENT.keys() <= NEVER_LEFT
 
 
 def test_gateway_codes_come_with_both_prefixes() -> None:

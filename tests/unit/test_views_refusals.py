@@ -62,6 +62,10 @@ MEANT = {
     Meaning.REJECTED: reply(400, "MSS.00000003", message="Invalid parameter", request_id="req-1"),
     Meaning.LOST: reply(cause=Cause.TIMED_OUT),
     Meaning.NEVER_SENT: reply(cause=Cause.CONNECTION_REFUSED),
+    Meaning.NOT_SIGNED_IN: reply(cause=Cause.SIGN_IN_FAILED, message="IAM: connection refused"),
+    Meaning.SIGN_IN_REFUSED: reply(
+        cause=Cause.SIGN_IN_REFUSED, code="401", message="IAM answered HTTP 401", request_id="trace-1"
+    ),
 }
 NOT_FOUND = reply(404, "MSS.41000003", message="no such task", request_id="req-1")
 DIFFERS = (("name", "Anchor  Li", "Anchor Li"), ("state", "JOB_FINISH", "TRAINING"))
