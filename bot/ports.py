@@ -17,6 +17,7 @@ from bot.model import (
     Attempt,
     Deletion,
     DeletionId,
+    Freeze,
     JobId,
     Listed,
     LookupFailed,
@@ -84,8 +85,55 @@ class People(Protocol):
     def place(self, channel: str, *, fresh: bool = False) -> Place | LookupFailed: ...
 
 
+class Freezes(Protocol):
+    """Freezes of this target. While one stands, ``change`` carries out no claim: that test is part of its UPDATE.
+
+    On SQLite no claim follows a freeze. On PostgreSQL a claim that began just before a freeze was committed may be
+    committed just after it, as if the click had come a moment earlier. A DELETE that is claimed is sent within seconds.
+    """
+
+    def standing(self) -> Freeze | None: ...
+
+    def begin(self, freeze: Freeze, tell: Tell, *events: Event) -> Freeze | None:
+        """Stop all deletions; None means done, else the freeze that stands already.
+
+        ``tell`` is written with it, and once more for the thread of each card that waits.
+        """
+        ...
+
+    def lift(self, freeze: Freeze, by: Actor, at: datetime, tell: Tell, *events: Event) -> bool:
+        """Allow deletions again, telling the same places; False when somebody was faster."""
+        ...
+
+
+class Looks(Protocol):
+    """Reading for people. Only this target's deletions, attempts included."""
+
+    def history(
+        self, *, job: str | None = None, channel: str | None = None, before: Deletion | None = None, limit: int = 20
+    ) -> Sequence[Deletion]:
+        """The newest deletions, of one job or asked in one channel; with ``before``, the ones that follow it."""
+        ...
+
+    def open(self, *, limit: int) -> Sequence[Deletion]:
+        """The open deletions, oldest first."""
+        ...
+
+    def deleted(self, *, limit: int) -> Sequence[Deletion]:
+        """What was deleted lately, newest first."""
+        ...
+
+    def breaker_opened_at(self, fingerprint: str) -> datetime | None: ...
+
+
 class Ledger(Protocol):
     """The referee. Every method is one transaction; all raise ``LedgerTrouble`` and nothing else for its troubles."""
+
+    @property
+    def freezes(self) -> Freezes: ...
+
+    @property
+    def looks(self) -> Looks: ...
 
     # Open answers: the first write after an ack.
     def note_waiting(self, waiting: Waiting, *events: Event) -> None: ...
@@ -108,10 +156,11 @@ class Ledger(Protocol):
     def record(self, *events: Event) -> None: ...
 
     # Deletions.
-    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | int | None:
+    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
         """Insert a new deletion.
 
-        None means done; a Deletion stands in its way; an int is how many are open, where that is the most allowed.
+        None means done; a Freeze or a Deletion stands in its way; an int is how many are open, where that is the most
+        allowed.
         """
         ...
 
@@ -146,6 +195,7 @@ class Ledger(Protocol):
 
         ``step`` None keeps the state. ``where`` adds equalities on columns (None means IS NULL); ``before_deadline``
         adds ``deadline_at > that``. An attempt is inserted or, with the same number, replaced.
+        A claim also needs that no freeze stands for the deletion's target.
         A COMMIT whose answer was lost raises ``LedgerTrouble(in_doubt=True)``.
         """
         ...

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.ledger.migrations import HEAD
 from bot.ledger.store import open_ledger
 from bot.ledger.trouble import LedgerHeld, LedgerTooNew
 from bot.ports import LedgerTrouble
@@ -65,7 +66,7 @@ def test_a_failed_opening_lets_go(sqlite: Backend) -> None:
     for _ in range(2):
         with pytest.raises(LedgerTooNew):
             sqlite.open()
-    sqlite.execute("UPDATE alembic_version SET version_num = '0001'")
+    sqlite.execute("UPDATE alembic_version SET version_num = '0001'".replace("0001", HEAD))
     sqlite.open()
 
 
