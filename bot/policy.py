@@ -36,6 +36,7 @@ class Reason(StrEnum):
     IS_BOT = "is_bot"
     IS_GUEST = "is_guest"
     PERSON_UNKNOWN = "person_unknown"
+    MAY_NOT_FREEZE = "may_not_freeze"
     NOT_THE_REQUESTER = "not_the_requester"
     SECOND_PERSON_NEEDED = "second_person_needed"
     # The job
@@ -79,6 +80,8 @@ class Rules:
     second_person_states: frozenset[str] = frozenset()
     reason_required: bool = False
     confirm_within: timedelta = timedelta(seconds=600)
+    freeze_by: frozenset[str] = frozenset()
+    """Who may freeze, by id; empty means whoever may operate."""
 
 
 PLACE_RULES: dict[PlaceKind, Reason | None] = {
@@ -105,8 +108,8 @@ def may_be_used_in(place: Place | LookupFailed, rules: Rules) -> Refused | None:
     return None if place.is_member else Refused(Reason.BOT_NOT_IN_CHANNEL)
 
 
-def may_operate(person: Person | LookupFailed, rules: Rules) -> Refused | None:
-    """Whether this person may ask for deletions at all."""
+def is_barred(person: Person | LookupFailed) -> Refused | None:
+    """Whether this account may do nothing at all, whoever lists it: it is not a person of ours, or nobody can tell."""
     if isinstance(person, LookupFailed):
         return Refused(Reason.PERSON_UNKNOWN, {"why": person.why})
     table = (
@@ -114,9 +117,26 @@ def may_operate(person: Person | LookupFailed, rules: Rules) -> Refused | None:
         (person.is_deactivated, Reason.DEACTIVATED),
         (person.is_bot, Reason.IS_BOT),
         (person.is_guest, Reason.IS_GUEST),
-        (not (person.ids & rules.users or person.groups & rules.groups), Reason.NOT_LISTED),
     )
     return next((Refused(reason) for applies, reason in table if applies), None)
+
+
+def may_operate(person: Person | LookupFailed, rules: Rules) -> Refused | None:
+    """Whether this person may ask for deletions at all."""
+    if no := is_barred(person):
+        return no
+    assert isinstance(person, Person)  # noqa: S101 - is_barred answers for a failed look-up; this tells mypy so.
+    return None if person.ids & rules.users or person.groups & rules.groups else Refused(Reason.NOT_LISTED)
+
+
+def may_freeze(person: Person | LookupFailed, rules: Rules) -> Refused | None:
+    """Whether this person may freeze and unfreeze all deletions: FREEZE_BY, or whoever may operate if it is empty."""
+    if not rules.freeze_by:
+        return may_operate(person, rules)
+    if no := is_barred(person):
+        return no
+    assert isinstance(person, Person)  # noqa: S101 - as in may_operate.
+    return None if person.ids & rules.freeze_by else Refused(Reason.MAY_NOT_FREEZE)
 
 
 def who_confirms(job: Job, rules: Rules) -> ConfirmBy:

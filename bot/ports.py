@@ -293,7 +293,11 @@ class Teller(Protocol):
         """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
         ...
 
-    def answer(self, waiting: Waiting, text: str, response_url: str | None) -> Told | Again | Gone: ...
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Told | Again | Gone:
+        """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
+        ...
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:
         """Tell somebody whose command or click a crash cut off how things stand now."""

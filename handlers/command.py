@@ -23,7 +23,6 @@ def delete_dh_job(desk: Desk, ack: Ack, body: Mapping[str, Any]) -> None:
     """The listener of the slash command."""
     typed = parse_text(body.get("text") or "")
     actor, channel = command_actor(body), body["channel_id"]
-    facts: dict[str, object]
     match typed:
         case UsageError():
             no = Refused(typed.rule, {"detail": typed.detail, "length": typed.length})
@@ -31,9 +30,8 @@ def delete_dh_job(desk: Desk, ack: Ack, body: Mapping[str, Any]) -> None:
             facts = {"reason": typed.rule.value, "length": typed.length}
             desk.record(Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, facts=facts))
         case Subcommand():
-            facts = {"subcommand": typed.name}
-            desk.record(Event(Kind.COMMAND, desk.ports.clock.now(), actor, channel=channel, facts=facts))
-            subcommands.run(desk, ack, actor, channel, typed, body.get("response_url"))
+            waiting = Waiting(new_id(), "command", actor, channel, desk.ports.clock.now())
+            subcommands.run(desk, partial(say, ack), waiting, typed, body.get("response_url"))
         case DeleteCommand():
             _delete(desk, ack, actor, channel, typed, body.get("response_url"))
 
@@ -44,18 +42,10 @@ def say(ack: Ack, text: str) -> None:
 
 
 def _delete(desk: Desk, ack: Ack, actor: Actor, channel: str, typed: DeleteCommand, response_url: str | None) -> None:
-    if not desk.pool.take():
-        no = Refused(desk.busy())
-        say(ack, refusal_text(no, desk.wording.for_("command")))
-        facts = {"reason": str(no.reason)}
-        desk.record(Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, job=typed.job_id, facts=facts))
-        return
-    say(ack, f"Checking {code(typed.job_id)} …")
-    now = desk.ports.clock.now()
     ask = Ask(new_id(), actor, channel, typed.job_id, typed.reason)
-    waiting = Waiting(ask.id, "command", actor, channel, now, job=ask.job_id)
-    event = Event(Kind.COMMAND, now, actor, channel=channel, deletion=ask.id, job=ask.job_id)
-    desk.pool.run(partial(desk.serve, waiting, event, partial(propose, ask, desk.ports), response_url))
+    waiting = Waiting(ask.id, "command", actor, channel, desk.ports.clock.now(), job=ask.job_id)
+    first = f"Checking {code(typed.job_id)} …"
+    desk.begin(partial(say, ack), first, waiting, partial(propose, ask, desk.ports), response_url)
 
 
 def crashed(ack: Ack, desk: Desk) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
-from bot.model import Deletion, Refused
+from bot.model import Deletion, DeletionId, Refused
 from bot.policy import Reason
 from bot.ports import Again, LedgerTrouble, Ports, Told
 from bot.trail import Event, Kind, Waiting
 from bot.work import Pool
+from handlers.views.parts import Block, Message
 from handlers.views.refusals import Wording, refusal_text
 
 log = structlog.get_logger(__name__)
 
-Result = Deletion | Refused | str | None
-"""A use-case ends with a deletion (told in its thread), a refusal, a text for the person, or nothing more to say."""
+Result = Deletion | Refused | Message | str | None
+"""A use-case ends with a deletion (told in its thread), a refusal, something to say to the person, or nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,30 @@ class Desk:
     def busy(self) -> Reason:
         """Why there is no permit."""
         return Reason.STOPPING if self.pool.is_draining else Reason.BUSY
+
+    def begin(
+        self,
+        say: Callable[[str], None],
+        first: str,
+        waiting: Waiting,
+        use_case: Callable[[], Result],
+        response_url: str | None,
+        **facts: object,
+    ) -> None:
+        """What every command does that needs more than its ack: permit, ack ``first``, submit; or ack "busy".
+
+        ``say`` is the ack. What follows it comes by ``response_url`` or another way. ``facts`` go into the trail.
+        """
+        event = Event(Kind.COMMAND, waiting.since, waiting.actor, channel=waiting.channel, job=waiting.job, facts=facts)
+        if not self.pool.take():
+            no = Refused(self.busy())
+            say(self._text(no, waiting.kind))
+            self.record(replace(event, kind=Kind.REFUSED, facts={**facts, "reason": str(no.reason)}))
+            return
+        say(first)
+        # The id of what waits is that of the deletion, where there is going to be one.
+        event = replace(event, deletion=DeletionId(waiting.id) if waiting.job else None)
+        self.pool.run(partial(self.serve, waiting, event, use_case, response_url))
 
     def serve(self, waiting: Waiting, event: Event, use_case: Callable[[], Result], response_url: str | None) -> None:
         """Run behind the ack, on the pool, on a permit that was taken. Never raises."""
@@ -94,13 +120,21 @@ class Desk:
             self._give(waiting, text, response_url, self._refused_event(waiting, result))
         elif isinstance(result, str):
             self._give(waiting, result, response_url)
+        elif isinstance(result, Message):
+            self._give(waiting, result.text, response_url, blocks=result.blocks)
         else:
             self._note(waiting, lambda: self.ports.ledger.answered(waiting.id))
 
     def _give(
-        self, waiting: Waiting, text: str, response_url: str | None, *events: Event, is_noted: bool = True
+        self,
+        waiting: Waiting,
+        text: str,
+        response_url: str | None,
+        *events: Event,
+        blocks: Sequence[Block] = (),
+        is_noted: bool = True,
     ) -> None:
-        told = self.ports.teller.answer(waiting, text, response_url)
+        told = self.ports.teller.answer(waiting, text, response_url, blocks)
 
         def write() -> None:
             if isinstance(told, Told):

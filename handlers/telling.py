@@ -6,7 +6,7 @@ is decided by the outbox, which knows that a duplicate post is better than a los
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -102,19 +102,23 @@ class SlackTeller:
         blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}]
         return self._send(self._client.chat_postMessage, Message(text, blocks), channel=channel, **NO_UNFURLING)
 
-    def answer(self, waiting: Waiting, text: str, response_url: str | None) -> Answer:
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Answer:
         """Answer one person, by the first way that works: response_url, ephemeral message, direct message."""
-        if response_url is not None and self._by_url(response_url, text):
+        if response_url is not None and self._by_url(response_url, text, blocks):
             return Told()
-        said = Message(
-            text, [{"type": "section", "text": {"type": "mrkdwn", "text": cut(text, PLAIN_LIMIT), "verbatim": True}}]
-        )
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, PLAIN_LIMIT), "verbatim": True}}
+        said = Message(text, [dict(block) for block in blocks] or [section])
         place: dict[str, Any] = {"channel": waiting.channel, "user": waiting.actor.user}
         if waiting.thread_ts:
             place["thread_ts"] = waiting.thread_ts
         shown = self._send(self._client.chat_postEphemeral, said, **place)
         if not isinstance(shown, Gone):
             return shown
+        if shown.why in OUR_FAULT:
+            # Unlike a card, an answer is worth having without its buttons.
+            return self.answer(waiting, text, None)
         return self._send(self._client.chat_postMessage, said, channel=waiting.actor.user, **NO_UNFURLING)
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Answer:
@@ -132,10 +136,11 @@ class SlackTeller:
         link = found.get("permalink")
         return link if isinstance(link, str) and "|" not in link and ">" not in link else None
 
-    def _by_url(self, url: str, text: str) -> bool:
+    def _by_url(self, url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+        content: dict[str, Any] = {"text": text} | ({"blocks": list(blocks)} if blocks else {})
         try:
             # A click's response_url replaces the message it stood on unless told not to (rulebook 1.5).
-            sent = self._webhook(url).send(text=text, response_type="ephemeral", replace_original=False)
+            sent = self._webhook(url).send(**content, response_type="ephemeral", replace_original=False)
         except CUT_OFF:
             return False
         # Content that Slack refuses comes back as 200 with ok: false, and a proxy in between may say 200 to anything.

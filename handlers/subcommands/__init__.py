@@ -1,29 +1,35 @@
-"""The subcommands: one file each, and this table. One that is not built yet says so."""
+"""The subcommands: one file each, and these two tables. One that is not built yet says so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
-from bot.model import Actor, Refused
+from bot.model import Refused
 from bot.policy import Reason
+from bot.trail import Event, Kind, Waiting
+from handlers.desk import Desk, Result
 from handlers.payloads import Subcommand
 from handlers.subcommands.help import help_text
 from handlers.views.refusals import refusal_text
-
-if TYPE_CHECKING:
-    from handlers.desk import Desk
 
 AT_ONCE: dict[str, Callable[[Desk], str]] = {
     "help": lambda desk: help_text(desk.wording),
 }
 """Subcommands that need nothing but the settings: their answer is the ack."""
 
+BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {}
+"""Subcommands that look something up. Each gets who waits for its answer, and the text behind its name."""
 
-def run(
-    desk: Desk, ack: Callable[..., Any], actor: Actor, channel: str, typed: Subcommand, response_url: str | None
-) -> None:
-    """Answer a subcommand."""
+
+def run(desk: Desk, say: Callable[[str], None], waiting: Waiting, typed: Subcommand, response_url: str | None) -> None:
+    """Answer a subcommand; ``say`` is the ack. Nothing is looked up, read or written before it."""
+    if behind := BEHIND_THE_ACK.get(typed.name):
+        use_case = partial(behind, desk, waiting, typed.rest)
+        desk.begin(say, "Looking …", waiting, use_case, response_url, subcommand=typed.name)
+        return
     answer = AT_ONCE.get(typed.name)
-    text = answer(desk) if answer else refusal_text(Refused(Reason.NOT_BUILT_YET, {"name": typed.name}), desk.wording)
-    ack(text=text, response_type="ephemeral")
+    no = Refused(Reason.NOT_BUILT_YET, {"name": typed.name})
+    say(answer(desk) if answer else refusal_text(no, desk.wording.for_("command")))
+    facts = {"subcommand": typed.name}
+    desk.record(Event(Kind.COMMAND, waiting.since, waiting.actor, channel=waiting.channel, facts=facts))

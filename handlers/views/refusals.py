@@ -270,6 +270,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.IS_BOT: _again("Bots may not delete jobs."),
     Reason.IS_GUEST: _ask("Guests may not delete jobs, even if they are listed."),
     Reason.PERSON_UNKNOWN: _lookup("who you are"),
+    Reason.MAY_NOT_FREEZE: _ask("You are not among the people who may freeze deletions or allow them again."),
     Reason.NOT_THE_REQUESTER: _again(
         "Only the person who asked may confirm this deletion. The card still waits for them."
     ),
@@ -357,7 +358,9 @@ def restart_text(
     wording = wording.for_(waiting.kind)
     again = f"Run `{wording.command}` again" if waiting.kind == "command" else "Press the button again"
     if deletion is None:
-        return f"The bot restarted before it could answer. {wording.nothing} {again} if it should still go."
+        # A subcommand is about no job.
+        still = " if it should still go" if waiting.job or waiting.kind == "click" else ""
+        return f"The bot restarted before it could answer. {wording.nothing} {again}{still}."
     found = link(deletion)
     where = f"<{found}|its card>" if found else "its card"
     if deletion.state is State.AWAITING and deletion.message_ts is not None:

@@ -169,9 +169,9 @@ class World:
         return [reply.text for reply in self.slack.thread(card)]
 
     def said_to(self, user: str) -> list[str]:
-        """What only this person was told, by ephemeral messages and DMs, but for the first "Checking …"."""
+        """What only this person was told, by ephemeral messages and DMs, but for a first "Checking …", "Looking …"."""
         told = [message.text for message in (*self.slack.ephemerals(user), *self.slack.dm(user))]
-        return [text for text in told if not text.startswith("Checking ")]
+        return [text for text in told if not text.startswith(("Checking ", "Looking "))]
 
     def deletion(self, job: str) -> Deletion | None:
         """The newest deletion of that job."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +166,9 @@ class SlackTeller:
         self.world.reach("log:after")
         return answer
 
-    def answer(self, waiting: Waiting, text: str, response_url: str | None) -> Answer:
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Answer:
         self.world.judge_answer(waiting, text)
         self.world.reach("answer:before")
         does, answer = self.slack.outage("answer", "")

@@ -59,6 +59,7 @@ def test_rules_allow_nothing_by_default() -> None:
         second_person_states=frozenset(),
         reason_required=False,
         confirm_within=timedelta(minutes=10),
+        freeze_by=frozenset(),
     )
 
 

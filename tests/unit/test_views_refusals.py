@@ -165,7 +165,7 @@ def test_no_refusal_says_so_of_a_deletion_that_may_have_happened(reason: Reason)
 
 
 ASKS = {
-    *(Reason.NOT_LISTED, Reason.DEACTIVATED, Reason.IS_GUEST, Reason.OTHER_PROJECT),
+    *(Reason.NOT_LISTED, Reason.DEACTIVATED, Reason.IS_GUEST, Reason.MAY_NOT_FREEZE, Reason.OTHER_PROJECT),
     *(Reason.BREAKER_OPEN, Reason.LEDGER_TROUBLE, Reason.BUG),
 }
 
@@ -496,7 +496,13 @@ def test_over_is_said_of_what_is_over(name: str) -> None:
 
 
 def waiting(kind: str) -> Waiting:
-    return Waiting("w", kind, ANNA, "C1", AT)
+    return Waiting("w", kind, ANNA, "C1", AT, job=JOB_ID if kind == "command" else None)
+
+
+def test_after_a_restart_a_subcommand_is_about_no_job() -> None:
+    """Whoever asked for something else than a deletion is not asked whether "it" should still go."""
+    told = restart_text(Waiting("w", "command", ANNA, "C1", AT), None, BARE, lambda one: LINK)
+    assert told.endswith("Run `/delete-dh-job` again.")
 
 
 @pytest.mark.parametrize("kind", ["command", "click"])
