@@ -390,6 +390,29 @@ def test_a_long_answer_keeps_its_text_and_cuts_its_block() -> None:
     assert len(web.calls[0][1]["blocks"][0]["text"]["text"]) <= 3000
 
 
+BUTTONS = [{"type": "actions", "elements": [{"type": "button", "action_id": "a", "value": "v"}]}]
+
+
+def test_an_answer_may_have_buttons() -> None:
+    """They go with the text, by response_url or as ephemeral message."""
+    hook = Hook()
+    assert teller(Web(POSTED), hook).answer(waiting(), "Found.", URL, BUTTONS) == Told()
+    assert hook.sent[0]["blocks"] == BUTTONS
+    web = Web(POSTED)
+    teller(web).answer(waiting(), "Found.", None, BUTTONS)
+    assert [(method, sent["blocks"]) for method, sent in web.calls] == [("chat.postEphemeral", BUTTONS)]
+
+
+@pytest.mark.parametrize("code", sorted(OUR_FAULT))
+def test_an_answer_is_worth_having_without_its_buttons(code: str) -> None:
+    """Blocks that Slack refuses cost the person their buttons, not the answer."""
+    web = Web(refusal(code), POSTED)
+    assert isinstance(teller(web).answer(waiting(), "Found.", None, BUTTONS), Told)
+    assert [method for method, _ in web.calls] == ["chat.postEphemeral", "chat.postEphemeral"]
+    assert web.calls[1][1]["text"] == "Found."
+    assert web.calls[1][1]["blocks"] != BUTTONS
+
+
 def test_after_a_restart_the_answer_says_how_it_stands() -> None:
     """With a link to the card where there is one."""
     web = Web(POSTED)
