@@ -7,11 +7,14 @@ lifecycle.py         PURE  the table (state, step) -> state: every edge of a del
 job_states.py        PURE  the 53 states of a job: meaning, deletable or not, what the operator can do
 policy.py            PURE  who may ask, who may confirm, is it still the job of the card; a ``Reason`` for every no
 ports.py             PURE  what the use-cases need from the outside, as protocols
+ports_ledger.py      PURE  the parts of the ledger that are no part of a deletion's life
 trail.py             PURE  the audit trail's vocabulary, and that of what is told
 
-deletions.py         propose, confirm, cancel: everything up to the claim
+proposing.py         the command: check, and post the card; or only show what would happen
+deletions.py         confirm, cancel: everything up to the claim
 sending.py           from the claim to the recorded outcome; the only place that sends a DELETE
 outcomes.py          PURE  what a reply to DELETE makes of a deletion
+freezing.py          stops all deletions, and allows them again
 expire.py            what the deadline does to a card that nobody confirmed
 reconcile.py         takes over lost deletions, and settles unknown ones by reading
 evidence.py          PURE  what such a read proves, and how often it has to

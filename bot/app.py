@@ -179,6 +179,7 @@ def terms_of(settings: Settings) -> Terms:
             second_person_states=settings.second_person_states,
             reason_required=settings.reason_required,
             confirm_within=timedelta(seconds=settings.confirm_within_seconds),
+            freeze_by=settings.freeze_by,
         ),
         connect_timeout=timedelta(seconds=settings.connect_timeout),
         read_timeout=timedelta(seconds=settings.read_timeout),

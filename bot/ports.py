@@ -29,6 +29,7 @@ from bot.model import (
     Target,
 )
 from bot.policy import Rules
+from bot.ports_ledger import Freezes, Looks
 from bot.trail import Due, Event, Recorded, Tell, Waiting
 
 T = TypeVar("T")
@@ -76,6 +77,10 @@ class Jobs(Protocol):
         """Take a slot of the limiter, waiting a bounded time; False means busy."""
         ...
 
+    def stopped_since(self) -> datetime | None:
+        """When MetaStudio rejected the credentials, if calls are stopped because of that."""
+        ...
+
 
 class People(Protocol):
     """Who somebody is and what a conversation is, asked from Slack. ``fresh`` allows answers of at most 5 seconds."""
@@ -83,47 +88,6 @@ class People(Protocol):
     def person(self, actor: Actor, *, fresh: bool = False) -> Person | LookupFailed: ...
 
     def place(self, channel: str, *, fresh: bool = False) -> Place | LookupFailed: ...
-
-
-class Freezes(Protocol):
-    """Freezes of this target. While one stands, ``change`` carries out no claim: that test is part of its UPDATE.
-
-    On SQLite no claim follows a freeze. On PostgreSQL a claim that began just before a freeze was committed may be
-    committed just after it, as if the click had come a moment earlier. A DELETE that is claimed is sent within seconds.
-    """
-
-    def standing(self) -> Freeze | None: ...
-
-    def begin(self, freeze: Freeze, tell: Tell, *events: Event) -> Freeze | None:
-        """Stop all deletions; None means done, else the freeze that stands already.
-
-        ``tell`` is written with it, and once more for the thread of each card that waits.
-        """
-        ...
-
-    def lift(self, freeze: Freeze, by: Actor, at: datetime, tell: Tell, *events: Event) -> bool:
-        """Allow deletions again, telling the same places; False when somebody was faster."""
-        ...
-
-
-class Looks(Protocol):
-    """Reading for people. Only this target's deletions, attempts included."""
-
-    def history(
-        self, *, job: str | None = None, channel: str | None = None, before: Deletion | None = None, limit: int = 20
-    ) -> Sequence[Deletion]:
-        """The newest deletions, of one job or asked in one channel; with ``before``, the ones that follow it."""
-        ...
-
-    def open(self, *, limit: int) -> Sequence[Deletion]:
-        """The open deletions, oldest first."""
-        ...
-
-    def deleted(self, *, limit: int) -> Sequence[Deletion]:
-        """What was deleted lately, newest first."""
-        ...
-
-    def breaker_opened_at(self, fingerprint: str) -> datetime | None: ...
 
 
 class Ledger(Protocol):
@@ -174,6 +138,10 @@ class Ledger(Protocol):
         """The deletions that are open, oldest first."""
         ...
 
+    def open_count(self) -> int:
+        """How many deletions are open."""
+        ...
+
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target asked since then, newest first."""
         ...
@@ -208,6 +176,10 @@ class Ledger(Protocol):
         ``takeover``  DELETING whose claim has run out (``takeover_at`` <= now)
         ``read``  read_due_at <= now, in UNKNOWN, DELETED or FAILED
         """
+        ...
+
+    def ping_writable(self) -> None:
+        """Write something; the trouble says why that cannot be done."""
         ...
 
     # The outbox.
@@ -289,6 +261,10 @@ class Teller(Protocol):
 
     def tell(self, tell: Tell, deletion: Deletion) -> Told | Again | Gone: ...
 
+    def announce(self, tell: Tell) -> Told | Again | Gone:
+        """Say a message that is about no deletion, such as a freeze, in its channel."""
+        ...
+
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Told | Again | Gone:
         """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
         ...
@@ -297,6 +273,10 @@ class Teller(Protocol):
         self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> Told | Again | Gone:
         """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
+        ...
+
+    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Told | Again | Gone:
+        """Draw somebody's App Home."""
         ...
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:

@@ -46,7 +46,6 @@ NOT_BUILT = (
         instead="Members of user groups are refused for now; only AUTHORIZED_USERS may delete.",
     ),
     NotBuilt("OPS_PORT", lambda s: s.ops_port is not None, stops=False, instead="No port is opened."),
-    NotBuilt("FREEZE_BY", lambda s: bool(s.freeze_by), stops=False, instead="Nobody can freeze deletions yet."),
 )
 
 

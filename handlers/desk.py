@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -32,6 +32,11 @@ class Desk:
     wording: Wording
     link: Callable[[Deletion], str | None]
     """A permalink to a deletion's card, or None when Slack does not give one."""
+
+    def links(self, deletions: Iterable[Deletion]) -> dict[DeletionId, str | None]:
+        """The links of several cards, asked of Slack side by side; None where it gives none."""
+        asked = {one.id: self.ports.beside(partial(self.link, one)) for one in deletions if one.message_ts}
+        return {id_: future.result() for id_, future in asked.items()}
 
     def busy(self) -> Reason:
         """Why there is no permit."""

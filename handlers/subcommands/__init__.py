@@ -10,7 +10,12 @@ from bot.policy import Reason
 from bot.trail import Event, Kind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Subcommand
+from handlers.subcommands.dry_run import dry_run
+from handlers.subcommands.find import find
+from handlers.subcommands.freeze import freeze, unfreeze
 from handlers.subcommands.help import help_text
+from handlers.subcommands.history import history
+from handlers.subcommands.open import open_ones
 from handlers.views.refusals import refusal_text
 
 AT_ONCE: dict[str, Callable[[Desk], str]] = {
@@ -18,7 +23,14 @@ AT_ONCE: dict[str, Callable[[Desk], str]] = {
 }
 """Subcommands that need nothing but the settings: their answer is the ack."""
 
-BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {}
+BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {
+    "history": history,
+    "find": find,
+    "open": open_ones,
+    "freeze": freeze,
+    "unfreeze": unfreeze,
+    "--dry-run": dry_run,
+}
 """Subcommands that look something up. Each gets who waits for its answer, and the text behind its name."""
 
 

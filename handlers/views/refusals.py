@@ -16,6 +16,7 @@ from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
 from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.trail import Waiting
+from handlers.views.freezing import freeze_line
 from handlers.views.parts import code, cut, escape, mention, when
 
 NOTHING_DELETED = "Nothing was deleted."
@@ -112,6 +113,13 @@ def _not_read(facts: Facts, wording: Wording) -> str:
         extra = f"The bot's clock is {abs(skew) / 60:.0f} minutes off MetaStudio's, which alone makes it refuse."
     return _joined(
         "The job could not be read.", REPLY_SENTENCES[meaning(reply)], extra, reply_facts(reply), wording.nothing
+    )
+
+
+def _not_listed(facts: Facts, wording: Wording) -> str:
+    reply: Reply = facts["reply"]
+    return _joined(
+        "The jobs could not be listed.", REPLY_SENTENCES[meaning(reply)], reply_facts(reply), wording.nothing
     )
 
 
@@ -241,6 +249,14 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.REASON_MISSING: lambda facts, wording: (
         f"A reason is required here: `{wording.command} &lt;job_id&gt; why it has to go`. {wording.nothing}"
     ),
+    Reason.BAD_SEARCH: lambda facts, wording: (
+        f"`{wording.command} find` takes 1 to {facts.get('most', 'so many')} printable characters, part of a job's "
+        f"name or id; {facts.get('detail', 'that was something else')}. {wording.nothing}"
+    ),
+    Reason.UNEXPECTED_TEXT: lambda facts, wording: (
+        f"`{wording.command} {facts.get('subcommand', 'help')}` stands alone, but {facts.get('length', 'some')} "
+        f"characters follow it, so it did nothing. {wording.nothing}"
+    ),
     Reason.NOT_BUILT_YET: lambda facts, wording: (
         f"{code(str(facts.get('name', 'this subcommand')))} is not built yet. `{wording.command} help` says what is. "
         f"{wording.nothing}"
@@ -280,6 +296,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.NOT_DELETABLE: _not_deletable,
     Reason.JOB_NOT_FOUND: _not_found,
     Reason.JOB_NOT_READ: _not_read,
+    Reason.JOBS_NOT_LISTED: _not_listed,
     Reason.JOB_CHANGED: _changed,
     Reason.JOB_GONE: lambda facts, wording: _joined(
         "The job is no longer there, so the card is closed. This bot did not delete it.", _reply_of(facts)
@@ -321,6 +338,19 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     Reason.RESTARTED: lambda facts, wording: (
         f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
+    ),
+    Reason.FROZEN: lambda facts, wording: (
+        f"Deletions are frozen: {freeze_line(facts['freeze'])} {wording.nothing} A card that waits goes on waiting "
+        "while its time lasts."
+    ),
+    Reason.ALREADY_FROZEN: lambda facts, wording: (
+        f"Deletions are frozen already: {freeze_line(facts['freeze'])} "
+        f"`{wording.command} unfreeze` allows them again. {wording.nothing}"
+    ),
+    Reason.NOT_FROZEN: _again("Deletions are not frozen, so there was nothing to allow again."),
+    Reason.FREEZE_NEEDS_REASON: lambda facts, wording: (
+        f"A freeze needs a reason, which everybody is shown: `{wording.command} freeze why`. Nothing was frozen. "
+        f"{wording.nothing}"
     ),
     Reason.BUSY: _again("The bot is busy. Try again in a minute; a card that waits keeps waiting."),
     Reason.STOPPING: _again("The bot is restarting. Try again in a minute; a card that waits keeps waiting."),

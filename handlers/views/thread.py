@@ -9,6 +9,7 @@ from typing import Any
 from bot.model import Attempt, Deletion, Refused, State
 from bot.outcomes import Ending
 from bot.trail import Tell, TellKind
+from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.parts import Message, Note, Para, Part, Quote, clock_time, code, mention, message, utc, when
 from handlers.views.refusals import NOTHING_DELETED, Wording, changes, refusal_text
 
@@ -294,6 +295,8 @@ REPLY_FACTS = {"status": "HTTP", "code": "error code", "request_id": "request ID
 
 
 def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    if facts.get("about") in {FROZEN, UNFROZEN}:
+        return freeze_parts(facts, in_thread=True)
     return [_maybe(str(facts.get("text", "")))]
 
 

@@ -58,7 +58,7 @@ def test_nothing_and_help_show_the_usage(w: World, text: str) -> None:
     assert not w.cloud.requests
 
 
-@pytest.mark.parametrize("text", ["--dry-run", "--dry-run abc", "history", "FIND x", "open", "whoami", "freeze now"])
+@pytest.mark.parametrize("text", ["whoami", "WHOAMI x"])
 def test_a_subcommand_that_is_not_built_yet_says_so(w: World, text: str) -> None:
     """It is not taken for a job id, and no request leaves."""
     said = w.slack.command(w.anna, w.ops, text).wait_ack()["text"]

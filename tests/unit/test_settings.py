@@ -456,9 +456,7 @@ def test_what_is_not_built_and_cannot_be_done_without_stops_the_start(name: str,
     assert "not built yet" in problems(**{name: text})[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("AUTHORIZED_USERGROUPS", "S0AAA"), ("OPS_PORT", "9090"), ("FREEZE_BY", "U0AAA")]
-)
+@pytest.mark.parametrize(("name", "text"), [("AUTHORIZED_USERGROUPS", "S0AAA"), ("OPS_PORT", "9090")])
 def test_what_is_not_built_and_can_be_done_without_is_said(name: str, text: str) -> None:
     """The setting is read and checked, and the start says that it does nothing yet."""
     assert any(notice.startswith(f"{name} is set, but not built yet") for notice in load(**{name: text}).notices())
