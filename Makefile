@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 CODE   := bot handlers sandbox tests
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long mutants lint fix lock clean
+.PHONY: help sandbox test test-long mutants lint fix docs lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lint: $(VENV)/.for-work  ## Check style and types
 fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 	@$(BIN)/ruff check --fix $(CODE) || true
 	@$(BIN)/ruff format $(CODE)
+
+docs: $(VENV)/.for-work  ## Write docs/who-may.md anew, from the rules in the code
+	@$(BIN)/python -m tests.who_may
 
 # Versions and hashes only: no registry's address and no path of this machine gets into the files.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --build-deps-for=editable \

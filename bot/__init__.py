@@ -10,12 +10,14 @@ ports.py             PURE  what the use-cases need from the outside, as protocol
 ports_ledger.py      PURE  the parts of the ledger that are no part of a deletion's life
 trail.py             PURE  the audit trail's vocabulary, and that of what is told
 
+permission.py        whether somebody may do something: the look-ups around ``policy.may``
 proposing.py         the command: check, and post the card; or only show what would happen
 deletions.py         confirm, cancel: everything up to the claim
 sending.py           from the claim to the recorded outcome; the only place that sends a DELETE
 outcomes.py          PURE  what a reply to DELETE makes of a deletion
 freezing.py          stops all deletions, and allows them again
 expire.py            what the deadline does to a card that nobody confirmed
+remind.py            brings a card that still waits at half time to mind, once
 reconcile.py         takes over lost deletions, and settles unknown ones by reading
 evidence.py          PURE  what such a read proves, and how often it has to
 outbox.py            tells Slack what was recorded, until Slack takes it
@@ -25,6 +27,7 @@ unwritten.py         repeats writes that the ledger refused although they have t
 
 slack_errors.py      what slack_sdk raises, told apart once
 people.py            who an actor is and what a channel is, asked from Slack; a failure means no
+cache.py               keeps such answers for a short time, and asks once for all who wait
 guard.py             MetaStudio behind the limiter and the breaker
 metastudio/          the three calls: replies and wire (PURE), auth, client and session
 ledger/              the database: tables, store (one transaction per change), chain (PURE), migrations

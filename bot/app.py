@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
-from bot import answers, expire, outbox, reconcile
+from bot import answers, expire, outbox, reconcile, remind
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.trouble import remedy
@@ -139,14 +139,19 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     if elsewhere := ledger.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)
-    wording = Wording(settings.slack_command, settings.help_contact or None, settings.environment_label or None)
+    wording = Wording(
+        settings.slack_command,
+        settings.help_contact or None,
+        settings.environment_label or None,
+        (*sorted(settings.authorized_usergroups), *sorted(settings.authorized_users)),
+    )
     teller = SlackTeller(client, wording, partial(_webhook, settings.slack_api_url, tls))
     unwritten = Unwritten()
     terms = terms_of(settings)
     ports = Ports(
         ledger=ledger,
         jobs=_jobs(settings, ledger, clock, tls),
-        people=SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock),
+        people=SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, terms.rules),
         teller=teller,
         clock=clock,
         terms=terms,
@@ -278,6 +283,7 @@ def _transport(settings: Settings, bolt: App, client: WebClient) -> Transport:
 
 def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: Transport) -> Iterable[Ticker]:
     yield Ticker("expire", partial(expire.run_once, ports), every=1)
+    yield Ticker("remind", partial(remind.run_once, ports), every=5)
     # One thread for both: a reply that is known but unwritten goes before what would call its deletion unknown.
     yield Ticker("reconcile", lambda: unwritten.run_once() + (0 if unwritten else reconcile.run_once(ports)), every=1)
     yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)

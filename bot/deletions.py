@@ -6,11 +6,10 @@ Each one gathers, decides and applies, in that order; the decisions are pure and
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from bot import evidence, policy, sending
+from bot import evidence, permission, policy, sending
 from bot.evidence import Finding
 from bot.lifecycle import Step
 from bot.metastudio import replies
@@ -19,17 +18,15 @@ from bot.model import (
     Cause,
     Deletion,
     DeletionId,
-    LookupFailed,
     Operation,
-    Person,
-    Place,
     Press,
     Refused,
     Shown,
     State,
 )
 from bot.outcomes import Ending
-from bot.policy import Reason
+from bot.permission import LookedUp
+from bot.policy import Card, Deed, Reason
 from bot.ports import Ports
 from bot.trail import Kind, TellKind, event_about, tells_about
 
@@ -48,21 +45,6 @@ def new_id() -> DeletionId:
 def might_operate(actor: Actor, ports: Ports) -> bool:
     """Whether the cloud may be asked beside Slack's look-ups: a stranger's click must not use up the limiter."""
     return actor.user in ports.terms.rules.users
-
-
-LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
-
-
-def look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
-    """What Slack says about a conversation and some people."""
-    place = ports.people.place(channel, fresh=fresh)
-    return place, tuple(ports.people.person(actor, fresh=fresh) for actor in actors)
-
-
-def may_look_here(actor: Actor, channel: str, ports: Ports) -> Refused | None:
-    """Whoever may operate may read what the bot knows, in the places where it may be used; nobody else may."""
-    place, (person,) = look_up(ports, channel, (actor,), fresh=False)
-    return policy.may_be_used_in(place, ports.terms.rules) or policy.may_operate(person, ports.terms.rules)
 
 
 def unreadable(shown: Shown) -> Refused | None:
@@ -138,24 +120,24 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
-    def look_up_both() -> LookedUp:
-        return look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+    def anew() -> LookedUp:
+        return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
 
     # Neither a place in the limiter nor a read is spent on a stranger, or while nothing may be sent anyway.
     frozen = ports.ledger.freezes.standing()
     if frozen or not might_operate(press.actor, ports):
-        no = _may_press(press, deletion, look_up_both(), ports)
+        no = _may_press(press, deletion, anew(), ports)
         if no or frozen:
             return no or Refused(Reason.FROZEN, {"freeze": frozen})
     # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
         return Refused(Reason.BUSY)
     since = ports.clock.now()
-    looked = ports.beside(look_up_both)
+    looked = ports.beside(anew)
     shown = ports.jobs.show(deletion.job.job_id)
     found = looked.result()
     # Slack's answers were asked for beside the read; where that took long they are asked for again.
-    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else look_up_both(), ports):
+    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else anew(), ports):
         return no
     if no := _still_the_job(deletion, shown, ports):
         if no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
@@ -205,28 +187,14 @@ def is_late(deletion: Deletion, now: datetime) -> bool:
 
 
 def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
-    rules = ports.terms.rules
     place, (presser, requester) = found
-    if no := policy.may_be_used_in(place, rules):
-        return no
-    # On Enterprise Grid one person may press from another workspace than they asked from, so Slack's ids decide.
-    by_requester = (
-        isinstance(presser, Person)
-        and isinstance(requester, Person)
-        and presser.is_own
-        and bool(presser.ids & requester.ids)
-    )
-    if not by_requester and (no := policy.may_operate(presser, rules)):
-        return no
-    if no := policy.may_operate(requester, rules):
-        if no.reason == Reason.PERSON_UNKNOWN:
-            return no
-        lost = Refused(Reason.REQUESTER_LOST_RIGHT, {"why": no.reason, "deletion": deletion})
-        withdraw(deletion, lost, press.actor, ports)
-        return no if by_requester else lost
-    assert isinstance(presser, Person)  # noqa: S101 - both were just found to be allowed to operate.
-    assert isinstance(requester, Person)  # noqa: S101
-    return policy.may_confirm(presser, requester, deletion.confirm_by)
+    card = Card(requester, deletion.confirm_by)
+    no = policy.may(Deed.CONFIRM, presser, place, ports.terms.rules, card)
+    if no is None or no.reason != Reason.REQUESTER_LOST_RIGHT:
+        return Refused(no.reason, {**no.facts, "deletion": deletion}) if no else None
+    lost = Refused(no.reason, {**no.facts, "deletion": deletion})
+    withdraw(deletion, lost, press.actor, ports)
+    return Refused(no.facts["why"]) if policy.is_same(presser, requester) else lost
 
 
 def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
@@ -252,9 +220,13 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
     if no := not_awaiting(deletion, ports):
         return no
     assert deletion is not None  # noqa: S101 - as in confirm.
+    # The requester always may, so nothing has to be looked up for them: that works also while Slack is unwell.
     if press.actor != deletion.requester:
-        place, (person,) = look_up(ports, press.channel, (press.actor,), fresh=True)
-        if no := policy.may_be_used_in(place, ports.terms.rules) or policy.may_operate(person, ports.terms.rules):
+        place, (presser, requester) = permission.look_up(
+            ports, press.channel, (press.actor, deletion.requester), fresh=True
+        )
+        card = Card(requester, deletion.confirm_by)
+        if no := policy.may(Deed.CANCEL, presser, place, ports.terms.rules, card):
             return _as_it_stands(no, press, ports)
     now = ports.clock.now()
     tells = tells_about(deletion, TellKind.CANCELLED, state=State.CANCELLED.value)

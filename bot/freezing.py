@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import secrets
 
-from bot import policy
-from bot.deletions import look_up
+from bot import permission
 from bot.model import REASON_LIMIT, Actor, DeletionId, Freeze, Refused
-from bot.policy import Reason
+from bot.policy import Deed, Reason
 from bot.ports import Ports
 from bot.trail import Event, Kind, Tell, TellKind
 
@@ -20,7 +19,7 @@ ABOUT_NO_DELETION = DeletionId("")
 
 def freeze(actor: Actor, channel: str, reason: str, ports: Ports) -> Freeze | Refused:
     """Stop all deletions from now on; told here, in the audit channel and in the threads of the cards that wait."""
-    if no := _may(actor, channel, ports):
+    if no := permission.may(Deed.FREEZE, actor, channel, ports, fresh=True):
         return no
     if not reason:
         return Refused(Reason.FREEZE_NEEDS_REASON)
@@ -36,7 +35,7 @@ def freeze(actor: Actor, channel: str, reason: str, ports: Ports) -> Freeze | Re
 
 def unfreeze(actor: Actor, channel: str, ports: Ports) -> Freeze | Refused:
     """Allow deletions again; the freeze that was lifted."""
-    if no := _may(actor, channel, ports):
+    if no := permission.may(Deed.FREEZE, actor, channel, ports, fresh=True):
         return no
     standing = ports.ledger.freezes.standing()
     if standing is None:
@@ -48,12 +47,6 @@ def unfreeze(actor: Actor, channel: str, ports: Ports) -> Freeze | Refused:
         return Refused(Reason.NOT_FROZEN)
     ports.deliver((tell,))
     return standing
-
-
-def _may(actor: Actor, channel: str, ports: Ports) -> Refused | None:
-    rules = ports.terms.rules
-    place, (person,) = look_up(ports, channel, (actor,), fresh=True)
-    return policy.may_be_used_in(place, rules) or policy.may_freeze(person, rules)
 
 
 def _event(kind: Kind, actor: Actor, channel: str, ports: Ports) -> Event:

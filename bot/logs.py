@@ -28,7 +28,7 @@ OURS = ("bot", "handlers")
 FIELDS = frozenset(
     {
         # Whom and what it is about.
-        *("deletion", "job", "actor", "team", "channel", "thread", "message_ts"),
+        *("deletion", "job", "actor", "team", "group", "channel", "thread", "message_ts"),
         *("operation", "endpoint", "region", "project"),
         # What happened. Values are constants of ours, or codes: never free text from outside.
         *("kind", "step", "state", "outcome", "why", "cause", "status", "code", "request_id", "slack_error"),

@@ -220,6 +220,7 @@ class Deletion:
     read_due_at: datetime | None = None
     verified_at: datetime | None = None
     reminded: bool = False
+    """That it waits, while AWAITING; that its outcome stays unknown, from the claim on. Each is told only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,9 @@ class Person:
     is_bot: bool = False
     is_guest: bool = False
     groups: frozenset[str] = frozenset()
+    """A group of AUTHORIZED_USERGROUPS that has this person, where it takes one for them to be allowed."""
+    groups_unknown: str | None = None
+    """Why it is not known whether they are in one, as Slack's error code or ours; it always means no."""
 
 
 class PlaceKind(StrEnum):

@@ -19,7 +19,9 @@ LEASE_SECONDS = 60.0
 LEASE = timedelta(seconds=LEASE_SECONDS)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 600.0
-ABOUT_ONE_MOMENT = frozenset({TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.UNDETERMINED})
+ABOUT_ONE_MOMENT = frozenset(
+    {TellKind.REMINDER, TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.UNDETERMINED}
+)
 """Messages that say how things stood when they were written. Once the state has moved on they would be untrue, and a
 later message of the same thread says what is true, so they are dropped."""
 

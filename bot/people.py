@@ -1,80 +1,77 @@
 """Who an actor is and what a conversation is, asked from Slack, cached for a short time; every failure means no.
 
-An answer may be a minute old at the command and five seconds at the click. One look-up of the same thing runs at a
-time, so a crowd at a button costs one call.
+An answer may be a minute old at the command. At the click a *yes* may be five seconds old; a *no* still stands for its
+minute, so that whoever may do nothing costs next to nothing, however often they press.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from functools import partial
+from http import HTTPStatus
+from typing import Any
 
+import structlog
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot import policy
+from bot.cache import Cache
 from bot.model import Actor, LookupFailed, Person, Place, PlaceKind
+from bot.policy import Rules
 from bot.ports import Clock
-from bot.slack_errors import CUT_OFF, error_code
+from bot.slack_errors import CUT_OFF, error_code, retry_after
+
+log = structlog.get_logger(__name__)
 
 KEPT = timedelta(seconds=60)
 FRESH = timedelta(seconds=5)
-MOST_KEPT = 2000
+GROUP_FAILURE_KEPT = timedelta(seconds=10)
+"""usergroups.users.list may be called some 20 times a minute by everybody together (rulebook 5.1)."""
+NOT_KEPT = timedelta(0)
 
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Entry(Generic[T]):
-    lock: threading.Lock
-    value: T | None = None
-    at: datetime | None = None
-
-
-class Cache(Generic[T]):
-    """Answers by key, each asked by one thread at a time. Failures are not kept: the next one asks again."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._entries: dict[str, _Entry[T]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: str, ask: Callable[[], T | LookupFailed], *, fresh: bool) -> T | LookupFailed:
-        """The kept answer if it is young enough, else what ``ask`` says now."""
-        with self._lock:
-            if len(self._entries) >= MOST_KEPT:
-                self._entries.clear()
-            entry = self._entries.setdefault(key, _Entry(threading.Lock()))
-        with entry.lock:
-            oldest = self._clock.now() - (FRESH if fresh else KEPT)
-            if entry.value is not None and entry.at is not None and entry.at >= oldest:
-                return entry.value
-            # The age counts from before the call: that long ago it may already have been decided.
-            asked_at = self._clock.now()
-            answer = ask()
-            if isinstance(answer, LookupFailed):
-                return answer
-            entry.value, entry.at = answer, asked_at
-            return answer
+NO_SUCH_PERSON = frozenset({"user_not_found", "user_not_visible"})
+NO_ACCESS_TO_GROUPS = frozenset({"missing_scope", "plan_upgrade_required"})
+"""Failures that are answers: asking again at once would give the same."""
 
 
 class SlackPeople:
-    """The ``People`` port on Slack's Web API (users.info, conversations.info)."""
+    """The ``People`` port on Slack's Web API (users.info, usergroups.users.list, conversations.info).
 
-    def __init__(self, client: WebClient, team: str, enterprise: str | None, clock: Clock) -> None:
+    ``rules`` say who is listed, who then needs no group look-up, and which groups there are to look into.
+    """
+
+    def __init__(self, client: WebClient, team: str, enterprise: str | None, clock: Clock, rules: Rules) -> None:
         self._client = client
         self._team = team
         self._enterprise = enterprise
+        self._clock = clock
+        self._rules = rules
         self._persons: Cache[Person] = Cache(clock)
+        self._groups: Cache[frozenset[str]] = Cache(clock)
         self._places: Cache[Place] = Cache(clock)
+        self._paused: dict[str, datetime] = {}
+        """Methods that Slack throttles, and until when it asked to be left alone."""
 
     def person(self, actor: Actor, *, fresh: bool = False) -> Person | LookupFailed:
-        """Who this is. Somebody whose payload names another team is foreign without a look-up."""
+        """Who this is, with the group that lets them operate if it takes one.
+
+        Somebody whose payload names another team is foreign without a look-up.
+        """
         if self._is_other_team(actor.team):
             return Person(actor, frozenset({actor.user}), is_own=False)
-        return self._persons.get(f"{actor.team}/{actor.user}", lambda: self._ask_person(actor), fresh=fresh)
+        known = self._person(actor, KEPT)
+        if isinstance(known, LookupFailed):
+            return known
+        known = self._with_groups(known, fresh=fresh)
+        if not fresh or not self._may_anything(known):
+            return known
+        anew = self._person(actor, FRESH)
+        if isinstance(anew, LookupFailed):
+            return anew
+        return replace(anew, groups=known.groups, groups_unknown=known.groups_unknown)
 
     def place(self, channel: str, *, fresh: bool = False) -> Place | LookupFailed:
         """What kind of conversation this is. Direct messages are known by their id and need no look-up."""
@@ -82,7 +79,44 @@ class SlackPeople:
             return Place(channel, PlaceKind.DIRECT)
         if not channel:
             return LookupFailed("no_channel")
-        return self._places.get(channel, lambda: self._ask_place(channel), fresh=fresh)
+
+        def keep(found: Place | LookupFailed) -> timedelta:
+            if isinstance(found, LookupFailed):
+                return NOT_KEPT
+            # Whoever is told to invite the bot does so and tries again.
+            return FRESH if fresh or found.is_archived or not found.is_member else KEPT
+
+        return self._places.get(channel, partial(self._ask_place, channel), keep)
+
+    def _person(self, actor: Actor, oldest: timedelta) -> Person | LookupFailed:
+        def keep(found: Person | LookupFailed) -> timedelta:
+            if isinstance(found, LookupFailed):
+                return KEPT if found.why in NO_SUCH_PERSON else NOT_KEPT
+            return oldest
+
+        return self._persons.get(f"{actor.team}/{actor.user}", partial(self._ask_person, actor), keep)
+
+    def _may_anything(self, person: Person) -> bool:
+        return policy.may_operate(person, self._rules) is None or policy.may_freeze(person, self._rules) is None
+
+    def _with_groups(self, person: Person, *, fresh: bool) -> Person:
+        """The person with the first group that is found to have them; the others then make no difference."""
+        if policy.is_barred(person) or person.ids & self._rules.users:
+            return person
+
+        def keep(members: frozenset[str] | LookupFailed) -> timedelta:
+            if isinstance(members, LookupFailed):
+                return KEPT if members.why in NO_ACCESS_TO_GROUPS else GROUP_FAILURE_KEPT
+            return FRESH if fresh and members & person.ids else KEPT
+
+        unknown: str | None = None
+        for group in sorted(self._rules.groups):
+            members = self._groups.get(group, partial(self._ask_group, group), keep)
+            if isinstance(members, LookupFailed):
+                unknown = unknown or members.why
+            elif members & person.ids:
+                return replace(person, groups=frozenset({group}))
+        return replace(person, groups_unknown=unknown)
 
     def _is_other_team(self, team: str) -> bool:
         # On Enterprise Grid a colleague of another workspace of the same organisation has another team id, and only
@@ -90,7 +124,7 @@ class SlackPeople:
         return self._enterprise is None and bool(team) and team != self._team
 
     def _ask_person(self, actor: Actor) -> Person | LookupFailed:
-        answer = _ask(self._client.users_info, user=actor.user)
+        answer = self._ask("users.info", self._client.users_info, user=actor.user)
         if isinstance(answer, LookupFailed):
             return answer
         user = answer.get("user")
@@ -99,13 +133,39 @@ class SlackPeople:
         return as_person(actor, user, self._team)
 
     def _ask_place(self, channel: str) -> Place | LookupFailed:
-        answer = _ask(self._client.conversations_info, channel=channel)
+        answer = self._ask("conversations.info", self._client.conversations_info, channel=channel)
         if isinstance(answer, LookupFailed):
             return answer
         found = answer.get("channel")
         if not isinstance(found, Mapping) or found.get("id") != channel:
             return LookupFailed("another_channel_answered")
         return as_place(channel, found)
+
+    def _ask_group(self, group: str) -> frozenset[str] | LookupFailed:
+        answer = self._ask("usergroups.users.list", self._client.usergroups_users_list, usergroup=group)
+        if not isinstance(answer, LookupFailed):
+            found = answer.get("users")
+            if isinstance(found, list):
+                return frozenset(user for user in found if isinstance(user, str))
+            answer = LookupFailed("no_users")
+        # People are told that it failed; which group they would have to be in is nobody's business but the operator's.
+        log.warning("group_look_up_failed", group=group, why=answer.why)
+        # A group that is gone or disabled has no members. That is an answer, and not a passing one.
+        return frozenset() if answer.why == "no_such_subteam" else answer
+
+    def _ask(self, name: str, method: Callable[..., Any], **arguments: str) -> Mapping[str, Any] | LookupFailed:
+        now = self._clock.now()
+        if now < self._paused.get(name, now):
+            return LookupFailed("ratelimited")
+        try:
+            answer = method(**arguments)
+        except SlackApiError as error:
+            if error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                self._paused[name] = self._clock.now() + timedelta(seconds=retry_after(error.response.headers))
+            return LookupFailed(error_code(error.response))
+        except CUT_OFF as error:
+            return LookupFailed(type(error).__name__)
+        return answer.data if isinstance(answer.data, dict) else LookupFailed("not_json")
 
 
 def as_person(actor: Actor, user: Mapping[str, Any], team: str) -> Person:
@@ -142,13 +202,3 @@ def as_place(channel: str, found: Mapping[str, Any]) -> Place:
         kind = PlaceKind.CHANNEL
     # is_member is the bot's own membership, since the bot asks. Absent means that posting may fail: no.
     return Place(channel, kind, is_member=found.get("is_member") is True, is_archived=found.get("is_archived") is True)
-
-
-def _ask(method: Callable[..., Any], **arguments: str) -> Mapping[str, Any] | LookupFailed:
-    try:
-        answer = method(**arguments)
-    except SlackApiError as error:
-        return LookupFailed(error_code(error.response))
-    except CUT_OFF as error:
-        return LookupFailed(type(error).__name__)
-    return answer.data if isinstance(answer.data, dict) else LookupFailed("not_json")

@@ -22,7 +22,6 @@ class Reason(StrEnum):
     REASON_MISSING = "reason_missing"
     BAD_SEARCH = "bad_search"
     UNEXPECTED_TEXT = "unexpected_text"
-    NOT_BUILT_YET = "not_built_yet"
     # Where
     IN_DIRECT_MESSAGE = "in_direct_message"
     IN_GROUP_MESSAGE = "in_group_message"
@@ -38,6 +37,7 @@ class Reason(StrEnum):
     IS_BOT = "is_bot"
     IS_GUEST = "is_guest"
     PERSON_UNKNOWN = "person_unknown"
+    GROUPS_UNKNOWN = "groups_unknown"
     MAY_NOT_FREEZE = "may_not_freeze"
     NOT_THE_REQUESTER = "not_the_requester"
     SECOND_PERSON_NEEDED = "second_person_needed"
@@ -134,7 +134,11 @@ def may_operate(person: Person | LookupFailed, rules: Rules) -> Refused | None:
     if no := is_barred(person):
         return no
     assert isinstance(person, Person)  # noqa: S101 - is_barred answers for a failed look-up; this tells mypy so.
-    return None if person.ids & rules.users or person.groups & rules.groups else Refused(Reason.NOT_LISTED)
+    if person.ids & rules.users or person.groups & rules.groups:
+        return None
+    if person.groups_unknown is not None:
+        return Refused(Reason.GROUPS_UNKNOWN, {"why": person.groups_unknown})
+    return Refused(Reason.NOT_LISTED)
 
 
 def may_freeze(person: Person | LookupFailed, rules: Rules) -> Refused | None:
@@ -145,6 +149,71 @@ def may_freeze(person: Person | LookupFailed, rules: Rules) -> Refused | None:
         return no
     assert isinstance(person, Person)  # noqa: S101 - as in may_operate.
     return None if person.ids & rules.freeze_by else Refused(Reason.MAY_NOT_FREEZE)
+
+
+class Deed(StrEnum):
+    """What somebody wants to do, where it depends on who they are. The value is how the documentation calls it."""
+
+    COMMAND = "the command"
+    FIND = "find's button"
+    CONFIRM = "Delete permanently"
+    CANCEL = "Cancel"
+    CHECK_NOW = "Check now"
+    CLOSE_BY_HAND = "Close as checked by hand"
+    FREEZE = "freeze and unfreeze"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What of a card decides who may press its buttons: who asked, and the rule it names."""
+
+    requester: Person | LookupFailed
+    rule: ConfirmBy
+
+
+def may(
+    deed: Deed, person: Person | LookupFailed, place: Place | LookupFailed, rules: Rules, card: Card | None = None
+) -> Refused | None:
+    """Whether this person may do that here: the whole table of who may do what where (docs/who-may.md).
+
+    ``card`` is needed for CONFIRM and CANCEL. REQUESTER_LOST_RIGHT is the one answer that closes a card.
+    """
+    if deed is Deed.CANCEL and card is not None and is_same(person, card.requester):
+        # Taking back what one asked for deletes nothing, so it is never refused.
+        return None
+    if no := may_be_used_in(place, rules):
+        return no
+    if deed is Deed.FREEZE:
+        return may_freeze(person, rules)
+    if deed is Deed.CONFIRM:
+        return _may_press_delete(person, card, rules)
+    return may_operate(person, rules)
+
+
+def is_same(person: Person | LookupFailed, other: Person | LookupFailed) -> bool:
+    """Whether they are one human being: on Enterprise Grid people have several ids, and Slack says which."""
+    if isinstance(person, LookupFailed) or isinstance(other, LookupFailed):
+        return False
+    # The same id under the name of another company is somebody else.
+    return person.actor == other.actor or (person.is_own and bool(person.ids & other.ids))
+
+
+NOT_KNOWN = frozenset({Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN})
+"""Refusals that say nothing about a person: Slack could not be asked."""
+
+
+def _may_press_delete(person: Person | LookupFailed, card: Card | None, rules: Rules) -> Refused | None:
+    if card is None:
+        return Refused(Reason.UNKNOWN_DELETION)
+    if not is_same(person, card.requester) and (no := may_operate(person, rules)):
+        return no
+    if no := may_operate(card.requester, rules):
+        if no.reason in NOT_KNOWN:
+            return Refused(no.reason, {**no.facts, "whose": "requester"})
+        return Refused(Reason.REQUESTER_LOST_RIGHT, {"why": no.reason})
+    assert isinstance(person, Person)  # noqa: S101 - both were just found to be allowed to operate.
+    assert isinstance(card.requester, Person)  # noqa: S101
+    return may_confirm(person, card.requester, card.rule)
 
 
 def who_confirms(job: Job, rules: Rules) -> ConfirmBy:

@@ -168,10 +168,19 @@ class Ledger(Protocol):
         """
         ...
 
-    def lease_deletions(self, purpose: str, now: datetime, *, seconds: float, limit: int = 10) -> Sequence[Deletion]:
+    def lease_deletions(
+        self,
+        purpose: str,
+        now: datetime,
+        *,
+        seconds: float,
+        limit: int = 10,
+        deadline: tuple[datetime, datetime] | None = None,
+    ) -> Sequence[Deletion]:
         """Deletions with work of that kind due, now ours for that many seconds.
 
         ``expire``  AWAITING with deadline_at <= now
+        ``remind``  AWAITING on a card, not reminded of, its deadline_at between the two of ``deadline``
         ``orphan``  AWAITING without message_ts whose creator is gone (asked over two minutes ago or before our start)
         ``takeover``  DELETING whose claim has run out (``takeover_at`` <= now)
         ``read``  read_due_at <= now, in UNKNOWN, DELETED or FAILED

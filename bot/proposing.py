@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from bot import policy
-from bot.deletions import look_up, might_operate, unreadable, withdraw
+from bot import permission, policy
+from bot.deletions import might_operate, unreadable, withdraw
 from bot.model import Ask, Deletion, Freeze, Job, Refused, State
-from bot.policy import Reason
+from bot.policy import Deed, Reason
 from bot.ports import Gone, Ports, Told
 from bot.trail import Kind, Tell, TellKind, event_about
 
@@ -57,10 +57,10 @@ def _examine(ask: Ask, ports: Ports) -> Job | Refused:
     rules = ports.terms.rules
     if rules.reason_required and ask.reason is None:
         return Refused(Reason.REASON_MISSING)
-    looked = ports.beside(lambda: look_up(ports, ask.channel, (ask.actor,), fresh=False))
+    looked = ports.beside(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
     shown = ports.jobs.show(ask.job_id) if might_operate(ask.actor, ports) else None
     place, (person,) = looked.result()
-    if no := policy.may_be_used_in(place, rules) or policy.may_operate(person, rules):
+    if no := policy.may(Deed.COMMAND, person, place, rules):
         return no
     if frozen := ports.ledger.freezes.standing():
         return Refused(Reason.FROZEN, {"freeze": frozen})

@@ -90,6 +90,8 @@ def _claim(deletion: Deletion, confirmer: Actor, ports: Ports) -> Deletion | Non
                 "claim_token": attempt.claim_token,
                 "send_before": attempt.send_before,
                 "takeover_at": _takeover_at(attempt, ports),
+                # From here on this says whether people were reminded that the outcome is unknown.
+                "reminded": False,
             },
             event_about(Kind.CLAIMED, deletion, now, confirmer, attempt=1),
             before_deadline=now,

@@ -39,12 +39,6 @@ NOT_BUILT = (
         stops=True,
         instead="Use a SQLite file, such as the default sqlite:///dh-bot.db; PostgreSQL follows.",
     ),
-    NotBuilt(
-        "AUTHORIZED_USERGROUPS",
-        lambda s: bool(s.authorized_usergroups),
-        stops=False,
-        instead="Members of user groups are refused for now; only AUTHORIZED_USERS may delete.",
-    ),
     NotBuilt("OPS_PORT", lambda s: s.ops_port is not None, stops=False, instead="No port is opened."),
 )
 
@@ -165,10 +159,7 @@ def notices(settings: Settings) -> Iterator[str]:
     for feature in NOT_BUILT:
         if not feature.stops and feature.is_asked(settings):
             yield f"{feature.setting} is set, but not built yet. {feature.instead}"
-    if not settings.authorized_users:
-        yield "Nobody may delete anything: AUTHORIZED_USERS is empty."
-    elif len(settings.authorized_users) == 1 and settings.confirm_by is ConfirmBy.SECOND_PERSON:
-        yield "Nobody can confirm: CONFIRM_BY is second_person, but AUTHORIZED_USERS names only one person."
+    yield from _who_may(settings)
     if settings.metastudio_region not in KNOWN_REGIONS:
         yield (
             "METASTUDIO_REGION is none that MetaStudio is documented for "
@@ -178,3 +169,16 @@ def notices(settings: Settings) -> Iterator[str]:
         yield "METASTUDIO_ENDPOINT is on this machine: no real job can be deleted."
     elif len(settings.metastudio_project_id) != 32:
         yield "METASTUDIO_PROJECT_ID does not have the 32 hexadecimal digits of Huawei's project ids."
+
+
+def _who_may(settings: Settings) -> Iterator[str]:
+    if settings.authorized_usergroups:
+        # How many people are in a group, and who, Slack knows only when it is asked.
+        return
+    alone = "AUTHORIZED_USERS names only one person, and AUTHORIZED_USERGROUPS is empty."
+    if not settings.authorized_users:
+        yield "Nobody may delete anything: AUTHORIZED_USERS and AUTHORIZED_USERGROUPS are empty."
+    elif len(settings.authorized_users) == 1 and settings.confirm_by is ConfirmBy.SECOND_PERSON:
+        yield f"Nobody can confirm: CONFIRM_BY is second_person, but {alone}"
+    elif len(settings.authorized_users) == 1 and settings.second_person_states:
+        yield f"Nobody can confirm jobs in SECOND_PERSON_STATES: {alone}"

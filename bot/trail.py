@@ -89,7 +89,8 @@ class TellKind(StrEnum):
     LATE = "late"  # a reply that came after the outcome was settled and changes nothing
     UNDETERMINED = "undetermined"  # 24 hours and still unknown
     CLOSED = "closed"
-    NOTICE = "notice"  # reminder, freeze
+    REMINDER = "reminder"  # half of the card's time is over, and it still waits
+    NOTICE = "notice"  # freeze
 
 
 @dataclass(frozen=True, slots=True)

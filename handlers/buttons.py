@@ -8,10 +8,10 @@ from typing import Any
 
 import structlog
 
-from bot import policy, reconcile
+from bot import permission, reconcile
 from bot.deletions import cancel, confirm, new_id, pressed_deletion
 from bot.model import Deletion, DeletionId, Press, Refused, State
-from bot.policy import Reason
+from bot.policy import Deed, Reason
 from bot.ports import LedgerTrouble, Ports
 from bot.trail import Event, Kind, Tell, TellKind, Waiting
 from handlers.desk import Desk, Result
@@ -102,27 +102,24 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
     return result
 
 
-def _authorized(press: Press, ports: Ports) -> Deletion | Refused:
+def _authorized(deed: Deed, press: Press, ports: Ports) -> Deletion | Refused:
     """The deletion, if this person may operate here."""
     deletion = pressed_deletion(press, ports)
     if deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
     if deletion.target != ports.terms.target:
         return Refused(Reason.OTHER_PROJECT, {"deletion": deletion})
-    rules = ports.terms.rules
-    place = ports.people.place(press.channel, fresh=True)
-    person = ports.people.person(press.actor, fresh=True)
-    return policy.may_be_used_in(place, rules) or policy.may_operate(person, rules) or deletion
+    return permission.may(deed, press.actor, press.channel, ports, fresh=True) or deletion
 
 
 def check_now(press: Press, ports: Ports) -> Deletion | Refused:
     """*Check now*."""
-    deletion = _authorized(press, ports)
+    deletion = _authorized(Deed.CHECK_NOW, press, ports)
     return deletion if isinstance(deletion, Refused) else reconcile.check_now(deletion, ports)
 
 
 def _close(press: Press, ports: Ports, *, deleted: bool) -> Deletion | Refused:
-    deletion = _authorized(press, ports)
+    deletion = _authorized(Deed.CLOSE_BY_HAND, press, ports)
     if isinstance(deletion, Refused):
         return deletion
     return reconcile.close_by_hand(deletion, press.actor, deleted=deleted, ports=ports)

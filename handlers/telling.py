@@ -17,7 +17,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.model import Deletion
 from bot.ports import Again, Gone, Told
-from bot.slack_errors import CUT_OFF, error_code
+from bot.slack_errors import CUT_OFF, error_code, retry_after
 from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
 from handlers.views.freezing import freeze_message
@@ -66,9 +66,6 @@ OUR_FAULT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_to
 """Codes that name a mistake of ours in the blocks: the text alone is sent instead, and the log says so."""
 
 TOO_FAST = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-WITHOUT_RETRY_AFTER = 30.0
-LONGEST_RETRY_AFTER = 3600.0
-"""Seconds; what asks for more, or for no number at all, was not written by Slack."""
 SHORT_PAUSE = 1.0
 TOKEN_PAUSE = 60.0
 PLAIN_LIMIT = 3000
@@ -85,7 +82,7 @@ class SlackTeller:
 
     def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Answer:
         """Post the card of a new deletion; ``Told.ts`` is its ts."""
-        card = deletion_card(deletion, self._wording, earlier)
+        card = deletion_card(deletion, self._wording, earlier, is_new=True)
         return self._send(self._client.chat_postMessage, card, channel=deletion.channel, **NO_UNFURLING)
 
     def tell(self, tell: Tell, deletion: Deletion) -> Answer:
@@ -190,7 +187,7 @@ def _translated(error: SlackApiError) -> Answer:
     response = error.response
     code = error_code(response)
     if response.status_code == 429 or code in TOO_FAST:
-        return Again(_retry_after(response.headers), code)
+        return Again(retry_after(response.headers), code)
     if code in GONE:
         return Gone(code)
     if response.status_code >= 500 or code in UNSURE or code.startswith("http_"):
@@ -200,12 +197,3 @@ def _translated(error: SlackApiError) -> Answer:
     # A token that is wrong, or an error nobody has met: neither the message nor its place is at fault, so it waits.
     log.error("slack_refused", code=code)
     return Again(TOKEN_PAUSE, code)
-
-
-def _retry_after(headers: Any) -> float:
-    found = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-    try:
-        seconds = float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return WITHOUT_RETRY_AFTER
-    return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER else WITHOUT_RETRY_AFTER

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
     insert,
     null,
@@ -201,6 +202,9 @@ def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
     is_others = _c.owner != bindparam("me")
     if purpose == "expire":
         return and_(is_awaiting, _c.deadline_at <= _NOW)
+    if purpose == "remind":
+        is_between = _c.deadline_at.between(bindparam("soonest", type_=UtcText), bindparam("latest", type_=UtcText))
+        return and_(is_awaiting, _c.message_ts.is_not(None), _c.reminded.is_(false()), is_between)
     if purpose == "orphan":
         is_old = _c.asked_at <= bindparam("orphaned", type_=UtcText)
         return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_alone else is_old)
@@ -215,7 +219,13 @@ def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
     raise ValueError(f"there is no work called {purpose!r}")
 
 
-ORDER = {"expire": _c.deadline_at, "orphan": _c.asked_at, "takeover": _c.takeover_at, "read": _c.read_due_at}
+ORDER = {
+    "expire": _c.deadline_at,
+    "remind": _c.deadline_at,
+    "orphan": _c.asked_at,
+    "takeover": _c.takeover_at,
+    "read": _c.read_due_at,
+}
 
 
 @lru_cache(maxsize=8)
@@ -236,7 +246,7 @@ def _lease(purpose: str, is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache 
     )
 
 
-def lease(
+def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but three are named
     connection: Connection,
     purpose: str,
     now: datetime,
@@ -246,9 +256,12 @@ def lease(
     owner: str,
     target: Target,
     is_alone: bool,
+    deadline: tuple[datetime, datetime] | None = None,
 ) -> list[Deletion]:
     """Take work that is due, so that no other replica does it."""
     parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
+    if deadline is not None:
+        parameters |= {"soonest": deadline[0], "latest": deadline[1]}
     if purpose == "orphan":
         parameters["orphaned"] = now - ORPHANED_AFTER
     if purpose == "read":

@@ -257,7 +257,15 @@ class Store:
 
         return self._write("change" if step is None else f"change:{step.value}", work)
 
-    def lease_deletions(self, purpose: str, now: datetime, *, seconds: float, limit: int = 10) -> Sequence[Deletion]:
+    def lease_deletions(
+        self,
+        purpose: str,
+        now: datetime,
+        *,
+        seconds: float,
+        limit: int = 10,
+        deadline: tuple[datetime, datetime] | None = None,
+    ) -> Sequence[Deletion]:
         """Deletions with work of that kind due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
         return self._write(
             "lease_deletions",
@@ -270,6 +278,7 @@ class Store:
                 owner=self.owner,
                 target=self._target,
                 is_alone=self.is_alone,
+                deadline=deadline,
             ),
         )
 

@@ -1,12 +1,10 @@
-"""The subcommands: one file each, and these two tables. One that is not built yet says so."""
+"""The subcommands: one file each, and these two tables, which together have every name of ``payloads.SUBCOMMANDS``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
-from bot.model import Refused
-from bot.policy import Reason
 from bot.trail import Event, Kind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Subcommand
@@ -16,7 +14,7 @@ from handlers.subcommands.freeze import freeze, unfreeze
 from handlers.subcommands.help import help_text
 from handlers.subcommands.history import history
 from handlers.subcommands.open import open_ones
-from handlers.views.refusals import refusal_text
+from handlers.subcommands.whoami import whoami
 
 AT_ONCE: dict[str, Callable[[Desk], str]] = {
     "help": lambda desk: help_text(desk.wording),
@@ -30,6 +28,7 @@ BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {
     "freeze": freeze,
     "unfreeze": unfreeze,
     "--dry-run": dry_run,
+    "whoami": whoami,
 }
 """Subcommands that look something up. Each gets who waits for its answer, and the text behind its name."""
 
@@ -40,8 +39,6 @@ def run(desk: Desk, say: Callable[[str], None], waiting: Waiting, typed: Subcomm
         use_case = partial(behind, desk, waiting, typed.rest)
         desk.begin(say, "Looking …", waiting, use_case, response_url, subcommand=typed.name)
         return
-    answer = AT_ONCE.get(typed.name)
-    no = Refused(Reason.NOT_BUILT_YET, {"name": typed.name})
-    say(answer(desk) if answer else refusal_text(no, desk.wording.for_("command")))
+    say(AT_ONCE[typed.name](desk))
     facts = {"subcommand": typed.name}
     desk.record(Event(Kind.COMMAND, waiting.since, waiting.actor, channel=waiting.channel, facts=facts))

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.deletions import may_look_here
+from bot import permission
 from bot.model import Cause, Job, Refused, Reply
-from bot.policy import Reason
+from bot.policy import Deed, Reason
 from bot.trail import Waiting
 from handlers.desk import Desk, Result
 from handlers.views.lists import Found, found_message
@@ -26,7 +26,7 @@ SLOW = timedelta(seconds=5)
 
 def find(desk: Desk, waiting: Waiting, rest: str) -> Result:
     """The jobs that fit, each with its state and a button that starts the normal flow."""
-    if no := _unusable(rest) or may_look_here(waiting.actor, waiting.channel, desk.ports):
+    if no := _unusable(rest) or permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
         return no
     by_name = desk.ports.jobs.find(name=rest, limit=PAGE)
     if by_name.count is None:

@@ -11,6 +11,7 @@ LINES = (
     ("open", "shows the cards that wait and the outcomes that are not known yet."),
     ("history [job_id]", "shows what was asked in this channel, or for one job."),
     ("freeze &lt;reason&gt;", "stops all deletions, until `unfreeze`."),
+    ("whoami", "says what you may do here, and by which rule."),
     ("help", "shows this."),
 )
 

@@ -6,9 +6,9 @@ for who may see where it leads.
 
 from __future__ import annotations
 
-from bot.deletions import may_look_here
+from bot import permission
 from bot.model import Deletion, JobId, Refused
-from bot.policy import Reason
+from bot.policy import Deed, Reason
 from bot.trail import Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Click, UsageError, parse_job
@@ -22,7 +22,7 @@ def history(desk: Desk, waiting: Waiting, rest: str) -> Result:
     typed = parse_job(rest) if rest else None
     if isinstance(typed, UsageError):
         return Refused(typed.rule, {"detail": typed.detail, "length": typed.length})
-    if no := may_look_here(waiting.actor, waiting.channel, desk.ports):
+    if no := permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
         return no
     return _page(desk, job=typed.job_id) if typed else _page(desk, channel=waiting.channel)
 
@@ -44,7 +44,7 @@ def older_of_job(desk: Desk, seen: Click, waiting: Waiting) -> Result:
 
 
 def _last(desk: Desk, seen: Click) -> Deletion | Refused:
-    if no := may_look_here(seen.actor, seen.channel, desk.ports):
+    if no := permission.may(Deed.COMMAND, seen.actor, seen.channel, desk.ports):
         return no
     found = desk.ports.ledger.get(seen.deletion) if seen.deletion else None
     if found is None or found.target != desk.ports.terms.target:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.deletions import may_look_here
+from bot import permission
 from bot.model import Refused
-from bot.policy import Reason
+from bot.policy import Deed, Reason
 from bot.trail import Waiting
 from handlers.desk import Desk, Result
 from handlers.views.lists import open_message
@@ -17,7 +17,7 @@ def open_ones(desk: Desk, waiting: Waiting, rest: str) -> Result:
     """Those of this project in every channel, the oldest first, each with a link and the time it has left."""
     if rest:
         return Refused(Reason.UNEXPECTED_TEXT, {"subcommand": "open", "length": len(rest)})
-    if no := may_look_here(waiting.actor, waiting.channel, desk.ports):
+    if no := permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
         return no
     found = desk.ports.ledger.looks.open(limit=MOST_COUNTED)
     shown = found[:MOST_SHOWN]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from bot import job_states
-from bot.model import ConfirmBy, Deletion, State
+from bot.model import ConfirmBy, Deletion, Job, State
 from bot.outcomes import Ending
 from handlers.views.parts import (
     Button,
@@ -22,9 +22,10 @@ from handlers.views.parts import (
     escape,
     mention,
     message,
+    visible,
     when,
 )
-from handlers.views.refusals import Wording
+from handlers.views.refusals import Wording, as_slack_shows
 
 CONFIRM = "dh_confirm"
 CANCEL = "dh_cancel"
@@ -38,6 +39,11 @@ CONSEQUENCES = (
 )
 
 WHAT_GOES = "Job {job} with its training video, ID-card photos, authorization file and model. This cannot be undone."
+
+IN_USE_WARNING = "MetaStudio names services that use this model. Whatever uses it stops working."
+
+MOST_CALLED = 20
+"""People and groups that a new card mentions where a second person is needed; the others find it in the channel."""
 
 EPOCH = 1970
 
@@ -68,10 +74,21 @@ HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
 """Endings whose state alone would say too much."""
 
 
-def deletion_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = ()) -> Message:
-    """The card as it has to look now: buttons only where they can still do something."""
+def deletion_card(
+    deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = (), *, is_new: bool = False
+) -> Message:
+    """The card as it has to look now: buttons only where they can still do something.
+
+    Only the post of a new one calls for a second person. Whether a mention in an update notifies anybody Slack does not
+    say; one that is not there notifies nobody twice.
+    """
     return message(
-        [*_shown(deletion, wording, earlier), _buttons(deletion), Note(f"Deletion {code(deletion.id)}")],
+        [
+            *_shown(deletion, wording, earlier),
+            _call(deletion, wording) if is_new else None,
+            _buttons(deletion),
+            Note(f"Deletion {code(deletion.id)}"),
+        ]
     )
 
 
@@ -191,15 +208,39 @@ def job_time(text: str) -> str:
 
 
 def _question(deletion: Deletion, warning: str, earlier: Sequence[Deletion]) -> list[Part | None]:
-    job = deletion.job
-    uses = ", ".join(escape(name) for name in job.supported_service)
-    strongest = job.state in job_states.FINISHED
-    strong = f"*Warning: {warning}* It serves: {uses or 'nothing that MetaStudio names'}." if strongest else ""
+    is_finished = deletion.job.state in job_states.FINISHED
+    hurts = warning if is_finished else IN_USE_WARNING
     return [
-        Para(strong) if strong else Para(f"*Note: {warning}*") if warning else None,
+        Para(f"*Warning: {hurts}* It serves: {_uses(deletion.job, escape)}.") if _is_in_use(deletion.job) else None,
+        Para(f"*Note: {warning}*") if warning and not is_finished else None,
         Para(_earlier(earlier)) if earlier else None,
         Para(CONSEQUENCES),
     ]
+
+
+def _is_in_use(job: Job) -> bool:
+    """Whether deleting it may break something: it is finished, or services are named that use it."""
+    return job.state in job_states.FINISHED or bool(job.supported_service)
+
+
+def _uses(job: Job, shown: Callable[[str], str]) -> str:
+    return ", ".join(shown(name) for name in job.supported_service) or "nothing that MetaStudio names"
+
+
+def _call(deletion: Deletion, wording: Wording) -> Para | None:
+    called = second_people(deletion, wording)
+    if not called:
+        return None
+    return Para(f"{called} A second person has to confirm this: one of you, but not {mention(deletion.requester)}.")
+
+
+def second_people(deletion: Deletion, wording: Wording) -> str:
+    """Mentions of everybody who may be the second person, where one is needed; nothing else."""
+    if deletion.confirm_by is not ConfirmBy.SECOND_PERSON:
+        return ""
+    others = [one for one in wording.operators if one != deletion.requester.user]
+    more = f" (and {len(others) - MOST_CALLED} more)" if len(others) > MOST_CALLED else ""
+    return " ".join(as_slack_shows(one) for one in others[:MOST_CALLED]) + more
 
 
 MOST_EARLIER = 5
@@ -230,17 +271,17 @@ def _buttons(deletion: Deletion) -> Buttons | None:
 
 
 def _confirm_button(deletion: Deletion) -> Button:
+    title, text = "Delete permanently?", WHAT_GOES.format(job=deletion.job.job_id)
+    if _is_in_use(deletion.job):
+        # The dialog is plain text, in which nothing has to be escaped; what is cut at its end are services.
+        title = "Delete a model that may be in use?"
+        text = f"{text} Whatever uses this model stops working. It serves: {_uses(deletion.job, visible)}."
     return Button(
         CONFIRM,
         "Delete permanently",
         deletion.id,
         style="danger",
-        ask=(
-            "Delete permanently?",
-            WHAT_GOES.format(job=deletion.job.job_id),
-            "Delete permanently",
-            "Keep the job",
-        ),
+        ask=(title, text, "Delete permanently", "Keep the job"),
         tells="Delete this job permanently; asks once more",
     )
 

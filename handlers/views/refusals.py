@@ -29,6 +29,8 @@ class Wording:
     command: str = "/delete-dh-job"
     help_contact: str | None = None
     environment: str | None = None
+    operators: tuple[str, ...] = ()
+    """Ids of the groups and people who may delete, as the settings name them."""
     nothing: str = NOTHING_DELETED
     """What a refusal may say for certain. Somebody else's click may be deleting at the same moment."""
 
@@ -41,14 +43,14 @@ class Wording:
         if not self.help_contact:
             return "Ask whoever runs this bot."
         who = self.help_contact
-        return f"Ask {_contact(who)}."
+        return f"Ask {as_slack_shows(who)}."
 
 
 _SLACK_ID = re.compile(r"[UWCGS][A-Z0-9]{8,}")
 _AS_SLACK_SHOWS = {"U": "<@{}>", "W": "<@{}>", "C": "<#{}>", "G": "<#{}>", "S": "<!subteam^{}>"}
 
 
-def _contact(who: str) -> str:
+def as_slack_shows(who: str) -> str:
     """A Slack id as Slack shows it; everything else, such as "SUPPORT", is text."""
     return _AS_SLACK_SHOWS[who[0]].format(who) if _SLACK_ID.fullmatch(who) else escape(who)
 
@@ -232,6 +234,31 @@ def _lookup(what: str) -> Sentence:
     )
 
 
+def _who(facts: Facts, you: str, they: str) -> str:
+    """What could not be found out: about the one who acts, or about the one who asked."""
+    return they.format(who=_requester(facts)) if facts.get("whose") == "requester" else you
+
+
+NO_GROUPS: dict[str, str] = {
+    "missing_scope": "The bot may not look into user groups: its Slack app lacks the scope `usergroups:read`. Whoever "
+    "runs the bot has to add it, as in manifest.yml, and install the app again.",
+    "plan_upgrade_required": "Slack has user groups only on its paid plans, and this workspace has none of those, so "
+    "people have to be listed one by one.",
+}
+"""Failures that whoever runs the bot has to mend. Of the others the log has the code and the group; a stranger needs
+to know neither."""
+
+
+def _groups_unknown(facts: Facts, wording: Wording) -> str:
+    if known := NO_GROUPS.get(str(facts.get("why"))):
+        return f"{known} {wording.nothing} {wording.whom_to_ask()}"
+    what = _who(facts, "you are in a user group", "{who} is in a user group")
+    return (
+        f"Slack could not say whether {what} that may delete jobs, and without that the bot does nothing. "
+        f"{wording.nothing} Try again in a minute."
+    )
+
+
 def _usage(facts: Facts, wording: Wording) -> str:
     detail = facts.get("detail")
     return (
@@ -257,10 +284,6 @@ SENTENCES: dict[Reason, Sentence] = {
         f"`{wording.command} {facts.get('subcommand', 'help')}` stands alone, but {facts.get('length', 'some')} "
         f"characters follow it, so it did nothing. {wording.nothing}"
     ),
-    Reason.NOT_BUILT_YET: lambda facts, wording: (
-        f"{code(str(facts.get('name', 'this subcommand')))} is not built yet. `{wording.command} help` says what is. "
-        f"{wording.nothing}"
-    ),
     Reason.IN_DIRECT_MESSAGE: _again(
         "Deletions are asked for where the team sees them, so not in a direct message. Use a channel the bot is in."
     ),
@@ -285,7 +308,8 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.DEACTIVATED: _ask("This Slack account is deactivated."),
     Reason.IS_BOT: _again("Bots may not delete jobs."),
     Reason.IS_GUEST: _ask("Guests may not delete jobs, even if they are listed."),
-    Reason.PERSON_UNKNOWN: _lookup("who you are"),
+    Reason.PERSON_UNKNOWN: lambda facts, wording: _lookup(_who(facts, "who you are", "who {who} is"))(facts, wording),
+    Reason.GROUPS_UNKNOWN: _groups_unknown,
     Reason.MAY_NOT_FREEZE: _ask("You are not among the people who may freeze deletions or allow them again."),
     Reason.NOT_THE_REQUESTER: _again(
         "Only the person who asked may confirm this deletion. The card still waits for them."

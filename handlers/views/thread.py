@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.model import Attempt, Deletion, Refused, State
+from bot.model import Attempt, ConfirmBy, Deletion, Refused, State
 from bot.outcomes import Ending
 from bot.trail import Tell, TellKind
+from handlers.views.card import second_people
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.parts import Message, Note, Para, Part, Quote, clock_time, code, mention, message, utc, when
 from handlers.views.refusals import NOTHING_DELETED, Wording, changes, refusal_text
@@ -294,6 +295,24 @@ def _refused(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 REPLY_FACTS = {"status": "HTTP", "code": "error code", "request_id": "request ID"}
 
 
+REMINDS: dict[ConfirmBy, str] = {
+    ConfirmBy.REQUESTER: "{requester} This card still waits for you.",
+    ConfirmBy.ANY_OPERATOR: "{requester} This card still waits for somebody who may delete jobs.",
+    ConfirmBy.SECOND_PERSON: "{called} This card still waits for a second person: anybody who may delete jobs, except "
+    "{requester}.",
+}
+
+
+def _reminder(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    waits = REMINDS[deletion.confirm_by].format(
+        requester=mention(deletion.requester), called=second_people(deletion, wording)
+    )
+    until = f" {when(deletion.deadline_at)}" if deletion.deadline_at else " soon"
+    return [
+        Para(f"{waits.strip()} Press *Delete permanently* or *Cancel*. It closes{until}, and then deletes nothing.")
+    ]
+
+
 def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     if facts.get("about") in {FROZEN, UNFROZEN}:
         return freeze_parts(facts, in_thread=True)
@@ -312,5 +331,6 @@ SAYS: dict[TellKind, Callable[[Deletion, Facts, Wording], Parts]] = {
     TellKind.CANCELLED: _cancelled,
     TellKind.EXPIRED: _expired,
     TellKind.REFUSED: _refused,
+    TellKind.REMINDER: _reminder,
     TellKind.NOTICE: _notice,
 }

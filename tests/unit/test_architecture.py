@@ -56,6 +56,8 @@ USE_CASES = {
     "bot.proposing",
     "bot.deletions",
     "bot.freezing",
+    "bot.permission",
+    "bot.remind",
     "bot.expire",
     "bot.reconcile",
     "bot.outbox",

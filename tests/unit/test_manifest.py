@@ -28,6 +28,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "users.info": frozenset({"users:read"}),
     # im:read and mpim:read are left out: a conversation that cannot be looked up is refused, and those would be anyway.
     "conversations.info": frozenset({"channels:read", "groups:read"}),
+    # Only with AUTHORIZED_USERGROUPS; without the scope the bot says so, and listed people go on working.
+    "usergroups.users.list": frozenset({"usergroups:read"}),
     # Any one scope is enough, and the Home tab has to be switched on.
     "views.publish": frozenset(),
     # Called with the app-level token, whose scope connections:write is not part of a manifest.

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.client import IncompleteRead
 from typing import Any
 
 import pytest
+import structlog
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from bot import people
 from bot.model import Actor, LookupFailed, Person, Place, PlaceKind
-from bot.people import Cache, SlackPeople, as_person, as_place
+from bot.people import SlackPeople, as_person, as_place
+from bot.policy import Rules
 
 ANNA = Actor("UANNA", "T1")
 
@@ -147,176 +146,11 @@ def test_what_a_conversation_object_says(
     assert as_place("C1", found) == Place("C1", kind, is_member=is_member, is_archived=is_archived)
 
 
-# -- the cache -----------------------------------------------------------------------------------------------------
-
-
-class Asked:
-    """A look-up that counts how often it is asked, and answers with the count."""
-
-    def __init__(self) -> None:
-        self.times = 0
-
-    def __call__(self) -> str | LookupFailed:
-        self.times += 1
-        return f"answer {self.times}"
-
-
-@pytest.mark.parametrize(
-    ("age", "fresh", "asked_again"),
-    [
-        (0, False, False),
-        (0, True, False),
-        (5, True, False),
-        (5.000001, True, True),
-        (5.000001, False, False),
-        (60, False, False),
-        (60, True, True),
-        (60.000001, False, True),
-        (3600, False, True),
-        (-3600, False, False),  # a clock that is set back does not make an answer older
-    ],
-)
-def test_how_old_an_answer_may_be(clock: HeldClock, age: float, *, fresh: bool, asked_again: bool) -> None:
-    """A minute at the command, five seconds at a click; both bounds are exact."""
-    cache, ask = Cache[str](clock), Asked()
-    assert cache.get("k", ask, fresh=False) == "answer 1"
-    clock.advance(age)
-    assert cache.get("k", ask, fresh=fresh) == ("answer 2" if asked_again else "answer 1")
-    assert ask.times == 1 + asked_again
-
-
-def test_a_fresh_answer_serves_the_next_command_too(clock: HeldClock) -> None:
-    """What a click asked anew is young again for everybody."""
-    cache, ask = Cache[str](clock), Asked()
-    cache.get("k", ask, fresh=False)
-    clock.advance(50)
-    assert cache.get("k", ask, fresh=True) == "answer 2"
-    clock.advance(60)
-    assert cache.get("k", ask, fresh=False) == "answer 2"
-
-
-def test_each_key_has_its_own_answer(clock: HeldClock) -> None:
-    """Nobody is taken for somebody else."""
-    cache = Cache[str](clock)
-    assert cache.get("a", lambda: "of a", fresh=False) == "of a"
-    assert cache.get("b", lambda: "of b", fresh=False) == "of b"
-    assert cache.get("a", lambda: "never", fresh=True) == "of a"
-
-
-def test_a_failure_is_not_kept_and_does_not_wipe_out_what_was_known(clock: HeldClock) -> None:
-    """The next one asks again; an answer that is still young enough for a command goes on counting."""
-    cache = Cache[str](clock)
-    failed = LookupFailed("ratelimited")
-    assert cache.get("k", lambda: failed, fresh=False) is failed
-    assert cache.get("k", lambda: "yes", fresh=False) == "yes"
-    clock.advance(30)
-    assert cache.get("k", lambda: failed, fresh=True) is failed
-    assert cache.get("k", lambda: "never asked", fresh=False) == "yes"
-
-
-def test_a_look_up_that_raises_lets_the_next_one_in(clock: HeldClock) -> None:
-    """A bug in one look-up must not lock the person out for ever."""
-    cache = Cache[str](clock)
-
-    def broken() -> str | LookupFailed:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        cache.get("k", broken, fresh=False)
-    assert cache.get("k", lambda: "yes", fresh=False) == "yes"
-
-
-def test_the_cache_is_bounded(clock: HeldClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many keys do not grow it for ever; what is dropped is asked again."""
-    monkeypatch.setattr(people, "MOST_KEPT", 3)
-    cache, ask = Cache[str](clock), Asked()
-    for number in range(10):
-        cache.get(str(number), ask, fresh=False)
-        assert len(cache._entries) <= 3
-    assert ask.times == 10
-
-
-class CountedLock:
-    """A lock that says when somebody has come to it, before they wait."""
-
-    arrived = threading.Semaphore(0)
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        self.arrived.release()
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-def crowd(cache: Cache[str], ask: Callable[[], str | LookupFailed], size: int) -> tuple[list[threading.Thread], list]:
-    """Threads that all ask for the same thing."""
-    answers: list[str | LookupFailed] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(cache.get("k", ask, fresh=True)), daemon=True)
-        for _ in range(size)
-    ]
-    for thread in threads:
-        thread.start()
-    return threads, answers
-
-
-@pytest.mark.parametrize("first_fails", [False, True])
-def test_a_crowd_costs_one_look_up_at_a_time(
-    clock: HeldClock, monkeypatch: pytest.MonkeyPatch, *, first_fails: bool
-) -> None:
-    """Whoever comes while a look-up runs waits for it; a failed one is repeated once, not by everybody at once."""
-    monkeypatch.setattr(CountedLock, "arrived", threading.Semaphore(0))
-    cache = Cache[str](clock)
-    cache._entries["k"] = people._Entry(CountedLock())  # type: ignore[arg-type]
-    release = threading.Event()
-    running, most, asked = 0, 0, 0
-
-    def ask() -> str | LookupFailed:
-        nonlocal running, most, asked
-        running, asked = running + 1, asked + 1
-        most = max(most, running)
-        assert release.wait(10)
-        running -= 1
-        return LookupFailed("timeout") if first_fails and asked == 1 else "yes"
-
-    threads, answers = crowd(cache, ask, 8)
-    assert all(CountedLock.arrived.acquire(timeout=10) for _ in threads)
-    release.set()
-    for thread in threads:
-        thread.join(10)
-    assert most == 1
-    assert asked == (2 if first_fails else 1)
-    failures = [LookupFailed("timeout")] * first_fails
-    assert sorted(answers, key=str) == sorted([*failures, *["yes"] * (8 - first_fails)], key=str)
-
-
-def test_a_slow_look_up_holds_up_nobody_elses(clock: HeldClock) -> None:
-    """One person's slow look-up does not block another's."""
-    cache = Cache[str](clock)
-    asking, release = threading.Event(), threading.Event()
-
-    def slow() -> str | LookupFailed:
-        asking.set()
-        assert release.wait(10)
-        return "slow"
-
-    threads, answers = crowd(cache, slow, 1)
-    assert asking.wait(10)
-    assert cache.get("other", lambda: "quick", fresh=True) == "quick"
-    release.set()
-    threads[0].join(10)
-    assert answers == ["slow"]
-
-
 # -- asking Slack --------------------------------------------------------------------------------------------------
 
 
 class Web:
-    """The two methods of WebClient that are asked, answering what the test says."""
+    """The three methods of WebClient that are asked, answering what the test says."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -335,9 +169,20 @@ class Web:
     def conversations_info(self, **arguments: str) -> Any:
         return self._answer("conversations_info", arguments)
 
+    def usergroups_users_list(self, **arguments: str) -> Any:
+        return self._answer("usergroups_users_list", arguments)
 
-def slack_people(web: Web, clock: HeldClock, enterprise: str | None = None) -> SlackPeople:
-    return SlackPeople(web, "T1", enterprise, clock)  # type: ignore[arg-type]
+    @property
+    def asked(self) -> list[str]:
+        """What was asked about, in order."""
+        return [next(iter(arguments.values())) for _, arguments in self.calls]
+
+
+LISTED = Rules(users=frozenset({"UANNA"}))
+
+
+def slack_people(web: Web, clock: HeldClock, enterprise: str | None = None, rules: Rules = LISTED) -> SlackPeople:
+    return SlackPeople(web, "T1", enterprise, clock, rules)  # type: ignore[arg-type]
 
 
 def test_a_person_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
@@ -439,8 +284,7 @@ def test_an_answer_about_another_channel_is_no_answer(clock: HeldClock, data: An
 @pytest.mark.parametrize(
     ("error", "why"),
     [
-        (api_error({"ok": False, "error": "user_not_found"}), "user_not_found"),
-        (api_error({"ok": False, "error": "ratelimited"}, 429), "ratelimited"),
+        (api_error({"ok": False, "error": "ratelimited"}), "ratelimited"),
         (api_error({"ok": False, "error": "<html>token xoxb-1</html>"}, 502), "http_502"),
         (api_error({"ok": False, "error": "a" * 65}, 200), "http_200"),
         (api_error({"ok": False, "error": "caf\u00e9"}, 200), "http_200"),
@@ -463,3 +307,264 @@ def test_every_failure_means_no_and_is_asked_again(clock: HeldClock, error: Exce
     assert asked.person(ANNA) == LookupFailed(why)
     assert isinstance(asked.person(ANNA), Person)
     assert slack_people(Web(error), clock).place("C1") == LookupFailed(why)
+
+
+@pytest.mark.parametrize("code", ["user_not_found", "user_not_visible"])
+def test_somebody_whom_slack_does_not_show_is_asked_about_once_a_minute(clock: HeldClock, code: str) -> None:
+    """That is an answer: whoever gets it may press as often as they like."""
+    web = Web(api_error({"ok": False, "error": code}), answer({"ok": True, "user": OWN}))
+    asked = slack_people(web, clock)
+    for _ in range(5):
+        assert asked.person(ANNA, fresh=True) == LookupFailed(code)
+    clock.advance(61)
+    assert isinstance(asked.person(ANNA), Person)
+
+
+# -- how often -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "asked_again"),
+    [({}, True), ({"is_restricted": True}, False), ({"deleted": True}, False), ({"is_bot": True}, False)],
+)
+def test_a_yes_is_asked_again_at_a_click_and_a_no_stands(
+    clock: HeldClock, flags: dict[str, bool], *, asked_again: bool
+) -> None:
+    """Whoever may do nothing costs one users.info a minute, however often they press; a right is asked for anew."""
+    web = Web(*[answer({"ok": True, "user": {**OWN, **flags}})] * 2)
+    asked = slack_people(web, clock)
+    asked.person(ANNA)
+    clock.advance(6)
+    asked.person(ANNA, fresh=True)
+    assert len(web.calls) == 1 + asked_again
+
+
+def test_losing_an_account_s_rights_is_seen_at_the_click(clock: HeldClock) -> None:
+    """Five seconds after the command a guest is seen to be one."""
+    web = Web(answer({"ok": True, "user": OWN}), answer({"ok": True, "user": {**OWN, "is_restricted": True}}))
+    asked = slack_people(web, clock)
+    asked.person(ANNA)
+    clock.advance(5.000001)
+    found = asked.person(ANNA, fresh=True)
+    assert isinstance(found, Person)
+    assert found.is_guest
+
+
+@pytest.mark.parametrize(
+    ("found", "asked_again"),
+    [
+        (MEMBER, False),
+        ({**MEMBER, "is_ext_shared": True}, False),
+        ({"id": "C1"}, True),
+        ({**MEMBER, "is_archived": True}, True),
+    ],
+)
+def test_a_channel_that_a_person_can_mend_is_asked_about_again(
+    clock: HeldClock, found: dict[str, Any], *, asked_again: bool
+) -> None:
+    """Who is told to invite the bot, or to unarchive the channel, need not wait a minute before that works."""
+    web = Web(*[answer({"ok": True, "channel": found})] * 2)
+    asked = slack_people(web, clock)
+    asked.place("C1")
+    clock.advance(6)
+    asked.place("C1")
+    assert len(web.calls) == 1 + asked_again
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({"Retry-After": "7"}, 7), ({"retry-after": ["7"]}, 7), ({}, 30), ({"Retry-After": "x"}, 30)],
+)
+def test_a_throttled_method_is_left_alone_as_long_as_slack_asks(
+    clock: HeldClock, headers: dict[str, Any], seconds: float
+) -> None:
+    """Nobody's look-up is made meanwhile, and the other methods go on."""
+    throttled = api_error({"ok": False, "error": "ratelimited"}, 429)
+    throttled.response.headers = headers
+    web = Web(throttled, answer({"ok": True, "channel": MEMBER}), answer({"ok": True, "user": OWN}))
+    asked = slack_people(web, clock)
+    assert asked.person(ANNA) == LookupFailed("ratelimited")
+    assert asked.person(Actor("UBEN", "T1")) == LookupFailed("ratelimited")
+    assert isinstance(asked.place("C1"), Place)
+    clock.advance(seconds - 0.000001)
+    assert asked.person(ANNA) == LookupFailed("ratelimited")
+    assert len(web.calls) == 2
+    clock.advance(0.000001)
+    assert isinstance(asked.person(ANNA), Person)
+
+
+# -- user groups ---------------------------------------------------------------------------------------------------
+
+IN_GROUPS = Rules(users=frozenset({"ULISTED"}), groups=frozenset({"S1", "S2"}))
+
+
+def user(**more: Any) -> SlackResponse:
+    return answer({"ok": True, "user": {**OWN, **more}})
+
+
+def members(*users: Any) -> SlackResponse:
+    return answer({"ok": True, "users": list(users)})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "groups", "asked"),
+    [
+        (["UANNA"], None, {"S1"}, ["UANNA", "S1"]),  # the second one makes no difference
+        (["UBEN"], ["UANNA"], {"S2"}, ["UANNA", "S1", "S2"]),
+        ([], [], set(), ["UANNA", "S1", "S2"]),
+        (["WGRID"], None, {"S1"}, ["UANNA", "S1"]),  # a group may name either id of a Grid
+        (["uanna", 7, None], ["UANNA "], set(), ["UANNA", "S1", "S2"]),
+    ],
+)
+def test_members_of_a_listed_group_are_found(
+    clock: HeldClock, first: list[Any], second: list[Any] | None, groups: set[str], asked: list[str]
+) -> None:
+    """Group by group, until one has this person by one of their ids."""
+    web = Web(user(enterprise_user=GRID), members(*first), members(*second or ()))
+    found = slack_people(web, clock, "E1", IN_GROUPS).person(ANNA)
+    assert isinstance(found, Person)
+    assert (found.groups, found.groups_unknown) == (groups, None)
+    assert web.asked == asked
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {"id": "ULISTED"},
+        {"id": "UANNA", "enterprise_user": {**GRID, "id": "ULISTED"}},
+        {"id": "UANNA", "is_restricted": True},
+        {"id": "UANNA", "is_bot": True},
+        {"id": "UANNA", "deleted": True},
+        {"id": "UANNA", "is_stranger": True},
+    ],
+)
+def test_neither_the_listed_nor_the_barred_take_a_group_look_up(clock: HeldClock, who: dict[str, Any]) -> None:
+    """Listed users go on working while user groups cannot be read, and whoever may never delete costs no look-up."""
+    web = Web(user(**who))
+    found = slack_people(web, clock, "E1", IN_GROUPS).person(Actor(who["id"], "T1"), fresh=True)
+    assert isinstance(found, Person)
+    assert found.groups == frozenset()
+    assert web.asked == [who["id"]]
+
+
+ONE_GROUP = Rules(groups=frozenset({"S1"}))
+
+
+@pytest.mark.parametrize(
+    ("is_member", "age", "fresh", "asked_again"),
+    [
+        (False, 6, True, False),  # a no stands for a minute
+        (False, 60, True, False),
+        (False, 60.000001, True, True),
+        (False, 60.000001, False, True),
+        (True, 5, True, False),
+        (True, 5.000001, True, True),  # a yes is asked again at a click
+        (True, 60, False, False),
+        (True, 60.000001, False, True),
+    ],
+)
+def test_how_long_a_group_s_answer_stands(
+    clock: HeldClock, age: float, *, is_member: bool, fresh: bool, asked_again: bool
+) -> None:
+    """A minute; but at a click a yes is at most five seconds old."""
+    group = members(*["UANNA"] * is_member)
+    web = Web(user(), group, *[user(), group] * 2)
+    asked = slack_people(web, clock, rules=ONE_GROUP)
+    asked.person(ANNA)
+    clock.advance(age)
+    web.answers = [group, user()] if age <= 60 else [user(), group]
+    asked.person(ANNA, fresh=fresh)
+    assert web.asked.count("S1") == 1 + asked_again
+
+
+def test_leaving_the_group_is_seen_at_the_click(clock: HeldClock) -> None:
+    """The yes of the command is asked again, and is no more."""
+    web = Web(user(), members("UANNA"), members())
+    asked = slack_people(web, clock, rules=ONE_GROUP)
+    assert asked.person(ANNA) == Person(ANNA, frozenset({"UANNA"}), is_own=True, groups=frozenset({"S1"}))
+    clock.advance(6)
+    assert asked.person(ANNA, fresh=True) == Person(ANNA, frozenset({"UANNA"}), is_own=True)
+
+
+def test_a_strangers_hammering_costs_one_look_up_of_each_kind(clock: HeldClock) -> None:
+    """A hundred clicks in a minute: one users.info, and one look into each group."""
+    web = Web(user(), members("UBEN"), members("UBEN"))
+    asked = slack_people(web, clock, rules=IN_GROUPS)
+    for _ in range(100):
+        asked.person(ANNA, fresh=True)
+        clock.advance(0.5)
+    assert web.asked == ["UANNA", "S1", "S2"]
+
+
+def test_one_look_into_a_group_serves_everybody(clock: HeldClock) -> None:
+    """What a group's look-up says holds for all who ask in that minute."""
+    web = Web(user(), members("UBEN"), user(id="UBEN"), user(id="UCARL"))
+    asked = slack_people(web, clock, rules=ONE_GROUP)
+    groups = [asked.person(Actor(name, "T1")) for name in ("UANNA", "UBEN", "UCARL")]
+    assert [found.groups for found in groups if isinstance(found, Person)] == [set(), {"S1"}, set()]
+    assert web.asked.count("S1") == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "why", "kept"),
+    [
+        (api_error({"ok": False, "error": "fatal_error"}), "fatal_error", 10),
+        (api_error({"ok": False, "error": "missing_scope"}), "missing_scope", 60),
+        (api_error({"ok": False, "error": "plan_upgrade_required"}), "plan_upgrade_required", 60),
+        (TimeoutError("secret"), "TimeoutError", 10),
+        (answer({"ok": True}), "no_users", 10),
+        (answer({"ok": True, "users": "UANNA"}), "no_users", 10),
+        (answer(b"PK"), "not_json", 10),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_group_look_up_that_fails_means_not_known(clock: HeldClock, failure: Any, why: str, kept: float) -> None:
+    """No, with the reason; not repeated for a while, since few such look-ups are allowed; the log has the group."""
+    web = Web(user(), failure, members("UANNA"))
+    asked = slack_people(web, clock, rules=ONE_GROUP)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(5):
+            found = asked.person(ANNA, fresh=True)
+            assert isinstance(found, Person)
+            assert (found.groups, found.groups_unknown) == (frozenset(), why)
+    assert [(line["event"], line["group"], line["why"]) for line in logged] == [("group_look_up_failed", "S1", why)]
+    clock.advance(kept)
+    web.answers.insert(0, user())
+    asked.person(ANNA)
+    assert web.asked.count("S1") == 1
+    clock.advance(0.000001)
+    web.answers = [user(), members("UANNA")] if kept == 60 else [members("UANNA"), user()]
+    found = asked.person(ANNA)
+    assert isinstance(found, Person)
+    assert (found.groups, found.groups_unknown) == ({"S1"}, None)
+
+
+def test_a_group_that_is_gone_has_no_members(clock: HeldClock) -> None:
+    """Disabled or deleted: nobody is in it, which is an answer; the log says which group."""
+    web = Web(user(), api_error({"ok": False, "error": "no_such_subteam"}))
+    with structlog.testing.capture_logs() as logged:
+        found = slack_people(web, clock, rules=ONE_GROUP).person(ANNA)
+    assert found == Person(ANNA, frozenset({"UANNA"}), is_own=True)
+    assert [(line["group"], line["why"]) for line in logged] == [("S1", "no_such_subteam")]
+
+
+def test_one_group_that_cannot_be_asked_does_not_hide_another(clock: HeldClock) -> None:
+    """Whoever is in a group that could be read is allowed; for everybody else it is not known."""
+    web = Web(user(), TimeoutError(), members("UANNA"), user(id="UBEN"))
+    asked = slack_people(web, clock, rules=IN_GROUPS)
+    anna, ben = asked.person(ANNA), asked.person(Actor("UBEN", "T1"))
+    assert isinstance(anna, Person)
+    assert isinstance(ben, Person)
+    assert (anna.groups, anna.groups_unknown) == ({"S2"}, None)
+    assert (ben.groups, ben.groups_unknown) == (frozenset(), "TimeoutError")
+
+
+def test_who_may_only_freeze_is_asked_about_anew_too(clock: HeldClock) -> None:
+    """FREEZE_BY is a right like the others: at a click it is at most five seconds old."""
+    web = Web(user(), user(is_restricted=True))
+    asked = slack_people(web, clock, rules=Rules(freeze_by=frozenset({"UANNA"})))
+    asked.person(ANNA)
+    clock.advance(6)
+    found = asked.person(ANNA, fresh=True)
+    assert isinstance(found, Person)
+    assert found.is_guest

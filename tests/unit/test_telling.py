@@ -13,7 +13,7 @@ from slack_sdk.web import SlackResponse
 
 from bot.model import DeletionId
 from bot.ports import Again, Gone, Told
-from bot.slack_errors import error_code, is_passing
+from bot.slack_errors import WITHOUT_RETRY_AFTER, error_code, is_passing
 from bot.trail import Event, Kind, Recorded, Tell, TellKind, Waiting
 from handlers import telling
 from handlers.telling import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
@@ -456,4 +456,4 @@ def test_without_a_card_there_is_no_link_and_no_call() -> None:
 
 def test_the_pauses_are_what_the_rulebook_advises() -> None:
     """Thirty seconds where Slack names none, one where an answer was lost, a minute where the token is wrong."""
-    assert (telling.WITHOUT_RETRY_AFTER, telling.SHORT_PAUSE, telling.TOKEN_PAUSE) == (30.0, 1.0, 60.0)
+    assert (WITHOUT_RETRY_AFTER, telling.SHORT_PAUSE, telling.TOKEN_PAUSE) == (30.0, 1.0, 60.0)

@@ -30,7 +30,7 @@ KINDS = """command click refused proposed not_offered card_posted cancelled expi
     settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen pruned
     exported"""
 TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked late undetermined closed
-    notice"""
+    reminder notice"""
 
 
 def test_the_vocabulary_of_events_is_closed() -> None:

@@ -17,6 +17,7 @@ from bot.model import ConfirmBy, Deletion, State
 from handlers.views import card
 from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
 from handlers.views.parts import when
+from sandbox import slack_checks as checks
 from tests.unit.messages import (
     ANNA,
     AT,
@@ -142,12 +143,79 @@ def test_the_consequences_are_huaweis_words() -> None:
 def test_the_card_says_what_the_jobs_state_means(state: str) -> None:
     """Name and meaning, and the warning that belongs to it while there is something to decide."""
     job_state = describe(state)
-    text = deletion_card(replace(AWAITING, job=replace(JOB, state=state)), WORDING).text
+    text = deletion_card(replace(AWAITING, job=replace(JOB, state=state, supported_service=())), WORDING).text
     assert f"`{state}` {job_state.meaning}" in text
     assert (job_state.warning in text) if job_state.warning else ("Warning:" not in text and "Note:" not in text)
     closed = replace(AWAITING, job=replace(JOB, state=state), state=State.CANCELLED)
     assert "Warning:" not in deletion_card(closed, WORDING).text
     assert state in DELETABLE or not job_state.warning
+
+
+FINISHED_WORDS = "This model is finished and may be in use. Whatever uses it stops working."
+NAMED_WORDS = "MetaStudio names services that use this model. Whatever uses it stops working."
+
+
+@pytest.mark.parametrize(
+    ("state", "services", "warning", "note", "dialog"),
+    [
+        ("JOB_SUCCESS", ("LIVE_2D",), f"*Warning: {FINISHED_WORDS}* It serves: LIVE_2D.", "", "It serves: LIVE_2D."),
+        ("JOB_FINISH", (), f"*Warning: {FINISHED_WORDS}* It serves: nothing that", "", "It serves: nothing that Meta"),
+        (
+            "TRAIN_FAILED",
+            ("VIDEO_2D", "<x>"),
+            f"*Warning: {NAMED_WORDS}* It serves: VIDEO_2D, &lt;x&gt;.",
+            "",
+            ", <x>.",
+        ),
+        ("MANUAL_VERIFYING", ("LIVE_2D",), f"*Warning: {NAMED_WORDS}* It serves: LIVE_2D.", "reviewing", "LIVE_2D."),
+        ("MANUAL_VERIFYING", (), "", "reviewing", ""),
+        ("TRAIN_FAILED", (), "", "", ""),
+    ],
+)
+def test_what_may_be_in_use_gets_the_strongest_words(
+    state: str, services: tuple[str, ...], warning: str, note: str, dialog: str
+) -> None:
+    """Finished models, and jobs that name services: a warning on the card, and again in Slack's own dialog."""
+    built = deletion_card(replace(AWAITING, job=replace(JOB, state=state, supported_service=services)), WORDING)
+    assert (warning in built.text) if warning else ("Warning:" not in built.text)
+    assert (f"*Note: A person at Huawei is {note}" in built.text) is bool(note)
+    asked = buttons(built)[0]["confirm"]
+    assert asked["title"]["text"] == ("Delete a model that may be in use?" if warning else "Delete permanently?")
+    assert ("Whatever uses this model stops working." in asked["text"]["text"]) is bool(warning)
+    assert dialog in asked["text"]["text"]
+    assert "This cannot be undone." in asked["text"]["text"]
+
+
+OPERATORS = replace(WORDING, operators=("S00ONCALL", "UANNA", "UBENBENBEN", "WCARLCARL"))
+CALLED = "<!subteam^S00ONCALL> <@UBENBENBEN> <@WCARLCARL>"
+
+
+@pytest.mark.parametrize("rule", ConfirmBy)
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_second_person_is_called_once(rule: ConfirmBy, *, is_new: bool) -> None:
+    """Groups and people are mentioned by the post of a new card that needs one of them, and never by an update."""
+    built = deletion_card(replace(AWAITING, confirm_by=rule), OPERATORS, is_new=is_new)
+    expected = is_new and rule is ConfirmBy.SECOND_PERSON
+    assert (f"{CALLED} A second person has to confirm this: one of you, but not <@UANNA>." in built.text) is expected
+    assert (checks.notifies(built.text, built.blocks) != {"UANNA"}) is expected
+
+
+def test_where_nobody_else_may_nobody_is_called() -> None:
+    """The start says so; the card does not call for people whom it cannot name."""
+    deletion = replace(AWAITING, confirm_by=ConfirmBy.SECOND_PERSON)
+    alone = replace(WORDING, operators=("UANNA",))
+    assert "one of you" not in deletion_card(deletion, alone, is_new=True).text
+
+
+def test_a_long_list_of_people_is_not_all_called() -> None:
+    """Twenty mentions at most; the others find the card in the channel."""
+    deletion = replace(AWAITING, confirm_by=ConfirmBy.SECOND_PERSON)
+    many = replace(LONGEST_WORDING, operators=tuple(f"U0{number:09}" for number in range(500)))
+    built = deletion_card(deletion, many, is_new=True)
+    assert checks.check_blocks(built.blocks) == []
+    assert len(built.text) <= checks.UPDATE_TEXT
+    assert " (and 480 more) A second person" in built.text
+    assert len(checks.notifies(built.text, built.blocks) - {"UANNA"}) == 20
 
 
 @pytest.mark.parametrize(
@@ -341,11 +409,11 @@ def test_a_reminder_alone_makes_no_buttons(state: State, *, reminded: bool) -> N
 
 def test_deleting_asks_once_more_and_is_the_only_danger() -> None:
     """Slack's dialog names the job and says that it is final; keeping the job is the other choice."""
-    confirm, cancel = buttons(deletion_card(AWAITING, WORDING))
+    confirm, cancel = buttons(deletion_card(PLAUSIBLE["awaiting with nothing optional"], WORDING))
     assert confirm["style"] == confirm["confirm"]["style"] == "danger"
     assert confirm["confirm"]["title"]["text"] == "Delete permanently?"
     assert confirm["confirm"]["text"]["text"] == (
-        f"Job {JOB_ID} with its training video, ID-card photos, authorization file and model. This cannot be undone."
+        "Job j with its training video, ID-card photos, authorization file and model. This cannot be undone."
     )
     assert confirm["confirm"]["confirm"]["text"] == "Delete permanently"
     assert confirm["confirm"]["deny"]["text"] == "Keep the job"

@@ -74,7 +74,6 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.REASON_TOO_LONG: [{"detail": "", "length": 700}],
     Reason.BAD_SEARCH: [{"most": 100, "detail": "there was nothing"}, {"most": 100, "detail": "there were 101"}, {}],
     Reason.UNEXPECTED_TEXT: [{"subcommand": "open", "length": 3}, {}],
-    Reason.NOT_BUILT_YET: [{"name": "history"}, {}],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
     Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {}],
     Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {}],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.lifecycle import Step
 from bot.metastudio.replies import Meaning
-from bot.model import Cause, Deletion, State
+from bot.model import Cause, ConfirmBy, Deletion, State
 from bot.outcomes import BY_MEANING, Ending
 from bot.policy import Reason
 from bot.trail import Tell, TellKind
@@ -102,6 +102,31 @@ def test_every_message_is_sound_in_every_state(kind: TellKind) -> None:
             assert not EMOJI.search(built.text)
             assert not buttons(built)
             assert built.text.endswith(f"Deletion `{DELETION_ID}`")
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (ConfirmBy.REQUESTER, "<@UANNA> This card still waits for you."),
+        (ConfirmBy.ANY_OPERATOR, "<@UANNA> This card still waits for somebody who may delete jobs."),
+        (
+            ConfirmBy.SECOND_PERSON,
+            (
+                "<!subteam^S00ONCALL> <@UBENBENBEN> This card still waits for a second person: anybody who may delete "
+                "jobs, except <@UANNA>."
+            ),
+        ),
+    ],
+)
+def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> None:
+    """The rule of the card decides who is mentioned; what to do and until when stands there too."""
+    wording = replace(WORDING, operators=("S00ONCALL", "UANNA", "UBENBENBEN"))
+    deletion = replace(PLAUSIBLE["awaiting"], confirm_by=rule)
+    told = thread_message(Tell(TellKind.REMINDER, deletion.id, "C1", "1.2"), deletion, wording).text
+    until = when(later(600))
+    assert told.startswith(
+        f"{says} Press *Delete permanently* or *Cancel*. It closes {until}, and then deletes nothing."
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,31 @@
+"""Whether somebody may do something, with what that takes gathered from Slack. The decision is ``bot.policy.may``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot import policy
+from bot.model import Actor, LookupFailed, Person, Place, Refused
+from bot.policy import Deed
+from bot.ports import Ports
+
+LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
+
+
+def look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
+    """The place, and the people: first whoever acts, then whom else it takes.
+
+    Where the one who acts may do nothing, nothing is asked anew on their account: hammering a button must not use up
+    the look-ups that Slack allows for everybody together.
+    """
+    rules = ports.terms.rules
+    first = ports.people.person(actors[0], fresh=fresh)
+    fresh = fresh and not (policy.may_operate(first, rules) and policy.may_freeze(first, rules))
+    others = tuple(ports.people.person(actor, fresh=fresh) for actor in actors[1:])
+    return ports.people.place(channel, fresh=fresh), (first, *others)
+
+
+def may(deed: Deed, actor: Actor, channel: str, ports: Ports, *, fresh: bool = False) -> Refused | None:
+    """Why this person may not do that there, or None. ``fresh`` is for clicks; for what takes no card."""
+    place, (person,) = look_up(ports, channel, (actor,), fresh=fresh)
+    return policy.may(deed, person, place, ports.terms.rules)
