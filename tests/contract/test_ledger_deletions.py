@@ -257,6 +257,25 @@ class TestLeases:
         assert self.ids(ledger.lease_deletions("expire", after(10), seconds=30)) == []
         assert len(ledger.lease_deletions("expire", after(40), seconds=30)) == 3
 
+    def test_remind(self, ledger: Store) -> None:
+        """Cards that wait, were not reminded of, and whose deadline lies in the time named; both ends belong to it."""
+        put(ledger, 1, deadline_at=after(300), message_ts="1.2")
+        put(ledger, 2, deadline_at=after(60), message_ts="1.2")
+        put(ledger, 3, deadline_at=after(59.9), message_ts="1.2")
+        put(ledger, 4, deadline_at=after(300.1), message_ts="1.2")
+        put(ledger, 5, deadline_at=after(200))
+        put(ledger, 6, deadline_at=after(200), message_ts="1.2", state=State.CANCELLED)
+        put(ledger, 7, deadline_at=after(200), message_ts="1.2", reminded=True)
+        put(ledger, 8, deadline_at=None, message_ts="1.2")
+        between = (after(60), after(300))
+        found = ledger.lease_deletions("remind", NOON, seconds=30, deadline=between)
+        assert sorted(self.ids(found)) == [deletion(1).id, deletion(2).id]
+        assert self.ids(ledger.lease_deletions("remind", NOON, seconds=30, deadline=between)) == []
+        met = {"state": State.AWAITING, "reminded": False}
+        assert ledger.change(deletion(1).id, None, {"reminded": True}, where=met) is not None
+        assert ledger.change(deletion(1).id, None, {"reminded": True}, where=met) is None
+        assert self.ids(ledger.lease_deletions("remind", after(31), seconds=30, deadline=between)) == [deletion(2).id]
+
     def test_limit_takes_the_oldest(self, ledger: Store) -> None:
         """With a limit the work that has waited longest comes first."""
         for number in range(1, 6):

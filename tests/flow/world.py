@@ -18,7 +18,7 @@ from bot.app import Running, build
 from bot.ledger.chain import Verdict
 from bot.model import Deletion
 from bot.settings import Settings
-from bot.trail import Recorded
+from bot.trail import Kind, Recorded
 from bot.transports.http import HttpTransport
 from bot.transports.socket import SocketTransport
 from sandbox.bot_process import BotProcess, settings_for
@@ -57,11 +57,11 @@ def free_port() -> int:
 class World:
     """Slack, MetaStudio, people and the bot."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, enterprise: bool = False, **settings: str) -> None:
         self.folder = folder
         self.clock = HeldClock()
         self.cloud = MetaStudio(now=self.clock.now)
-        self.slack = Slack(now=self.clock.timestamp)
+        self.slack = Slack(now=self.clock.timestamp, enterprise=enterprise)
         self.extra = settings
         self.app: Running | None = None
         self.processes: list[BotProcess] = []
@@ -188,6 +188,11 @@ class World:
         """What verifying the trail says."""
         assert self.app is not None
         return self.app.ledger.verify()
+
+    def reasons(self, user: str) -> list[str]:
+        """Why this person was refused, each time, by the audit trail."""
+        refusals = (one.event for one in self.trail() if one.event.kind == Kind.REFUSED)
+        return [event.facts["reason"] for event in refusals if event.actor and event.actor.user == user]
 
 
 @contextmanager

@@ -125,6 +125,7 @@ def test_too_old_for_reading(database: Database) -> None:
     ("query", "index"),
     [
         ("expire", "ix_deletions_expire"),
+        ("remind", "ix_deletions_expire"),
         ("takeover", "ix_deletions_takeover"),
         ("read", "ix_deletions_read"),
         ("orphan", "ix_deletions_expire"),

@@ -13,12 +13,17 @@ from bot.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place,
 from bot.policy import (
     COMPARED,
     PLACE_RULES,
+    Card,
+    Deed,
     Reason,
     Rules,
     differences,
+    is_same,
+    may,
     may_be_deleted,
     may_be_used_in,
     may_confirm,
+    may_freeze,
     may_operate,
     who_confirms,
 )
@@ -168,6 +173,103 @@ def test_a_person_who_cannot_be_looked_up_may_do_nothing() -> None:
     assert may_operate(LookupFailed("user_not_found"), LISTED) == Refused(
         Reason.PERSON_UNKNOWN, {"why": "user_not_found"}
     )
+
+
+@pytest.mark.parametrize("why", ["missing_scope", "fatal_error"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_not_knowing_a_persons_groups_is_a_no_of_its_own(why: str, *, listed: bool) -> None:
+    """It is not said that they may not, but that it is not known; whoever is listed does not depend on it."""
+    who = replace(person(), groups_unknown=why)
+    rules = Rules(users=frozenset({"UANNA"} if listed else {"UBEN"}), groups=frozenset({"S1"}))
+    assert may_operate(who, rules) == (None if listed else Refused(Reason.GROUPS_UNKNOWN, {"why": why}))
+
+
+FREEZERS = [
+    # ids, in a listed group, FREEZE_BY, what is answered
+    ("UANNA", False, "", None),  # empty: whoever may operate
+    ("UBEN", True, "", None),
+    ("UBEN", False, "", Reason.NOT_LISTED),
+    ("UANNA", False, "UBEN", Reason.MAY_NOT_FREEZE),  # named: nobody but those, operators or not
+    ("UBEN", True, "UCARL", Reason.MAY_NOT_FREEZE),
+    ("UBEN", False, "UBEN", None),
+    ("UBEN WBEN", False, "WBEN", None),
+]
+
+
+@pytest.mark.parametrize(("ids", "in_group", "freeze_by", "no"), FREEZERS)
+def test_who_may_freeze(ids: str, freeze_by: str, no: Reason | None, *, in_group: bool) -> None:
+    """FREEZE_BY, by either id; or, where it is empty, whoever may delete."""
+    who = Person(ANNA, frozenset(ids.split()), is_own=True, groups=frozenset({"S1"} if in_group else ()))
+    rules = Rules(frozenset({"UANNA"}), frozenset({"S1"}), freeze_by=frozenset(freeze_by.split()))
+    assert may_freeze(who, rules) == (None if no is None else Refused(no))
+
+
+@pytest.mark.parametrize("freeze_by", [frozenset(), frozenset({"UANNA"})])
+@pytest.mark.parametrize(
+    ("fault", "no"),
+    [
+        ({"is_own": False}, Reason.FOREIGN),
+        ({"is_deactivated": True}, Reason.DEACTIVATED),
+        ({"is_bot": True}, Reason.IS_BOT),
+        ({"is_guest": True}, Reason.IS_GUEST),
+    ],
+)
+def test_an_account_that_is_none_of_ours_may_not_freeze_either(
+    fault: dict[str, bool], no: Reason, freeze_by: frozenset[str]
+) -> None:
+    """Being named in FREEZE_BY helps no guest, bot, deactivated or foreign account; nor does a failed look-up."""
+    rules = replace(LISTED, freeze_by=freeze_by)
+    assert may_freeze(replace(person(), **fault), rules) == Refused(no)
+    assert may_freeze(LookupFailed("x"), rules) == Refused(Reason.PERSON_UNKNOWN, {"why": "x"})
+
+
+# -- one answer for all of it --------------------------------------------------------------------------------------
+
+UNKNOWN_GROUPS = replace(person(BEN), groups_unknown="fatal_error")
+
+
+@pytest.mark.parametrize(
+    ("requester", "no"),
+    [
+        (LookupFailed("ratelimited"), Refused(Reason.PERSON_UNKNOWN, {"why": "ratelimited", "whose": "requester"})),
+        (UNKNOWN_GROUPS, Refused(Reason.GROUPS_UNKNOWN, {"why": "fatal_error", "whose": "requester"})),
+        (person(BEN), Refused(Reason.REQUESTER_LOST_RIGHT, {"why": Reason.NOT_LISTED})),
+        (replace(person(BEN), is_guest=True), Refused(Reason.REQUESTER_LOST_RIGHT, {"why": Reason.IS_GUEST})),
+    ],
+)
+def test_only_a_requester_who_is_known_to_have_lost_the_right_closes_the_card(
+    requester: Person | LookupFailed, no: Refused
+) -> None:
+    """Where Slack cannot be asked, the click is refused and nothing is concluded about the one who asked."""
+    card = Card(requester, ConfirmBy.ANY_OPERATOR)
+    assert may(Deed.CONFIRM, person(), C1, LISTED, card) == no
+
+
+def test_without_a_card_nothing_is_confirmed() -> None:
+    """A forgotten argument grants nothing."""
+    assert may(Deed.CONFIRM, person(), C1, LISTED) == Refused(Reason.UNKNOWN_DELETION)
+    assert may(Deed.CANCEL, person(BEN), C1, LISTED) == Refused(Reason.NOT_LISTED)
+
+
+FOREIGN_ANNA = Person(Actor("UANNA", "T9"), frozenset({"UANNA"}), is_own=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (person(ANNA), person(ANNA), True),
+        (person(ANNA, "WGRID"), person(Actor("UTWO", "T2"), "WGRID"), True),
+        (person(ANNA), person(BEN), False),
+        (FOREIGN_ANNA, person(ANNA), False),  # the same id under another company's name
+        (FOREIGN_ANNA, FOREIGN_ANNA, True),
+        (LookupFailed("x"), person(ANNA), False),
+        (person(ANNA), LookupFailed("x"), False),
+        (LookupFailed("x"), LookupFailed("x"), False),
+    ],
+)
+def test_who_is_the_same_human_being(one: Person | LookupFailed, other: Person | LookupFailed, *, same: bool) -> None:
+    """By one shared id of our own people, never by the id alone; where Slack did not say, it is not assumed."""
+    assert is_same(one, other) is same
 
 
 # -- who confirms --------------------------------------------------------------------------------------------------

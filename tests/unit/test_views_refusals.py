@@ -76,7 +76,8 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.UNEXPECTED_TEXT: [{"subcommand": "open", "length": 3}, {}],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
     Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {}],
-    Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {}],
+    Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {"whose": "requester", "deletion": AWAITING}, {}],
+    Reason.GROUPS_UNKNOWN: [{"why": "fatal_error"}, {"why": "ratelimited", "whose": "requester", "deletion": AWAITING}],
     Reason.NOT_DELETABLE: [{"state": state} for state in ["BRAND_NEW", "", *sorted(set(STATES) - DELETABLE)]],
     Reason.JOB_NOT_FOUND: [{"reply": NOT_FOUND}, {"reply": reply(404)}],
     Reason.JOB_NOT_READ: [{"reply": given} for given in MEANT.values()],
@@ -182,6 +183,41 @@ def test_who_cannot_help_themselves_is_told_whom_to_ask(reason: Reason) -> None:
     for facts in FACTS.get(reason, [{}]):
         assert ("Ask the media team." in refusal_text(Refused(reason, facts), WORDING)) is (reason in ASKS)
         assert ("Ask whoever runs this bot." in refusal_text(Refused(reason, facts), BARE)) is (reason in ASKS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"why": "missing_scope"}, "lacks the scope `usergroups:read`. Whoever runs the bot has to add it"),
+        ({"why": "plan_upgrade_required"}, "Slack has user groups only on its paid plans"),
+    ],
+)
+def test_what_user_groups_lack_is_said_by_name(facts: dict[str, Any], says: str) -> None:
+    """What whoever runs the bot has to mend: they are named, since trying again would not help."""
+    told = refusal_text(Refused(Reason.GROUPS_UNKNOWN, facts), WORDING)
+    assert says in told
+    assert told.endswith("Nothing was deleted. Ask the media team.")
+    is_sound(told)
+
+
+@pytest.mark.parametrize("why", ["fatal_error", "ratelimited", "TimeoutError", "http_502"])
+def test_how_a_look_into_a_group_failed_is_for_the_log_only(why: str) -> None:
+    """People are told that it failed and to try again; neither the group nor Slack's code."""
+    you = refusal_text(Refused(Reason.GROUPS_UNKNOWN, {"why": why}), WORDING)
+    they = refusal_text(
+        Refused(Reason.GROUPS_UNKNOWN, {"why": why, "whose": "requester", "deletion": AWAITING}), WORDING
+    )
+    assert you.startswith("Slack could not say whether you are in a user group that may delete jobs")
+    assert they.startswith("Slack could not say whether <@UANNA> is in a user group that may delete jobs")
+    assert why not in you + they
+    assert you.endswith("Nothing was deleted. Try again in a minute.")
+
+
+def test_whoever_asked_is_not_taken_for_whoever_presses() -> None:
+    """Where the requester could not be looked up, the one who pressed is not told that they could not."""
+    facts = {"why": "ratelimited", "whose": "requester", "deletion": AWAITING}
+    assert "who <@UANNA> is" in refusal_text(Refused(Reason.PERSON_UNKNOWN, facts), WORDING)
+    assert "who you are" in refusal_text(Refused(Reason.PERSON_UNKNOWN, {"why": "ratelimited"}), WORDING)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""Calling for a second person, and bringing a card to mind at half of its time: once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from sandbox.metastudio_faults import DELETE, drop
+from sandbox.slack import Message
+from tests.flow.world import World, world
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[World]:
+    """A second person is needed: anna and ben are listed, and a group is."""
+    made = World(tmp_path, CONFIRM_BY="second_person").start()
+    try:
+        made.run_bot(AUTHORIZED_USERGROUPS=made.slack.add_group("oncall", [made.carl]))
+        yield made
+        assert made.slack.violations == []
+        assert made.verdict().is_sound
+    finally:
+        made.stop()
+
+
+def job(w: World) -> str:
+    return w.cloud.add_job(state="TRAIN_FAILED", supported_service=[])
+
+
+def reminders(w: World, card: Message) -> list[Message]:
+    """What reminds of the card in its thread."""
+    return [reply for reply in w.slack.thread(card) if "still waits" in reply.text]
+
+
+def test_a_new_card_calls_whoever_may_be_the_second_person(second: World) -> None:
+    """Ben and the group are notified by the post, and nothing that is drawn later mentions them again."""
+    (group,) = second.slack.groups
+    card = second.card(job(second))
+    assert second.slack.notified(card) == {second.anna, second.ben, group}
+    second.press(card, user=second.carl)
+    assert card.buttons == []
+    assert second.slack.notified(card) == {second.anna, second.carl}
+
+
+def test_a_card_that_needs_no_second_person_calls_nobody(w: World) -> None:
+    """Whoever asked is named, and nobody else is woken."""
+    assert w.slack.notified(w.card(job(w))) == {w.anna}
+
+
+def test_second_person_states_call_too(tmp_path: Path) -> None:
+    """The rule is the card's own: a finished job calls for ben, another one does not."""
+    with world(tmp_path, SECOND_PERSON_STATES="JOB_FINISH") as w:
+        assert w.slack.notified(w.card(w.cloud.add_job(state="JOB_FINISH"))) == {w.anna, w.ben}
+        assert w.slack.notified(w.card(job(w))) == {w.anna}
+
+
+def test_at_half_time_a_card_is_brought_to_mind_once(second: World) -> None:
+    """Not before, then once, also across a restart; whoever may confirm is mentioned."""
+    (group,) = second.slack.groups
+    card = second.card(job(second))
+    second.tick(290)
+    assert reminders(second, card) == []
+    second.tick(11)
+    (reminder,) = reminders(second, card)
+    assert second.slack.notified(reminder) == {second.anna, second.ben, group}
+    second.tick(60)
+    second.stop_bot()
+    second.run_bot()
+    second.tick(60)
+    assert len(reminders(second, card)) == 1
+    second.tick(200)
+    assert "Nobody confirmed in time" in second.thread(card)[-1]
+
+
+def test_two_replicas_remind_once(second: World) -> None:
+    """The ledger says who does it: another round of the same work finds nothing left to do."""
+    assert second.app is not None
+    card = second.card(job(second))
+    second.clock.add(301)
+    remind = next(ticker for ticker in second.app.tickers if ticker._name == "remind")
+    assert (remind.work(), remind.work()) == (1, 0)
+    second.tick()
+    assert len(reminders(second, card)) == 1
+
+
+@pytest.mark.parametrize("seconds", ["100", "120"])
+def test_a_short_lived_card_is_not_brought_to_mind(tmp_path: Path, seconds: str) -> None:
+    """With a minute or less left nobody who is only now reminded would come in time."""
+    with world(tmp_path, CONFIRM_WITHIN_SECONDS=seconds) as w:
+        card = w.card(job(w))
+        for _ in range(int(seconds) + 1):
+            w.tick(1)
+        assert reminders(w, card) == []
+
+
+@pytest.mark.parametrize("action", ["dh_confirm", "dh_cancel"])
+def test_a_card_that_was_decided_is_not_brought_to_mind(w: World, action: str) -> None:
+    """Half time of a card that no longer waits passes in silence."""
+    card = w.card(job(w))
+    w.press(card, action)
+    w.tick(301)
+    assert reminders(w, card) == []
+
+
+def test_a_reminder_that_slack_takes_too_late_is_not_said(w: World) -> None:
+    """Slack throttles it; meanwhile somebody confirms: by then it would be untrue."""
+    to_delete = job(w)
+    card = w.card(to_delete)
+    w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=30)
+    w.tick(301)
+    assert reminders(w, card) == []
+    w.press(card)
+    w.tick(60)
+    assert w.cloud.deletes_arrived(to_delete) == 1
+    assert reminders(w, card) == []
+    assert any("is deleted" in said for said in w.thread(card))
+
+
+def test_a_reminder_whose_thread_is_gone_goes_to_the_requester(w: World) -> None:
+    """The bot was removed from the channel: whoever asked gets it as direct message."""
+    card = w.card(job(w))
+    w.slack.kick_bot(w.ops)
+    w.tick(301)
+    assert reminders(w, card) == []
+    assert "still waits for you" in w.said_to(w.anna)[-1]
+
+
+def test_having_reminded_of_a_card_says_nothing_about_its_outcome(w: World) -> None:
+    """Reminded, confirmed, and then unknown: it is not offered to be closed by hand before a day has passed."""
+    to_delete = job(w)
+    card = w.card(to_delete)
+    w.tick(301)
+    assert len(reminders(w, card)) == 1
+    w.cloud.faults.add(DELETE, drop())
+    w.press(card)
+    unknown = w.deletion(to_delete)
+    assert unknown is not None
+    assert (unknown.state, unknown.reminded) == (State.UNKNOWN, False)
+    assert [button["action_id"] for button in card.buttons] == ["dh_check_now"]

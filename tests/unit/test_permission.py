@@ -1,0 +1,70 @@
+"""What is looked up before something is allowed: first whoever acts; a stranger causes nothing to be asked anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from bot import permission
+from bot.model import Actor, LookupFailed, Person, Place, PlaceKind, Refused
+from bot.policy import Deed, Reason, Rules
+from bot.ports import Ports
+
+ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
+HERE = Place("C1", PlaceKind.CHANNEL)
+
+
+@dataclass
+class People:
+    """Answers as the test says, and keeps what was asked."""
+
+    first: Person | LookupFailed
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+
+    def person(self, actor: Actor, *, fresh: bool = False) -> Person | LookupFailed:
+        self.asked.append((actor.user, fresh))
+        return self.first if actor == ANNA else Person(actor, frozenset({actor.user}), is_own=True)
+
+    def place(self, channel: str, *, fresh: bool = False) -> Place | LookupFailed:
+        self.asked.append((channel, fresh))
+        return HERE
+
+
+def ports(people: People, **rules: frozenset[str]) -> Ports:
+    return cast("Ports", SimpleNamespace(people=people, terms=SimpleNamespace(rules=Rules(**rules))))  # type: ignore[arg-type]
+
+
+ME = Person(ANNA, frozenset({"UANNA"}), is_own=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "rules", "may_something"),
+    [
+        (ME, {"users": frozenset({"UANNA"})}, True),
+        (ME, {"freeze_by": frozenset({"UANNA"})}, True),
+        (ME, {"users": frozenset({"UBEN"})}, False),
+        (LookupFailed("ratelimited"), {"users": frozenset({"UANNA"})}, False),
+    ],
+)
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_stranger_causes_nothing_to_be_asked_anew(
+    first: Person | LookupFailed, rules: dict[str, frozenset[str]], *, may_something: bool, fresh: bool
+) -> None:
+    """The one who acts is asked about first; the others and the place afresh only if that person may do anything."""
+    people = People(first)
+    found = permission.look_up(ports(people, **rules), "C1", (ANNA, BEN), fresh=fresh)
+    anew = fresh and may_something
+    assert people.asked == [("UANNA", fresh), ("UBEN", anew), ("C1", anew)]
+    assert found == (HERE, (first, Person(BEN, frozenset({"UBEN"}), is_own=True)))
+
+
+@pytest.mark.parametrize(
+    ("users", "no"), [({"UANNA"}, None), ({"UBEN"}, Refused(Reason.NOT_LISTED)), (set(), Refused(Reason.NOT_LISTED))]
+)
+def test_the_decision_is_the_policy_s(users: set[str], no: Refused | None) -> None:
+    """Gather, then decide; nothing is added."""
+    people = ports(People(ME), users=frozenset(users))
+    assert permission.may(Deed.CHECK_NOW, ANNA, "C1", people, fresh=True) == no
