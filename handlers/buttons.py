@@ -17,7 +17,8 @@ from bot.trail import Event, Kind, Tell, TellKind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Click, click
 from handlers.views import card
-from handlers.views.refusals import ENDED, Wording
+from handlers.views.endings import ENDED
+from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 

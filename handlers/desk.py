@@ -15,7 +15,8 @@ from bot.ports import Again, LedgerTrouble, Ports, Told
 from bot.trail import Event, Kind, Waiting
 from bot.work import Pool
 from handlers.views.parts import Block, Message
-from handlers.views.refusals import Wording, refusal_text
+from handlers.views.refusals import refusal_text
+from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 

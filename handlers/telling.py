@@ -20,11 +20,12 @@ from bot.ports import Again, Gone, Told
 from bot.slack_errors import CUT_OFF, error_code, retry_after
 from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
+from handlers.views.endings import restart_text
 from handlers.views.freezing import freeze_message
 from handlers.views.log_lines import log_lines
 from handlers.views.parts import Message, cut
-from handlers.views.refusals import Wording, restart_text
 from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.views.refusals import Wording
+from handlers.views.wording import Wording
 
 LINES = (
     ("&lt;job_id&gt; [reason]", "offers one MetaStudio avatar training job for deletion."),

@@ -25,7 +25,7 @@ from handlers.views.parts import (
     visible,
     when,
 )
-from handlers.views.refusals import Wording, as_slack_shows
+from handlers.views.wording import Wording, as_slack_shows
 
 CONFIRM = "dh_confirm"
 CANCEL = "dh_cancel"

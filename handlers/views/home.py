@@ -15,7 +15,7 @@ from bot.policy import Reason
 from handlers.views.freezing import freeze_line
 from handlers.views.lists import Links, entry
 from handlers.views.parts import Block, Entry, Fields, Heading, Note, Para, Part, blocks_of, code, when
-from handlers.views.refusals import Wording
+from handlers.views.wording import Wording
 
 MOST_SHOWN = 5
 

@@ -14,9 +14,10 @@ from bot import job_states, policy
 from bot.model import Deletion, DeletionId, Job, JobId, State
 from handlers.payloads import ABOUT_A_JOB
 from handlers.views.card import last_reply
+from handlers.views.endings import how_it_ended
 from handlers.views.parts import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
-from handlers.views.refusals import Wording, how_it_ended
 from handlers.views.thread import duration
+from handlers.views.wording import Wording
 
 OLDER_OF_CHANNEL = "dh_older_of_channel"
 OLDER_OF_JOB = "dh_older_of_job"

@@ -12,7 +12,8 @@ from bot.trail import Tell, TellKind
 from handlers.views.card import second_people
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.parts import Message, Note, Para, Part, Quote, clock_time, code, mention, message, utc, when
-from handlers.views.refusals import NOTHING_DELETED, Wording, changes, refusal_text
+from handlers.views.refusals import changes, refusal_text
+from handlers.views.wording import NOTHING_DELETED, Wording
 
 Facts = Mapping[str, Any]
 Parts = list[Part | None]

@@ -21,8 +21,8 @@ from bot.settings_checks import NOT_BUILT
 from bot.trail import Tell, TellKind
 from handlers.views.card import deletion_card
 from handlers.views.parts import plain
-from handlers.views.refusals import Wording
 from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,20 +17,11 @@ from bot.policy import COMPARED, Reason
 from bot.running_log import SHOWN
 from bot.trail import Event, Kind, Recorded, Waiting
 from handlers.subcommands.help import help_text
+from handlers.views.endings import ENDED, how_it_ended, restart_text
 from handlers.views.log_lines import WORDS, log_line, log_lines
 from handlers.views.parts import cut, when
-from handlers.views.refusals import (
-    ENDED,
-    FIELD_NAMES,
-    REPLY_SENTENCES,
-    SENTENCES,
-    Wording,
-    changes,
-    how_it_ended,
-    refusal_text,
-    reply_facts,
-    restart_text,
-)
+from handlers.views.refusals import FIELD_NAMES, REPLY_SENTENCES, SENTENCES, changes, refusal_text, reply_facts
+from handlers.views.wording import Wording
 from sandbox import slack_checks as checks
 from tests.unit.messages import (
     ANNA,
