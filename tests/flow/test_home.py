@@ -229,3 +229,13 @@ def test_without_a_permit_the_event_is_acked_all_the_same(tmp_path: Path) -> Non
         held.gate.set()
         w.idle()
         assert w.slack.homes == {}
+
+
+def test_over_http_the_event_comes_as_json(tmp_path: Path) -> None:
+    """Slack sends the page that stands along with the event; the request URL works for events as it does for clicks."""
+    with world(tmp_path, SLACK_MODE="http") as w:
+        job = failed_job(w)
+        w.card(job)
+        assert job in home(w)
+        assert job in home(w)
+        assert w.slack.violations == []
