@@ -13,7 +13,9 @@ from handlers.views.freezing import frozen_text, unfrozen_text
 def freeze(desk: Desk, waiting: Waiting, rest: str) -> Result:
     """Stop all deletions."""
     made = freezing.freeze(waiting.actor, waiting.channel, rest, desk.ports)
-    return made if isinstance(made, Refused) else frozen_text(desk.wording.command)
+    if isinstance(made, Refused):
+        return made
+    return frozen_text(desk.wording.command, has_audit_channel=desk.ports.terms.audit_channel is not None)
 
 
 def unfreeze(desk: Desk, waiting: Waiting, rest: str) -> Result:

@@ -39,11 +39,12 @@ def freeze_message(facts: Mapping[str, Any]) -> Message:
     return message(freeze_parts(facts, in_thread=False))
 
 
-def frozen_text(command: str) -> str:
+def frozen_text(command: str, *, has_audit_channel: bool) -> str:
     """The answer to who froze."""
+    audit = ", the audit channel" if has_audit_channel else ""
     return (
-        "All deletions are frozen from now on. This channel, the audit channel and the threads of the cards that wait "
-        f"are told. {STILL} `{command} unfreeze` allows deletions again."
+        f"All deletions are frozen from now on. This channel{audit} and the threads of the cards that wait are told. "
+        f"{STILL} `{command} unfreeze` allows deletions again."
     )
 
 

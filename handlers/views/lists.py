@@ -12,9 +12,9 @@ from datetime import datetime
 
 from bot import job_states, policy
 from bot.model import Deletion, DeletionId, Job, JobId, State
+from bot.outcomes import Ending
 from handlers.payloads import ABOUT_A_JOB
 from handlers.views.card import last_reply
-from handlers.views.endings import how_it_ended
 from handlers.views.parts import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
 from handlers.views.thread import duration
 from handlers.views.wording import Wording
@@ -27,6 +27,17 @@ Links = Mapping[DeletionId, str | None]
 
 NAME_LIMIT = 120
 
+STANDS: dict[State, str] = {
+    State.AWAITING: "waits for a decision",
+    State.DELETING: "outcome not known yet",
+    State.UNKNOWN: "outcome not known yet",
+    State.DELETED: "deleted",
+    State.FAILED: "not deleted by this request",
+    State.REFUSED: "refused, nothing deleted",
+    State.CANCELLED: "cancelled, nothing deleted",
+    State.EXPIRED: "expired, nothing deleted",
+}
+
 
 def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
     """One deletion in one line: when, which job, how it stands, who, where; then what support asks for."""
@@ -37,11 +48,18 @@ def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
     parts = [
         when(deletion.asked_at),
         code(deletion.job.job_id),
-        how_it_ended(deletion) + (_time_left(deletion, now) if now else ""),
+        _stands(deletion) + (_time_left(deletion, now) if now else ""),
         who,
         f"<{link}|its card>" if link else "",
     ]
     return f"{' · '.join(part for part in parts if part)}.{last_reply(deletion)}"
+
+
+def _stands(deletion: Deletion) -> str:
+    if deletion.ended_why == Ending.RESTORED:
+        return "closed because the ledger was restored; its thread says what was done before"
+    by_hand = ", by a person's word" if deletion.ended_why == Ending.BY_HAND else ""
+    return STANDS.get(deletion.state, deletion.state.value) + by_hand
 
 
 def _time_left(deletion: Deletion, now: datetime) -> str:

@@ -19,7 +19,7 @@ from handlers.subcommands.history import PAGE
 from handlers.views.card import rehearsed_card
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_line, freeze_message
 from handlers.views.home import Look, home_blocks, stranger_blocks, trouble_blocks
-from handlers.views.lists import Found, Links, entry, found_message, history_message, open_message
+from handlers.views.lists import STANDS, Found, Links, entry, found_message, history_message, open_message
 from handlers.views.parts import Message
 from handlers.views.thread import thread_message
 from sandbox import slack_checks as checks
@@ -179,9 +179,19 @@ def test_any_text_from_outside_is_tame_in_a_list(text: str) -> None:
 def test_the_time_left() -> None:
     """To the deadline, and that it is over where the worker has not come to it yet; of nothing that does not wait."""
     links: Links = {}
-    assert "it waits for a decision, 9 min left" in entry(AWAITING, links, later(60))
+    assert "waits for a decision, 9 min left" in entry(AWAITING, links, later(60))
     assert "its time is over" in entry(AWAITING, links, later(600))
     assert "left" not in entry(PLAUSIBLE["unknown, lost"], links, later(60))
+
+
+def test_every_state_has_its_words() -> None:
+    """Short, and true of that state; a person's word and a restored ledger are named as such."""
+    assert set(STANDS) == set(State) - {State.NEW}
+    assert "deleted, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
+    assert "not deleted by this request, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
+    restored = entry(PLAUSIBLE["closed after a restore"], {})
+    assert "restored" in restored
+    assert "nothing deleted" not in restored
 
 
 def test_who_asked_and_who_confirmed_are_named_once() -> None:
