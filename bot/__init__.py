@@ -7,12 +7,15 @@ lifecycle.py         PURE  the table (state, step) -> state: every edge of a del
 job_states.py        PURE  the 53 states of a job: meaning, deletable or not, what the operator can do
 policy.py            PURE  who may ask, who may confirm, is it still the job of the card; a ``Reason`` for every no
 ports.py             PURE  what the use-cases need from the outside, as protocols
+ports_ledger.py      PURE  the parts of the ledger that are no part of a deletion's life
 trail.py             PURE  the audit trail's vocabulary, and that of what is told
 
 permission.py        whether somebody may do something: the look-ups around ``policy.may``
-deletions.py         propose, confirm, cancel: everything up to the claim
+proposing.py         the command: check, and post the card; or only show what would happen
+deletions.py         confirm, cancel: everything up to the claim
 sending.py           from the claim to the recorded outcome; the only place that sends a DELETE
 outcomes.py          PURE  what a reply to DELETE makes of a deletion
+freezing.py          stops all deletions, and allows them again
 expire.py            what the deadline does to a card that nobody confirmed
 remind.py            brings a card that still waits at half time to mind, once
 reconcile.py         takes over lost deletions, and settles unknown ones by reading
@@ -40,7 +43,7 @@ settings.py          one frozen ``Settings``, or every problem at once
 settings_sources.py    where the texts come from: the environment, ``.env``, ``NAME_FILE``
 settings_forms.py      what one setting may look like
 settings_addresses.py  the same for addresses, files and databases
-settings_checks.py     how settings belong together, and which ask for something not built yet
+settings_checks.py     how settings belong together, and what to know at start
 logs.py              structured logs, a closed list of fields
 logs_scrubbing.py    PURE  takes secrets out of them
 app.py               the only place where all of this is put together

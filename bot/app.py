@@ -48,7 +48,7 @@ from bot.work import Pool, SystemClock, Ticker, stop_all
 from handlers import register
 from handlers.desk import Desk
 from handlers.telling import SlackTeller
-from handlers.views.refusals import Wording
+from handlers.views.wording import Wording
 
 if TYPE_CHECKING:
     from bot.ops import Ops

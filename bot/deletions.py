@@ -1,4 +1,4 @@
-"""The use-cases of a deletion up to the claim: propose, confirm, cancel. What follows the claim is ``bot.sending``.
+"""The use-cases behind the card's two buttons: confirm and cancel. What follows the claim is ``bot.sending``.
 
 Each one gathers, decides and applies, in that order; the decisions are pure and stand in ``bot.policy``.
 """
@@ -6,7 +6,6 @@ Each one gathers, decides and applies, in that order; the decisions are pure and
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -16,11 +15,9 @@ from bot.lifecycle import Step
 from bot.metastudio import replies
 from bot.model import (
     Actor,
-    Ask,
     Cause,
     Deletion,
     DeletionId,
-    Job,
     Operation,
     Press,
     Refused,
@@ -30,18 +27,11 @@ from bot.model import (
 from bot.outcomes import Ending
 from bot.permission import LookedUp
 from bot.policy import Card, Deed, Reason
-from bot.ports import Gone, Ports, Told
-from bot.trail import Kind, Tell, TellKind, event_about, tells_about
+from bot.ports import Ports
+from bot.trail import Kind, TellKind, event_about, tells_about
 
-EARLIER = timedelta(hours=24)
 FRESH = timedelta(seconds=5)
 """So old may an answer about a person or a place be when a DELETE is sent on it."""
-POST_PAUSES = (1.0, 3.0, 10.0)
-"""Seconds before each further try to post the card; Slack's own Retry-After goes before."""
-LONGEST_POST_PAUSE = 30.0
-"""Where Slack asks for more patience than that, there is no card: nobody waits so long."""
-POST_WITHIN = timedelta(seconds=60)
-"""So long a card is tried to be posted; well below the time after which others would call it orphaned."""
 
 
 def new_id() -> DeletionId:
@@ -52,7 +42,7 @@ def new_id() -> DeletionId:
 # -- what the decisions need to know ---------------------------------------------------------------------------------
 
 
-def _might_operate(actor: Actor, ports: Ports) -> bool:
+def might_operate(actor: Actor, ports: Ports) -> bool:
     """Whether the cloud may be asked beside Slack's look-ups: a stranger's click must not use up the limiter."""
     return actor.user in ports.terms.rules.users
 
@@ -72,110 +62,7 @@ def unreadable(shown: Shown) -> Refused | None:
     return Refused(Reason.JOB_NOT_READ, {"reply": reply})
 
 
-# -- propose ----------------------------------------------------------------------------------------------------------
-
-
-def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
-    """Check who asks, where, and the job's state; post the card. Returns the deletion that now waits, or why not."""
-    rules = ports.terms.rules
-    if rules.reason_required and ask.reason is None:
-        return Refused(Reason.REASON_MISSING)
-    looked = ports.beside(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
-    shown = ports.jobs.show(ask.job_id) if _might_operate(ask.actor, ports) else None
-    place, (person,) = looked.result()
-    if no := policy.may(Deed.COMMAND, person, place, rules):
-        return no
-    shown = shown or ports.jobs.show(ask.job_id)
-    # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
-    if standing := ports.ledger.standing(ask.job_id):
-        return _in_the_way(standing)
-    if shown.job is None:
-        return unreadable(shown) or Refused(Reason.BUG)
-    return _offer(ask, shown.job, ports)
-
-
-def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
-    terms, now = ports.terms, ports.clock.now()
-    deletion = Deletion(
-        id=ask.id,
-        target=terms.target,
-        job=job,
-        state=State.AWAITING,
-        requester=ask.actor,
-        channel=ask.channel,
-        confirm_by=policy.who_confirms(job, terms.rules),
-        asked_at=now,
-        deadline_at=now + terms.rules.confirm_within,
-        reason=ask.reason,
-    )
-    event = event_about(
-        Kind.PROPOSED, deletion, deletion.asked_at, ask.actor, state=job.state, rule=deletion.confirm_by.value
-    )
-    if no := policy.may_be_deleted(job):
-        refused = replace(deletion, state=State.REFUSED, ended_at=deletion.asked_at, ended_why=no.reason)
-        ports.ledger.propose(
-            refused, replace(event, kind=Kind.NOT_OFFERED, facts={"why": no.reason}), max_open=terms.max_open
-        )
-        return no
-    standing = ports.ledger.propose(deletion, event, max_open=terms.max_open)
-    if isinstance(standing, Deletion):
-        return _in_the_way(standing)
-    if isinstance(standing, int):
-        return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
-    return _post_card(deletion, ports)
-
-
-def _in_the_way(standing: Deletion) -> Refused:
-    return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
-
-
-def _post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
-    earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
-    pauses = iter(POST_PAUSES)
-    shown = deletion
-    while True:
-        answer = ports.teller.post_card(shown, earlier)
-        if isinstance(answer, Told):
-            return _card_stands(shown, answer.ts or "", ports)
-        pause = None if isinstance(answer, Gone) or answer.after > LONGEST_POST_PAUSE else next(pauses, None)
-        now = ports.clock.now()
-        if isinstance(answer, Gone) or pause is None or now - deletion.asked_at > POST_WITHIN:
-            break
-        ports.clock.sleep(max(answer.after, pause))
-        # The deadline counts from the post. It is written first: a click on a card whose post was never answered makes
-        # that card count, with the deadline that it shows.
-        shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)
-        ports.ledger.change(deletion.id, None, {"deadline_at": shown.deadline_at}, where={"message_ts": None})
-    no = Refused(Reason.CARD_NOT_POSTED, {"why": answer.why})
-    if withdraw(deletion, no, deletion.requester, ports):
-        return no
-    # A click on a card whose post was never answered was faster, and made that card count.
-    found = ports.ledger.get(deletion.id)
-    return no if found is None else found
-
-
-def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refused:
-    posted = ports.ledger.change(
-        deletion.id,
-        None,
-        {"message_ts": ts, "deadline_at": deletion.deadline_at},
-        event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=ts),
-        where={"state": State.AWAITING, "message_ts": None},
-    )
-    if posted is not None:
-        return posted
-    # Somebody was faster: a click that came before this line made the card known, or the row was closed as an orphan
-    # while Slack was slow. A second card, or one of a closed deletion, must not keep its buttons.
-    found = ports.ledger.get(deletion.id)
-    if found is None or (found.state is State.REFUSED and found.message_ts is None):
-        found = ports.ledger.change(deletion.id, None, {"message_ts": ts})
-    if found is not None and found.state is not State.AWAITING:
-        redraw = Tell(TellKind.CARD, deletion.id, deletion.channel, ts)
-        ports.ledger.tell(redraw)
-        ports.deliver((redraw,))
-    if found is None or found.state is State.REFUSED:
-        return Refused(Reason.RESTARTED)
-    return found
+# -- a pressed button -------------------------------------------------------------------------------------------------
 
 
 def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
@@ -236,9 +123,12 @@ def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refus
     def anew() -> LookedUp:
         return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
 
-    # Neither a place in the limiter nor a read is spent on a stranger.
-    if not _might_operate(press.actor, ports) and (no := _may_press(press, deletion, anew(), ports)):
-        return no
+    # Neither a place in the limiter nor a read is spent on a stranger, or while nothing may be sent anyway.
+    frozen = ports.ledger.freezes.standing()
+    if frozen or not might_operate(press.actor, ports):
+        no = _may_press(press, deletion, anew(), ports)
+        if no or frozen:
+            return no or Refused(Reason.FROZEN, {"freeze": frozen})
     # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
         return Refused(Reason.BUSY)
@@ -253,7 +143,13 @@ def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refus
         if no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
             withdraw(deletion, no, press.actor, ports)
         return no
-    return sending.claim_and_send(deletion, press.actor, ports) or Refused(Reason.BUSY)
+    return sending.claim_and_send(deletion, press.actor, ports) or _not_claimed(ports)
+
+
+def _not_claimed(ports: Ports) -> Refused:
+    """Why the claim was not won, where the card still waits: a freeze may have come after we looked for one."""
+    frozen = ports.ledger.freezes.standing()
+    return Refused(Reason.FROZEN, {"freeze": frozen}) if frozen else Refused(Reason.BUSY)
 
 
 def _as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:

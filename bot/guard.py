@@ -16,6 +16,7 @@ from bot.metastudio.limiter import Limiter
 from bot.metastudio.replies import opens_breaker, proves_credentials
 from bot.model import Cause, JobId, Listed, Operation, Reply, Shown
 from bot.ports import Clock, LedgerTrouble
+from bot.ports_ledger import Looks
 from bot.trail import Event, Kind
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,9 @@ class Client(Protocol):
 
 class Breaker(Protocol):
     """What is needed of the ledger."""
+
+    @property
+    def looks(self) -> Looks: ...
 
     def breaker_allows(self, fingerprint: str, now: datetime) -> bool: ...
 
@@ -93,6 +97,10 @@ class GuardedJobs:
     def wait_turn(self, operation: Operation) -> bool:
         """Take a place in the limiter and wait for it, a bounded time; False means busy."""
         return self._limiter.wait(operation)
+
+    def stopped_since(self) -> datetime | None:
+        """When the breaker opened for these credentials, if it is open; asking takes no trial."""
+        return self._ledger.looks.breaker_opened_at(self.fingerprint)
 
     def _busy(self, operation: Operation) -> Reply | None:
         if self._limiter.wait(operation):

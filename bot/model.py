@@ -285,6 +285,17 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """All deletions of one target are stopped until somebody allows them again. ``reason`` is as it was typed."""
+
+    id: str
+    by: Actor
+    at: datetime
+    channel: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LookupFailed:
     """Slack could not be asked, or did not answer; always means no. ``why`` is Slack's error code or ours."""
 

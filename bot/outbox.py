@@ -43,14 +43,14 @@ def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTro
 def send(due: Due, leased_until: datetime, ports: Ports) -> bool:
     """Send one leased message. False when it has to wait, and all that follow it in its thread."""
     tell = due.tell
-    deletion = ports.ledger.get(tell.deletion)
-    if deletion is None or is_overtaken(tell, deletion):
+    deletion = ports.ledger.get(tell.deletion) if tell.deletion else None
+    if tell.deletion and (deletion is None or is_overtaken(tell, deletion)):
         ports.ledger.told(due)
         return True
     if ports.clock.now() >= leased_until:
         # Somebody else may be sending it by now, and then what follows it; ours would come after that.
         return False
-    answer = ports.teller.tell(tell, deletion)
+    answer = ports.teller.tell(tell, deletion) if deletion else ports.teller.announce(tell)
     now = ports.clock.now()
     if isinstance(answer, Told):
         # Redrawing a card says nothing that its thread does not say, so it is no event of its own.
@@ -76,12 +76,12 @@ def pause(due: Due, answer: Again) -> float:
     return max(answer.after, min(FIRST_PAUSE * 2.0 ** min(due.attempts, 10), LONGEST_PAUSE))
 
 
-def _elsewhere(tell: Tell, deletion: Deletion, audit_channel: str | None) -> Iterable[Tell]:
+def _elsewhere(tell: Tell, deletion: Deletion | None, audit_channel: str | None) -> Iterable[Tell]:
     """The same message as DM for the requester and the confirmer, and for the audit channel.
 
-    A card needs none, nor does a message that itself was sent elsewhere because its thread is gone.
+    A card needs none, nor does a message that has no thread: an announcement, or one that was sent elsewhere already.
     """
-    if tell.kind is TellKind.CARD or tell.thread_ts is None:
+    if deletion is None or tell.kind is TellKind.CARD or tell.thread_ts is None:
         return
     people = (actor.user for actor in (deletion.requester, deletion.confirmer) if actor)
     for place in dict.fromkeys((*people, audit_channel)):
@@ -89,11 +89,12 @@ def _elsewhere(tell: Tell, deletion: Deletion, audit_channel: str | None) -> Ite
             yield replace(tell, to=place, thread_ts=None)
 
 
-def _event(kind: Kind, due: Due, deletion: Deletion, ports: Ports, **facts: Any) -> Event:
-    tell = due.tell
-    return event_about(
-        kind, deletion, ports.clock.now(), what=tell.kind.value, to=tell.to, attempt=due.attempts + 1, **facts
-    )
+def _event(kind: Kind, due: Due, deletion: Deletion | None, ports: Ports, **facts: Any) -> Event:
+    tell, now = due.tell, ports.clock.now()
+    facts = {"what": tell.kind.value, "to": tell.to, "attempt": due.attempts + 1, **facts}
+    if deletion is None:
+        return Event(kind, now, channel=tell.to, facts=facts)
+    return event_about(kind, deletion, now, **facts)
 
 
 def run_once(ports: Ports, limit: int = 20) -> int:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot import job_states
-from bot.model import ConfirmBy, Job, LookupFailed, Person, Place, PlaceKind, Refused
+from bot.model import ConfirmBy, Deletion, Job, LookupFailed, Person, Place, PlaceKind, Refused, State
 
 
 class Reason(StrEnum):
@@ -20,7 +20,8 @@ class Reason(StrEnum):
     BAD_JOB_ID = "bad_job_id"
     REASON_TOO_LONG = "reason_too_long"
     REASON_MISSING = "reason_missing"
-    NOT_BUILT_YET = "not_built_yet"
+    BAD_SEARCH = "bad_search"
+    UNEXPECTED_TEXT = "unexpected_text"
     # Where
     IN_DIRECT_MESSAGE = "in_direct_message"
     IN_GROUP_MESSAGE = "in_group_message"
@@ -44,6 +45,7 @@ class Reason(StrEnum):
     NOT_DELETABLE = "not_deletable"
     JOB_NOT_FOUND = "job_not_found"
     JOB_NOT_READ = "job_not_read"
+    JOBS_NOT_LISTED = "jobs_not_listed"
     JOB_CHANGED = "job_changed"
     JOB_GONE = "job_gone"
     # The deletion
@@ -62,6 +64,11 @@ class Reason(StrEnum):
     NOT_UNKNOWN = "not_unknown"
     NOT_YET_BY_HAND = "not_yet_by_hand"
     RESTARTED = "restarted"
+    # A freeze
+    FROZEN = "frozen"
+    ALREADY_FROZEN = "already_frozen"
+    NOT_FROZEN = "not_frozen"
+    FREEZE_NEEDS_REASON = "freeze_needs_reason"
     # The bot
     BUSY = "busy"
     STOPPING = "stopping"
@@ -222,6 +229,12 @@ def may_confirm(presser: Person, requester: Person, rule: ConfirmBy) -> Refused 
     if rule is ConfirmBy.SECOND_PERSON and is_requester:
         return Refused(Reason.SECOND_PERSON_NEEDED)
     return None
+
+
+def waits_for(deletion: Deletion, person: Person) -> bool:
+    """Whether a card waits for this person's decision, who may operate. Of the requester only the id is known here."""
+    requester = Person(deletion.requester, frozenset({deletion.requester.user}), is_own=True)
+    return deletion.state is State.AWAITING and may_confirm(person, requester, deletion.confirm_by) is None
 
 
 def may_be_deleted(job: Job) -> Refused | None:

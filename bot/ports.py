@@ -17,6 +17,7 @@ from bot.model import (
     Attempt,
     Deletion,
     DeletionId,
+    Freeze,
     JobId,
     Listed,
     LookupFailed,
@@ -28,6 +29,7 @@ from bot.model import (
     Target,
 )
 from bot.policy import Rules
+from bot.ports_ledger import Freezes, Looks
 from bot.trail import Due, Event, Recorded, Tell, Waiting
 
 T = TypeVar("T")
@@ -75,6 +77,10 @@ class Jobs(Protocol):
         """Take a slot of the limiter, waiting a bounded time; False means busy."""
         ...
 
+    def stopped_since(self) -> datetime | None:
+        """When MetaStudio rejected the credentials, if calls are stopped because of that."""
+        ...
+
 
 class People(Protocol):
     """Who somebody is and what a conversation is, asked from Slack. ``fresh`` allows answers of at most 5 seconds."""
@@ -86,6 +92,12 @@ class People(Protocol):
 
 class Ledger(Protocol):
     """The referee. Every method is one transaction; all raise ``LedgerTrouble`` and nothing else for its troubles."""
+
+    @property
+    def freezes(self) -> Freezes: ...
+
+    @property
+    def looks(self) -> Looks: ...
 
     # Open answers: the first write after an ack.
     def note_waiting(self, waiting: Waiting, *events: Event) -> None: ...
@@ -108,10 +120,11 @@ class Ledger(Protocol):
     def record(self, *events: Event) -> None: ...
 
     # Deletions.
-    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | int | None:
+    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
         """Insert a new deletion.
 
-        None means done; a Deletion stands in its way; an int is how many are open, where that is the most allowed.
+        None means done; a Freeze or a Deletion stands in its way; an int is how many are open, where that is the most
+        allowed.
         """
         ...
 
@@ -123,6 +136,10 @@ class Ledger(Protocol):
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
         """The deletions that are open, oldest first."""
+        ...
+
+    def open_count(self) -> int:
+        """How many deletions are open."""
         ...
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
@@ -146,6 +163,7 @@ class Ledger(Protocol):
 
         ``step`` None keeps the state. ``where`` adds equalities on columns (None means IS NULL); ``before_deadline``
         adds ``deadline_at > that``. An attempt is inserted or, with the same number, replaced.
+        A claim also needs that no freeze stands for the deletion's target.
         A COMMIT whose answer was lost raises ``LedgerTrouble(in_doubt=True)``.
         """
         ...
@@ -167,6 +185,10 @@ class Ledger(Protocol):
         ``takeover``  DELETING whose claim has run out (``takeover_at`` <= now)
         ``read``  read_due_at <= now, in UNKNOWN, DELETED or FAILED
         """
+        ...
+
+    def ping_writable(self) -> None:
+        """Write something; the trouble says why that cannot be done."""
         ...
 
     # The outbox.
@@ -254,6 +276,10 @@ class Teller(Protocol):
 
     def tell(self, tell: Tell, deletion: Deletion) -> Told | Again | Gone: ...
 
+    def announce(self, tell: Tell) -> Told | Again | Gone:
+        """Say a message that is about no deletion, such as a freeze, in its channel."""
+        ...
+
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Told | Again | Gone:
         """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
         ...
@@ -262,6 +288,10 @@ class Teller(Protocol):
         self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> Told | Again | Gone:
         """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
+        ...
+
+    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Told | Again | Gone:
+        """Draw somebody's App Home."""
         ...
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:

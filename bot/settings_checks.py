@@ -1,4 +1,4 @@
-"""How settings belong together, and which of them ask for something that is not built yet.
+"""How settings belong together, and what somebody should know who starts the bot with them.
 
 The checks see a ``Settings`` in which every badly formed text has been replaced by its default; ``bad`` names those, so
 that no second problem is reported which is only a consequence of the first.
@@ -7,8 +7,8 @@ that no second problem is reported which is only a consequence of the first.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.model import ConfirmBy
@@ -23,20 +23,6 @@ KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
 SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
 
 
-class NotBuilt(NamedTuple):
-    """A setting whose feature comes later; it stops the start where running without it is unsafe or impossible."""
-
-    setting: str
-    is_asked: Callable[[Settings], bool]
-    stops: bool
-    instead: str
-
-
-NOT_BUILT = (
-    NotBuilt("FREEZE_BY", lambda s: bool(s.freeze_by), stops=False, instead="Nobody can freeze deletions yet."),
-)
-
-
 def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str]) -> Iterator[Problem]:
     """Everything that is wrong although each setting by itself is well formed."""
     for problem in (
@@ -46,7 +32,6 @@ def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str
         *_profile(settings, environ),
         *_times(settings, bad),
         *_ports(settings),
-        *_not_built(settings),
     ):
         if problem.setting not in bad:
             yield problem
@@ -156,17 +141,8 @@ def _ports(settings: Settings) -> Iterator[Problem]:
         yield Problem("OPS_PORT", "is the same as HTTP_PORT", "Give each a port of its own.")
 
 
-def _not_built(settings: Settings) -> Iterator[Problem]:
-    for feature in NOT_BUILT:
-        if feature.stops and feature.is_asked(settings):
-            yield Problem(feature.setting, "asks for something that is not built yet", feature.instead)
-
-
 def notices(settings: Settings) -> Iterator[str]:
     """What somebody should know who starts the bot with these settings. No values of secrets, and none of texts."""
-    for feature in NOT_BUILT:
-        if not feature.stops and feature.is_asked(settings):
-            yield f"{feature.setting} is set, but not built yet. {feature.instead}"
     yield from _who_may(settings)
     if settings.metastudio_region not in KNOWN_REGIONS:
         yield (

@@ -9,33 +9,35 @@ from typing import Any
 
 from slack_bolt import App
 
-from handlers import buttons, command
+from handlers import buttons, command, home
 from handlers.buttons import BUTTONS
 from handlers.desk import Desk
 from handlers.failures import answered
+from handlers.list_buttons import LIST_BUTTONS
 
-ANY_OTHER = re.compile(rf"(?!(?:{'|'.join(BUTTONS)})\Z).*", re.DOTALL)
+ANY_OTHER = re.compile(rf"(?!(?:{'|'.join((*BUTTONS, *LIST_BUTTONS))})\Z).*", re.DOTALL)
 """Bolt goes on to the next listener that matches, so the last one must not match what the others handle."""
 
 
 def register(app: App, desk: Desk, command_name: str) -> None:
-    """Hang our listeners onto Bolt: the command, each button by its exact id, and every button we do not know."""
+    """Hang our listeners onto Bolt: the command, each button by its exact id, every button we do not know, the Home."""
 
     def on_command(ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
         command.delete_dh_job(desk, ack, body)
 
-    def on_button(use_case: buttons.UseCase, action: str, ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
-        buttons.pressed(desk, use_case, action, ack, body)
-
     app.command(command_name)(answered(on_command, partial(command.crashed, desk=desk)))
     for action_id, use_case in BUTTONS.items():
-        app.action(action_id)(_button(on_button, use_case, action_id))
-    app.action(ANY_OTHER)(_button(on_button, buttons.unknown, "unknown"))
+        app.action(action_id)(_silent(partial(buttons.pressed, desk, use_case, action_id)))
+    for action_id, work in LIST_BUTTONS.items():
+        app.action(action_id)(_silent(partial(buttons.begin, desk, partial(work, desk), action_id)))
+    app.action(ANY_OTHER)(_silent(partial(buttons.pressed, desk, buttons.unknown, "unknown")))
+    app.event("app_home_opened")(_silent(partial(home.opened, desk)))
 
 
-def _button(on_button: Callable[..., None], use_case: buttons.UseCase, action: str) -> Callable[..., None]:
-    # Bolt finds a listener's arguments by name, so each gets a plain function of (ack, body).
+def _silent(work: Callable[..., None]) -> Callable[..., None]:
+    """A listener whose ack says nothing, also when it fails. Bolt finds arguments by name, so it gets a function."""
+
     def listener(ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
-        on_button(use_case, action, ack, body)
+        work(ack, body)
 
     return answered(listener, lambda ack: ack())

@@ -10,14 +10,15 @@ import structlog
 
 from bot import permission, reconcile
 from bot.deletions import cancel, confirm, new_id, pressed_deletion
-from bot.model import Deletion, Press, Refused, State
+from bot.model import Deletion, DeletionId, Press, Refused, State
 from bot.policy import Deed, Reason
 from bot.ports import LedgerTrouble, Ports
 from bot.trail import Event, Kind, Tell, TellKind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Click, click
 from handlers.views import card
-from handlers.views.refusals import ENDED, Wording
+from handlers.views.endings import ENDED
+from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -26,11 +27,18 @@ UseCase = Callable[[Press, Ports], Deletion | Refused]
 
 
 def pressed(desk: Desk, use_case: UseCase, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
+    """What every button of a card does."""
+    begin(desk, partial(_press, desk, use_case), action, ack, body)
+
+
+def begin(desk: Desk, work: Callable[[Click, Waiting], Result], action: str, ack: Ack, body: Mapping[str, Any]) -> None:
     """What every button does: parse, permit, ack, submit."""
     seen = click(body)
     now = desk.ports.clock.now()
+    # A button about a job starts what the command starts, and is answered for in the command's words.
+    kind = "command" if seen.job else "click"
     waiting = Waiting(
-        new_id(), "click", seen.actor, seen.channel, now, thread_ts=seen.thread_ts, deletion=seen.deletion
+        new_id(), kind, seen.actor, seen.channel, now, thread_ts=seen.thread_ts, job=seen.job, deletion=seen.deletion
     )
     if not desk.pool.take():
         # The ack of a click carries no text, so "busy" is told from threads that do nothing else. Where even those are
@@ -39,10 +47,16 @@ def pressed(desk: Desk, use_case: UseCase, action: str, ack: Ack, body: Mapping[
             ack()
         return
     ack()
-    event = Event(Kind.CLICK, now, seen.actor, channel=seen.channel, deletion=seen.deletion, facts={"action": action})
-    desk.pool.run(
-        partial(desk.serve, waiting, event, partial(_press, desk, use_case, seen, waiting), seen.response_url)
+    event = Event(
+        Kind.CLICK,
+        now,
+        seen.actor,
+        channel=seen.channel,
+        deletion=DeletionId(waiting.id) if seen.job else seen.deletion,
+        job=seen.job,
+        facts={"action": action},
     )
+    desk.pool.run(partial(desk.serve, waiting, event, partial(work, seen, waiting), seen.response_url))
 
 
 def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Result:

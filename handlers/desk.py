@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -15,7 +15,8 @@ from bot.ports import Again, LedgerTrouble, Ports, Told
 from bot.trail import Event, Kind, Waiting
 from bot.work import Pool
 from handlers.views.parts import Block, Message
-from handlers.views.refusals import Wording, refusal_text
+from handlers.views.refusals import refusal_text
+from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,11 @@ class Desk:
     wording: Wording
     link: Callable[[Deletion], str | None]
     """A permalink to a deletion's card, or None when Slack does not give one."""
+
+    def links(self, deletions: Iterable[Deletion]) -> dict[DeletionId, str | None]:
+        """The links of several cards, asked of Slack side by side; None where it gives none."""
+        asked = {one.id: self.ports.beside(partial(self.link, one)) for one in deletions if one.message_ts}
+        return {id_: future.result() for id_, future in asked.items()}
 
     def busy(self) -> Reason:
         """Why there is no permit."""

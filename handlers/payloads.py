@@ -50,6 +50,13 @@ def parse_text(text: str) -> DeleteCommand | Subcommand | UsageError:
     word = first.lower() if first.isascii() else first
     if not first or word in SUBCOMMANDS:
         return Subcommand(word or "help", rest)
+    return parse_job(text)
+
+
+def parse_job(text: str) -> DeleteCommand | UsageError:
+    """A job id and perhaps a reason. Nothing at all is no job id either."""
+    first, _, rest = text.strip(" ").partition(" ")
+    rest = rest.strip(" ")
     if not JOB_ID_PATTERN.fullmatch(first):
         return UsageError(Reason.BAD_JOB_ID, len(text), broken_rule(first))
     if len(rest) > REASON_LIMIT:
@@ -59,6 +66,8 @@ def parse_text(text: str) -> DeleteCommand | Subcommand | UsageError:
 
 def broken_rule(word: str) -> str:
     """Which part of the rule a would-be job id breaks, without repeating any of it."""
+    if not word:
+        return "there is none"
     if not word.isascii():
         return "it contains a character outside ASCII (perhaps an invisible space or a look-alike letter)"
     if any(not char.isprintable() for char in word):
@@ -87,7 +96,10 @@ def click_actor(body: Mapping[str, Any]) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A press of one of our buttons, as far as the payload tells. ``deletion`` is None for a value of no known form."""
+    """A press of one of our buttons, as far as the payload tells.
+
+    ``deletion`` is None for a value of no known form; ``job`` is what a button of a search is about.
+    """
 
     actor: Actor
     channel: str
@@ -95,6 +107,11 @@ class Click:
     thread_ts: str | None
     deletion: DeletionId | None
     response_url: str | None
+    job: JobId | None = None
+
+
+ABOUT_A_JOB = "job:"
+"""Before a job id in a button's value: a job may have an id that looks like a deletion's."""
 
 
 def click(body: Mapping[str, Any]) -> Click:
@@ -111,7 +128,15 @@ def click(body: Mapping[str, Any]) -> Click:
         thread_ts=container.get("thread_ts"),
         deletion=DeletionId(str(value)) if known else None,
         response_url=body.get("response_url"),
+        job=_job(value),
     )
+
+
+def _job(value: object) -> JobId | None:
+    if not isinstance(value, str) or not value.startswith(ABOUT_A_JOB):
+        return None
+    job = value.removeprefix(ABOUT_A_JOB)
+    return JobId(job) if JOB_ID_PATTERN.fullmatch(job) else None
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

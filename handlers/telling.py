@@ -20,10 +20,12 @@ from bot.ports import Again, Gone, Told
 from bot.slack_errors import CUT_OFF, error_code, retry_after
 from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
+from handlers.views.endings import restart_text
+from handlers.views.freezing import freeze_message
 from handlers.views.log_lines import log_lines
 from handlers.views.parts import Message, cut
-from handlers.views.refusals import Wording, restart_text
 from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +95,10 @@ class SlackTeller:
         place = {"channel": tell.to} | ({"thread_ts": tell.thread_ts} if tell.thread_ts else {})
         return self._send(self._client.chat_postMessage, said, **place, **NO_UNFURLING)
 
+    def announce(self, tell: Tell) -> Answer:
+        """Say what is about no deletion in its channel: that deletions are frozen, or no longer."""
+        return self._send(self._client.chat_postMessage, freeze_message(tell.facts), channel=tell.to, **NO_UNFURLING)
+
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
         """Lines of the running log for AUDIT_CHANNEL, as one message."""
         text = cut("\n".join(log_lines(events, skipped)), PLAIN_LIMIT)
@@ -117,6 +123,13 @@ class SlackTeller:
             # Unlike a card, an answer is worth having without its buttons.
             return self.answer(waiting, text, None)
         return self._send(self._client.chat_postMessage, said, channel=waiting.actor.user, **NO_UNFURLING)
+
+    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Answer:
+        """Draw somebody's App Home. Without a hash, so that it cannot conflict with what another replica drew."""
+        answer = _call(self._client.views_publish, user_id=user, view={"type": "home", "blocks": list(blocks)})
+        if isinstance(answer, Again) and answer.why in OUR_FAULT:
+            log.error("slack_refused_blocks", code=answer.why, method="views_publish")
+        return answer
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Answer:
         """Tell somebody whose command or click a crash cut off how things stand now."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bot.model import Actor, ConfirmBy, LookupFailed, Person, Place, PlaceKind, Refused
 from bot.policy import Card, Deed, Reason, Rules, may
-from handlers.views.refusals import Wording, refusal_text
+from handlers.views.refusals import refusal_text
+from handlers.views.wording import Wording
 
 PAGE = Path(__file__).parents[1] / "docs" / "who-may.md"
 

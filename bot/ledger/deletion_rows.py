@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     Update,
     and_,
     bindparam,
@@ -25,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from bot.ledger import dialects
+from bot.ledger import dialects, freeze_rows
 from bot.ledger.rows import (
     COMPARABLE,
     SETTABLE,
@@ -47,7 +46,7 @@ from bot.ledger.tables import (
     is_readable,
 )
 from bot.lifecycle import Step, sources, target
-from bot.model import OPEN_STATES, Attempt, Deletion, DeletionId, JobId, State, Target
+from bot.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 
 ORPHANED_AFTER = timedelta(seconds=120)
 """A card that has no message by then will not get one from whoever began it."""
@@ -104,12 +103,14 @@ def standing(connection: Connection, target: Target, job: JobId) -> Deletion | N
     return _whole(connection, row) if row is not None else None
 
 
-def propose(connection: Connection, deletion: Deletion, owner: str, max_open: int) -> Deletion | int | None:
-    """Insert, if no open one of the same job is in the way and not too many are open."""
+def propose(connection: Connection, deletion: Deletion, owner: str, max_open: int) -> Deletion | Freeze | int | None:
+    """Insert, if no freeze and no open one of the same job is in the way and not too many are open."""
     columns = deletion_columns(deletion, owner)
     if deletion.state not in OPEN_STATES:
         connection.execute(insert(deletions), columns)
         return None
+    if frozen := freeze_rows.standing(connection, deletion.target):
+        return frozen
     job = {name: columns[name] for name in ("endpoint", "project_id", "job_id")}
     # The second round is for PostgreSQL: the one in the way may have ended between our INSERT and our SELECT.
     for _ in range(3):
@@ -142,6 +143,9 @@ def _change(
     statement = update(deletions).where(_c.id == bindparam("wanted"))
     if step is not None:
         statement = statement.where(in_states(*sorted(sources(step))))
+    if step in CLAIMS:
+        # Asked in the same statement that wins the claim: a look before it would leave a gap for a freeze to fall into.
+        statement = statement.where(~freeze_rows.is_frozen)
     for name in equal:
         statement = statement.where(_c[name] == bindparam(f"where_{name}", type_=_c[name].type))
     for name in empty:
@@ -275,16 +279,6 @@ def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list
         "but": deletion.id,
     }
     return many(connection, connection.execute(_EARLIER, parameters).all())
-
-
-def history(connection: Connection, *, job: str | None, channel: str | None, limit: int) -> list[Deletion]:
-    """The newest deletions, of one job or asked in one channel."""
-    query: Select[Any] = select(deletions).order_by(_c.asked_at.desc(), _c.id).limit(limit)
-    if job is not None:
-        query = query.where(_c.job_id == job)
-    if channel is not None:
-        query = query.where(_c.channel == channel)
-    return many(connection, connection.execute(query).all())
 
 
 def open_ones(connection: Connection, limit: int) -> list[Deletion]:

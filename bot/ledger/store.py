@@ -13,9 +13,11 @@ from bot.ledger import answer_rows, chain, deletion_rows, guards, migrations, ou
 from bot.ledger.breaker import Breaker
 from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
+from bot.ledger.freezes import Freezes
+from bot.ledger.looks import Looks
 from bot.ledger.writer import FOREIGN, Hook
 from bot.lifecycle import Step
-from bot.model import Attempt, Deletion, DeletionId, JobId, State, Target
+from bot.model import Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.ports import LedgerTrouble
 from bot.trail import Due, Event, Recorded, Tell, Waiting
 
@@ -59,6 +61,8 @@ class Store:
         self._database = database
         self._now = now
         self._target = target
+        self.freezes = Freezes(target, self._read, self._write, now)
+        self.looks = Looks(target, self._read)
         self._breaker = Breaker(target, self._read, self._write, is_alone=database.is_alone)
 
     def close(self) -> None:
@@ -181,14 +185,14 @@ class Store:
 
     # Deletions.
 
-    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | int | None:
+    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
         """Insert a deletion with its events; None when that is done.
 
-        Otherwise nothing is written and the answer says what is in the way: the open deletion of the same job, or the
-        number of open deletions when that is the most allowed. A deletion that is refused from the start is only kept.
+        Otherwise nothing is written and the answer is what is in the way: a freeze, the open deletion of the same job,
+        or how many are open when that is the most allowed. A deletion that is refused from the start is only kept.
         """
 
-        def work(connection: Connection) -> Deletion | int | None:
+        def work(connection: Connection) -> Deletion | Freeze | int | None:
             in_the_way = deletion_rows.propose(connection, deletion, self.owner, max_open)
             if in_the_way is None:
                 trail_rows.append(connection, events)
@@ -207,10 +211,6 @@ class Store:
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target asked since then, newest first."""
         return self._read(lambda connection: deletion_rows.earlier(connection, deletion, since))
-
-    def history(self, *, job: str | None = None, channel: str | None = None, limit: int = 20) -> Sequence[Deletion]:
-        """The newest deletions, of one job or asked in one channel."""
-        return self._read(lambda connection: deletion_rows.history(connection, job=job, channel=channel, limit=limit))
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
         """The deletions that are open, oldest first."""

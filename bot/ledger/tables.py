@@ -145,6 +145,15 @@ one_open_per_job = Index(
 Index("ix_deletions_expire", deletions.c.deadline_at, sqlite_where=is_awaiting, postgresql_where=is_awaiting)
 Index("ix_deletions_takeover", deletions.c.takeover_at, sqlite_where=is_deleting, postgresql_where=is_deleting)
 Index("ix_deletions_read", deletions.c.read_due_at, sqlite_where=has_read_due, postgresql_where=has_read_due)
+is_deleted = deletions.c.state == literal_column("'deleted'", String)
+Index(
+    "ix_deletions_deleted",
+    deletions.c.endpoint,
+    deletions.c.project_id,
+    deletions.c.ended_at,
+    sqlite_where=is_deleted,
+    postgresql_where=is_deleted,
+)
 Index("ix_deletions_job", deletions.c.job_id, deletions.c.asked_at)
 Index("ix_deletions_channel", deletions.c.channel, deletions.c.asked_at)
 
@@ -253,6 +262,32 @@ breakers = Table(
     Column("fingerprint", Text, nullable=False),
     Column("opened_at", UtcText, nullable=False),
     Column("trial_until", UtcText),
+)
+
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("endpoint", Text, nullable=False),
+    Column("project_id", Text, nullable=False),
+    Column("by_user", Text, nullable=False),
+    Column("by_team", Text, nullable=False),
+    Column("at", UtcText, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("reason", FreeText, nullable=False),
+    # A freeze that was lifted stays: who stopped all deletions, and why, is asked long afterwards.
+    Column("lifted_by_user", Text),
+    Column("lifted_by_team", Text),
+    Column("lifted_at", UtcText),
+)
+stands = freezes.c.lifted_at.is_(None)
+one_freeze_per_target = Index(
+    "uq_freezes_standing",
+    freezes.c.endpoint,
+    freezes.c.project_id,
+    unique=True,
+    sqlite_where=stands,
+    postgresql_where=stands,
 )
 
 owners = Table(

@@ -1,18 +1,20 @@
-"""The subcommands: one file each, and these two tables. One that is not built yet says so."""
+"""The subcommands: one file each, and these two tables, which together have every name of ``payloads.SUBCOMMANDS``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
-from bot.model import Refused
-from bot.policy import Reason
 from bot.trail import Event, Kind, Waiting
 from handlers.desk import Desk, Result
 from handlers.payloads import Subcommand
+from handlers.subcommands.dry_run import dry_run
+from handlers.subcommands.find import find
+from handlers.subcommands.freeze import freeze, unfreeze
 from handlers.subcommands.help import help_text
+from handlers.subcommands.history import history
+from handlers.subcommands.open import open_ones
 from handlers.subcommands.whoami import whoami
-from handlers.views.refusals import refusal_text
 
 AT_ONCE: dict[str, Callable[[Desk], str]] = {
     "help": lambda desk: help_text(desk.wording),
@@ -20,6 +22,12 @@ AT_ONCE: dict[str, Callable[[Desk], str]] = {
 """Subcommands that need nothing but the settings: their answer is the ack."""
 
 BEHIND_THE_ACK: dict[str, Callable[[Desk, Waiting, str], Result]] = {
+    "history": history,
+    "find": find,
+    "open": open_ones,
+    "freeze": freeze,
+    "unfreeze": unfreeze,
+    "--dry-run": dry_run,
     "whoami": whoami,
 }
 """Subcommands that look something up. Each gets who waits for its answer, and the text behind its name."""
@@ -31,8 +39,6 @@ def run(desk: Desk, say: Callable[[str], None], waiting: Waiting, typed: Subcomm
         use_case = partial(behind, desk, waiting, typed.rest)
         desk.begin(say, "Looking …", waiting, use_case, response_url, subcommand=typed.name)
         return
-    answer = AT_ONCE.get(typed.name)
-    no = Refused(Reason.NOT_BUILT_YET, {"name": typed.name})
-    say(answer(desk) if answer else refusal_text(no, desk.wording.for_("command")))
+    say(AT_ONCE[typed.name](desk))
     facts = {"subcommand": typed.name}
     desk.record(Event(Kind.COMMAND, waiting.since, waiting.actor, channel=waiting.channel, facts=facts))

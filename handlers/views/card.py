@@ -25,7 +25,7 @@ from handlers.views.parts import (
     visible,
     when,
 )
-from handlers.views.refusals import Wording, as_slack_shows
+from handlers.views.wording import Wording, as_slack_shows
 
 CONFIRM = "dh_confirm"
 CANCEL = "dh_cancel"
@@ -82,20 +82,33 @@ def deletion_card(
     Only the post of a new one calls for a second person. Whether a mention in an update notifies anybody Slack does not
     say; one that is not there notifies nobody twice.
     """
+    return message(
+        [
+            *_shown(deletion, wording, earlier),
+            _call(deletion, wording) if is_new else None,
+            _buttons(deletion),
+            Note(f"Deletion {code(deletion.id)}"),
+        ]
+    )
+
+
+def rehearsed_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) -> Message:
+    """The card that a dry run would have posted: without buttons, and without an id that would lead nowhere."""
+    says = Para("*Dry run.* Every check passed. This card would have been posted here, with its buttons. It was not.")
+    return message([says, *_shown(deletion, wording, earlier)])
+
+
+def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) -> list[Part | None]:
     job = deletion.job
     state = job_states.describe(job.state)
-    parts: list[Part | None] = [
+    return [
         Heading(_heading(deletion, wording)),
         _ending_line(deletion),
         Typed("Name", job.name) if job.name else None,
         Fields(_rows(deletion)),
         Typed("Reason", deletion.reason) if deletion.reason else None,
         *(_question(deletion, state.warning, earlier) if deletion.state is State.AWAITING else ()),
-        _call(deletion, wording) if is_new else None,
-        _buttons(deletion),
-        Note(f"Deletion {code(deletion.id)}"),
     ]
-    return message(parts)
 
 
 def _plain_heading(deletion: Deletion) -> str:
@@ -112,7 +125,7 @@ def _ending_line(deletion: Deletion) -> Para | None:
     """Who did what, and Huawei's request ID or error code: the card must be enough for whoever sees only it."""
     who = f" Confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
     at = f" {when(deletion.ended_at)}." if deletion.ended_at else ""
-    reply = _last_reply(deletion)
+    reply = last_reply(deletion)
     match deletion.state:
         case State.DELETING:
             return Para(f"The thread will say how it ends.{who}")
@@ -140,7 +153,8 @@ def _verified_gone(deletion: Deletion) -> str:
     return f" Verified gone {when(deletion.verified_at, '{time}')}."
 
 
-def _last_reply(deletion: Deletion) -> str:
+def last_reply(deletion: Deletion) -> str:
+    """What MetaStudio answered to the last DELETE, as one more sentence; empty where none was sent."""
     if not deletion.attempts:
         return ""
     last = deletion.attempts[-1]
@@ -234,7 +248,7 @@ MOST_EARLIER = 5
 
 def _earlier(earlier: Sequence[Deletion]) -> str:
     lines = [
-        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_plain_heading(one).lower()}.{_last_reply(one)}"
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_plain_heading(one).lower()}.{last_reply(one)}"
         for one in earlier[:MOST_EARLIER]
     ]
     more = len(earlier) - MOST_EARLIER

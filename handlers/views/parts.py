@@ -219,7 +219,22 @@ class Buttons:
         return [f"Buttons: {labels}."]
 
 
-Part = Heading | Para | Typed | Fields | Note | Quote | Buttons
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a list, in mrkdwn, with its button beside it."""
+
+    text: str
+    button: Button | None = None
+
+    def blocks(self) -> list[Block]:
+        accessory = {"accessory": self.button.element()} if self.button else {}
+        return [{"type": "section", "text": _mrkdwn(cut(self.text, SECTION_LIMIT)), **accessory}]
+
+    def lines(self) -> list[str]:
+        return [self.text, *([f'Button: "{self.button.label}".'] if self.button else [])]
+
+
+Part = Heading | Para | Typed | Fields | Note | Quote | Buttons | Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +253,12 @@ def message(parts: Iterable[Part | None]) -> Message:
     """Build both forms from the same parts; None stands for a part that this message does not have."""
     present = [part for part in parts if part is not None]
     lines = [line for part in present for text in part.lines() for line in text.split("\n")]
-    return Message(_fitted(lines, TEXT_LIMIT), [block for part in present for block in part.blocks()])
+    return Message(_fitted(lines, TEXT_LIMIT), blocks_of(present))
+
+
+def blocks_of(parts: Iterable[Part | None]) -> list[Block]:
+    """The blocks alone, for a page that has no text beside them."""
+    return [block for part in parts if part is not None for block in part.blocks()]
 
 
 def _fitted(lines: Sequence[str], limit: int) -> str:

@@ -5,54 +5,17 @@ Each text stands alone, is short, and says whether anything was deleted wherever
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from bot import job_states
 from bot.metastudio.replies import Meaning, meaning
 from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
-from bot.outcomes import Ending
 from bot.policy import Reason
-from bot.trail import Waiting
-from handlers.views.parts import code, cut, escape, mention, when
-
-NOTHING_DELETED = "Nothing was deleted."
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What the texts need to know of this installation."""
-
-    command: str = "/delete-dh-job"
-    help_contact: str | None = None
-    environment: str | None = None
-    operators: tuple[str, ...] = ()
-    """Ids of the groups and people who may delete, as the settings name them."""
-    nothing: str = NOTHING_DELETED
-    """What a refusal may say for certain. Somebody else's click may be deleting at the same moment."""
-
-    def for_(self, kind: str) -> Wording:
-        """The wording for an answer to a command or to a click."""
-        return replace(self, nothing=f"This {kind} deleted nothing.")
-
-    def whom_to_ask(self) -> str:
-        """The end of every refusal that a person cannot mend alone."""
-        if not self.help_contact:
-            return "Ask whoever runs this bot."
-        who = self.help_contact
-        return f"Ask {as_slack_shows(who)}."
-
-
-_SLACK_ID = re.compile(r"[UWCGS][A-Z0-9]{8,}")
-_AS_SLACK_SHOWS = {"U": "<@{}>", "W": "<@{}>", "C": "<#{}>", "G": "<#{}>", "S": "<!subteam^{}>"}
-
-
-def as_slack_shows(who: str) -> str:
-    """A Slack id as Slack shows it; everything else, such as "SUPPORT", is text."""
-    return _AS_SLACK_SHOWS[who[0]].format(who) if _SLACK_ID.fullmatch(who) else escape(who)
-
+from handlers.views.endings import how_it_ended
+from handlers.views.freezing import freeze_line
+from handlers.views.parts import code, cut, mention, when
+from handlers.views.wording import Wording
 
 Facts = Mapping[str, Any]
 Sentence = Callable[[Facts, Wording], str]
@@ -122,6 +85,13 @@ def _not_read(facts: Facts, wording: Wording) -> str:
     )
 
 
+def _not_listed(facts: Facts, wording: Wording) -> str:
+    reply: Reply = facts["reply"]
+    return _joined(
+        "The jobs could not be listed.", REPLY_SENTENCES[meaning(reply)], reply_facts(reply), wording.nothing
+    )
+
+
 def _not_found(facts: Facts, wording: Wording) -> str:
     return _joined(
         "MetaStudio has no such job in this project. Check the id: it is looked up in the one region and project that "
@@ -174,33 +144,11 @@ def _changed(facts: Facts, wording: Wording) -> str:
     )
 
 
-def how_it_ended(deletion: Deletion) -> str:
-    """How a deletion stands or ended, as the end of a sentence."""
-    if deletion.ended_why == Ending.RESTORED:
-        return (
-            "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
-        )
-    return ENDED[deletion.state]
-
-
 def _ended(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" It was confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
     stands = "How this deletion stands" if deletion.state in OPEN_STATES else "This deletion is over"
     return f"{stands}: {how_it_ended(deletion)}.{who}"
-
-
-ENDED: dict[State, str] = {
-    State.NEW: "it has not begun",
-    State.AWAITING: "it waits for a decision",
-    State.DELETING: "its outcome is not known yet",
-    State.UNKNOWN: "its outcome is not known yet and is being found out",
-    State.DELETED: "the job is deleted",
-    State.FAILED: "the job was not deleted by it; its thread says why",
-    State.REFUSED: "it was refused and nothing was deleted",
-    State.CANCELLED: "it was cancelled and nothing was deleted",
-    State.EXPIRED: "its time ran out and nothing was deleted",
-}
 
 
 def _confirmed(facts: Facts, wording: Wording) -> str:
@@ -273,9 +221,13 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.REASON_MISSING: lambda facts, wording: (
         f"A reason is required here: `{wording.command} &lt;job_id&gt; why it has to go`. {wording.nothing}"
     ),
-    Reason.NOT_BUILT_YET: lambda facts, wording: (
-        f"{code(str(facts.get('name', 'this subcommand')))} is not built yet. `{wording.command} help` says what is. "
-        f"{wording.nothing}"
+    Reason.BAD_SEARCH: lambda facts, wording: (
+        f"`{wording.command} find` takes 1 to {facts.get('most', 'so many')} printable characters, part of a job's "
+        f"name or id; {facts.get('detail', 'that was something else')}. {wording.nothing}"
+    ),
+    Reason.UNEXPECTED_TEXT: lambda facts, wording: (
+        f"`{wording.command} {facts.get('subcommand', 'help')}` stands alone, but {facts.get('length', 'some')} "
+        f"characters follow it, so it did nothing. {wording.nothing}"
     ),
     Reason.IN_DIRECT_MESSAGE: _again(
         "Deletions are asked for where the team sees them, so not in a direct message. Use a channel the bot is in."
@@ -313,6 +265,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.NOT_DELETABLE: _not_deletable,
     Reason.JOB_NOT_FOUND: _not_found,
     Reason.JOB_NOT_READ: _not_read,
+    Reason.JOBS_NOT_LISTED: _not_listed,
     Reason.JOB_CHANGED: _changed,
     Reason.JOB_GONE: lambda facts, wording: _joined(
         "The job is no longer there, so the card is closed. This bot did not delete it.", _reply_of(facts)
@@ -355,6 +308,19 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.RESTARTED: lambda facts, wording: (
         f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
     ),
+    Reason.FROZEN: lambda facts, wording: (
+        f"Deletions are frozen: {freeze_line(facts['freeze'])} {wording.nothing} A card that waits goes on waiting "
+        "while its time lasts."
+    ),
+    Reason.ALREADY_FROZEN: lambda facts, wording: (
+        f"Deletions are frozen already: {freeze_line(facts['freeze'])} "
+        f"`{wording.command} unfreeze` allows them again. {wording.nothing}"
+    ),
+    Reason.NOT_FROZEN: _again("Deletions are not frozen, so there was nothing to allow again."),
+    Reason.FREEZE_NEEDS_REASON: lambda facts, wording: (
+        f"A freeze needs a reason, which everybody is shown: `{wording.command} freeze why`. Nothing was frozen. "
+        f"{wording.nothing}"
+    ),
     Reason.BUSY: _again("The bot is busy. Try again in a minute; a card that waits keeps waiting."),
     Reason.STOPPING: _again("The bot is restarting. Try again in a minute; a card that waits keeps waiting."),
     Reason.BREAKER_OPEN: _ask(
@@ -382,23 +348,3 @@ def _requester(facts: Facts) -> str:
 def refusal_text(no: Refused, wording: Wording) -> str:
     """The sentence for a refusal, in mrkdwn, with everything from outside escaped."""
     return SENTENCES[Reason(no.reason)](no.facts, wording)
-
-
-def restart_text(
-    waiting: Waiting, deletion: Deletion | None, wording: Wording, link: Callable[[Deletion], str | None]
-) -> str:
-    """What somebody is told whose command or click a crash cut off: only what is true of the deletion by now."""
-    wording = wording.for_(waiting.kind)
-    again = f"Run `{wording.command}` again" if waiting.kind == "command" else "Press the button again"
-    if deletion is None:
-        # A subcommand is about no job.
-        still = " if it should still go" if waiting.job or waiting.kind == "click" else ""
-        return f"The bot restarted before it could answer. {wording.nothing} {again}{still}."
-    found = link(deletion)
-    where = f"<{found}|its card>" if found else "its card"
-    if deletion.state is State.AWAITING and deletion.message_ts is not None:
-        do = f"See {where}." if waiting.kind == "command" else f"{again} on {where}."
-        return f"The bot restarted. {wording.nothing} The card still waits for a decision. {do}"
-    if deletion.state in {State.AWAITING, State.REFUSED}:
-        return f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
-    return f"The bot restarted meanwhile. How the deletion stands: {how_it_ended(deletion)}. See the thread of {where}."

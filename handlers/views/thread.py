@@ -10,8 +10,10 @@ from bot.model import Attempt, ConfirmBy, Deletion, Refused, State
 from bot.outcomes import Ending
 from bot.trail import Tell, TellKind
 from handlers.views.card import second_people
+from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.parts import Message, Note, Para, Part, Quote, clock_time, code, mention, message, utc, when
-from handlers.views.refusals import NOTHING_DELETED, Wording, changes, refusal_text
+from handlers.views.refusals import changes, refusal_text
+from handlers.views.wording import NOTHING_DELETED, Wording
 
 Facts = Mapping[str, Any]
 Parts = list[Part | None]
@@ -313,6 +315,8 @@ def _reminder(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 
 def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    if facts.get("about") in {FROZEN, UNFROZEN}:
+        return freeze_parts(facts, in_thread=True)
     return [_maybe(str(facts.get("text", "")))]
 
 

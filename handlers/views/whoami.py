@@ -9,7 +9,8 @@ from bot import policy
 from bot.model import Actor, ConfirmBy, LookupFailed, Person, Place, Refused
 from bot.policy import Rules
 from handlers.views.parts import code, mention
-from handlers.views.refusals import Wording, refusal_text
+from handlers.views.refusals import refusal_text
+from handlers.views.wording import Wording
 
 WHO_CONFIRMS: dict[ConfirmBy, str] = {
     ConfirmBy.REQUESTER: "Whoever asked for a deletion confirms it (`CONFIRM_BY`).",

@@ -10,7 +10,7 @@ import pytest
 
 from bot.ledger.store import Store
 from bot.lifecycle import Step, sources
-from bot.model import Actor, Cause, ConfirmBy, Deletion, JobId, State, Target
+from bot.model import Actor, Cause, ConfirmBy, Deletion, State, Target
 from bot.trail import Kind
 from tests.contract.conftest import Backend
 from tests.contract.values import ANNA, BEN, NOON, after, attempt, deletion, event, tell
@@ -375,15 +375,11 @@ class TestLooking:
         assert [each.id for each in found] == [deletion(2).id, deletion(1).id]
         assert found[1].attempts == (attempt(),)
 
-    def test_history_and_counts(self, ledger: Store) -> None:
-        """History by job and by channel, newest first; what is open, oldest first; how many there are of each."""
-        put(ledger, 1, state=State.FAILED, asked_at=after(1), channel="C2", job="a")
-        put(ledger, 2, asked_at=after(2), channel="C1", job="a")
-        put(ledger, 3, asked_at=after(3), channel="C1", job="b")
-        ids = {number: deletion(number).id for number in range(1, 4)}
-        assert [each.id for each in ledger.history(job=JobId("a"))] == [ids[2], ids[1]]
-        assert [each.id for each in ledger.history(channel="C1")] == [ids[3], ids[2]]
-        assert [each.id for each in ledger.history(limit=1)] == [ids[3]]
-        assert [each.id for each in ledger.open_deletions()] == [ids[2], ids[3]]
+    def test_counts(self, ledger: Store) -> None:
+        """What is open, oldest first; how many there are of each."""
+        put(ledger, 1, state=State.FAILED, asked_at=after(1))
+        put(ledger, 2, asked_at=after(2))
+        put(ledger, 3, asked_at=after(3))
+        assert [each.id for each in ledger.open_deletions()] == [deletion(2).id, deletion(3).id]
         assert ledger.open_count() == 2
         assert ledger.deletion_counts() == {State.FAILED: 1, State.AWAITING: 2}

@@ -391,7 +391,7 @@ class Stage(World):
     def deletions(self) -> list[Deletion]:
         """All deletions of the cell, newest first."""
         assert self.app is not None
-        return list(self.app.ledger.history(limit=100))
+        return list(self.app.ledger.looks.history(limit=100))
 
     def message_of(self, deletion: Deletion) -> Message | None:
         """The card that the ledger knows of."""

@@ -244,7 +244,7 @@ class Cell:
     def _check_trail(self) -> None:
         """Every attempt has its claim in the trail, and whatever was sent its reply."""
         claims = 0
-        for deletion in self.w.app.ledger.history(job=self.job, limit=100):
+        for deletion in self.w.app.ledger.looks.history(job=self.job, limit=100):
             kinds = Counter(recorded.event.kind.value for recorded in self.w.app.ledger.events_of(deletion.id))
             assert kinds["claimed"] == len(deletion.attempts)
             claims += kinds["claimed"]

@@ -189,3 +189,26 @@ def test_in_a_place_that_may_no_longer_be_used_only_taking_back_works(tmp_path: 
         assert cast.cloud.deletes_arrived(job) == 0
     finally:
         cast.stop()
+
+
+def test_reading_freezing_and_the_button_of_a_search(cast: Cast) -> None:
+    """Every person reads each list, freezes and unfreezes, and presses the button of a search that anna made."""
+    if cast.rule is not ConfirmBy.REQUESTER:
+        # None of these depends on it; two persons are enough to see that.
+        cast.who = {who: cast.who[who] for who in ("group member", "colleague")}
+    job = cast.cloud.add_job(state="TRAIN_FAILED", name="Anchor Li")
+    cast.ask("find Anchor")
+    found = cast.slack.ephemerals(cast.anna)[-1]
+    for who, user in cast.who.items():
+        for text in ("history", f"history {job}", "open", "find Anchor", f"--dry-run {job}"):
+            assert cast.command(user, text) == expected(who, Deed.COMMAND), (who, text)
+        no = cast.command(user, "freeze the wrong jobs went")
+        assert no == expected(who, Deed.FREEZE), who
+        if no is None:
+            assert cast.command(user, "unfreeze") is None, who
+        else:
+            assert cast.command(user, "unfreeze") == no, who
+        no = cast.click(user, found, "dh_offer")
+        assert no == expected(who, Deed.FIND), who
+        if no is None:
+            cast.press(cast.slack.messages(cast.ops)[-1], "dh_cancel", user)

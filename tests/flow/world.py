@@ -205,7 +205,7 @@ class World:
     def deletion(self, job: str) -> Deletion | None:
         """The newest deletion of that job."""
         assert self.app is not None
-        found = self.app.ledger.history(job=job, limit=1)
+        found = self.app.ledger.looks.history(job=job, limit=1)
         return found[0] if found else None
 
     def trail(self) -> list[Recorded]:

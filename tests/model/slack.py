@@ -10,10 +10,11 @@ from bot.model import Actor, Deletion, LookupFailed, Person, Place, PlaceKind
 from bot.ports import Again, Gone, Told
 from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
+from handlers.views.endings import restart_text
 from handlers.views.log_lines import log_lines
 from handlers.views.parts import Message
-from handlers.views.refusals import Wording, restart_text
 from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
 
 if TYPE_CHECKING:
     from tests.model.world import Replica, World

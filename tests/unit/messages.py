@@ -14,7 +14,7 @@ from slack_sdk.models.blocks import Block
 from bot.model import Actor, Attempt, Cause, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
 from bot.outcomes import Ending
 from handlers.views.parts import Message
-from handlers.views.refusals import Wording
+from handlers.views.wording import Wording
 from sandbox import slack_checks as checks
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)

@@ -23,6 +23,7 @@ PURE = {
         "bot.policy",
         "bot.trail",
         "bot.ports",
+        "bot.ports_ledger",
         "bot.outcomes",
         "bot.evidence",
         "bot.logs_scrubbing",
@@ -52,7 +53,9 @@ REACHES_OUT = {
 """Parts of the standard library that a pure module has no business with."""
 
 USE_CASES = {
+    "bot.proposing",
     "bot.deletions",
+    "bot.freezing",
     "bot.permission",
     "bot.remind",
     "bot.expire",

@@ -32,6 +32,8 @@ SCOPES: dict[str, frozenset[str]] = {
     "conversations.info": frozenset({"channels:read", "groups:read"}),
     # Only with AUTHORIZED_USERGROUPS; without the scope the bot says so, and listed people go on working.
     "usergroups.users.list": frozenset({"usergroups:read"}),
+    # Any one scope is enough, and the Home tab has to be switched on.
+    "views.publish": frozenset(),
     # Called with the app-level token, whose scope connections:write is not part of a manifest.
     "apps.connections.open": frozenset(),
 }
@@ -98,6 +100,8 @@ def test_what_the_schema_does_not_check(manifest: dict[str, Any]) -> None:
     assert manifest["settings"]["token_rotation_enabled"] is False
     assert manifest["settings"]["org_deploy_enabled"] is False
     assert manifest["features"]["app_home"]["messages_tab_enabled"] is True
+    assert manifest["features"]["app_home"]["home_tab_enabled"] is True
+    assert manifest["settings"]["event_subscriptions"] == {"bot_events": ["app_home_opened"]}
     assert len(manifest["display_information"]["name"]) <= 35
     assert len(manifest["display_information"]["description"]) <= 140
 

@@ -16,6 +16,9 @@ from bot.ledger import guards, migrations
 from bot.ledger.engine import Database, connect
 from bot.ledger.tables import metadata
 from bot.ports import LedgerTrouble
+from tests.contract.values import deletion
+
+A_DELETION = deletion()
 
 
 @pytest.fixture
@@ -70,6 +73,25 @@ def test_triggers_survive_each_migration(database: Database) -> None:
             assert migrations.revision(connection) == revision
 
 
+def test_the_version_before_works_on_the_migrated_ledger(database: Database) -> None:
+    """Every migration only adds: a process of the version before goes on, with all that it reads and writes."""
+    known: dict[str, set[str]] = {}
+    for revision in migrations.REVISIONS:
+        migrations.upgrade(database, revision)
+        with database.reading.connect() as connection:
+            found = inspect(connection)
+            now = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
+            obliged = {
+                (name, column["name"])
+                for name in known
+                for column in found.get_columns(name)
+                if column["name"] not in known[name] and not column["nullable"] and column["default"] is None
+            }
+        assert all(now[name] >= columns for name, columns in known.items())
+        assert not obliged
+        known = now
+
+
 def test_twice_is_once(database: Database) -> None:
     """Migrating a current ledger changes nothing."""
     migrations.upgrade(database)
@@ -114,6 +136,13 @@ def test_too_old_for_reading(database: Database) -> None:
         ("earlier", "ix_deletions_job"),
         ("history of a job", "ix_deletions_job"),
         ("history of a channel", "ix_deletions_channel"),
+        ("a later page of a job", "ix_deletions_job"),
+        ("a later page of a channel", "ix_deletions_channel"),
+        ("open ones", "uq_deletions_open"),
+        ("deleted lately", "ix_deletions_deleted"),
+        ("cards that wait", "ix_deletions_expire"),
+        ("standing freeze", "uq_freezes_standing"),
+        ("claim", "uq_freezes_standing"),
         ("events of a deletion", "ix_events_deletion"),
     ],
 )
@@ -121,8 +150,9 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
     """The planner matches our conditions with the partial indices, so that no look-up reads a whole table."""
     from sqlalchemy import select  # noqa: PLC0415
 
-    from bot.ledger import deletion_rows, tallies, trail_rows  # noqa: PLC0415
+    from bot.ledger import deletion_rows, freeze_rows, looks, tallies, trail_rows  # noqa: PLC0415
     from bot.ledger.tables import deletions  # noqa: PLC0415
+    from bot.lifecycle import Step  # noqa: PLC0415
 
     statements = {
         "open": deletion_rows._OPEN_COUNT,
@@ -130,10 +160,15 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
         "tally of what is open": tallies._OPEN,
         "tally of what is unknown": tallies._OLDEST_UNKNOWN,
         "earlier": deletion_rows._EARLIER,
-        "history of a job": select(deletions).where(deletions.c.job_id == "x").order_by(deletions.c.asked_at.desc()),
-        "history of a channel": select(deletions)
-        .where(deletions.c.channel == "x")
-        .order_by(deletions.c.asked_at.desc()),
+        "history of a job": looks.history("x", None, None),
+        "history of a channel": looks.history(None, "x", None),
+        "a later page of a job": looks.history("x", None, A_DELETION),
+        "a later page of a channel": looks.history(None, "x", A_DELETION),
+        "open ones": looks._OPEN,
+        "deleted lately": looks._DELETED,
+        "cards that wait": freeze_rows._CARDS,
+        "standing freeze": freeze_rows._STANDING,
+        "claim": deletion_rows._change(Step.CLAIM, ("claim_token",), (), (), has_deadline=True),
         "events of a deletion": trail_rows._OF_DELETION,
     }
     statement = statements.get(query)

@@ -17,12 +17,11 @@ from bot.cli import EXIT_STATUS, main
 from bot.job_states import DELETABLE
 from bot.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
 from bot.settings import SECRET_NAMES, Settings
-from bot.settings_checks import NOT_BUILT
 from bot.trail import Tell, TellKind
 from handlers.views.card import deletion_card
 from handlers.views.parts import plain
-from handlers.views.refusals import Wording
 from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -86,12 +85,6 @@ def test_the_table_shows_the_defaults() -> None:
             assert default == ""
         else:
             assert default == shown(Settings.model_fields[field].default), field
-
-
-def test_the_table_marks_what_is_not_built() -> None:
-    """A setting that the bot complains about at start says so here, and so do those that only matter with it."""
-    marked = {row[0].strip("`") for row in rows("Settings") if "not built yet" in row[1]}
-    assert marked == {feature.setting for feature in NOT_BUILT}
 
 
 def test_the_table_marks_secrets() -> None:

@@ -464,12 +464,6 @@ def test_endpoints_follow_the_region() -> None:
     assert load(METASTUDIO_REGION="cn-east-3", METASTUDIO_ENDPOINT=LOCAL).target.endpoint == LOCAL
 
 
-@pytest.mark.parametrize(("name", "text"), [("FREEZE_BY", "U0AAA")])
-def test_what_is_not_built_and_can_be_done_without_is_said(name: str, text: str) -> None:
-    """The setting is read and checked, and the start says that it does nothing yet."""
-    assert any(notice.startswith(f"{name} is set, but not built yet") for notice in load(**{name: text}).notices())
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -12,31 +12,23 @@ from hypothesis import strategies as st
 
 from bot.job_states import DELETABLE, STATES
 from bot.metastudio.replies import Meaning, meaning
-from bot.model import OPEN_STATES, Cause, Operation, Refused, Reply, State
+from bot.model import OPEN_STATES, Cause, Freeze, Operation, Refused, Reply, State
 from bot.policy import COMPARED, Reason
 from bot.running_log import SHOWN
 from bot.trail import Event, Kind, Recorded, Waiting
 from handlers.subcommands.help import help_text
+from handlers.views.endings import ENDED, how_it_ended, restart_text
 from handlers.views.log_lines import WORDS, log_line, log_lines
 from handlers.views.parts import cut, when
-from handlers.views.refusals import (
-    ENDED,
-    FIELD_NAMES,
-    REPLY_SENTENCES,
-    SENTENCES,
-    Wording,
-    changes,
-    how_it_ended,
-    refusal_text,
-    reply_facts,
-    restart_text,
-)
+from handlers.views.refusals import FIELD_NAMES, REPLY_SENTENCES, SENTENCES, changes, refusal_text, reply_facts
+from handlers.views.wording import Wording
 from sandbox import slack_checks as checks
 from tests.unit.messages import (
     ANNA,
     AT,
     AWAITING,
     BARE,
+    BEN,
     DELETION_ID,
     EMOJI,
     HOSTILE,
@@ -69,12 +61,14 @@ MEANT = {
 }
 NOT_FOUND = reply(404, "MSS.41000003", message="no such task", request_id="req-1")
 DIFFERS = (("name", "Anchor  Li", "Anchor Li"), ("state", "JOB_FINISH", "TRAINING"))
+FREEZE = Freeze("0123456789abcdef", BEN, AT, "C1", "the wrong jobs went")
 LINK = "https://ours.slack.com/archives/C1/p12"
 
 FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.BAD_JOB_ID: [{"detail": "it is longer than 64 characters", "length": 70}, {"detail": "", "length": 3}, {}],
     Reason.REASON_TOO_LONG: [{"detail": "", "length": 700}],
-    Reason.NOT_BUILT_YET: [{"name": "history"}, {}],
+    Reason.BAD_SEARCH: [{"most": 100, "detail": "there was nothing"}, {"most": 100, "detail": "there were 101"}, {}],
+    Reason.UNEXPECTED_TEXT: [{"subcommand": "open", "length": 3}, {}],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
     Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {}],
     Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {"whose": "requester", "deletion": AWAITING}, {}],
@@ -82,6 +76,9 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.NOT_DELETABLE: [{"state": state} for state in ["BRAND_NEW", "", *sorted(set(STATES) - DELETABLE)]],
     Reason.JOB_NOT_FOUND: [{"reply": NOT_FOUND}, {"reply": reply(404)}],
     Reason.JOB_NOT_READ: [{"reply": given} for given in MEANT.values()],
+    Reason.JOBS_NOT_LISTED: [{"reply": given} for given in MEANT.values()],
+    Reason.FROZEN: [{"freeze": FREEZE}, {"freeze": replace(FREEZE, reason="\u202e" * 500)}],
+    Reason.ALREADY_FROZEN: [{"freeze": FREEZE}, {"freeze": replace(FREEZE, reason="`" * 500)}],
     Reason.JOB_CHANGED: [{"differs": DIFFERS}, {"differs": [list(row) for row in DIFFERS]}],
     Reason.JOB_GONE: [{"reply": NOT_FOUND}, {}, {"status": 404, "code": "MSS.41000003", "request_id": "r"}],
     Reason.ALREADY_OFFERED: [{"deletion": one, "link": link} for one in PLAUSIBLE.values() for link in (LINK, None)],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.ledger.engine import Database
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision this version knows, oldest first. A test compares it with the files in ``versions``."""
 
 HEAD = REVISIONS[-1]

@@ -1,0 +1,60 @@
+"""Freezes: while one stands for a target, no DELETE of it is claimed. The test is part of the claim's own UPDATE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.ledger import freeze_rows, outbox_rows, trail_rows
+from bot.model import Actor, Freeze, Target
+from bot.trail import Event, Tell
+
+Run = Callable[..., Any]
+
+
+class Freezes:
+    """Begin, lift, ask. Each is one transaction, with its event and its messages."""
+
+    def __init__(self, target: Target, read: Run, write: Run, now: Callable[[], datetime]) -> None:
+        self._target = target
+        self._read = read
+        self._write = write
+        self._now = now
+
+    def standing(self) -> Freeze | None:
+        """See ``bot.ports.Freezes``."""
+        found: Freeze | None = self._read(lambda connection: freeze_rows.standing(connection, self._target))
+        return found
+
+    def begin(self, freeze: Freeze, tell: Tell, *events: Event) -> Freeze | None:
+        """See ``bot.ports.Freezes``."""
+
+        def work(connection: Connection) -> Freeze | None:
+            while not freeze_rows.begin(connection, self._target, freeze):
+                # Another replica may lift the one in the way between our INSERT and our SELECT; then ours goes in.
+                if found := freeze_rows.standing(connection, self._target):
+                    return found
+            self._say(connection, tell, events)
+            return None
+
+        in_the_way: Freeze | None = self._write("freeze", work)
+        return in_the_way
+
+    def lift(self, freeze: Freeze, by: Actor, at: datetime, tell: Tell, *events: Event) -> bool:
+        """See ``bot.ports.Freezes``."""
+
+        def work(connection: Connection) -> bool:
+            if not freeze_rows.lift(connection, freeze, by, at):
+                return False
+            self._say(connection, tell, events)
+            return True
+
+        return bool(self._write("unfreeze", work))
+
+    def _say(self, connection: Connection, tell: Tell, events: tuple[Event, ...]) -> None:
+        cards = freeze_rows.for_waiting_cards(connection, self._target, tell)
+        outbox_rows.write(connection, [tell, *cards], self._now())
+        trail_rows.append(connection, events)

@@ -1,0 +1,161 @@
+"""The use-case of the command: check who asks, where and what, and post the card; or only show what would happen.
+
+Each gathers, decides and applies, in that order; the decisions are pure and stand in ``bot.policy``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+from bot import permission, policy
+from bot.deletions import might_operate, unreadable, withdraw
+from bot.model import Ask, Deletion, Freeze, Job, Refused, State
+from bot.policy import Deed, Reason
+from bot.ports import Gone, Ports, Told
+from bot.trail import Kind, Tell, TellKind, event_about
+
+EARLIER = timedelta(hours=24)
+POST_PAUSES = (1.0, 3.0, 10.0)
+"""Seconds before each further try to post the card; Slack's own Retry-After goes before."""
+LONGEST_POST_PAUSE = 30.0
+"""Where Slack asks for more patience than that, there is no card: nobody waits so long."""
+POST_WITHIN = timedelta(seconds=60)
+"""So long a card is tried to be posted; well below the time after which others would call it orphaned."""
+
+
+class Rehearsed(NamedTuple):
+    """The deletion that would have been offered, and the earlier ones that its card would have named."""
+
+    deletion: Deletion
+    earlier: tuple[Deletion, ...]
+
+
+def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
+    """Check who asks, where, and the job's state; post the card. Returns the deletion that now waits, or why not."""
+    job = _examine(ask, ports)
+    return job if isinstance(job, Refused) else _offer(ask, job, ports)
+
+
+def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
+    """Every check of ``propose``, and nothing of what it does: no deletion is kept and no card is posted."""
+    job = _examine(ask, ports)
+    if isinstance(job, Refused):
+        return job
+    if no := policy.may_be_deleted(job):
+        return no
+    count = ports.ledger.open_count()
+    if count >= ports.terms.max_open:
+        return Refused(Reason.TOO_MANY_OPEN, {"open": count})
+    deletion = _deletion(ask, job, ports)
+    return Rehearsed(deletion, tuple(ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)))
+
+
+def _examine(ask: Ask, ports: Ports) -> Job | Refused:
+    """The job as it is read now, where this person may ask for it here and nothing stands in the way."""
+    rules = ports.terms.rules
+    if rules.reason_required and ask.reason is None:
+        return Refused(Reason.REASON_MISSING)
+    looked = ports.beside(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
+    shown = ports.jobs.show(ask.job_id) if might_operate(ask.actor, ports) else None
+    place, (person,) = looked.result()
+    if no := policy.may(Deed.COMMAND, person, place, rules):
+        return no
+    if frozen := ports.ledger.freezes.standing():
+        return Refused(Reason.FROZEN, {"freeze": frozen})
+    shown = shown or ports.jobs.show(ask.job_id)
+    # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
+    if standing := ports.ledger.standing(ask.job_id):
+        return _in_the_way(standing)
+    return shown.job or unreadable(shown) or Refused(Reason.BUG)
+
+
+def _deletion(ask: Ask, job: Job, ports: Ports) -> Deletion:
+    rules, now = ports.terms.rules, ports.clock.now()
+    return Deletion(
+        id=ask.id,
+        target=ports.terms.target,
+        job=job,
+        state=State.AWAITING,
+        requester=ask.actor,
+        channel=ask.channel,
+        confirm_by=policy.who_confirms(job, rules),
+        asked_at=now,
+        deadline_at=now + rules.confirm_within,
+        reason=ask.reason,
+    )
+
+
+def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
+    terms, deletion = ports.terms, _deletion(ask, job, ports)
+    event = event_about(
+        Kind.PROPOSED, deletion, deletion.asked_at, ask.actor, state=job.state, rule=deletion.confirm_by.value
+    )
+    if no := policy.may_be_deleted(job):
+        refused = replace(deletion, state=State.REFUSED, ended_at=deletion.asked_at, ended_why=no.reason)
+        ports.ledger.propose(
+            refused, replace(event, kind=Kind.NOT_OFFERED, facts={"why": no.reason}), max_open=terms.max_open
+        )
+        return no
+    standing = ports.ledger.propose(deletion, event, max_open=terms.max_open)
+    if isinstance(standing, Deletion):
+        return _in_the_way(standing)
+    if isinstance(standing, Freeze):
+        return Refused(Reason.FROZEN, {"freeze": standing})
+    if isinstance(standing, int):
+        return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
+    return _post_card(deletion, ports)
+
+
+def _in_the_way(standing: Deletion) -> Refused:
+    return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
+
+
+def _post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
+    earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
+    pauses = iter(POST_PAUSES)
+    shown = deletion
+    while True:
+        answer = ports.teller.post_card(shown, earlier)
+        if isinstance(answer, Told):
+            return _card_stands(shown, answer.ts or "", ports)
+        pause = None if isinstance(answer, Gone) or answer.after > LONGEST_POST_PAUSE else next(pauses, None)
+        now = ports.clock.now()
+        if isinstance(answer, Gone) or pause is None or now - deletion.asked_at > POST_WITHIN:
+            break
+        ports.clock.sleep(max(answer.after, pause))
+        # The deadline counts from the post. It is written first: a click on a card whose post was never answered makes
+        # that card count, with the deadline that it shows.
+        shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)
+        ports.ledger.change(deletion.id, None, {"deadline_at": shown.deadline_at}, where={"message_ts": None})
+    no = Refused(Reason.CARD_NOT_POSTED, {"why": answer.why})
+    if withdraw(deletion, no, deletion.requester, ports):
+        return no
+    # A click on a card whose post was never answered was faster, and made that card count.
+    found = ports.ledger.get(deletion.id)
+    return no if found is None else found
+
+
+def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refused:
+    posted = ports.ledger.change(
+        deletion.id,
+        None,
+        {"message_ts": ts, "deadline_at": deletion.deadline_at},
+        event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=ts),
+        where={"state": State.AWAITING, "message_ts": None},
+    )
+    if posted is not None:
+        return posted
+    # Somebody was faster: a click that came before this line made the card known, or the row was closed as an orphan
+    # while Slack was slow. A second card, or one of a closed deletion, must not keep its buttons.
+    found = ports.ledger.get(deletion.id)
+    if found is None or (found.state is State.REFUSED and found.message_ts is None):
+        found = ports.ledger.change(deletion.id, None, {"message_ts": ts})
+    if found is not None and found.state is not State.AWAITING:
+        redraw = Tell(TellKind.CARD, deletion.id, deletion.channel, ts)
+        ports.ledger.tell(redraw)
+        ports.deliver((redraw,))
+    if found is None or found.state is State.REFUSED:
+        return Refused(Reason.RESTARTED)
+    return found

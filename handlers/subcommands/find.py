@@ -1,0 +1,90 @@
+"""``find <text>``: jobs with that text in their name or id.
+
+MetaStudio's own search by name comes first. Whether it finds parts of names is documented nowhere [?], nor whether an
+unknown filter is ignored, so its answer counts only where every job of it has the text; else the newest jobs are read
+and compared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot import permission
+from bot.model import Cause, Job, Refused, Reply
+from bot.policy import Deed, Reason
+from bot.trail import Waiting
+from handlers.desk import Desk, Result
+from handlers.views.lists import Found, found_message
+
+LONGEST = 100
+MOST_SHOWN = 10
+PAGE = 100
+MOST_SEARCHED = 1000
+SLOW = timedelta(seconds=5)
+
+
+def find(desk: Desk, waiting: Waiting, rest: str) -> Result:
+    """The jobs that fit, each with its state and a button that starts the normal flow."""
+    if no := _unusable(rest) or permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
+        return no
+    by_name = desk.ports.jobs.find(name=rest, limit=PAGE)
+    if by_name.count is None:
+        return _not_listed(by_name.reply)
+    if by_name.jobs and all(_fits(job, rest) for job in by_name.jobs):
+        # What the count says beyond this page is believed to be more, but not to fit: the filter may be ignored.
+        found: Found | Refused = _found(rest, by_name.jobs, is_more=by_name.count > len(by_name.jobs))
+    else:
+        found = _among_the_newest(desk, waiting, rest)
+    if isinstance(found, Refused):
+        return found
+    # A button cannot carry a reason, so where one is required the command has to be typed.
+    return found_message(found, desk.wording, can_offer=not desk.ports.terms.rules.reason_required)
+
+
+def _unusable(text: str) -> Refused | None:
+    if not text:
+        detail = "there was nothing"
+    elif len(text) > LONGEST:
+        detail = f"there were {len(text)}"
+    elif not text.isprintable():
+        detail = f"of {len(text)} at least one was a control character, such as a line break"
+    else:
+        return None
+    return Refused(Reason.BAD_SEARCH, {"most": LONGEST, "detail": detail})
+
+
+def _fits(job: Job, text: str) -> bool:
+    wanted = text.casefold()
+    return wanted in job.name.casefold() or wanted in job.job_id.casefold()
+
+
+def _among_the_newest(desk: Desk, waiting: Waiting, text: str) -> Found | Refused:
+    """Read the newest jobs page by page. Pages shift while jobs come and go, so each job counts once."""
+    seen: dict[str, Job] = {}
+    began, is_cut_short, said = desk.ports.clock.now(), False, False
+    for offset in range(0, MOST_SEARCHED, PAGE):
+        listed = desk.ports.jobs.find(offset=offset, limit=PAGE)
+        if listed.count is None:
+            if not seen:
+                return _not_listed(listed.reply)
+            is_cut_short = True
+            break
+        seen |= {job.job_id: job for job in listed.jobs if job.job_id not in seen}
+        if offset + PAGE >= listed.count or not listed.jobs:
+            break
+        if not said and desk.ports.clock.now() - began > SLOW:
+            said = True
+            desk.ports.teller.answer(waiting, f"Looking … {len(seen)} jobs so far; MetaStudio is slow.", None)
+    fitting = tuple(job for job in seen.values() if _fits(job, text))
+    return _found(text, fitting, searched=len(seen), is_more=is_cut_short)
+
+
+def _found(text: str, fitting: Sequence[Job], *, is_more: bool, searched: int | None = None) -> Found:
+    return Found(text, tuple(fitting[:MOST_SHOWN]), max(len(fitting) - MOST_SHOWN, 0), is_more, searched)
+
+
+def _not_listed(reply: Reply) -> Refused:
+    known = {Cause.LIMITED: Reason.BUSY, Cause.BREAKER_OPEN: Reason.BREAKER_OPEN}
+    reason = known.get(reply.cause) if reply.cause else None
+    return Refused(reason) if reason else Refused(Reason.JOBS_NOT_LISTED, {"reply": reply})

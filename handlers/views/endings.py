@@ -1,0 +1,51 @@
+"""How a deletion stands or ended, in words, also for whom a crash cut off. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.model import Deletion, State
+from bot.outcomes import Ending
+from bot.trail import Waiting
+from handlers.views.wording import Wording
+
+ENDED: dict[State, str] = {
+    State.NEW: "it has not begun",
+    State.AWAITING: "it waits for a decision",
+    State.DELETING: "its outcome is not known yet",
+    State.UNKNOWN: "its outcome is not known yet and is being found out",
+    State.DELETED: "the job is deleted",
+    State.FAILED: "the job was not deleted by it; its thread says why",
+    State.REFUSED: "it was refused and nothing was deleted",
+    State.CANCELLED: "it was cancelled and nothing was deleted",
+    State.EXPIRED: "its time ran out and nothing was deleted",
+}
+
+
+def how_it_ended(deletion: Deletion) -> str:
+    """How a deletion stands or ended, as the end of a sentence."""
+    if deletion.ended_why == Ending.RESTORED:
+        return (
+            "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
+        )
+    return ENDED[deletion.state]
+
+
+def restart_text(
+    waiting: Waiting, deletion: Deletion | None, wording: Wording, link: Callable[[Deletion], str | None]
+) -> str:
+    """What somebody is told whose command or click a crash cut off: only what is true of the deletion by now."""
+    wording = wording.for_(waiting.kind)
+    again = f"Run `{wording.command}` again" if waiting.kind == "command" else "Press the button again"
+    if deletion is None:
+        # A subcommand is about no job.
+        still = " if it should still go" if waiting.job or waiting.kind == "click" else ""
+        return f"The bot restarted before it could answer. {wording.nothing} {again}{still}."
+    found = link(deletion)
+    where = f"<{found}|its card>" if found else "its card"
+    if deletion.state is State.AWAITING and deletion.message_ts is not None:
+        do = f"See {where}." if waiting.kind == "command" else f"{again} on {where}."
+        return f"The bot restarted. {wording.nothing} The card still waits for a decision. {do}"
+    if deletion.state in {State.AWAITING, State.REFUSED}:
+        return f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
+    return f"The bot restarted meanwhile. How the deletion stands: {how_it_ended(deletion)}. See the thread of {where}."

@@ -1,0 +1,67 @@
+"""What is said about a freeze: in its channel, in the threads of the cards that wait, and to who asked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.model import Actor, Freeze
+from bot.trail import Kind
+from handlers.views.parts import Message, Para, Part, Typed, code, cut, mention, message, when
+
+FROZEN, UNFROZEN = Kind.FROZEN.value, Kind.UNFROZEN.value
+REASON_SHOWN = 1000
+"""Characters of mrkdwn. A reason has at most 500, but one made of invisible ones is spelled out."""
+
+STILL = "A deletion that was confirmed before may still be carried out; its thread says how it ends."
+
+
+def freeze_parts(facts: Mapping[str, Any], *, in_thread: bool) -> list[Part | None]:
+    """The announcement, or the notice below a card that waits."""
+    who, at = mention(Actor(str(facts.get("user")), "")), _at(facts)
+    if facts.get("about") == UNFROZEN:
+        then = "This card can be confirmed again, while its time lasts." if in_thread else "Jobs can be deleted again."
+        return [Para(f"*Deletions are no longer frozen:* {who} allowed them again {at}. {then}")]
+    then = (
+        "This card cannot be confirmed until somebody allows deletions again; its time goes on running out."
+        if in_thread
+        else f"Nothing new is offered and no card can be confirmed until somebody allows deletions again. {STILL}"
+    )
+    return [
+        Para(f"*All deletions are frozen:* {who} stopped them {at}. {then}"),
+        Typed("Reason", str(facts.get("reason", ""))),
+    ]
+
+
+def freeze_message(facts: Mapping[str, Any]) -> Message:
+    """The announcement in the channel where it was asked."""
+    return message(freeze_parts(facts, in_thread=False))
+
+
+def frozen_text(command: str, *, has_audit_channel: bool) -> str:
+    """The answer to who froze."""
+    audit = ", the audit channel" if has_audit_channel else ""
+    return (
+        f"All deletions are frozen from now on. This channel{audit} and the threads of the cards that wait are told. "
+        f"{STILL} `{command} unfreeze` allows deletions again."
+    )
+
+
+def unfrozen_text(lifted: Freeze) -> str:
+    """The answer to who allowed deletions again."""
+    return f"Deletions are allowed again. They were frozen: {freeze_line(lifted)}"
+
+
+def freeze_line(freeze: Freeze) -> str:
+    """Who stopped all deletions, when and why, in one line."""
+    return f"{mention(freeze.by)} stopped all deletions {when(freeze.at)}. Reason: {reason(freeze)}."
+
+
+def reason(freeze: Freeze) -> str:
+    """The reason as it was typed, in which nothing has a meaning."""
+    return cut(code(freeze.reason), REASON_SHOWN)
+
+
+def _at(facts: Mapping[str, Any]) -> str:
+    return when(datetime.fromtimestamp(facts["at"], UTC)) if "at" in facts else ""

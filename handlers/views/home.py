@@ -1,0 +1,135 @@
+"""The App Home: what waits, what was deleted lately, whether the bot is well. Pure. It has no buttons.
+
+What it lists comes from every channel, so it names jobs by id and tells no reasons and no names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from bot.model import Deletion, Freeze, Refused, Target
+from bot.policy import Reason
+from handlers.views.freezing import freeze_line
+from handlers.views.lists import Links, entry
+from handlers.views.parts import Block, Entry, Fields, Heading, Note, Para, Part, blocks_of, code, when
+from handlers.views.wording import Wording
+
+MOST_SHOWN = 5
+
+WHY_NOT: dict[str, str] = {
+    Reason.NOT_LISTED: "You are not among the people who may. Whoever runs the bot gives the right, by listing you or "
+    "a user group that you are in.",
+    Reason.FOREIGN: "Only people of the company that installed this bot may use it.",
+    Reason.IS_GUEST: "Guests may not delete jobs with this bot, even if they are listed.",
+    Reason.DEACTIVATED: "This Slack account is deactivated.",
+    Reason.IS_BOT: "Bots may not delete jobs.",
+}
+NOT_KNOWN = "Slack could not say who you are, and without that the bot shows nothing. Open this page again in a minute."
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an operator is shown."""
+
+    target: Target
+    now: datetime
+    waiting: Sequence[Deletion]
+    unknown: Sequence[Deletion]
+    mine: Sequence[Deletion]
+    team: Sequence[Deletion]
+    freeze: Freeze | None
+    stopped_since: datetime | None
+    """Since when MetaStudio rejects the credentials."""
+    cannot_write: str | None
+    """Why the ledger takes no writes."""
+
+    def shown(self) -> list[Deletion]:
+        """Those that have an entry."""
+        lists = (self.waiting, self.unknown, self.mine, self.team)
+        return [one for each in lists for one in each[:MOST_SHOWN]]
+
+
+def home_blocks(look: Look, links: Links, wording: Wording) -> list[Block]:
+    """The page of somebody who may delete."""
+    target = look.target
+    return blocks_of(
+        [
+            _heading(wording),
+            *_health(look, wording),
+            Fields(
+                [
+                    ("Region", code(target.region)),
+                    ("Project", code(target.project_id)),
+                    ("Endpoint", code(urlsplit(target.endpoint).netloc)),
+                    ("Environment", code(wording.environment or "")),
+                ]
+            ),
+            *_list("Waiting for you", look.waiting, "No card waits for you.", links, look.now),
+            *_list("Outcome not known yet", look.unknown, "None.", links),
+            *_list("Deleted lately, asked or confirmed by you", look.mine, "Nothing.", links),
+            *_list("Deleted lately by the team", look.team, "Nothing.", links),
+            Note(f"`{wording.command} help` says what else there is. Drawn {when(look.now)}."),
+        ]
+    )
+
+
+def stranger_blocks(no: Refused, wording: Wording, *, may_freeze: bool) -> list[Block]:
+    """The page of somebody who may not: how to get the right, and nothing about jobs."""
+    why = WHY_NOT.get(no.reason, NOT_KNOWN)
+    then = "" if no.reason == Reason.FOREIGN else f" {wording.whom_to_ask()}"
+    return blocks_of(
+        [
+            Heading("MetaStudio training jobs"),
+            Para(f"This bot deletes MetaStudio avatar training jobs, after a person has confirmed it. {why}{then}"),
+            Para(f"You may stop all deletions: `{wording.command} freeze &lt;reason&gt;`.") if may_freeze else None,
+        ]
+    )
+
+
+def trouble_blocks(diagnosis: str, wording: Wording) -> list[Block]:
+    """The page when the ledger cannot be read."""
+    return blocks_of(
+        [
+            _heading(wording),
+            Para(
+                f"*The bot cannot read its ledger ({diagnosis}), and without that it deletes nothing.* "
+                f"{wording.whom_to_ask()}"
+            ),
+        ]
+    )
+
+
+def _heading(wording: Wording) -> Heading:
+    title = "MetaStudio training jobs"
+    return Heading(f"[{wording.environment}] {title}" if wording.environment else title)
+
+
+def _health(look: Look, wording: Wording) -> list[Part | None]:
+    troubles = [
+        f"*Deletions are frozen:* {freeze_line(look.freeze)} `{wording.command} unfreeze` allows them again."
+        if look.freeze
+        else "",
+        f"*MetaStudio rejected the bot's credentials* {when(look.stopped_since)}, so nothing is sent to it for now. "
+        f"{wording.whom_to_ask()}"
+        if look.stopped_since
+        else "",
+        f"*The ledger cannot be written ({look.cannot_write}), so nothing is deleted.* {wording.whom_to_ask()}"
+        if look.cannot_write
+        else "",
+    ]
+    found = [Para(trouble) for trouble in troubles if trouble]
+    return [*found] if found else [Para("The bot is well: it can write its ledger, and nothing stops it.")]
+
+
+def _list(
+    title: str, found: Sequence[Deletion], nothing: str, links: Links, now: datetime | None = None
+) -> list[Part | None]:
+    more = len(found) - MOST_SHOWN
+    return [
+        Para(f"*{title}*" if found else f"*{title}*\n{nothing}"),
+        *(Entry(entry(one, links, now)) for one in found[:MOST_SHOWN]),
+        Note(f"and {more} more") if more > 0 else None,
+    ]

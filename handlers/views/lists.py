@@ -1,0 +1,151 @@
+"""Private lists: what was deleted, what is open, which jobs fit a search. Pure. Owns the action ids of their buttons.
+
+An entry names the job by its id, and links to its card. Reasons and names of jobs stay on the cards: a list is read in
+other channels than the card's, and Slack opens a link only for who may see where it leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot import job_states, policy
+from bot.model import Deletion, DeletionId, Job, JobId, State
+from bot.outcomes import Ending
+from handlers.payloads import ABOUT_A_JOB
+from handlers.views.card import last_reply
+from handlers.views.parts import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
+from handlers.views.thread import duration
+from handlers.views.wording import Wording
+
+OLDER_OF_CHANNEL = "dh_older_of_channel"
+OLDER_OF_JOB = "dh_older_of_job"
+OFFER = "dh_offer"
+
+Links = Mapping[DeletionId, str | None]
+
+NAME_LIMIT = 120
+
+STANDS: dict[State, str] = {
+    State.AWAITING: "waits for a decision",
+    State.DELETING: "outcome not known yet",
+    State.UNKNOWN: "outcome not known yet",
+    State.DELETED: "deleted",
+    State.FAILED: "not deleted by this request",
+    State.REFUSED: "refused, nothing deleted",
+    State.CANCELLED: "cancelled, nothing deleted",
+    State.EXPIRED: "expired, nothing deleted",
+}
+
+
+def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
+    """One deletion in one line: when, which job, how it stands, who, where; then what support asks for."""
+    link = links.get(deletion.id)
+    who = f"asked by {mention(deletion.requester)}"
+    if deletion.confirmer and deletion.confirmer != deletion.requester:
+        who += f", confirmed by {mention(deletion.confirmer)}"
+    parts = [
+        when(deletion.asked_at),
+        code(deletion.job.job_id),
+        _stands(deletion) + (_time_left(deletion, now) if now else ""),
+        who,
+        f"<{link}|its card>" if link else "",
+    ]
+    return f"{' · '.join(part for part in parts if part)}.{last_reply(deletion)}"
+
+
+def _stands(deletion: Deletion) -> str:
+    if deletion.ended_why == Ending.RESTORED:
+        return "closed because the ledger was restored; its thread says what was done before"
+    by_hand = ", by a person's word" if deletion.ended_why == Ending.BY_HAND else ""
+    return STANDS.get(deletion.state, deletion.state.value) + by_hand
+
+
+def _time_left(deletion: Deletion, now: datetime) -> str:
+    if deletion.state is not State.AWAITING or deletion.deadline_at is None:
+        return ""
+    left = (deletion.deadline_at - now).total_seconds()
+    return f", {duration(left)} left" if left > 0 else ", its time is over"
+
+
+def history_message(
+    page: Sequence[Deletion], links: Links, *, job: JobId | None, is_first: bool, has_older: bool
+) -> Message:
+    """One page of what was asked for in this channel, or for one job; the button leads to the next page."""
+    where = f"for job {code(job)}" if job else "in this channel"
+    if not page:
+        return message([Para(f"No {'' if is_first else 'earlier '}deletion was asked {where}.")])
+    older = Button(OLDER_OF_JOB if job else OLDER_OF_CHANNEL, "Older", page[-1].id, tells="Show older deletions")
+    return message(
+        [
+            Para(f"*{'Newest' if is_first else 'Earlier'} deletions asked {where}*"),
+            *(Entry(entry(one, links)) for one in page),
+            Buttons([older]) if has_older else Note("There are no earlier ones."),
+        ]
+    )
+
+
+def open_message(found: Sequence[Deletion], links: Links, total: int, now: datetime) -> Message:
+    """Cards that wait for a decision, and deletions whose outcome is not known."""
+    if not found:
+        return message([Para("No card waits for a decision, and no outcome is unknown.")])
+    more = total - len(found)
+    return message(
+        [
+            Para("*Open deletions, the oldest first*"),
+            *(Entry(entry(one, links, now)) for one in found),
+            Note(f"{more} more are open.") if more > 0 else None,
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search has found; ``more`` fitting jobs are not shown."""
+
+    text: str
+    jobs: tuple[Job, ...]
+    more: int = 0
+    is_more: bool = False
+    """Whether there may be others that were not looked at."""
+    searched: int | None = None
+    """How many of the newest jobs were looked at; None: MetaStudio searched by name."""
+
+
+def found_message(found: Found, wording: Wording, *, can_offer: bool) -> Message:
+    """The jobs that fit, each with its state and whether it may be deleted, and a button that asks for it."""
+    count = len(found.jobs) + found.more
+    number = f"{'at least ' if found.is_more and count else ''}{count or 'no'} job{'' if count == 1 else 's'}"
+    return message(
+        [
+            Para(f"*Found {number} with {code(found.text)} in the name or id.*"),
+            *(_hit(job, can_offer=can_offer) for job in found.jobs),
+            Note(f"{found.more} more are not shown. Search for more of the name.") if found.more else None,
+            Note(_how(found)),
+            None if can_offer else Note(f"To ask for one: `{wording.command} &lt;job_id&gt; reason`."),
+        ]
+    )
+
+
+def _hit(job: Job, *, can_offer: bool) -> Entry:
+    state = job_states.describe(job.state)
+    is_deletable = policy.may_be_deleted(job) is None
+    name = f"*Name* {cut(code(job.name), NAME_LIMIT)}" if job.name else "No name"
+    may = "may be deleted" if is_deletable else f"may not be deleted. {state.hint}"
+    text = f"{name} · {code(job.job_id)}\n{code(job.state)} {state.meaning}: {may}".rstrip(" .") + "."
+    offer = Button(
+        OFFER, "Ask to delete", ABOUT_A_JOB + job.job_id, tells="Check this job and post a card for it; deletes nothing"
+    )
+    return Entry(text, offer if is_deletable and can_offer else None)
+
+
+def _how(found: Found) -> str:
+    if found.searched is None:
+        return (
+            "Found by MetaStudio's own search by name. Its documentation does not say whether that also finds parts "
+            "of names, so there may be others."
+        )
+    which = f"the newest {found.searched:,} jobs were" if found.searched != 1 else "the newest job was"
+    after = "; then MetaStudio gave no more, so there may be others" if found.is_more else ""
+    return f"MetaStudio's own search by name was no help, so {which} searched{after}."

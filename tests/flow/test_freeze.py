@@ -1,0 +1,214 @@
+"""Freeze and unfreeze: who may, what stops, who is told, and that a restart is no way around it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.model import State
+from bot.trail import Kind
+from sandbox import metastudio_faults as play
+from tests.flow.world import World, world
+
+WHY = "the wrong jobs went *tonight* <!channel>"
+
+
+def failed_job(w: World) -> str:
+    return w.cloud.add_job(state="TRAIN_FAILED")
+
+
+def test_a_freeze_stops_all_deletions_until_it_is_lifted(w: World) -> None:
+    """A card keeps waiting, its click is answered with who, when and why, nothing is sent; afterwards it works."""
+    job = failed_job(w)
+    card = w.card(job)
+    w.ask(f"freeze {WHY}", w.ben)
+    assert "All deletions are frozen from now on" in w.said_to(w.ben)[-1]
+    reads = len(w.cloud.requests)
+    w.press(card)
+    told = w.said_to(w.anna)[-1]
+    assert f"<@{w.ben}> stopped all deletions" in told
+    assert "`the wrong jobs went *tonight* &lt;!channel&gt;`" in told
+    assert "This click deleted nothing." in told
+    assert (len(w.cloud.requests), w.cloud.deletes_arrived(job)) == (reads, 0)
+    found = w.deletion(job)
+    assert found is not None
+    assert found.state is State.AWAITING
+    assert len(card.buttons) == 2
+    w.ask("unfreeze")
+    assert "allowed again" in w.said_to(w.anna)[-1]
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_nothing_new_is_offered_while_frozen(w: World) -> None:
+    """The command is refused in words with who, when and why; MetaStudio is not asked on account of a stranger."""
+    w.ask(f"freeze {WHY}", w.ben)
+    posted = len(w.slack.messages(w.ops))
+    w.ask(failed_job(w))
+    assert f"<@{w.ben}> stopped all deletions" in w.said_to(w.anna)[-1]
+    assert len(w.slack.messages(w.ops)) == posted
+    w.ask(failed_job(w), w.carl)
+    assert "not among the people" in w.said_to(w.carl)[-1]
+
+
+def test_everybody_concerned_is_told(tmp_path: Path) -> None:
+    """The channel where it was asked, the audit channel, and the thread of each card that waits; nobody is pinged."""
+    with world(tmp_path) as w:
+        w.stop_bot()
+        log = w.slack.add_channel("log", members=[w.anna])
+        w.run_bot(AUDIT_CHANNEL=log)
+        elsewhere = w.slack.add_channel("elsewhere", members=[w.anna, w.ben])
+        w.tick()
+        card = w.card(failed_job(w))
+        w.ask(failed_job(w), channel=elsewhere)
+        (other,) = w.slack.messages(elsewhere)
+        w.ask(f"freeze {WHY}", w.ben)
+        w.tick(1)
+        announced = w.slack.messages(w.ops)[-1]
+        assert "All deletions are frozen" in announced.text
+        assert "the wrong jobs went *tonight* &lt;!channel&gt;" in announced.text
+        assert w.slack.notified(announced) == {w.ben}
+        for thread in (w.thread(card), w.thread(other)):
+            assert "All deletions are frozen" in thread[-1]
+            assert "This card cannot be confirmed" in thread[-1]
+        assert any("deletions are frozen" in message.text for message in w.slack.messages(log))
+        w.ask("unfreeze")
+        w.tick(1)
+        assert "no longer frozen" in w.slack.messages(w.ops)[-1].text
+        assert "This card can be confirmed again" in w.thread(card)[-1]
+        assert any("allowed again" in message.text for message in w.slack.messages(log))
+
+
+def test_it_is_recorded_without_its_reason(w: World) -> None:
+    """Who and where stand in the trail; what somebody typed does not."""
+    w.ask(f"freeze {WHY}", w.ben)
+    w.ask("unfreeze")
+    w.tick(1)
+    kinds = {one.event.kind: one.event for one in w.trail()}
+    assert kinds[Kind.FROZEN].actor.user == w.ben
+    assert kinds[Kind.UNFROZEN].actor.user == w.anna
+    assert all("wrong jobs" not in one.text for one in w.trail())
+
+
+def test_it_survives_a_restart(w: World) -> None:
+    """The next process refuses the click too."""
+    job = failed_job(w)
+    card = w.card(job)
+    w.ask(f"freeze {WHY}", w.ben)
+    w.stop_bot()
+    w.run_bot()
+    w.press(card)
+    assert "stopped all deletions" in w.said_to(w.anna)[-1]
+    assert w.cloud.deletes_arrived(job) == 0
+
+
+def test_an_announcement_that_slack_did_not_take_is_told_later(w: World) -> None:
+    """It goes through the outbox, like everything that must not be lost."""
+    w.slack.faults.add("chat.postMessage", "http", status=503)
+    w.ask(f"freeze {WHY}", w.ben)
+    assert w.slack.messages(w.ops) == []
+    w.tick(5)
+    assert "All deletions are frozen" in w.slack.messages(w.ops)[-1].text
+
+
+def freeze_beside(w: World) -> None:
+    """Ben freezes while something else is in flight."""
+    w.slack.command(w.ben, w.ops, f"freeze {WHY}").wait_ack()
+    assert w.app is not None
+    assert w.slack.wait_for(w.app.ledger.freezes.standing)
+
+
+def test_a_freeze_that_comes_between_the_checks_and_the_claim_wins(w: World) -> None:
+    """The look for a freeze is part of the claim: one that comes while the job is read for the last time stops it."""
+    job = failed_job(w)
+    card = w.card(job)
+    held = play.late()
+    reading = w.cloud.faults.add(play.SHOW, held)
+    pressed = w.slack.click(w.anna, card, "dh_confirm")
+    pressed.wait_ack()
+    w.cloud.wait_for(lambda: reading.hits)
+    freeze_beside(w)
+    held.gate.set()
+    w.idle()
+    assert "stopped all deletions" in w.said_to(w.anna)[-1]
+    assert w.cloud.deletes_arrived(job) == 0
+    assert len(card.buttons) == 2
+
+
+def test_a_throttled_delete_is_not_sent_again_while_frozen(w: World) -> None:
+    """The next attempt is a claim, too; the thread tells the throttled reply as the outcome."""
+    job = failed_job(w)
+    card = w.card(job)
+    w.cloud.faults.add(play.DELETE, play.throttled())
+    w.cloud.after_call = lambda seen: freeze_beside(w) if seen.operation == play.DELETE else None
+    w.press(card)
+    w.tick(1)
+    assert w.cloud.deletes_arrived(job) == 1
+    assert job in w.cloud.jobs
+    found = w.deletion(job)
+    assert found is not None
+    assert found.state is State.FAILED
+    assert any("throttled" in said for said in w.thread(card))
+
+
+def test_what_goes_on_while_frozen(w: World) -> None:
+    """A card can be cancelled, and one whose time is over expires."""
+    first, second = w.card(failed_job(w)), w.card(failed_job(w))
+    w.ask(f"freeze {WHY}", w.ben)
+    w.press(first, "dh_cancel")
+    assert any("Cancelled by" in said for said in w.thread(first))
+    w.tick(601)
+    assert any("Nobody confirmed in time" in said for said in w.thread(second))
+
+
+@pytest.mark.parametrize(
+    ("freeze_by", "operator_may", "colleague_may"),
+    [("", True, False), ("colleague", False, True)],
+    ids=["empty", "set"],
+)
+def test_who_may_freeze(tmp_path: Path, freeze_by: str, *, operator_may: bool, colleague_may: bool) -> None:
+    """FREEZE_BY names them; empty means whoever may delete. The same people may unfreeze."""
+    with world(tmp_path) as w:
+        w.stop_bot()
+        w.run_bot(FREEZE_BY=w.carl if freeze_by else "")
+        assert w.app is not None
+        for user, may in ((w.anna, operator_may), (w.carl, colleague_may)):
+            w.ask(f"freeze {WHY}", user)
+            assert (w.app.ledger.freezes.standing() is not None) is may
+            assert may or "not among the people" in w.said_to(user)[-1]
+            w.ask("unfreeze", user)
+            assert w.app.ledger.freezes.standing() is None
+
+
+def test_a_freeze_is_asked_for_where_the_team_sees_it(w: World) -> None:
+    """Not in a direct message: the announcement would reach nobody."""
+    w.ask(f"freeze {WHY}", channel=w.slack.add_im(w.anna, w.ben))
+    assert "direct message" in w.said_to(w.anna)[-1]
+    assert w.app is not None
+    assert w.app.ledger.freezes.standing() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("freeze", "needs a reason"),
+        (f"freeze {'x' * 501}", "longer than 500"),
+        ("unfreeze", "not frozen"),
+        ("unfreeze now please", "stands alone, but 10 characters"),
+    ],
+)
+def test_what_cannot_be_done_is_said(w: World, text: str, says: str) -> None:
+    """Without a reason nobody can tell what has to happen before deletions go on."""
+    w.ask(text)
+    assert says in w.said_to(w.anna)[-1]
+    assert w.slack.messages(w.ops) == []
+
+
+def test_a_second_freeze_is_told_of_the_first(w: World) -> None:
+    """One stands, and is announced once."""
+    w.ask(f"freeze {WHY}", w.ben)
+    w.ask("freeze something else")
+    assert f"frozen already: <@{w.ben}> stopped all deletions" in w.said_to(w.anna)[-1]
+    w.tick(1)
+    assert len(w.slack.messages(w.ops)) == 1
