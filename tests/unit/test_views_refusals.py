@@ -72,7 +72,7 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.REASON_TOO_LONG: [{"detail": "", "length": 700}],
     Reason.NOT_BUILT_YET: [{"name": "history"}, {}],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
-    Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {}],
+    Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {"why": "missing_scope"}, {}],
     Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {"whose": "requester", "deletion": AWAITING}, {}],
     Reason.GROUPS_UNKNOWN: [{"why": "fatal_error"}, {"why": "ratelimited", "whose": "requester", "deletion": AWAITING}],
     Reason.NOT_DELETABLE: [{"state": state} for state in ["BRAND_NEW", "", *sorted(set(STATES) - DELETABLE)]],
