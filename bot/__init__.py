@@ -36,5 +36,8 @@ settings_checks.py     how settings belong together, and which ask for something
 logs.py              structured logs, a closed list of fields
 logs_scrubbing.py    PURE  takes secrets out of them
 app.py               the only place where all of this is put together
-cli.py               ``dh-bot run | sandbox | db``
+cli.py               ``dh-bot run | sandbox``, and the groups of commands below it
+cli_audit.py           ``dh-bot audit``: the trail verified and read
+cli_db.py              ``dh-bot db``: looking after the ledger
+cli_parts.py           what they share: options, settings, the ways a command ends
 """

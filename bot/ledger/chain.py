@@ -8,6 +8,7 @@ cannot show that its tail was cut, or that all of it was computed anew: the head
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,36 @@ class Head(NamedTuple):
 
 
 BEGINNING = Head(0, GENESIS)
+
+
+SHORT = 16
+"""Hex digits of a hash that are shown to people: 64 bits, more than anybody can bring to agree by trying."""
+FEWEST = 8
+
+
+class Witness(NamedTuple):
+    """What somebody has seen of an event: the beginning of its hash, and its number where they noted it."""
+
+    number: int | None
+    prefix: str
+
+
+def short(head: Head) -> str:
+    """The form in which a head is shown, and in which ``witness_from`` takes it."""
+    return f"{head.number}:{head.hash[:SHORT]}"
+
+
+def witness_from(text: str) -> Witness:
+    """Read ``number:hash`` or the hash alone, of which the first eight digits are enough. Raises ``ValueError``."""
+    found = _WITNESS.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(
+            f"a hash is {FEWEST} to 64 hexadecimal digits, with or without the event's number: 1234:9f3a62c1"
+        )
+    return Witness(int(found["number"]) if found["number"] else None, found["prefix"].lower())
+
+
+_WITNESS = re.compile(r"(?:(?P<number>[0-9]{1,18}):)?(?P<prefix>[0-9A-Fa-f]{8,64})(?:…|\.\.\.)?")
 
 
 class Line(NamedTuple):
@@ -220,6 +251,12 @@ def _spoken(text: str) -> dict[str, Any]:
     except (TypeError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def facts_in(text: str) -> dict[str, Any] | None:
+    """The facts in an event's text; None when it is no longer the text of an event."""
+    facts = _spoken(text).get("facts")
+    return facts if isinstance(facts, dict) else None
 
 
 def _columns_agree(line: Line) -> bool:

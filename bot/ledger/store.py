@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.ledger import answer_rows, chain, deletion_rows, guards, migrations, outbox_rows, trail_rows, trouble
+from bot.ledger import answer_rows, deletion_rows, migrations, outbox_rows, trail_rows, trouble, verifying
 from bot.ledger.breaker import Breaker
 from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
@@ -162,22 +162,11 @@ class Store:
 
     def verify(self) -> Verdict:
         """Check the whole trail, from the newest checkpoint to the head, as it stands at one moment."""
-
-        def work(connection: Connection) -> Verdict:
-            head = trail_rows.head(connection)
-            start = trail_rows.checkpoint(connection)
-            lines = trail_rows.lines(connection, after=start.number)
-            return chain.verify(lines, start, head)
-
-        return self._read(work)
+        return self._read(verifying.verify)
 
     def missing_guards(self) -> frozenset[str]:
         """The triggers that should protect the trail and are not there."""
-
-        def work(connection: Connection) -> frozenset[str]:
-            return frozenset(guards.expected(connection.dialect.name)) - guards.names(connection)
-
-        return self._read(work)
+        return self._read(verifying.missing_guards)
 
     # Deletions.
 

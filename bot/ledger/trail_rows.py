@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain as chain_pages
 from typing import Any
 
@@ -73,15 +73,21 @@ def _recorded(rows: Iterable[Any]) -> list[Recorded]:
     return [chain.recorded(Line(*row)) for row in rows]
 
 
-def lines(connection: Connection, *, after: int, pages_of: int = 1_000) -> Iterator[tuple[Any, ...]]:
+def lines(
+    connection: Connection, *, after: int, pages_of: int = 1_000, on_page: Callable[[int], object] | None = None
+) -> Iterator[tuple[Any, ...]]:
     """All events after that one, a page at a time, as the driver gives them.
+
+    ``on_page`` is called with the last number of each page.
 
     SQLAlchemy's rows would cost more than hashing them; nothing in these columns needs a type's help.
     """
-    return chain_pages.from_iterable(_pages(connection, after, pages_of))
+    return chain_pages.from_iterable(_pages(connection, after, pages_of, on_page))
 
 
-def _pages(connection: Connection, after: int, pages_of: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+def _pages(
+    connection: Connection, after: int, pages_of: int, on_page: Callable[[int], object] | None
+) -> Iterator[Sequence[tuple[Any, ...]]]:
     columns = ", ".join(column.name for column in events.columns)
     query = f"SELECT {columns} FROM events WHERE number > {{after}} ORDER BY number LIMIT {pages_of}"  # noqa: S608
     while True:
@@ -90,6 +96,8 @@ def _pages(connection: Connection, after: int, pages_of: int) -> Iterator[Sequen
         result.close()
         if page:
             yield page
+            after = page[-1][0]
+            if on_page is not None:
+                on_page(after)
         if len(page) < pages_of:
             return
-        after = page[-1][0]

@@ -17,6 +17,7 @@ LOCKED = "locked by another process"
 DAMAGED = "damaged"
 UNREACHABLE = "unreachable"
 TOO_NEW = "schema too new"
+TOO_OLD = "schema too old"
 CONSTRAINT = "constraint"
 
 
@@ -47,6 +48,7 @@ REMEDIES = {
     "`dh-bot db expire-open` before the bot.",
     UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",
     TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
+    TOO_OLD: "Bring the ledger up to date with `dh-bot db upgrade`; `dh-bot run` does the same.",
 }
 
 

@@ -27,7 +27,13 @@ PURE = {
         "bot.evidence",
         "bot.logs_scrubbing",
     ),
-    *("bot.metastudio.replies", "bot.metastudio.wire", "bot.ledger.chain", "handlers.payloads"),
+    *(
+        "bot.metastudio.replies",
+        "bot.metastudio.wire",
+        "bot.ledger.chain",
+        "bot.ledger.trail_texts",
+        "handlers.payloads",
+    ),
 }
 """Together with everything in handlers.views."""
 

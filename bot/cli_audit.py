@@ -1,0 +1,189 @@
+"""``dh-bot audit``: the trail verified, read, handed out and shortened.
+
+Everything but click is imported when a command needs it, so that ``--help`` answers at once. All but ``prune`` only
+read, beside a running bot, and need no setting but DATABASE_URL.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli_parts import (
+    EXIT_STATUS,
+    LEDGER,
+    CheckFailed,
+    Moment,
+    env_file_option,
+    ledger_trouble,
+    load_settings,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from bot.ledger.chain import Line
+    from bot.ledger.trail_reader import TrailReader, Wanted
+    from bot.ledger.verifying import Looked
+
+CANNOT_SHOW = (
+    "A chain cannot show that its end was cut off together with its head, or that all of it was computed anew. The "
+    "channel can: take an event from a thread or from AUDIT_CHANNEL and run\n"
+    "  dh-bot audit verify --against NUMBER:HASH"
+)
+
+
+@click.group(epilog=EXIT_STATUS)
+def audit() -> None:
+    """Verify and read the audit trail. Only DATABASE_URL has to be set, and the bot may be running."""
+
+
+@audit.command(epilog=EXIT_STATUS)
+@env_file_option
+@click.option("--against", metavar="HASH", help="Also show that this event, as Slack was shown it, is still there.")
+def verify(env_file: Path | None, against: str | None) -> None:
+    """Check that no event was changed, removed, inserted or reordered. Status 1 if one was.
+
+    --against takes what the bot posted, 1234:9f3a62c1d0b4e7aa, or the hash alone, of which eight digits are enough.
+    """
+    from bot.ledger import chain  # noqa: PLC0415
+
+    try:
+        witness = chain.witness_from(against) if against is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--against") from None
+    with _trail(env_file) as trail:
+        start, head = trail.extent()
+        done = start.number
+        with progress("Verifying", head.number - start.number) as step:
+
+            def on_page(number: int) -> None:
+                nonlocal done
+                step(number - done)
+                done = number
+
+            looked = trail.verify(witness, on_page)
+    click.echo(_sound(looked))
+    if witness is not None:
+        click.echo(_witnessed(looked, witness))
+    click.echo(CANNOT_SHOW)
+
+
+def _sound(looked: Looked) -> str:
+    """The good news; bad news ends the command."""
+    from bot.ledger import chain  # noqa: PLC0415
+
+    verdict = looked.verdict
+    if not verdict.is_sound:
+        fault = verdict.fault.value if verdict.fault is not None else ""
+        first = looked.start.number + 1
+        before = f" Events {first} to {verdict.head.number} are as they were written." if verdict.checked else ""
+        raise CheckFailed(f"The audit trail is broken: event {verdict.number} was {fault}: {verdict.why}.{before}")
+    if looked.missing_guards:
+        raise CheckFailed(
+            "The events are sound, but triggers that protect them are missing or switched off: "
+            f"{', '.join(sorted(looked.missing_guards))}. Find out who removed them; a restored backup has them."
+        )
+    begins = f"; those up to {looked.start.number} were pruned, as an event says" if looked.start.number else ""
+    return (
+        f"The audit trail is sound: {verdict.checked} events verified{begins}.\n"
+        f"Newest event: {chain.short(verdict.head)}"
+    )
+
+
+def _witnessed(looked: Looked, witness: Any) -> str:
+    from bot.ledger import chain  # noqa: PLC0415
+
+    if looked.witness is not None:
+        return f"It contains what was shown: event {chain.short(looked.witness)}."
+    if witness.number is not None and witness.number <= looked.start.number:
+        raise CheckFailed(
+            f"The audit trail cannot show event {witness.number} any more: the events up to {looked.start.number} were "
+            "pruned. Take a later one, or an export made before."
+        )
+    named = f"event {witness.number} with that hash" if witness.number is not None else "an event with that hash"
+    raise CheckFailed(
+        f"The audit trail does not contain {named}. If it was copied right from this bot's message, then the trail was "
+        "written anew, or this is another or an older ledger."
+    )
+
+
+def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The filters; what they say is gathered into one ``Wanted`` by ``_wanted``."""
+    for option in reversed(
+        (
+            click.option("--after", type=click.IntRange(min=0), default=0, help="Only events after this number."),
+            click.option("--since", type=Moment(), help="From this moment on: 2026-03-02, 2026-03-02T09:30 (UTC)."),
+            click.option("--until", type=Moment(), help="Before this moment."),
+            click.option("--kind", "kinds", multiple=True, help="Only this kind of event; may be given several times."),
+            click.option("--person", metavar="ID", help="Only what this Slack user did."),
+            click.option("--job", metavar="ID", help="Only events of this job."),
+            click.option("--deletion", metavar="ID", help="Only events of this deletion."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@audit.command("list", epilog=EXIT_STATUS)
+@env_file_option
+@wanted_options
+@click.option("--json", "as_lines", is_flag=True, help="One JSON object per line, for programs.")
+def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None:  # noqa: FBT001 - click's
+    """Show events, oldest first: a table, with a pager at a terminal."""
+    wanted = _wanted(**filters)
+    from bot.ledger import trail_texts  # noqa: PLC0415
+
+    with _trail(env_file) as trail:
+        lines = trail.lines(wanted)
+        if as_lines:
+            for line in lines:
+                click.echo(trail_texts.as_json(line))
+        elif sys.stdout.isatty():
+            click.echo_via_pager(f"{row}\n" for row in _table(lines))
+        else:
+            for row in _table(lines):
+                click.echo(row)
+
+
+def _table(lines: Iterator[Line]) -> Iterator[str]:
+    from bot.ledger import trail_texts  # noqa: PLC0415
+
+    yield trail_texts.table_head()
+    for line in lines:
+        yield trail_texts.table_row(line)
+
+
+def _wanted(
+    *,
+    after: int,
+    since: datetime | None,
+    until: datetime | None,
+    kinds: tuple[str, ...],
+    person: str | None,
+    job: str | None,
+    deletion: str | None,
+) -> Wanted:
+    from bot.ledger.trail_reader import Wanted  # noqa: PLC0415
+    from bot.trail import Kind  # noqa: PLC0415
+
+    known = {kind.value for kind in Kind}
+    unknown = sorted(set(kinds) - known)
+    if unknown:
+        raise click.BadParameter(f"no such kind; there are {', '.join(sorted(known))}", param_hint="--kind")
+    return Wanted(after, since, until, frozenset(kinds), person, job, deletion)
+
+
+@contextmanager
+def _trail(env_file: Path | None) -> Iterator[TrailReader]:
+    url = load_settings(env_file, LEDGER).database_url
+
+    from bot.ledger.trail_reader import open_trail  # noqa: PLC0415
+
+    with ledger_trouble(), open_trail(url) as trail:
+        yield trail

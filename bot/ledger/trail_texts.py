@@ -1,0 +1,67 @@
+"""An event as a line of JSON, of CSV, or of a table in a terminal. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bot.ledger.chain import Line, facts_in
+
+HEADINGS = ("number", "at (UTC)", "kind", "by", "job", "deletion", "in", "facts")
+WIDTHS = (8, 19, 14, 12, 36, 16, 12, 0)
+"""Of a table that is printed line by line, so that nothing has to be known of the lines to come. The last is open."""
+
+
+def as_json(line: Line) -> str:
+    """One object; ASCII only, so no terminal and no log reads more into it. Facts are null where the text is broken."""
+    return json.dumps(
+        {
+            "number": line.number,
+            "at": line.at,
+            "kind": line.kind,
+            "actor": line.actor_user,
+            "channel": line.channel,
+            "deletion": line.deletion,
+            "job": line.job,
+            "request_id": line.request_id,
+            "facts": facts_in(line.text),
+            "hash": line.hash,
+        }
+    )
+
+
+def table_head() -> str:
+    """The headings of the table."""
+    return _row(HEADINGS)
+
+
+def table_row(line: Line) -> str:
+    """One event of the table."""
+    facts = facts_in(line.text)
+    told = "(the text of this event is broken)" if facts is None else " ".join(_fact(*each) for each in facts.items())
+    request_id = f"request_id={line.request_id} " if line.request_id else ""
+    return _row(
+        (
+            str(line.number),
+            line.at[:19].replace("T", " "),
+            line.kind,
+            line.actor_user or "",
+            line.job or "",
+            line.deletion or "",
+            line.channel or "",
+            request_id + told,
+        )
+    )
+
+
+def printable(text: str) -> str:
+    """Text from outside without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _fact(name: str, value: Any) -> str:
+    return f"{name}={value if isinstance(value, str | int | float) else json.dumps(value)}"
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()

@@ -1,0 +1,148 @@
+"""``dh-bot audit``: what it says, and its exit statuses."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from bot.ledger.store import Store, open_ledger
+from bot.trail import Event, Kind
+from tests.contract.values import NOON, TARGET, after, event
+
+HOSTILE = "\x1b[31m\u202e"
+
+
+@pytest.fixture(autouse=True)
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The bot holds the ledger while the command looks at it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAX_OPEN", "nonsense")  # the other settings do not matter
+    made = open_ledger("sqlite:///dh-bot.db", TARGET, now=lambda: NOON)
+    made.record(
+        event(Kind.COMMAND, 1),
+        event(Kind.OUTCOME, 1, at=after(9), request_id=f"r{HOSTILE}", facts={"status": 200, "codes": ["a"]}),
+        Event(Kind.BREAKER_OPENED, after(60)),
+    )
+    return made
+
+
+def tamper(ledger: Store, *statements: str) -> None:
+    """Past the triggers."""
+    ledger.close()
+    with sqlite3.connect("dh-bot.db") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object per line, with exactly these keys."""
+    assert main(["audit", "list", "--json", "--after", "1"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first == {
+        "number": 2,
+        "at": "2026-11-22T12:00:09.123456Z",
+        "kind": "outcome",
+        "actor": "UANNA",
+        "channel": "C1",
+        "deletion": f"{1:016x}",
+        "job": "job-1",
+        "request_id": f"r{HOSTILE}",
+        "facts": {"status": 200, "codes": ["a"]},
+        "hash": first["hash"],
+    }
+    assert (second["number"], second["actor"], second["facts"]) == (3, None, {})
+
+
+def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """A table in which no text from outside can move the cursor."""
+    assert main(["audit", "list"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split()[:3] == ["number", "at", "(UTC)"]
+    assert len(out.splitlines()) == 4
+    assert "2026-11-22 12:00:09  outcome" in out
+    assert "status=200" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--kind", "nonsense"], ["--since", "yesterday"], ["--after", "-1"], ["--until", "2026-13-01"]],
+)
+def test_wrong_filters(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Are usage errors that say what is wanted."""
+    assert main(["audit", "list", *args]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_broken_text_is_still_listed(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever looks for what was tampered with must not be stopped by it."""
+    tamper(ledger, "UPDATE events SET text = '{' WHERE number = 2")
+    assert main(["audit", "list", "--json"]) == 0
+    assert [json.loads(line)["facts"] for line in capsys.readouterr().out.splitlines()] == [{}, None, {}]
+    assert main(["audit", "list"]) == 0
+    assert "broken" in capsys.readouterr().out
+
+
+def test_verify(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sound trail: how many, the newest, and what a chain cannot show."""
+    number, digest = ledger.head()
+    assert main(["audit", "verify"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The audit trail is sound: 3 events verified.\n")
+    assert f"{number}:{digest[:16]}" in out
+    assert "cannot show that its end was cut off" in out
+
+
+BROKEN = [
+    (["UPDATE events SET channel = 'C9' WHERE number = 2"], "event 2 was changed"),
+    (["DELETE FROM events WHERE number = 2"], "event 2 was removed"),
+    (["DELETE FROM events WHERE number = 3"], "event 3 was removed"),
+    (["UPDATE chain_head SET number = 2"], "event 3 was inserted"),
+    (
+        [
+            "UPDATE events SET number = 9 WHERE number = 1",
+            "UPDATE events SET number = 1 WHERE number = 2",
+            "UPDATE events SET number = 2 WHERE number = 9",
+        ],
+        "event 1 was reordered",
+    ),
+    ([], "triggers that protect them are missing"),
+]
+
+
+@pytest.mark.parametrize(("statements", "says"), BROKEN, ids=[says for _, says in BROKEN])
+def test_verify_finds(ledger: Store, statements: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 1 and the first event that is not as it was written."""
+    tamper(ledger, *statements)
+    assert main(["audit", "verify"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert says in captured.err
+
+
+def test_verify_against_what_the_channel_saw(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 when the event is there; 1 when it is not, though the chain by itself is sound; 2 for what is no hash."""
+    second = ledger.events()[1]
+    assert main(["audit", "verify", "--against", f"2:{second.hash[:16]}"]) == 0
+    assert f"contains what was shown: event 2:{second.hash[:16]}" in capsys.readouterr().out
+    assert main(["audit", "verify", "--against", second.hash[:8]]) == 0
+    assert main(["audit", "verify", "--against", "2:00000000"]) == 1
+    assert "does not contain event 2 with that hash" in capsys.readouterr().err
+    assert main(["audit", "verify", "--against", "2:0000"]) == 2
+
+
+def test_no_ledger(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Looking makes none."""
+    ledger.close()
+    Path("dh-bot.db").rename("away.db")
+    assert main(["audit", "verify"]) == 3
+    assert "DATABASE_URL" in capsys.readouterr().err
+    assert not Path("dh-bot.db").exists()
