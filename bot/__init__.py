@@ -18,6 +18,7 @@ evidence.py          PURE  what such a read proves, and how often it has to
 outbox.py            tells Slack what was recorded, until Slack takes it
 answers.py           gives the answers that could not be given, or that a crash cut off
 running_log.py       one line per event for AUDIT_CHANNEL
+daily_head.py        the newest event's hash for AUDIT_CHANNEL, once a day
 unwritten.py         repeats writes that the ledger refused although they have to happen
 
 slack_errors.py      what slack_sdk raises, told apart once

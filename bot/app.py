@@ -22,6 +22,7 @@ from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot import answers, expire, outbox, reconcile
+from bot.daily_head import DailyHead
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.trouble import remedy
@@ -284,3 +285,4 @@ def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: 
     yield Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
     if settings.audit_channel:
         yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)
+        yield Ticker("daily-head", DailyHead(ports, settings.audit_channel).run_once, every=60)

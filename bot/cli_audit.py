@@ -92,7 +92,7 @@ def _sound(looked: Looked) -> str:
     begins = f"; those up to {looked.start.number} were pruned, as an event says" if looked.start.number else ""
     return (
         f"The audit trail is sound: {verdict.checked} events verified{begins}.\n"
-        f"Newest event: {chain.short(verdict.head)}"
+        f"Newest event: {chain.short(*verdict.head)}"
     )
 
 
@@ -100,7 +100,7 @@ def _witnessed(looked: Looked, witness: Any) -> str:
     from bot.ledger import chain  # noqa: PLC0415
 
     if looked.witness is not None:
-        return f"It contains what was shown: event {chain.short(looked.witness)}."
+        return f"It contains what was shown: event {chain.short(*looked.witness)}."
     if witness.number is not None and witness.number <= looked.start.number:
         raise CheckFailed(
             f"The audit trail cannot show event {witness.number} any more: the events up to {looked.start.number} were "

@@ -182,6 +182,10 @@ class Ledger(Protocol):
 
     def advance_log(self, channel: str, number: int) -> None: ...
 
+    def claim_day(self, channel: str, day: int) -> bool:
+        """Whether it is this caller who tells the head there on that day; one is told so, ever."""
+        ...
+
     def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]: ...
 
     def head(self) -> tuple[int, str]:
@@ -241,6 +245,10 @@ class Teller(Protocol):
 
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Told | Again | Gone:
         """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
+        ...
+
+    def log_head(self, channel: str, number: int, digest: str) -> Told | Again | Gone:
+        """The newest event's number and hash, for the channel to remember."""
         ...
 
     def answer(self, waiting: Waiting, text: str, response_url: str | None) -> Told | Again | Gone: ...

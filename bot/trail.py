@@ -41,8 +41,7 @@ class Kind(StrEnum):
     BREAKER_CLOSED = "breaker_closed"
     FROZEN = "frozen"
     UNFROZEN = "unfrozen"
-    PRUNED = "pruned"
-    EXPORTED = "exported"
+    PRUNED = "pruned"  # events up to a checkpoint may go from now on; written before they do
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +89,21 @@ class TellKind(StrEnum):
     UNDETERMINED = "undetermined"  # 24 hours and still unknown
     CLOSED = "closed"
     NOTICE = "notice"  # reminder, freeze
+
+
+QUOTES_THE_TRAIL = frozenset(
+    {
+        TellKind.CANCELLED,
+        TellKind.EXPIRED,
+        TellKind.REFUSED,
+        TellKind.OUTCOME,
+        TellKind.UNKNOWN,
+        TellKind.SETTLED,
+        TellKind.CORRECTION,
+        TellKind.CLOSED,
+    }
+)
+"""Messages of how a deletion stands. Each shows the event that recorded it, for the channel to bear witness."""
 
 
 @dataclass(frozen=True, slots=True)

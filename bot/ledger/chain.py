@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from bot.model import Actor, DeletionId, JobId
-from bot.trail import Event, Kind, Recorded
+from bot.trail import QUOTES_THE_TRAIL, Event, Kind, Recorded, Tell
 
 GENESIS = "0" * 64
 """What the first event takes for the hash of the one before."""
@@ -45,9 +45,19 @@ class Witness(NamedTuple):
     prefix: str
 
 
-def short(head: Head) -> str:
-    """The form in which a head is shown, and in which ``witness_from`` takes it."""
-    return f"{head.number}:{head.hash[:SHORT]}"
+def short(number: int, digest: str) -> str:
+    """The form in which an event is shown, and in which ``witness_from`` takes it."""
+    return f"{number}:{digest[:SHORT]}"
+
+
+def quoted(tells: Sequence[Tell], event: Head | None) -> Sequence[Tell]:
+    """The messages with the event that they tell of, so that the thread can say later what the trail has to contain."""
+    if event is None:
+        return tells
+    return [
+        replace(tell, facts={**tell.facts, "trail": short(*event)}) if tell.kind in QUOTES_THE_TRAIL else tell
+        for tell in tells
+    ]
 
 
 def witness_from(text: str) -> Witness:

@@ -109,6 +109,19 @@ def start_cursor(connection: Connection, channel: str, number: int) -> int:
 def move_cursor(connection: Connection, channel: str, number: int) -> None:
     """Move a running log on; never back, whoever comes late."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
-    connection.execute(
-        update(log_cursors).where(log_cursors.c.channel == channel, log_cursors.c.number < number).values(number=number)
+    _advance(connection, channel, number)
+
+
+def claim_day(connection: Connection, channel: str, day: int) -> bool:
+    """Whether nobody has claimed that day or a later one there; it is claimed now."""
+    # No channel's id holds a space, so this cursor is beside that of the running log.
+    name = f"{channel} head"
+    dialects.insert_new(connection, log_cursors, {"channel": name, "number": 0})
+    return _advance(connection, name, day)
+
+
+def _advance(connection: Connection, name: str, number: int) -> bool:
+    moved = connection.execute(
+        update(log_cursors).where(log_cursors.c.channel == name, log_cursors.c.number < number).values(number=number)
     )
+    return moved.rowcount == 1

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.ledger import answer_rows, deletion_rows, migrations, outbox_rows, trail_rows, trouble, verifying
+from bot.ledger import answer_rows, chain, deletion_rows, migrations, outbox_rows, trail_rows, trouble, verifying
 from bot.ledger.breaker import Breaker
 from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
@@ -240,8 +240,8 @@ class Store:
         def work(connection: Connection) -> Deletion | None:
             row = deletion_rows.change(connection, statement, parameters, attempt)
             if row is not None:
-                outbox_rows.write(connection, tells, self._now())
-                trail_rows.append(connection, events)
+                newest = trail_rows.append(connection, events)
+                outbox_rows.write(connection, chain.quoted(tells, newest), self._now())
             return row
 
         return self._write("change" if step is None else f"change:{step.value}", work)
@@ -315,6 +315,10 @@ class Store:
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""
         self._write("advance_log", lambda connection: outbox_rows.move_cursor(connection, channel, number))
+
+    def claim_day(self, channel: str, day: int) -> bool:
+        """Whether this caller tells the head there on that day."""
+        return self._write("claim_day", lambda connection: outbox_rows.claim_day(connection, channel, day))
 
     # The breaker, and readiness.
 

@@ -31,21 +31,26 @@ _OF_DELETION = select(events).where(events.c.deletion == bindparam("of")).order_
 _CHECKPOINT = select(checkpoints.c.number, checkpoints.c.hash).order_by(checkpoints.c.number.desc()).limit(1)
 
 
-def append(connection: Connection, happened: Sequence[Event]) -> None:
-    """Add to the trail. To be called last in a transaction: from here on it holds the one head that all wait for.
+def append(connection: Connection, happened: Sequence[Event]) -> Head | None:
+    """Add to the trail; the last of these events as it stands there, None when there are none.
+
+    To be called late in a transaction, before nothing but the messages that quote it: from here on it holds the one
+    head that all wait for.
 
     The number is the head's plus one and no sequence's, because those leave gaps and are given out of order. The head
     itself is moved by a trigger.
     """
     if not happened:
-        return
+        return None
     newest = connection.info.get(KNOWN_HEAD)
     if newest is None:
         newest = Head(*connection.execute(_LOCKED_HEAD).one())
     lines = chain.link(newest, happened)
     connection.execute(_APPEND, [line._asdict() for line in lines])
+    written = Head(lines[-1].number, lines[-1].hash)
     if connection.dialect.name == "sqlite":
-        connection.info[KNOWN_HEAD] = Head(lines[-1].number, lines[-1].hash)
+        connection.info[KNOWN_HEAD] = written
+    return written
 
 
 def head(connection: Connection) -> Head:

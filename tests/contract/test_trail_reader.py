@@ -70,7 +70,7 @@ def test_a_witness_is_found(reader: TrailReader, ledger: Store) -> None:
     """By number and hash or by the hash alone, from eight digits on; never one of another number."""
     third = ledger.events()[2]
     shown = Head(3, third.hash)
-    for text in (short(shown), f"3:{third.hash}", third.hash, third.hash[:8].upper(), f"3:{third.hash[:8]}…"):
+    for text in (short(*shown), f"3:{third.hash}", third.hash, third.hash[:8].upper(), f"3:{third.hash[:8]}…"):
         assert reader.verify(witness_from(text)).witness == shown
     assert reader.verify(Witness(2, third.hash[:16])).witness is None
     assert reader.verify(Witness(None, "0" * 16)).witness is None

@@ -65,6 +65,7 @@ USE_CASES = {
     "bot.answers",
     "bot.sending",
     "bot.running_log",
+    "bot.daily_head",
 }
 """They know the outside only as ports."""
 
