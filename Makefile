@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
-CODE   := bot handlers sandbox tests
+CODE   := bot handlers sandbox tests benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help sandbox test test-long mutants lint fix lock clean

@@ -38,7 +38,7 @@ logs.py              structured logs, a closed list of fields
 logs_scrubbing.py    PURE  takes secrets out of them
 app.py               the only place where all of this is put together
 cli.py               ``dh-bot run | sandbox``, and the groups of commands below it
-cli_audit.py           ``dh-bot audit``: the trail verified and read
+cli_audit.py           ``dh-bot audit``: the trail verified, read, handed out and shortened
 cli_db.py              ``dh-bot db``: looking after the ledger
 cli_parts.py           what they share: options, settings, the ways a command ends
 """

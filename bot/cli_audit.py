@@ -6,6 +6,7 @@ read, beside a running bot, and need no setting but DATABASE_URL.
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -149,6 +150,64 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
         else:
             for row in _table(lines):
                 click.echo(row)
+
+
+@audit.command(epilog=EXIT_STATUS)
+@env_file_option
+@click.argument("deletion")
+def show(env_file: Path | None, deletion: str) -> None:
+    """Tell the story of one deletion, in order. DELETION is the id that stands below each of its messages."""
+    from bot.ledger.story import story_line  # noqa: PLC0415
+    from bot.ledger.trail_reader import Wanted  # noqa: PLC0415
+
+    with _trail(env_file) as trail:
+        told = False
+        for line in trail.lines(Wanted(deletion=deletion)):
+            if not told:
+                click.echo(f"Deletion {deletion}" + (f" of job {line.job}" if line.job else "") + ", times in UTC")
+            told = True
+            click.echo(story_line(line))
+        if told:
+            return
+        if trail.knows(deletion):
+            raise CheckFailed("The events of this deletion have been pruned.")
+        raise CheckFailed("The audit trail knows no such deletion. An id has 16 digits, such as 5f0c2a9be1d84c37.")
+
+
+@audit.command(epilog=EXIT_STATUS)
+@env_file_option
+@wanted_options
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), required=True, help="What to write.")
+def export(env_file: Path | None, form: str, **filters: Any) -> None:
+    """Write events to standard output, with all that is needed to compute their hashes again.
+
+    One JSON object per line, or CSV in which no cell is a formula. An export that was cut off goes on behind the last
+    whole line with --after and that line's number; it then writes no second line of headings. An export is not itself
+    recorded: whoever can read the ledger can copy it without asking the bot.
+    """
+    wanted = _wanted(**filters)
+    from bot.ledger import trail_texts  # noqa: PLC0415
+
+    rows = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    if form == "csv" and not wanted.after:
+        rows.writerow(trail_texts.CSV_COLUMNS)
+    done = wanted.after
+    with _trail(env_file) as trail:
+        _, head = trail.extent()
+        try:
+            with progress("Exporting", max(head.number - done, 0)) as step:
+                for line in trail.lines(wanted):
+                    if form == "csv":
+                        rows.writerow(trail_texts.csv_cells(line))
+                    else:
+                        sys.stdout.write(f"{trail_texts.as_whole_json(line)}\n")
+                    step(line.number - done)
+                    done = line.number
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+            click.echo(f"Interrupted. Go on with --after {done}", err=True)
+            raise
+    sys.stdout.flush()
 
 
 def _table(lines: Iterator[Line]) -> Iterator[str]:

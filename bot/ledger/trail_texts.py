@@ -14,20 +14,44 @@ WIDTHS = (8, 19, 14, 12, 36, 16, 12, 0)
 
 def as_json(line: Line) -> str:
     """One object; ASCII only, so no terminal and no log reads more into it. Facts are null where the text is broken."""
-    return json.dumps(
-        {
-            "number": line.number,
-            "at": line.at,
-            "kind": line.kind,
-            "actor": line.actor_user,
-            "channel": line.channel,
-            "deletion": line.deletion,
-            "job": line.job,
-            "request_id": line.request_id,
-            "facts": facts_in(line.text),
-            "hash": line.hash,
-        }
-    )
+    return json.dumps(_fields(line))
+
+
+def as_whole_json(line: Line) -> str:
+    """The same with all that is needed to compute the hashes again."""
+    return json.dumps(_fields(line) | {"team": line.actor_team, "text": line.text, "previous_hash": line.previous_hash})
+
+
+def _fields(line: Line) -> dict[str, Any]:
+    return {
+        "number": line.number,
+        "at": line.at,
+        "kind": line.kind,
+        "actor": line.actor_user,
+        "channel": line.channel,
+        "deletion": line.deletion,
+        "job": line.job,
+        "request_id": line.request_id,
+        "facts": facts_in(line.text),
+        "hash": line.hash,
+    }
+
+
+CSV_COLUMNS = Line._fields
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""How a cell begins that a spreadsheet computes; the last four are the full-width forms."""
+
+
+def csv_cells(line: Line) -> list[str | int]:
+    """One row. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    The text of an event never begins like one, so the hashes can be computed from the rows all the same.
+    """
+    return [cell if isinstance(cell, int) else _harmless(cell or "") for cell in line]
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
 
 
 def table_head() -> str:

@@ -32,6 +32,7 @@ PURE = {
         "bot.metastudio.wire",
         "bot.ledger.chain",
         "bot.ledger.trail_texts",
+        "bot.ledger.story",
         "handlers.payloads",
     ),
 }

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bot.cli import main
+from bot.ledger import chain, trail_texts
 from bot.ledger.store import Store, open_ledger
+from bot.ledger.story import story_line
 from bot.trail import Event, Kind
 from tests.contract.values import NOON, TARGET, after, event
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = "\x1b[31m\u202e"
 
 
@@ -146,3 +154,93 @@ def test_no_ledger(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "verify"]) == 3
     assert "DATABASE_URL" in capsys.readouterr().err
     assert not Path("dh-bot.db").exists()
+
+
+def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """In order, in sentences, with what support asks for and without what a terminal would obey."""
+    assert main(["audit", "show", f"{1:016x}"]) == 0
+    head, asked, ended = capsys.readouterr().out.splitlines()
+    assert head == f"Deletion {1:016x} of job job-1, times in UTC"
+    assert asked == "2026-11-22 12:00:00  UANNA typed the command in C1.  [event 1]"
+    assert ended.startswith("2026-11-22 12:00:09  The reply to the DELETE ended it: unknown (HTTP 200, request ID r")
+    assert "\x1b" not in ended
+
+
+def test_no_such_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is said, and what an id looks like."""
+    assert main(["audit", "show", "nonsense"]) == 1
+    assert "knows no such deletion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_can_be_told(kind: Kind) -> None:
+    """With all its facts or with none, nothing of the pattern is left standing."""
+    facts = dict.fromkeys(
+        ("action", "reason", "state", "rule", "why", "attempt", "means", "found", "word", "to"), "said"
+    )
+    for told in (facts, {}):
+        (line,) = chain.link(chain.BEGINNING, [event(kind, 1, facts=told)])
+        sentence = story_line(line)
+        assert "{" not in sentence
+        assert sentence.endswith(".  [event 1]")
+
+
+def rebuilt(exported: list[dict[str, str]]) -> bool:
+    """Whether the hashes can be computed again from what was exported."""
+    return all(
+        chain.next_hash(row["previous_hash"], row["text"]) == row["hash"]
+        and (before is None or before["hash"] == row["previous_hash"])
+        for before, row in zip([None, *exported], exported, strict=False)
+    )
+
+
+def test_export_as_json(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object per line; the chain can be verified from it without the ledger."""
+    assert main(["audit", "export", "--format", "jsonl"]) == 0
+    captured = capsys.readouterr()
+    exported = [json.loads(line) for line in captured.out.splitlines()]
+    assert [row["number"] for row in exported] == [1, 2, 3]
+    assert (exported[1]["facts"]["status"], exported[1]["team"]) == (200, "TOURS")
+    assert rebuilt(exported)
+    assert captured.err == ""
+
+
+def test_export_as_csv_goes_on(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --after the rest follows, without a second line of headings: both parts are one file."""
+    assert main(["audit", "export", "--format", "csv"]) == 0
+    whole = capsys.readouterr().out
+    parts = ""
+    for args in (["--until", "2026-11-22T12:00:10"], ["--after", "2"]):
+        assert main(["audit", "export", "--format", "csv", *args]) == 0
+        parts += capsys.readouterr().out
+    assert parts == whole
+    rows = list(csv.DictReader(io.StringIO(whole)))
+    assert [row["number"] for row in rows] == ["1", "2", "3"]
+    assert rebuilt(rows)
+
+
+def test_an_interrupted_export_says_where_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was written is whole, and the next call continues it."""
+    real = trail_texts.as_whole_json
+
+    def interrupting(line: chain.Line) -> str:
+        if line.number == 3:
+            raise KeyboardInterrupt
+        return real(line)
+
+    monkeypatch.setattr(trail_texts, "as_whole_json", interrupting)
+    assert main(["audit", "export", "--format", "jsonl"]) == 130
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert "--after 2" in captured.err
+
+
+def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
+    """`dh-bot audit list | head -1` ends without a traceback."""
+    command = f"{sys.executable} -m bot.cli audit list --json | head -1"
+    environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DATABASE_URL": f"sqlite:///{tmp_path}/dh-bot.db"}
+    done = subprocess.run(command, shell=True, env=environ, capture_output=True, text=True, check=False)  # noqa: S602
+    assert json.loads(done.stdout)["number"] == 1
+    assert done.stderr == ""
