@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from bot.cli_parts import (
 
 if TYPE_CHECKING:
     from bot.ledger.chain import Line
+    from bot.ledger.pruning import Plan
     from bot.ledger.trail_reader import TrailReader, Wanted
     from bot.ledger.verifying import Looked
 
@@ -37,6 +38,11 @@ CANNOT_SHOW = (
     "channel can: take an event from a thread or from AUDIT_CHANNEL and run\n"
     "  dh-bot audit verify --against NUMBER:HASH"
 )
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
 
 
 @click.group(epilog=EXIT_STATUS)
@@ -208,6 +214,53 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
             click.echo(f"Interrupted. Go on with --after {done}", err=True)
             raise
     sys.stdout.flush()
+
+
+@audit.command(epilog=EXIT_STATUS)
+@env_file_option
+@click.option("--before", type=Moment(), required=True, help="What is older goes: 2026-03-02, 2026-03-02T09:30 (UTC).")
+@click.option("--keep-events", is_flag=True, help="Remove only the reasons and names of old deletions.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune(env_file: Path | None, before: datetime, keep_events: bool, yes: bool) -> None:  # noqa: FBT001 - click's
+    """Remove old events, and the reasons and job names of old deletions. Cannot be undone.
+
+    Only the beginning of the trail can go. A checkpoint and an event that says what went are written first, and the
+    rest verifies as before. Of deletions that ended earlier, the reason and the job's name are emptied; all else of
+    them stays: ids, states, times, Slack ids, attempts. A trail that is not sound is not pruned. A SQLite ledger
+    belongs to the bot alone: stop it first. Backups and exports keep what they have.
+    """
+    if before > now():
+        raise click.BadParameter("this moment has not come yet", param_hint="--before")
+    url = load_settings(env_file, LEDGER).database_url
+
+    from bot.ledger import pruning, trouble, writer  # noqa: PLC0415
+    from bot.ledger.engine import connect  # noqa: PLC0415
+    from bot.ledger.migrations import check  # noqa: PLC0415
+    from bot.ledger.trail_reader import TrailReader  # noqa: PLC0415
+
+    with ledger_trouble(), closing(connect(url)) as database:
+        check(database)
+        trail = TrailReader(database)
+        _sound(trail.verify())
+        planned = trail.read(lambda connection: pruning.plan(connection, before, keep_events=keep_events))
+        if planned.is_empty:
+            click.echo("There is nothing to remove.")
+            return
+        click.echo(_going(planned))
+        if not yes:
+            click.confirm("Remove this for good?", abort=True, err=True)
+        try:
+            with progress("Removing", planned.events + planned.deletions) as step:
+                pruning.carry_out(database, planned, now(), step)
+        except writer.FOREIGN as error:
+            raise trouble.translate(error) from None
+        click.echo(f"Done. {_sound(trail.verify())}")
+
+
+def _going(planned: Plan) -> str:
+    events = f"{planned.events} events, up to number {planned.last}" if planned.events else "No events"
+    personal = f"the reasons and job names of {planned.deletions} deletions"
+    return f"{events}, and {personal}, older than {planned.before:%F %R} UTC."
 
 
 def _table(lines: Iterator[Line]) -> Iterator[str]:

@@ -17,8 +17,9 @@ from bot.cli import main
 from bot.ledger import chain, trail_texts
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.story import story_line
+from bot.model import State
 from bot.trail import Event, Kind
-from tests.contract.values import NOON, TARGET, after, event
+from tests.contract.values import NOON, TARGET, after, deletion, event
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "\x1b[31m\u202e"
@@ -244,3 +245,47 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     done = subprocess.run(command, shell=True, env=environ, capture_output=True, text=True, check=False)  # noqa: S602
     assert json.loads(done.stdout)["number"] == 1
     assert done.stderr == ""
+
+
+def test_prune(ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Says what will go and asks; then removes it, and the rest verifies. A running bot is in the way."""
+    args = ["audit", "prune", "--before", "2026-11-22T12:00:05"]
+    assert main(args) == 3
+    assert "locked by another process" in capsys.readouterr().err
+    ledger.close()
+    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert main(args) == 130
+    assert "1 events, up to number 1" in capsys.readouterr().out
+    assert main([*args, "--yes"]) == 0
+    assert "sound: 3 events verified; those up to 1 were pruned" in capsys.readouterr().out
+    assert main(["audit", "verify", "--against", "1:00000000"]) == 1
+    assert "were pruned" in capsys.readouterr().err
+    assert main([*args, "--yes"]) == 0
+    assert "nothing to remove" in capsys.readouterr().out
+
+
+def test_a_broken_trail_is_not_pruned(ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would show the tampering must not go."""
+    tamper(ledger, "UPDATE events SET channel = 'C9' WHERE number = 1")
+    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    assert main(["audit", "prune", "--before", "2026-11-22T12:00:05", "--yes"]) == 1
+    assert main(["audit", "list"]) == 0
+
+
+def test_the_future_is_not_pruned(ledger: Store) -> None:
+    """A slip in the year would take everything."""
+    assert main(["audit", "prune", "--before", "2999-01-01", "--yes"]) == 2
+
+
+def test_a_pruned_deletion_has_no_story(
+    ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other than one that never was."""
+    ledger.propose(deletion(7, state=State.CANCELLED, ended_at=after(1)), event(Kind.PROPOSED, 7), max_open=9)
+    ledger.close()
+    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    assert main(["audit", "prune", "--before", "2026-11-22T12:59", "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "show", f"{7:016x}"]) == 1
+    assert "have been pruned" in capsys.readouterr().err
