@@ -5,6 +5,7 @@ Everything but click is imported when a command needs it, so that ``--help`` ans
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -13,9 +14,11 @@ from bot.cli_parts import (
     EXIT_STATUS,
     LEDGER,
     CheckFailed,
+    WrongSettings,
     env_file_option,
     ledger_trouble,
     load_settings,
+    progress,
 )
 
 
@@ -90,3 +93,41 @@ def expire_open(env_file: Path | None) -> None:
         finally:
             ledger.close()
     click.echo(f"Cards closed: {closed}. Deletions that became unknown and will be looked up: {lost}.")
+
+
+@db.command(epilog=EXIT_STATUS)
+@env_file_option
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(env_file: Path | None, file: Path) -> None:
+    """Copy a SQLite ledger into a new FILE. The bot may be running.
+
+    Only its owner may read the copy (mode 0600); an existing file is not overwritten. A PostgreSQL ledger is backed up
+    with pg_dump; the README says how, and how to restore either.
+    """
+    url = load_settings(env_file, LEDGER).database_url
+
+    from bot.ledger import backup as backups  # noqa: PLC0415
+    from bot.ledger import engine, migrations  # noqa: PLC0415
+
+    with ledger_trouble(), closing(engine.connect(url, read_only=True)) as database:
+        if database.reading.dialect.name != "sqlite":
+            raise WrongSettings(
+                "DATABASE_URL is a PostgreSQL database: back it up with `pg_dump --format=custom`, as the README says."
+            )
+        migrations.check(database)
+        done = 0
+        with progress("Copying", 100) as step:
+
+            def on_page(left: int, total: int) -> None:
+                nonlocal done
+                percent = 100 * (total - left) // max(total, 1)
+                step(percent - done)
+                done = percent
+
+            try:
+                backups.back_up(database, file, on_page)
+            except FileExistsError:
+                raise click.BadParameter("there is such a file already; name a new one", param_hint="FILE") from None
+            except OSError as error:
+                raise click.BadParameter(f"cannot be made: {error.strerror}", param_hint="FILE") from None
+    click.echo("The ledger is copied. Keep the copy as safe as the ledger itself.")
