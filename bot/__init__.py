@@ -29,6 +29,8 @@ ledger/              the database: tables, store (one transaction per change), c
 transports/          how Slack reaches the bot: Socket Mode
 work.py              permits, the pool, the drain, the clock's workers
 
+doctor/              what ``dh-bot doctor`` checks: the ledger, MetaStudio, Slack
+
 settings.py          one frozen ``Settings``, or every problem at once
 settings_sources.py    where the texts come from: the environment, ``.env``, ``NAME_FILE``
 settings_forms.py      what one setting may look like
@@ -40,5 +42,6 @@ app.py               the only place where all of this is put together
 cli.py               ``dh-bot run | sandbox``, and the groups of commands below it
 cli_audit.py           ``dh-bot audit``: the trail verified, read, handed out and shortened
 cli_db.py              ``dh-bot db``: looking after the ledger
+cli_doctor.py          ``dh-bot doctor``: whether this installation is well
 cli_parts.py           what they share: options, settings, the ways a command ends
 """

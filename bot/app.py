@@ -26,7 +26,7 @@ from bot.daily_head import DailyHead
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.trouble import remedy
-from bot.metastudio.auth import Credentials, FixedCredentials
+from bot.metastudio.auth import Credentials, CredentialSource, FixedCredentials
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.limiter import Limiter
 from bot.people import SlackPeople
@@ -127,14 +127,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     """Put everything together. Nothing runs yet, but the ledger is open and Slack has accepted the bot token."""
     clock = clock or SystemClock()
     tls = tls_context(settings)
-    client = WebClient(
-        token=settings.slack_bot_token.get_secret_value(),
-        base_url=settings.slack_api_url,
-        ssl=tls,
-        timeout=SLACK_TIMEOUT,
-        # The outbox decides what may be repeated; the SDK's own retry could post twice unnoticed.
-        retry_handlers=[],
-    )
+    client = web_client(settings, tls)
     us = _who_are_we(client)
     ledger = _open(settings)
     if elsewhere := ledger.open_elsewhere():
@@ -146,7 +139,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     terms = terms_of(settings)
     ports = Ports(
         ledger=ledger,
-        jobs=_jobs(settings, ledger, clock, tls),
+        jobs=_jobs(settings, credentials_of(settings, clock, tls), ledger, clock, tls),
         people=SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock),
         teller=teller,
         clock=clock,
@@ -197,6 +190,18 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
+def web_client(settings: Settings, tls: ssl.SSLContext) -> WebClient:
+    """Slack's Web API with the bot token."""
+    return WebClient(
+        token=settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        ssl=tls,
+        timeout=SLACK_TIMEOUT,
+        # The outbox decides what may be repeated; the SDK's own retry could post twice unnoticed.
+        retry_handlers=[],
+    )
+
+
 def _who_are_we(client: WebClient) -> SlackResponse:
     why = ""
     for pause in START_PAUSES:
@@ -225,12 +230,16 @@ def _open(settings: Settings) -> Store:
         raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. {remedy(trouble.diagnosis)}") from None
 
 
-def _jobs(settings: Settings, ledger: Store, clock: Clock, tls: ssl.SSLContext) -> GuardedJobs:
-    keys = settings.access_keys
-    source = FixedCredentials(Credentials(keys.ak, keys.sk, keys.security_token))
-    client = MetaStudio(
+def credentials_of(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> CredentialSource:  # noqa: ARG001 - others will need them
+    """Where credentials come from, by METASTUDIO_AUTH."""
+    return FixedCredentials(Credentials(*settings.access_keys))
+
+
+def metastudio_of(settings: Settings, credentials: CredentialSource, clock: Clock, tls: ssl.SSLContext) -> MetaStudio:
+    """MetaStudio's bare calls, past no limiter and no breaker."""
+    return MetaStudio(
         settings.target,
-        source,
+        credentials,
         app_user_id=settings.metastudio_app_user_id or None,
         proxy=settings.metastudio_proxy.get_secret_value() or None,
         ssl_context=tls,
@@ -239,10 +248,16 @@ def _jobs(settings: Settings, ledger: Store, clock: Clock, tls: ssl.SSLContext) 
         clock=clock,
         pool_size=settings.workers,
     )
+
+
+def _jobs(
+    settings: Settings, credentials: CredentialSource, ledger: Store, clock: Clock, tls: ssl.SSLContext
+) -> GuardedJobs:
+    client = metastudio_of(settings, credentials, clock, tls)
     limiter = Limiter(
         deletes_per_second=settings.deletes_per_second, reads_per_second=settings.reads_per_second, clock=clock
     )
-    return GuardedJobs(client, ledger, limiter, clock, source.fingerprint())
+    return GuardedJobs(client, ledger, limiter, clock, credentials.fingerprint())
 
 
 def _webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:

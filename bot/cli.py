@@ -15,6 +15,7 @@ import click
 
 from bot.cli_audit import audit
 from bot.cli_db import db
+from bot.cli_doctor import doctor
 from bot.cli_parts import EXIT_STATUS, NotStarted, env_file_option, load_settings
 
 INTERRUPTED = 130
@@ -88,6 +89,7 @@ def sandbox() -> int:
 
 cli.add_command(audit)
 cli.add_command(db)
+cli.add_command(doctor)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -28,10 +28,9 @@ from bot.cli_parts import (
 )
 
 if TYPE_CHECKING:
-    from bot.ledger.chain import Line
+    from bot.ledger.chain import Line, Looked
     from bot.ledger.pruning import Plan
     from bot.ledger.trail_reader import TrailReader, Wanted
-    from bot.ledger.verifying import Looked
 
 CANNOT_SHOW = (
     "A chain cannot show that its end was cut off together with its head, or that all of it was computed anew. The "
@@ -83,24 +82,12 @@ def verify(env_file: Path | None, against: str | None) -> None:
 
 def _sound(looked: Looked) -> str:
     """The good news; bad news ends the command."""
-    from bot.ledger import chain  # noqa: PLC0415
+    from bot.ledger import trail_texts  # noqa: PLC0415
 
-    verdict = looked.verdict
-    if not verdict.is_sound:
-        fault = verdict.fault.value if verdict.fault is not None else ""
-        first = looked.start.number + 1
-        before = f" Events {first} to {verdict.head.number} are as they were written." if verdict.checked else ""
-        raise CheckFailed(f"The audit trail is broken: event {verdict.number} was {fault}: {verdict.why}.{before}")
-    if looked.missing_guards:
-        raise CheckFailed(
-            "The events are sound, but triggers that protect them are missing or switched off: "
-            f"{', '.join(sorted(looked.missing_guards))}. Find out who removed them; a restored backup has them."
-        )
-    begins = f"; those up to {looked.start.number} were pruned, as an event says" if looked.start.number else ""
-    return (
-        f"The audit trail is sound: {verdict.checked} events verified{begins}.\n"
-        f"Newest event: {chain.short(*verdict.head)}"
-    )
+    broken = trail_texts.fault_text(looked)
+    if broken is not None:
+        raise CheckFailed(broken)
+    return trail_texts.sound_text(looked)
 
 
 def _witnessed(looked: Looked, witness: Any) -> str:

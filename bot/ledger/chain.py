@@ -115,6 +115,17 @@ class Verdict:
         return self.fault is None
 
 
+class Looked(NamedTuple):
+    """What a look at the whole trail found."""
+
+    verdict: Verdict
+    start: Head
+    """The newest checkpoint: events up to it may be gone."""
+    missing_guards: frozenset[str]
+    witness: Head | None = None
+    """The event that a witness names, as it stands now."""
+
+
 def utc_text(moment: datetime) -> str:
     """UTC, ISO 8601, always 27 characters: such texts sort like the moments they name."""
     if moment.tzinfo is None:

@@ -11,10 +11,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, Select, func, select
 
 from bot.ledger import migrations, trail_rows, trouble, verifying
-from bot.ledger.chain import Head, Line, Witness, utc_text
+from bot.ledger.chain import Head, Line, Looked, Witness, utc_text
 from bot.ledger.engine import Database, connect
 from bot.ledger.tables import deletions, events
-from bot.ledger.verifying import Looked
 from bot.ledger.writer import FOREIGN
 from bot.ports import LedgerTrouble
 

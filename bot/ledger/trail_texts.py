@@ -1,11 +1,11 @@
-"""An event as a line of JSON, of CSV, or of a table in a terminal. Pure."""
+"""An event as a line of JSON, of CSV, or of a table in a terminal; and what verifying found. Pure."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from bot.ledger.chain import Line, facts_in
+from bot.ledger.chain import Line, Looked, facts_in, short
 
 HEADINGS = ("number", "at (UTC)", "kind", "by", "job", "deletion", "in", "facts")
 WIDTHS = (8, 19, 14, 12, 36, 16, 12, 0)
@@ -89,3 +89,27 @@ def _fact(name: str, value: Any) -> str:
 
 def _row(cells: tuple[str, ...]) -> str:
     return "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
+
+
+def fault_text(looked: Looked) -> str | None:
+    """What is wrong with the trail; None when nothing is."""
+    verdict = looked.verdict
+    if verdict.fault is not None:
+        first = looked.start.number + 1
+        before = f" Events {first} to {verdict.head.number} are as they were written." if verdict.checked else ""
+        return f"The audit trail is broken: event {verdict.number} was {verdict.fault}: {verdict.why}.{before}"
+    if looked.missing_guards:
+        return (
+            "The events are sound, but triggers that protect them are missing or switched off: "
+            f"{', '.join(sorted(looked.missing_guards))}. Find out who removed them; a restored backup has them."
+        )
+    return None
+
+
+def sound_text(looked: Looked) -> str:
+    """How much of a sound trail was verified, and its newest event."""
+    begins = f"; those up to {looked.start.number} were pruned, as an event says" if looked.start.number else ""
+    return (
+        f"The audit trail is sound: {looked.verdict.checked} events verified{begins}.\n"
+        f"Newest event: {short(*looked.verdict.head)}"
+    )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from bot.ledger import chain, guards, trail_rows
-from bot.ledger.chain import BEGINNING, Fault, Head, Verdict, Witness
+from bot.ledger.chain import BEGINNING, Fault, Head, Looked, Verdict, Witness
 from bot.ledger.tables import checkpoints, events
 from bot.trail import Kind
 
@@ -20,17 +19,6 @@ _BY_PREFIX = [
     select(table.c.number, table.c.hash).where(func.substr(table.c.hash, 1, bindparam("length")) == bindparam("prefix"))
     for table in (events, checkpoints)
 ]
-
-
-class Looked(NamedTuple):
-    """What a look at the whole trail found."""
-
-    verdict: Verdict
-    start: Head
-    """The newest checkpoint: events up to it may be gone."""
-    missing_guards: frozenset[str]
-    witness: Head | None = None
-    """The event that a witness names, as it stands now."""
 
 
 def verify(connection: Connection, on_page: Callable[[int], object] | None = None) -> Verdict:

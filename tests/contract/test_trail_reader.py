@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from bot.ledger import trail_reader
+from bot.ledger import probing, trail_reader
 from bot.ledger.chain import Head, Witness, short, witness_from
+from bot.ledger.engine import connect
 from bot.ledger.store import Store
 from bot.ledger.trail_reader import TrailReader, Wanted, open_trail
+from bot.ports import LedgerTrouble
 from bot.trail import Event, Kind
 from tests.contract.conftest import Backend
 from tests.contract.values import ANNA, BEN, NOON, after, event
@@ -89,3 +92,24 @@ def test_progress(reader: TrailReader) -> None:
     seen: list[int] = []
     looked = reader.verify(on_page=seen.append)
     assert (seen, looked.verdict.checked, looked.missing_guards) == ([5], 5, frozenset())
+
+
+def test_a_write_is_tried_and_taken_back(reader: TrailReader, ledger: Store, backend: Backend) -> None:
+    """Beside the bot, by somebody who may only read; nothing stays of it, and the bot goes on writing."""
+    with closing(connect(backend.url, read_only=True)) as database:
+        probing.try_to_write(database)
+        ledger.record(event())
+        probing.try_to_write(database)
+    assert backend.execute("SELECT owner FROM owners WHERE substr(owner, 1, 6) = 'doctor'") == []
+    assert ledger.verify().is_sound
+
+
+def test_a_write_that_cannot_be_done(reader: TrailReader, backend: Backend) -> None:
+    """Is trouble with a diagnosis."""
+    with closing(connect(backend.url, read_only=True)) as database:
+        backend.execute("ALTER TABLE owners RENAME TO elsewhere")
+        try:
+            with pytest.raises(LedgerTrouble):
+                probing.try_to_write(database)
+        finally:
+            backend.execute("ALTER TABLE elsewhere RENAME TO owners")
