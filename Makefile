@@ -34,6 +34,8 @@ lint: $(VENV)/.for-work  ## Check style and types
 	@$(BIN)/ruff format --check $(CODE)
 	@echo "== mypy"
 	@$(BIN)/mypy
+	@echo "== bandit"
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive bot handlers sandbox benchmarks
 
 fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 	@$(BIN)/ruff check --fix $(CODE) || true

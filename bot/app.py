@@ -262,8 +262,8 @@ def _jobs(
 
 def _webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
     # A response_url is followed only to Slack, or to where the Web API was set to be: it comes from a payload.
-    host = urlsplit(url).hostname
-    if host not in {"hooks.slack.com", urlsplit(api_url).hostname}:
+    there, api = urlsplit(url), urlsplit(api_url)
+    if (there.scheme, there.hostname) not in {("https", "hooks.slack.com"), (api.scheme, api.hostname)}:
         raise ValueError("a response_url that is not Slack's")
     return WebhookClient(url, timeout=SLACK_TIMEOUT, ssl=tls, retry_handlers=[])
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +28,10 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
     Asks Slack with both tokens and MetaStudio with one List call, which is left out while the bot has stopped calls
     because its credentials were rejected. Status 1 if anything is wrong, 2 if it is the settings.
     """
-    import logging  # noqa: PLC0415
-
     from bot.doctor import State, wrong  # noqa: PLC0415
     from bot.doctor.visit import examine  # noqa: PLC0415
     from bot.settings import Settings, SettingsError  # noqa: PLC0415
 
-    # What libraries would say about what goes wrong here is said by the findings.
-    logging.disable(logging.CRITICAL)
     try:
         settings = Settings.load(env_file=env_file or Path(".env"))
     except SettingsError as error:
@@ -40,13 +39,22 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
             _tell(wrong("settings", str(problem)), as_lines=as_lines)
         return 2
     status = 0
-    try:
+    with _quiet():
         for finding in examine(settings):
             _tell(finding, as_lines=as_lines)
             status = 1 if finding.state is State.WRONG else status
-    finally:
-        logging.disable(logging.NOTSET)
     return status
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What libraries would log about what goes wrong here is said by the findings."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _tell(finding: Finding, *, as_lines: bool) -> None:

@@ -94,6 +94,7 @@ def _pages(
     connection: Connection, after: int, pages_of: int, on_page: Callable[[int], object] | None
 ) -> Iterator[Sequence[tuple[Any, ...]]]:
     columns = ", ".join(column.name for column in events.columns)
+    # Nothing but the names of our own columns and whole numbers gets into this text.
     query = f"SELECT {columns} FROM events WHERE number > {{after}} ORDER BY number LIMIT {pages_of}"  # noqa: S608
     while True:
         result = connection.exec_driver_sql(query.format(after=int(after)))
