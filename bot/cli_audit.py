@@ -28,9 +28,10 @@ from bot.cli_parts import (
 )
 
 if TYPE_CHECKING:
-    from bot.ledger.chain import Line, Looked
+    from bot.ledger.chain import Line
     from bot.ledger.pruning import Plan
     from bot.ledger.trail_reader import TrailReader, Wanted
+    from bot.ledger.witness import Looked, Witness
 
 CANNOT_SHOW = (
     "A chain cannot show that its end was cut off together with its head, or that all of it was computed anew. The "
@@ -57,10 +58,10 @@ def verify(env_file: Path | None, against: str | None) -> None:
 
     --against takes what the bot posted, 1234:9f3a62c1d0b4e7aa, or the hash alone, of which eight digits are enough.
     """
-    from bot.ledger import chain  # noqa: PLC0415
+    from bot.ledger.witness import witness_from  # noqa: PLC0415
 
     try:
-        witness = chain.witness_from(against) if against is not None else None
+        witness = witness_from(against) if against is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--against") from None
     with _trail(env_file) as trail:
@@ -90,11 +91,11 @@ def _sound(looked: Looked) -> str:
     return trail_texts.sound_text(looked)
 
 
-def _witnessed(looked: Looked, witness: Any) -> str:
-    from bot.ledger import chain  # noqa: PLC0415
+def _witnessed(looked: Looked, witness: Witness) -> str:
+    from bot.ledger.witness import short  # noqa: PLC0415
 
     if looked.witness is not None:
-        return f"It contains what was shown: event {chain.short(*looked.witness)}."
+        return f"It contains what was shown: event {short(*looked.witness)}."
     if witness.number is not None and witness.number <= looked.start.number:
         raise CheckFailed(
             f"The audit trail cannot show event {witness.number} any more: the events up to {looked.start.number} were "

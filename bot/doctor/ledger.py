@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bot.doctor import Findings, fine, not_checked, wrong
 from bot.ledger import breaker_rows, migrations, probing, trail_texts, verifying
-from bot.ledger.chain import short
 from bot.ledger.engine import Database, connect
 from bot.ledger.trail_reader import TrailReader
 from bot.ledger.trouble import remedy
+from bot.ledger.witness import short
 from bot.model import Target
 from bot.ports import LedgerTrouble
 

@@ -8,16 +8,15 @@ cannot show that its tail was cut, or that all of it was computed anew: the head
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from bot.model import Actor, DeletionId, JobId
-from bot.trail import QUOTES_THE_TRAIL, Event, Kind, Recorded, Tell
+from bot.trail import Event, Kind, Recorded
 
 GENESIS = "0" * 64
 """What the first event takes for the hash of the one before."""
@@ -31,46 +30,6 @@ class Head(NamedTuple):
 
 
 BEGINNING = Head(0, GENESIS)
-
-
-SHORT = 16
-"""Hex digits of a hash that are shown to people: 64 bits, more than anybody can bring to agree by trying."""
-FEWEST = 8
-
-
-class Witness(NamedTuple):
-    """What somebody has seen of an event: the beginning of its hash, and its number where they noted it."""
-
-    number: int | None
-    prefix: str
-
-
-def short(number: int, digest: str) -> str:
-    """The form in which an event is shown, and in which ``witness_from`` takes it."""
-    return f"{number}:{digest[:SHORT]}"
-
-
-def quoted(tells: Sequence[Tell], event: Head | None) -> Sequence[Tell]:
-    """The messages with the event that they tell of, so that the thread can say later what the trail has to contain."""
-    if event is None:
-        return tells
-    return [
-        replace(tell, facts={**tell.facts, "trail": short(*event)}) if tell.kind in QUOTES_THE_TRAIL else tell
-        for tell in tells
-    ]
-
-
-def witness_from(text: str) -> Witness:
-    """Read ``number:hash`` or the hash alone, of which the first eight digits are enough. Raises ``ValueError``."""
-    found = _WITNESS.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(
-            f"a hash is {FEWEST} to 64 hexadecimal digits, with or without the event's number: 1234:9f3a62c1"
-        )
-    return Witness(int(found["number"]) if found["number"] else None, found["prefix"].lower())
-
-
-_WITNESS = re.compile(r"(?:(?P<number>[0-9]{1,18}):)?(?P<prefix>[0-9A-Fa-f]{8,64})(?:…|\.\.\.)?")
 
 
 class Line(NamedTuple):
@@ -113,17 +72,6 @@ class Verdict:
     def is_sound(self) -> bool:
         """Whether every event is as it was written."""
         return self.fault is None
-
-
-class Looked(NamedTuple):
-    """What a look at the whole trail found."""
-
-    verdict: Verdict
-    start: Head
-    """The newest checkpoint: events up to it may be gone."""
-    missing_guards: frozenset[str]
-    witness: Head | None = None
-    """The event that a witness names, as it stands now."""
 
 
 def utc_text(moment: datetime) -> str:
@@ -309,9 +257,10 @@ def _diagnose(line: Line, rest: Iterator[tuple[Any, ...]], start: Head, sound: H
         if any(later[0] == expected for later in rest):
             return verdict(Fault.REORDERED, expected, f"number {line.number} comes before {expected}")
         return verdict(Fault.REMOVED, expected, f"after {sound.number} comes {line.number}")
-    own_number = _spoken(line.text).get("number")
-    if isinstance(own_number, int) and own_number != line.number:
-        return verdict(Fault.REORDERED, expected, f"its text was written as number {own_number}")
+    following = next(rest, None)
+    misplaced = _misplaced(line, following, rest, sound)
+    if misplaced is not None:
+        return verdict(*misplaced)
     is_whole = next_hash(str(line.previous_hash), str(line.text)) == line.hash
     if not is_whole:
         return verdict(Fault.CHANGED, expected, "its text does not give its hash")
@@ -320,6 +269,40 @@ def _diagnose(line: Line, rest: Iterator[tuple[Any, ...]], start: Head, sound: H
     # The event is sound in itself but remembers another one before it, so that one was written anew with its hash.
     before = max(sound.number, start.number + 1)
     return verdict(Fault.CHANGED, before, f"event {line.number} remembers another hash of the event before it")
+
+
+def _misplaced(
+    line: Line, following: tuple[Any, ...] | None, rest: Iterator[tuple[Any, ...]], sound: Head
+) -> tuple[Fault, int, str] | None:
+    """Whether it, or what should stand here, was written for another place although the numbers have no gap.
+
+    Numbers that were all moved down hide what is gone, unless it is only elsewhere: then it comes later. Numbers that
+    were all moved up make room for something that continues the chain itself, but behind which nothing fits.
+    """
+    expected = sound.number + 1
+    own = _own_number(line)
+    next_own = _own_number(Line(*following)) if following is not None else None
+    why = f"its text was written as number {own}"
+    if own is not None and own > expected:
+        is_elsewhere = next_own == expected or any(_own_number(Line(*later)) == expected for later in rest)
+        return Fault.REORDERED if is_elsewhere else Fault.REMOVED, expected, why
+    if own is not None and own < expected:
+        is_moved_up = next_own == own + 1 if following is not None else own == expected - 1
+        if is_moved_up:
+            return Fault.INSERTED, own, f"number {expected} was written as number {own}"
+        return Fault.REORDERED, expected, why
+    if following is not None and next_own == expected and following[_PREVIOUS] == sound.hash:
+        return Fault.INSERTED, expected, f"number {expected + 1} was written as number {expected}"
+    return None
+
+
+_PREVIOUS = Line._fields.index("previous_hash")
+
+
+def _own_number(line: Line) -> int | None:
+    """The number that an event's text says."""
+    number = _spoken(line.text).get("number")
+    return number if isinstance(number, int) else None
 
 
 def _ending(start: Head, last: Head, head: Head | None) -> Verdict:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.ledger import answer_rows, chain, deletion_rows, migrations, outbox_rows, trail_rows, trouble, verifying
+from bot.ledger import answer_rows, deletion_rows, migrations, outbox_rows, trail_rows, trouble, verifying, witness
 from bot.ledger.breaker import Breaker
 from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
@@ -241,7 +241,7 @@ class Store:
             row = deletion_rows.change(connection, statement, parameters, attempt)
             if row is not None:
                 newest = trail_rows.append(connection, events)
-                outbox_rows.write(connection, chain.quoted(tells, newest), self._now())
+                outbox_rows.write(connection, witness.quoted(tells, newest), self._now())
             return row
 
         return self._write("change" if step is None else f"change:{step.value}", work)

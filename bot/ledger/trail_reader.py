@@ -11,9 +11,10 @@ from typing import TypeVar
 from sqlalchemy import Connection, Select, func, select
 
 from bot.ledger import migrations, trail_rows, trouble, verifying
-from bot.ledger.chain import Head, Line, Looked, Witness, utc_text
+from bot.ledger.chain import Head, Line, utc_text
 from bot.ledger.engine import Database, connect
 from bot.ledger.tables import deletions, events
+from bot.ledger.witness import Looked, Witness
 from bot.ledger.writer import FOREIGN
 from bot.ports import LedgerTrouble
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.ledger.chain import Line, Looked, facts_in, short
+from bot.ledger.chain import Line, facts_in
+from bot.ledger.witness import Looked, short
 
 HEADINGS = ("number", "at (UTC)", "kind", "by", "job", "deletion", "in", "facts")
 WIDTHS = (8, 19, 14, 12, 36, 16, 12, 0)

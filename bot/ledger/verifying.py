@@ -7,8 +7,9 @@ from collections.abc import Callable
 from sqlalchemy import Connection, bindparam, func, select
 
 from bot.ledger import chain, guards, trail_rows
-from bot.ledger.chain import BEGINNING, Fault, Head, Looked, Verdict, Witness
+from bot.ledger.chain import BEGINNING, Fault, Head, Verdict
 from bot.ledger.tables import checkpoints, events
+from bot.ledger.witness import Looked, Witness
 from bot.trail import Kind
 
 _PRUNED = select(events.c.text).where(events.c.kind == Kind.PRUNED.value, events.c.number > bindparam("after"))

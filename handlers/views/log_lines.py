@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ledger.chain import short
+from bot.ledger.witness import short
 from bot.trail import Event, Kind, Recorded
 from handlers.views.parts import code, cut, when
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from bot.ledger import probing, trail_reader
-from bot.ledger.chain import Head, Witness, short, witness_from
+from bot.ledger.chain import Head
 from bot.ledger.engine import connect
 from bot.ledger.store import Store
 from bot.ledger.trail_reader import TrailReader, Wanted, open_trail
+from bot.ledger.witness import Witness, short, witness_from
 from bot.ports import LedgerTrouble
 from bot.trail import Event, Kind
 from tests.contract.conftest import Backend

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.chain import short
+from bot.ledger.witness import short
 from bot.trail import Kind
 from sandbox import metastudio_faults as play
 from tests.flow.world import World, world

@@ -33,6 +33,7 @@ PURE = {
         "bot.ledger.chain",
         "bot.ledger.trail_texts",
         "bot.ledger.story",
+        "bot.ledger.witness",
         "handlers.payloads",
     ),
 }
