@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from bot.ledger import trail_rows
@@ -60,10 +61,7 @@ def lives(many: int) -> Iterator[Event]:
 def fill(database: Database, many: int, at_once: int = 5_000) -> None:
     """Write them, many to a transaction."""
     events = lives(many)
-    while True:
-        some = [event for event, _ in zip(events, range(at_once), strict=False)]
-        if not some:
-            return
+    while some := list(islice(events, at_once)):
         database.writer.run("fill", lambda connection, some=some: trail_rows.append(connection, some))  # type: ignore[misc]
 
 

@@ -33,6 +33,7 @@ def unguarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     database = connect(f"sqlite:///{folder}/ledger.db")
     migrations.upgrade(database)
     fill(database, MANY)
+    database.writer.close()
     with database.writing.connect() as connection:
         for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.exec_driver_sql(f"DROP TRIGGER {name}")
