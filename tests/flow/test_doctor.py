@@ -192,6 +192,7 @@ BROKEN: dict[str, tuple[Callable[[Surgery], object], Callable[[Surgery], set[str
         lambda s: {"bot token"},
         "invalid_auth",
     ),
+    "a person's token": (lambda s: setattr(s.w.slack, "bot_id", ""), lambda s: {"bot token"}, "a person's token"),
     "a scope": (lambda s: s.w.slack.scopes.discard("users:read"), lambda s: {"scopes"}, "Missing: users:read"),
     "app token": (
         lambda s: s.env.update(SLACK_APP_TOKEN="xapp-1-A1-2-wrong"),
@@ -242,6 +243,24 @@ def test_names_the_one_thing(
     if name in {"calls are stopped", "no ledger yet"}:
         assert list(s.w.cloud.requests) == []
     assert len(s.w.cloud.requests) <= (3 if name == "MetaStudio ill" else 1)
+
+
+def test_http_mode(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Needs no app-level token, and says what only a request of Slack's can show."""
+    s.env |= {"SLACK_MODE": "http", "SLACK_SIGNING_SECRET": s.w.slack.signing_secret, "SLACK_APP_TOKEN": ""}
+    assert visit(s, monkeypatch, capsys) == set()
+    assert "type the command" in s.says["HTTP mode"]
+    assert "Socket Mode" not in s.says
+
+
+def test_the_breaker_of_other_keys_stops_nothing(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Calls were stopped for a key that has been replaced since."""
+    open_the_breaker(s)
+    s.sql("UPDATE breakers SET fingerprint = 'another'")
+    assert visit(s, monkeypatch, capsys) == set()
+    assert len(s.w.cloud.requests) == 1
 
 
 def test_wrong_settings_are_findings_too(
