@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
-CODE   := bot handlers sandbox tests deploy
+CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help sandbox test test-long mutants lint fix docs lock manifest-http clean
@@ -34,6 +34,8 @@ lint: $(VENV)/.for-work  ## Check style and types
 	@$(BIN)/ruff format --check $(CODE)
 	@echo "== mypy"
 	@$(BIN)/mypy
+	@echo "== bandit"
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive bot handlers sandbox benchmarks
 
 fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 	@$(BIN)/ruff check --fix $(CODE) || true

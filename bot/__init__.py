@@ -23,11 +23,13 @@ evidence.py          PURE  what such a read proves, and how often it has to
 outbox.py            tells Slack what was recorded, until Slack takes it
 answers.py           gives the answers that could not be given, or that a crash cut off
 running_log.py       one line per event for AUDIT_CHANNEL
+daily_head.py        the newest event's hash for AUDIT_CHANNEL, once a day
 unwritten.py         repeats writes that the ledger refused although they have to happen
 
 slack_errors.py      what slack_sdk raises, told apart once
 people.py            who an actor is and what a channel is, asked from Slack; a failure means no
 cache.py               keeps such answers for a short time, and asks once for all who wait
+clients.py           what reaches out to Slack and Huawei, made from settings
 guard.py             MetaStudio behind the limiter and the breaker
 metastudio/          the three calls: replies and wire (PURE), client, exchange and session; and how to sign in: auth,
                      iam and tokens (by password), sdk_sources (profile, agency)
@@ -39,6 +41,8 @@ metrics.py             every metric there is
 metrics_edges.py       where each is counted
 work.py              permits, the pool, the drain, the clock's workers
 
+doctor/              what ``dh-bot doctor`` checks: the ledger, MetaStudio, Slack
+
 settings.py          one frozen ``Settings``, or every problem at once
 settings_sources.py    where the texts come from: the environment, ``.env``, ``NAME_FILE``
 settings_forms.py      what one setting may look like
@@ -47,5 +51,9 @@ settings_checks.py     how settings belong together, and what to know at start
 logs.py              structured logs, a closed list of fields
 logs_scrubbing.py    PURE  takes secrets out of them
 app.py               the only place where all of this is put together
-cli.py               ``dh-bot run | sandbox | db``
+cli.py               ``dh-bot run | sandbox``, and the groups of commands below it
+cli_audit.py           ``dh-bot audit``: the trail verified, read, handed out and shortened
+cli_db.py              ``dh-bot db``: looking after the ledger
+cli_doctor.py          ``dh-bot doctor``: whether this installation is well
+cli_parts.py           what they share: options, settings, the ways a command ends
 """

@@ -13,7 +13,6 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 from slack_bolt import App
@@ -21,17 +20,16 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
-from slack_sdk.webhook import WebhookClient
 
 from bot import answers, expire, outbox, reconcile, remind
+from bot.clients import SLACK_TIMEOUT, credentials_of, metastudio_of, tls_context, web_client, webhook
+from bot.daily_head import DailyHead
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.trouble import remedy
-from bot.metastudio import iam
-from bot.metastudio.auth import CannotSignIn, Credentials, CredentialSource, FixedCredentials
-from bot.metastudio.client import MetaStudio
+from bot.metastudio.auth import CannotSignIn, CredentialSource
 from bot.metastudio.limiter import Limiter
-from bot.metastudio.sdk_sources import AgencyKeys, profile_keys
+from bot.metastudio.sdk_sources import AgencyKeys
 from bot.people import SlackPeople
 from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
@@ -55,8 +53,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SLACK_TIMEOUT = 10
-"""Seconds for one call of the Web API; the SDK's default of 30 would hold a worker too long."""
 START_PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each try to reach Slack at the start."""
 DRAIN_SECONDS = 60.0
@@ -147,17 +143,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     clock = clock or SystemClock()
     tls = tls_context(settings)
     try:
-        credentials = _credentials(settings, clock, tls)
+        credentials = credentials_of(settings, clock, tls)
     except CannotSignIn as error:
         raise CannotStart(str(error)) from None
-    client = WebClient(
-        token=settings.slack_bot_token.get_secret_value(),
-        base_url=settings.slack_api_url,
-        ssl=tls,
-        timeout=SLACK_TIMEOUT,
-        # The outbox decides what may be repeated; the SDK's own retry could post twice unnoticed.
-        retry_handlers=[],
-    )
+    client = web_client(settings, tls)
     us = _who_are_we(client)
     ledger = _open(settings)
     if elsewhere := ledger.open_elsewhere():
@@ -169,7 +158,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
         settings.environment_label or None,
         (*sorted(settings.authorized_usergroups), *sorted(settings.authorized_users)),
     )
-    teller = SlackTeller(client, wording, partial(_webhook, settings.slack_api_url, tls))
+    teller = SlackTeller(client, wording, partial(webhook, settings.slack_api_url, tls))
     unwritten = Unwritten()
     terms = terms_of(settings)
     jobs = _jobs(settings, credentials, ledger, clock, tls)
@@ -223,14 +212,6 @@ def terms_of(settings: Settings) -> Terms:
     )
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """One context for every connection: loading the CA bundle anew costs 20 to 30 ms of CPU each time."""
-    context = ssl.create_default_context()
-    if settings.ca_bundle is not None:
-        context.load_verify_locations(cafile=str(settings.ca_bundle))
-    return context
-
-
 def _who_are_we(client: WebClient) -> SlackResponse:
     why = ""
     for pause in START_PAUSES:
@@ -259,59 +240,14 @@ def _open(settings: Settings) -> Store:
         raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. {remedy(trouble.diagnosis)}") from None
 
 
-def _credentials(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> CredentialSource:
-    """Where credentials come from, by METASTUDIO_AUTH; raises ``CannotSignIn``."""
-    match settings.metastudio_auth:
-        case "aksk":
-            return FixedCredentials(Credentials(*settings.access_keys))
-        case "profile":
-            return FixedCredentials(profile_keys())
-        case "agency":
-            return AgencyKeys(clock)
-        case "token":
-            user = iam.User(
-                settings.iam_endpoint,
-                settings.iam_domain,
-                settings.iam_user,
-                settings.iam_password.get_secret_value(),
-                settings.metastudio_project_id,
-            )
-            return iam.token_source(
-                user,
-                clock=clock,
-                proxy=settings.metastudio_proxy.get_secret_value() or None,
-                ssl_context=tls,
-                connect_timeout=settings.connect_timeout,
-                read_timeout=settings.read_timeout,
-            )
-
-
 def _jobs(
     settings: Settings, credentials: CredentialSource, ledger: Store, clock: Clock, tls: ssl.SSLContext
 ) -> GuardedJobs:
-    client = MetaStudio(
-        settings.target,
-        credentials,
-        app_user_id=settings.metastudio_app_user_id or None,
-        proxy=settings.metastudio_proxy.get_secret_value() or None,
-        ssl_context=tls,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-        clock=clock,
-        pool_size=settings.workers,
-    )
+    client = metastudio_of(settings, credentials, clock, tls)
     limiter = Limiter(
         deletes_per_second=settings.deletes_per_second, reads_per_second=settings.reads_per_second, clock=clock
     )
     return GuardedJobs(client, ledger, limiter, clock, credentials.fingerprint())
-
-
-def _webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
-    # A response_url is followed only to Slack, or to where the Web API was set to be: it comes from a payload.
-    host = urlsplit(url).hostname
-    if host not in {"hooks.slack.com", urlsplit(api_url).hostname}:
-        raise ValueError("a response_url that is not Slack's")
-    return WebhookClient(url, timeout=SLACK_TIMEOUT, ssl=tls, retry_handlers=[])
 
 
 def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
@@ -348,6 +284,7 @@ def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: 
     yield Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
     if settings.audit_channel:
         yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)
+        yield Ticker("daily-head", DailyHead(ports, settings.audit_channel).run_once, every=60)
 
 
 def _with_ops(

@@ -219,6 +219,10 @@ class Ledger(Protocol):
         """Events up to that number have been told there; the lease is given up."""
         ...
 
+    def claim_day(self, channel: str, day: int) -> bool:
+        """Whether it is this caller who tells the head there on that day; one is told so, ever."""
+        ...
+
     def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]: ...
 
     def head(self) -> tuple[int, str]:
@@ -292,6 +296,10 @@ class Teller(Protocol):
 
     def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Told | Again | Gone:
         """Draw somebody's App Home."""
+        ...
+
+    def log_head(self, channel: str, number: int, digest: str) -> Told | Again | Gone:
+        """The newest event's number and hash, for the channel to remember."""
         ...
 
     def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:

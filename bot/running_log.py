@@ -31,6 +31,7 @@ SHOWN = frozenset(
         Kind.BREAKER_CLOSED,
         Kind.FROZEN,
         Kind.UNFROZEN,
+        Kind.PRUNED,
     }
 )
 MOST_LINES = 10

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     slack_command: Annotated[str, form(forms.command)] = "/delete-dh-job"
 
     # Addresses to listen on.
-    http_host: Host = "0.0.0.0"  # noqa: S104 - Slack has to reach it; every request is verified by its signature
+    http_host: Host = "0.0.0.0"  # noqa: S104 - Slack has to reach it; requests are signed # nosec B104
     http_port: Annotated[int, Port] = 3000
     ops_host: Host = "127.0.0.1"
     ops_port: Annotated[int | None, Port] = None

@@ -41,8 +41,7 @@ class Kind(StrEnum):
     BREAKER_CLOSED = "breaker_closed"
     FROZEN = "frozen"
     UNFROZEN = "unfrozen"
-    PRUNED = "pruned"
-    EXPORTED = "exported"
+    PRUNED = "pruned"  # events up to a checkpoint may go from now on; written before they do
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +90,21 @@ class TellKind(StrEnum):
     CLOSED = "closed"
     REMINDER = "reminder"  # half of the card's time is over, and it still waits
     NOTICE = "notice"  # freeze
+
+
+QUOTES_THE_TRAIL = frozenset(
+    {
+        TellKind.CANCELLED,
+        TellKind.EXPIRED,
+        TellKind.REFUSED,
+        TellKind.OUTCOME,
+        TellKind.UNKNOWN,
+        TellKind.SETTLED,
+        TellKind.CORRECTION,
+        TellKind.CLOSED,
+    }
+)
+"""Messages of how a deletion stands. Each shows the event that recorded it, for the channel to bear witness."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from bot.trail import Recorded, Tell, TellKind, Waiting
 from handlers.views.card import deletion_card
 from handlers.views.endings import restart_text
 from handlers.views.freezing import freeze_message
-from handlers.views.log_lines import log_lines
+from handlers.views.log_lines import head_line, log_lines
 from handlers.views.parts import Message, cut
 from handlers.views.thread import thread_message
 from handlers.views.wording import Wording
@@ -101,7 +101,14 @@ class SlackTeller:
 
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
         """Lines of the running log for AUDIT_CHANNEL, as one message."""
-        text = cut("\n".join(log_lines(events, skipped)), PLAIN_LIMIT)
+        return self._log(channel, "\n".join(log_lines(events, skipped)))
+
+    def log_head(self, channel: str, number: int, digest: str) -> Answer:
+        """The newest event's number and hash, for AUDIT_CHANNEL to remember."""
+        return self._log(channel, head_line(number, digest))
+
+    def _log(self, channel: str, whole: str) -> Answer:
+        text = cut(whole, PLAIN_LIMIT)
         blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}]
         return self._send(self._client.chat_postMessage, Message(text, blocks), channel=channel, **NO_UNFURLING)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -76,13 +77,13 @@ class Front(Server):
 
     def _api(self, call: Call, error: str | None) -> Reply:
         method = METHODS.get(call.method)
-        headers: dict[str, str] = {}
+        headers = {"Date": formatdate(self.slack.now(), usegmt=True)}
         try:
             call.response = {"ok": True, **self._run(method, call, error)}
         except Refused as refused:
             call.response = {"ok": False, "error": refused.error, **refused.more}
             if refused.retry_after is not None:
-                call.status, headers = 429, {"Retry-After": str(refused.retry_after)}
+                call.status, headers["Retry-After"] = 429, str(refused.retry_after)
         if self.slack.scopes and method is not None:
             headers |= {"X-OAuth-Scopes": ",".join(sorted(self.slack.scopes))}
         return Reply.json(call.response, call.status, headers)

@@ -222,6 +222,12 @@ def _spoken(text: str) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def facts_in(text: str) -> dict[str, Any] | None:
+    """The facts in an event's text; None when it is no longer the text of an event."""
+    facts = _spoken(text).get("facts")
+    return facts if isinstance(facts, dict) else None
+
+
 def _columns_agree(line: Line) -> bool:
     said = _spoken(line.text)
     return (
@@ -251,9 +257,10 @@ def _diagnose(line: Line, rest: Iterator[tuple[Any, ...]], start: Head, sound: H
         if any(later[0] == expected for later in rest):
             return verdict(Fault.REORDERED, expected, f"number {line.number} comes before {expected}")
         return verdict(Fault.REMOVED, expected, f"after {sound.number} comes {line.number}")
-    own_number = _spoken(line.text).get("number")
-    if isinstance(own_number, int) and own_number != line.number:
-        return verdict(Fault.REORDERED, expected, f"its text was written as number {own_number}")
+    following = next(rest, None)
+    misplaced = _misplaced(line, following, rest, sound)
+    if misplaced is not None:
+        return verdict(*misplaced)
     is_whole = next_hash(str(line.previous_hash), str(line.text)) == line.hash
     if not is_whole:
         return verdict(Fault.CHANGED, expected, "its text does not give its hash")
@@ -262,6 +269,40 @@ def _diagnose(line: Line, rest: Iterator[tuple[Any, ...]], start: Head, sound: H
     # The event is sound in itself but remembers another one before it, so that one was written anew with its hash.
     before = max(sound.number, start.number + 1)
     return verdict(Fault.CHANGED, before, f"event {line.number} remembers another hash of the event before it")
+
+
+def _misplaced(
+    line: Line, following: tuple[Any, ...] | None, rest: Iterator[tuple[Any, ...]], sound: Head
+) -> tuple[Fault, int, str] | None:
+    """Whether it, or what should stand here, was written for another place although the numbers have no gap.
+
+    Numbers that were all moved down hide what is gone, unless it is only elsewhere: then it comes later. Numbers that
+    were all moved up make room for something that continues the chain itself, but behind which nothing fits.
+    """
+    expected = sound.number + 1
+    own = _own_number(line)
+    next_own = _own_number(Line(*following)) if following is not None else None
+    why = f"its text was written as number {own}"
+    if own is not None and own > expected:
+        is_elsewhere = next_own == expected or any(_own_number(Line(*later)) == expected for later in rest)
+        return Fault.REORDERED if is_elsewhere else Fault.REMOVED, expected, why
+    if own is not None and own < expected:
+        is_moved_up = next_own == own + 1 if following is not None else own == expected - 1
+        if is_moved_up:
+            return Fault.INSERTED, own, f"number {expected} was written as number {own}"
+        return Fault.REORDERED, expected, why
+    if following is not None and next_own == expected and following[_PREVIOUS] == sound.hash:
+        return Fault.INSERTED, expected, f"number {expected + 1} was written as number {expected}"
+    return None
+
+
+_PREVIOUS = Line._fields.index("previous_hash")
+
+
+def _own_number(line: Line) -> int | None:
+    """The number that an event's text says."""
+    number = _spoken(line.text).get("number")
+    return number if isinstance(number, int) else None
 
 
 def _ending(start: Head, last: Head, head: Head | None) -> Verdict:

@@ -122,6 +122,21 @@ def lease_cursor(connection: Connection, channel: str, now: datetime, until: dat
 def move_cursor(connection: Connection, channel: str, number: int, owner: str) -> None:
     """Move a running log on, never back, whoever comes late; and give up our lease."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
-    here = update(log_cursors).where(_cursor.channel == channel)
-    connection.execute(here.where(_cursor.number < number).values(number=number))
-    connection.execute(here.where(_cursor.lease_owner == owner).values(lease_owner=None, lease_until=None))
+    _advance(connection, channel, number)
+    ours = update(log_cursors).where(_cursor.channel == channel, _cursor.lease_owner == owner)
+    connection.execute(ours.values(lease_owner=None, lease_until=None))
+
+
+def claim_day(connection: Connection, channel: str, day: int) -> bool:
+    """Whether nobody has claimed that day or a later one there; it is claimed now."""
+    # No channel's id holds a space, so this cursor is beside that of the running log.
+    name = f"{channel} head"
+    dialects.insert_new(connection, log_cursors, {"channel": name, "number": 0})
+    return _advance(connection, name, day)
+
+
+def _advance(connection: Connection, name: str, number: int) -> bool:
+    moved = connection.execute(
+        update(log_cursors).where(log_cursors.c.channel == name, log_cursors.c.number < number).values(number=number)
+    )
+    return moved.rowcount == 1

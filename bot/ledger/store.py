@@ -9,7 +9,17 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.ledger import answer_rows, chain, deletion_rows, guards, migrations, outbox_rows, tallies, trail_rows, trouble
+from bot.ledger import (
+    answer_rows,
+    deletion_rows,
+    migrations,
+    outbox_rows,
+    tallies,
+    trail_rows,
+    trouble,
+    verifying,
+    witness,
+)
 from bot.ledger.breaker import Breaker
 from bot.ledger.chain import Verdict
 from bot.ledger.engine import Database, connect
@@ -166,22 +176,11 @@ class Store:
 
     def verify(self) -> Verdict:
         """Check the whole trail, from the newest checkpoint to the head, as it stands at one moment."""
-
-        def work(connection: Connection) -> Verdict:
-            head = trail_rows.head(connection)
-            start = trail_rows.checkpoint(connection)
-            lines = trail_rows.lines(connection, after=start.number)
-            return chain.verify(lines, start, head)
-
-        return self._read(work)
+        return self._read(verifying.verify)
 
     def missing_guards(self) -> frozenset[str]:
         """The triggers that should protect the trail and are not there."""
-
-        def work(connection: Connection) -> frozenset[str]:
-            return frozenset(guards.expected(connection.dialect.name)) - guards.names(connection)
-
-        return self._read(work)
+        return self._read(verifying.missing_guards)
 
     # Deletions.
 
@@ -251,8 +250,8 @@ class Store:
         def work(connection: Connection) -> Deletion | None:
             row = deletion_rows.change(connection, statement, parameters, attempt)
             if row is not None:
-                outbox_rows.write(connection, tells, self._now())
-                trail_rows.append(connection, events)
+                newest = trail_rows.append(connection, events)
+                outbox_rows.write(connection, witness.quoted(tells, newest), self._now())
             return row
 
         return self._write("change" if step is None else f"change:{step.value}", work)
@@ -340,6 +339,10 @@ class Store:
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""
         self._write("advance_log", lambda connection: outbox_rows.move_cursor(connection, channel, number, self.owner))
+
+    def claim_day(self, channel: str, day: int) -> bool:
+        """Whether this caller tells the head there on that day."""
+        return self._write("claim_day", lambda connection: outbox_rows.claim_day(connection, channel, day))
 
     # The breaker, and readiness.
 

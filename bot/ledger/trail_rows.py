@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain as chain_pages
 from typing import Any
 
@@ -31,21 +31,26 @@ _OF_DELETION = select(events).where(events.c.deletion == bindparam("of")).order_
 _CHECKPOINT = select(checkpoints.c.number, checkpoints.c.hash).order_by(checkpoints.c.number.desc()).limit(1)
 
 
-def append(connection: Connection, happened: Sequence[Event]) -> None:
-    """Add to the trail. To be called last in a transaction: from here on it holds the one head that all wait for.
+def append(connection: Connection, happened: Sequence[Event]) -> Head | None:
+    """Add to the trail; the last of these events as it stands there, None when there are none.
+
+    To be called late in a transaction, before nothing but the messages that quote it: from here on it holds the one
+    head that all wait for.
 
     The number is the head's plus one and no sequence's, because those leave gaps and are given out of order. The head
     itself is moved by a trigger.
     """
     if not happened:
-        return
+        return None
     newest = connection.info.get(KNOWN_HEAD)
     if newest is None:
         newest = Head(*connection.execute(_LOCKED_HEAD).one())
     lines = chain.link(newest, happened)
     connection.execute(_APPEND, [line._asdict() for line in lines])
+    written = Head(lines[-1].number, lines[-1].hash)
     if connection.dialect.name == "sqlite":
-        connection.info[KNOWN_HEAD] = Head(lines[-1].number, lines[-1].hash)
+        connection.info[KNOWN_HEAD] = written
+    return written
 
 
 def head(connection: Connection) -> Head:
@@ -73,16 +78,23 @@ def _recorded(rows: Iterable[Any]) -> list[Recorded]:
     return [chain.recorded(Line(*row)) for row in rows]
 
 
-def lines(connection: Connection, *, after: int, pages_of: int = 1_000) -> Iterator[tuple[Any, ...]]:
+def lines(
+    connection: Connection, *, after: int, pages_of: int = 1_000, on_page: Callable[[int], object] | None = None
+) -> Iterator[tuple[Any, ...]]:
     """All events after that one, a page at a time, as the driver gives them.
+
+    ``on_page`` is called with the last number of each page.
 
     SQLAlchemy's rows would cost more than hashing them; nothing in these columns needs a type's help.
     """
-    return chain_pages.from_iterable(_pages(connection, after, pages_of))
+    return chain_pages.from_iterable(_pages(connection, after, pages_of, on_page))
 
 
-def _pages(connection: Connection, after: int, pages_of: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+def _pages(
+    connection: Connection, after: int, pages_of: int, on_page: Callable[[int], object] | None
+) -> Iterator[Sequence[tuple[Any, ...]]]:
     columns = ", ".join(column.name for column in events.columns)
+    # Nothing but the names of our own columns and whole numbers gets into this text.
     query = f"SELECT {columns} FROM events WHERE number > {{after}} ORDER BY number LIMIT {pages_of}"  # noqa: S608
     while True:
         result = connection.exec_driver_sql(query.format(after=int(after)))
@@ -90,6 +102,8 @@ def _pages(connection: Connection, after: int, pages_of: int) -> Iterator[Sequen
         result.close()
         if page:
             yield page
+            after = page[-1][0]
+            if on_page is not None:
+                on_page(after)
         if len(page) < pages_of:
             return
-        after = page[-1][0]

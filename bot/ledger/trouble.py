@@ -17,6 +17,7 @@ LOCKED = "locked by another process"
 DAMAGED = "damaged"
 UNREACHABLE = "unreachable"
 TOO_NEW = "schema too new"
+TOO_OLD = "schema too old"
 CONSTRAINT = "constraint"
 NO_DRIVER = "PostgreSQL's driver is not installed"
 
@@ -49,6 +50,7 @@ REMEDIES = {
     UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",
     NO_DRIVER: 'Install the bot with its extra "postgres": pip install ".[postgres]".',
     TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
+    TOO_OLD: "Bring the ledger up to date with `dh-bot db upgrade`; `dh-bot run` does the same.",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.ledger.witness import short
 from bot.trail import Event, Kind, Recorded
 from handlers.views.parts import code, cut, when
 
@@ -23,18 +24,41 @@ WORDS: dict[Kind, str] = {
     Kind.BREAKER_CLOSED: "MetaStudio accepts the credentials again",
     Kind.FROZEN: "deletions are frozen",
     Kind.UNFROZEN: "deletions are allowed again",
+    Kind.PRUNED: "pruned: old events or personal data were removed by whoever runs the bot",
 }
 
 LINE_LIMIT = 280
 """Ten of these fit into one section, so nothing that was counted as told is cut away."""
 
-SHOWN_FACTS = ("reason", "why", "means", "found", "status", "code", "cause", "attempt", "word", "late")
+SHOWN_FACTS = (
+    "reason",
+    "why",
+    "means",
+    "found",
+    "status",
+    "code",
+    "cause",
+    "attempt",
+    "word",
+    "late",
+    "up_to",
+    "redacted",
+)
 
 
 def log_lines(events: Sequence[Recorded], skipped: int) -> list[str]:
     """The lines of one message."""
     first = [f"{skipped} earlier events are not shown here; the audit trail has them all."] if skipped else []
     return [*first, *(log_line(recorded) for recorded in events)]
+
+
+def head_line(number: int, digest: str) -> str:
+    """The newest event, once a day."""
+    head = short(number, digest)
+    return (
+        f"The audit trail's newest event is {code(head)}. Later on, "
+        f"{code(f'dh-bot audit verify --against {head}')} shows whether the trail up to it is still the same."
+    )
 
 
 def log_line(recorded: Recorded) -> str:

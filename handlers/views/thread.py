@@ -47,7 +47,10 @@ def thread_message(tell: Tell, deletion: Deletion, wording: Wording) -> Message:
     """The message for this kind of tell, about the deletion as it stands."""
     # A direct message has no card above it that would say which job this is about.
     job = "" if tell.thread_ts else f" of job {code(deletion.job.job_id)}"
-    return message([*SAYS[tell.kind](deletion, tell.facts, wording), Note(f"Deletion {code(deletion.id)}{job}")])
+    # Written with the event itself, so it is the same however often the message is sent.
+    quote = f"Audit trail: event {code(str(tell.facts['trail']))}" if "trail" in tell.facts else None
+    note = Note(f"Deletion {code(deletion.id)}{job}")
+    return message([*SAYS[tell.kind](deletion, tell.facts, wording), note, Note(quote) if quote else None])
 
 
 def people(deletion: Deletion) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bot.ledger.store import Store
+from bot.lifecycle import Step
 from bot.trail import Kind, TellKind
 from tests.contract.conftest import Backend
-from tests.contract.values import NOON, after, event, tell, waiting
+from tests.contract.values import NOON, after, deletion, event, tell, waiting
 
 
 class TestOutbox:
@@ -189,3 +190,32 @@ class TestLog:
         assert ledger.log_cursor("CLOG") == 5
         ledger.advance_log("CNEW", 4)
         assert ledger.log_cursor("CNEW") == 4
+
+
+def test_one_caller_claims_a_day(backend: Backend, ledger: Store) -> None:
+    """Whoever is first, once; days that are over are not claimed any more, and the running log stands on its own."""
+    assert ledger.claim_day("C1", 100)
+    assert not ledger.claim_day("C1", 100)
+    assert not ledger.claim_day("C1", 99)
+    assert ledger.claim_day("C2", 100)
+    assert ledger.log_cursor("C1") == 0
+    again = backend.restart()
+    assert not again.claim_day("C1", 100)
+    assert again.claim_day("C1", 101)
+
+
+def test_one_replica_claims_a_day(backend: Backend, ledger: Store) -> None:
+    """Two that come at the same moment do not both post."""
+    other = backend.beside(ledger)
+    assert [ledger.claim_day("C1", 5), other.claim_day("C1", 5)] == [True, False]
+
+
+def test_messages_of_an_end_quote_its_event(ledger: Store) -> None:
+    """What ``change`` writes says which event recorded it; a card does not."""
+    ledger.propose(deletion(), event(), max_open=9)
+    tells = (tell(state="cancelled", kind=TellKind.CANCELLED), tell(kind=TellKind.CARD))
+    ledger.change(deletion().id, Step.CANCEL, {}, event(Kind.CLICK), event(Kind.CANCELLED), tell=tells)
+    number, digest = ledger.head()
+    facts = {due.tell.kind: dict(due.tell.facts) for due in ledger.lease_tells(after(1), limit=5)}
+    assert facts[TellKind.CANCELLED] == {"state": "cancelled", "trail": f"{number}:{digest[:16]}"}
+    assert "trail" not in facts[TellKind.CARD]

@@ -79,7 +79,9 @@ def test_verify_reads_every_page(backend: Backend, ledger: Store, monkeypatch: p
     fill(ledger, 7)
     real = trail_rows.lines
     for pages_of in (1, 3, 7, 8):
-        monkeypatch.setattr(trail_rows, "lines", lambda c, *, after, p=pages_of: real(c, after=after, pages_of=p))
+        monkeypatch.setattr(
+            trail_rows, "lines", lambda c, *, after, on_page, p=pages_of: real(c, after=after, pages_of=p)
+        )
         assert ledger.verify().checked == 7
 
 
@@ -153,21 +155,37 @@ def test_truncating_is_refused_on_postgresql(postgresql: Backend, table: str) ->
     assert ledger.verify().checked == 5
 
 
+def checkpoint(backend: Backend, number: int) -> None:
+    """What somebody would write at a database prompt who wants events to go."""
+    backend.execute(f"INSERT INTO checkpoints SELECT number, hash, at FROM events WHERE number = {number}")  # noqa: S608
+
+
 def test_checkpoint(backend: Backend, ledger: Store) -> None:
     """Up to a checkpoint, events may go; verifying begins after it, and the checkpoint itself stays."""
     fill(ledger)
+    third = ledger.events()[2]
+    ledger.record(Event(Kind.PRUNED, NOON, facts={"up_to": 3, "hash": third.hash}))
     backend.close()
-    backend.execute("INSERT INTO checkpoints SELECT number, hash, at FROM events WHERE number = 3")
+    checkpoint(backend, 3)
     with pytest.raises(DBAPIError):
         backend.execute("DELETE FROM events WHERE number <= 4")
     backend.execute("DELETE FROM events WHERE number <= 3")
     for statement in ("DELETE FROM checkpoints", "UPDATE checkpoints SET number = 4"):
         with pytest.raises(DBAPIError):
             backend.execute(statement)
-    again = backend.open()
-    fill(again, 1)
-    verdict = again.verify()
+    verdict = backend.open().verify()
     assert (verdict.is_sound, verdict.checked, verdict.head.number) == (True, 3, 6)
+
+
+def test_a_checkpoint_that_no_event_announces_is_found(backend: Backend, ledger: Store) -> None:
+    """The triggers let events up to a checkpoint go, and anybody may write one; verifying asks for its event."""
+    fill(ledger)
+    backend.close()
+    checkpoint(backend, 3)
+    backend.execute("DELETE FROM events WHERE number <= 3")
+    verdict = backend.open().verify()
+    assert (verdict.fault, verdict.number) == (Fault.REMOVED, 3)
+    assert "no event says" in verdict.why
 
 
 def disarm(backend: Backend) -> None:

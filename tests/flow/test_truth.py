@@ -195,6 +195,7 @@ def test_the_running_log_shows_every_line(tmp_path: Path) -> None:
         w.press(w.card(job))
         w.tick(6)
         lines = [line for message in w.slack.messages(audit) for line in message.text.splitlines()]
+        lines = [line for line in lines if "newest event is" not in line]
         numbers = [int(line.partition(".")[0]) for line in lines]
         assert numbers == sorted(set(numbers))
         for text, count in (("refused", 25), ("a card was offered", 1), ("cleared for sending", 1), ("outcome", 1)):

@@ -28,7 +28,15 @@ PURE = {
         "bot.evidence",
         "bot.logs_scrubbing",
     ),
-    *("bot.metastudio.replies", "bot.metastudio.wire", "bot.ledger.chain", "handlers.payloads"),
+    *(
+        "bot.metastudio.replies",
+        "bot.metastudio.wire",
+        "bot.ledger.chain",
+        "bot.ledger.trail_texts",
+        "bot.ledger.story",
+        "bot.ledger.witness",
+        "handlers.payloads",
+    ),
 }
 """Together with everything in handlers.views."""
 
@@ -64,6 +72,7 @@ USE_CASES = {
     "bot.answers",
     "bot.sending",
     "bot.running_log",
+    "bot.daily_head",
 }
 """They know the outside only as ports."""
 

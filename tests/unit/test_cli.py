@@ -63,7 +63,18 @@ def raising(error: BaseException) -> Callable[[], int]:
     return run
 
 
-COMMANDS = [[], ["run"], ["sandbox"], ["db"], ["db", "upgrade"], ["db", "status"]]
+COMMANDS = [
+    [],
+    ["run"],
+    ["doctor"],
+    ["sandbox"],
+    ["db"],
+    ["db", "upgrade"],
+    ["db", "status"],
+    ["audit"],
+    ["audit", "list"],
+    ["audit", "verify"],
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -79,7 +90,7 @@ def test_help_everywhere(command: list[str], flag: str, capsys: pytest.CaptureFi
 
 def test_only_what_exists_is_offered() -> None:
     """A command that is not built yet is not there."""
-    assert sorted(cli.commands) == ["db", "run", "sandbox"]
+    assert sorted(cli.commands) == ["audit", "db", "doctor", "run", "sandbox"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

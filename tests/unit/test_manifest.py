@@ -15,6 +15,7 @@ import pytest
 import yaml
 from slack_sdk import WebClient
 
+from bot.doctor import slack as doctor
 from bot.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,11 @@ def test_scopes_are_exactly_those_of_the_calls(manifest: dict[str, Any]) -> None
     needed = WITHOUT_A_CALL.union(*(SCOPES[method] for method in methods))
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == needed
     assert manifest["oauth_config"]["scopes"].keys() == {"bot"}
+
+
+def test_the_doctor_asks_for_the_same_scopes(manifest: dict[str, Any]) -> None:
+    """The code's own list, which it compares with those of the token, is that of the manifest."""
+    assert sorted((*doctor.SCOPES, doctor.WITH_GROUPS)) == sorted(manifest["oauth_config"]["scopes"]["bot"])
 
 
 def test_every_scope_has_its_reason() -> None:

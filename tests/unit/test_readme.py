@@ -195,7 +195,13 @@ def test_the_card_is_the_bot_s() -> None:
 def test_the_thread_is_the_bot_s() -> None:
     """So is the thread."""
     tells = (
-        Tell(TellKind.OUTCOME, WAITING.id, WAITING.channel, WAITING.message_ts),
+        Tell(
+            TellKind.OUTCOME,
+            WAITING.id,
+            WAITING.channel,
+            WAITING.message_ts,
+            {"trail": "1234:9f3a62c1d0b4e7aa"},
+        ),
         Tell(
             TellKind.LOOKED,
             WAITING.id,

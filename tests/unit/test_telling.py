@@ -14,7 +14,7 @@ from slack_sdk.web import SlackResponse
 from bot.model import DeletionId
 from bot.ports import Again, Gone, Told
 from bot.slack_errors import WITHOUT_RETRY_AFTER, error_code, is_passing
-from bot.trail import Event, Kind, Recorded, Tell, TellKind, Waiting
+from bot.trail import QUOTES_THE_TRAIL, Event, Kind, Recorded, Tell, TellKind, Waiting
 from handlers import telling
 from handlers.telling import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
 from handlers.views.card import deletion_card
@@ -311,6 +311,24 @@ def test_the_running_log_is_one_message() -> None:
     assert (method, arguments["channel"]) == ("chat.postMessage", "CLOG")
     assert arguments["text"].count("\n") == 3
     assert arguments["blocks"][0]["text"]["verbatim"]
+
+
+def test_the_head_is_shown_as_the_command_line_takes_it() -> None:
+    """In AUDIT_CHANNEL, ready to be copied."""
+    web = Web(POSTED)
+    assert teller(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48) == Told("9.9")
+    ((method, arguments),) = web.calls
+    assert (method, arguments["channel"]) == ("chat.postMessage", "CLOG")
+    assert "`dh-bot audit verify --against 1234:9f3a62c1d0b4e7aa`" in arguments["text"]
+
+
+@pytest.mark.parametrize("kind", sorted(QUOTES_THE_TRAIL))
+def test_the_thread_shows_the_event_behind_an_end(kind: TellKind) -> None:
+    """Where the message knows it; one that was written by an older version does not."""
+    tell = Tell(kind, DELETED.id, "C1", "1.1", {"reason": "job_gone", "trail": "1234:9f3a62c1d0b4e7aa"})
+    last = "\nAudit trail: event `1234:9f3a62c1d0b4e7aa`"
+    assert thread_message(tell, DELETED, WORDING).text.endswith(last)
+    assert "Audit trail" not in thread_message(replace(tell, facts={"reason": "job_gone"}), DELETED, WORDING).text
 
 
 # -- answers to one person -----------------------------------------------------------------------------------------

@@ -27,8 +27,7 @@ DELETION = Deletion(
 )
 
 KINDS = """command click refused proposed not_offered card_posted cancelled expired claimed replied outcome unknown read
-    settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen pruned
-    exported"""
+    settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen pruned"""
 TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked late undetermined closed
     reminder notice"""
 
@@ -47,7 +46,7 @@ def test_the_vocabulary_of_messages_is_closed() -> None:
 def test_the_running_log_shows_requests_decisions_refusals_and_outcomes() -> None:
     """Not every read and every post: AUDIT_CHANNEL gets a line where somebody decided or something ended."""
     silent = {Kind.COMMAND, Kind.CLICK, Kind.CARD_POSTED, Kind.REPLIED, Kind.READ, Kind.TOLD, Kind.NOT_TOLD}
-    silent |= {Kind.RESTARTED, Kind.PRUNED, Kind.EXPORTED}
+    silent |= {Kind.RESTARTED}
     assert set(Kind) - SHOWN == silent | {Kind.NOT_OFFERED}
     assert {kind for kind in Kind if not is_shown(event_about(kind, DELETION, AT))} == silent
 

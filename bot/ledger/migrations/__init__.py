@@ -60,7 +60,7 @@ def check(database: Database) -> None:
             return
         if stored is not None and stored not in REVISIONS:
             raise LedgerTooNew(stored)
-        found = LedgerTrouble("schema too old")
+        found = LedgerTrouble(trouble.TOO_OLD)
     raise found
 
 

@@ -1,0 +1,92 @@
+"""What reaches out to Slack and Huawei, made from settings: for ``bot.app``, and for the doctor, who only looks."""
+
+from __future__ import annotations
+
+import ssl
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.webhook import WebhookClient
+
+from bot.metastudio import iam
+from bot.metastudio.auth import Credentials, CredentialSource, FixedCredentials
+from bot.metastudio.client import MetaStudio
+from bot.metastudio.sdk_sources import AgencyKeys, profile_keys
+from bot.ports import Clock
+from bot.settings import Settings
+
+SLACK_TIMEOUT = 10
+"""Seconds for one call of the Web API; the SDK's default of 30 would hold a worker too long."""
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """One context for every connection: loading the CA bundle anew costs 20 to 30 ms of CPU each time."""
+    context = ssl.create_default_context()
+    if settings.ca_bundle is not None:
+        context.load_verify_locations(cafile=str(settings.ca_bundle))
+    return context
+
+
+def web_client(settings: Settings, tls: ssl.SSLContext) -> WebClient:
+    """Slack's Web API with the bot token."""
+    return WebClient(
+        token=settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        ssl=tls,
+        timeout=SLACK_TIMEOUT,
+        # The outbox decides what may be repeated; the SDK's own retry could post twice unnoticed.
+        retry_handlers=[],
+    )
+
+
+def webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
+    """A response_url, followed only to Slack or to where the Web API was set to be: it comes from a payload.
+
+    Raises ``ValueError`` for any other address.
+    """
+    there, api = urlsplit(url), urlsplit(api_url)
+    if (there.scheme, there.hostname) not in {("https", "hooks.slack.com"), (api.scheme, api.hostname)}:
+        raise ValueError("a response_url that is not Slack's")
+    return WebhookClient(url, timeout=SLACK_TIMEOUT, ssl=tls, retry_handlers=[])
+
+
+def credentials_of(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> CredentialSource:
+    """Where credentials come from, by METASTUDIO_AUTH; raises ``CannotSignIn``."""
+    match settings.metastudio_auth:
+        case "aksk":
+            return FixedCredentials(Credentials(*settings.access_keys))
+        case "profile":
+            return FixedCredentials(profile_keys())
+        case "agency":
+            return AgencyKeys(clock)
+        case "token":
+            user = iam.User(
+                settings.iam_endpoint,
+                settings.iam_domain,
+                settings.iam_user,
+                settings.iam_password.get_secret_value(),
+                settings.metastudio_project_id,
+            )
+            return iam.token_source(
+                user,
+                clock=clock,
+                proxy=settings.metastudio_proxy.get_secret_value() or None,
+                ssl_context=tls,
+                connect_timeout=settings.connect_timeout,
+                read_timeout=settings.read_timeout,
+            )
+
+
+def metastudio_of(settings: Settings, credentials: CredentialSource, clock: Clock, tls: ssl.SSLContext) -> MetaStudio:
+    """MetaStudio's bare calls, past no limiter and no breaker."""
+    return MetaStudio(
+        settings.target,
+        credentials,
+        app_user_id=settings.metastudio_app_user_id or None,
+        proxy=settings.metastudio_proxy.get_secret_value() or None,
+        ssl_context=tls,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        clock=clock,
+        pool_size=settings.workers,
+    )

@@ -1,0 +1,45 @@
+"""All checks in their order, with the bot's own connections: what works here works in `dh-bot run`."""
+
+from __future__ import annotations
+
+from bot.clients import credentials_of, metastudio_of, tls_context, web_client
+from bot.doctor import Finding, Findings, State, cloud, ledger, slack
+from bot.ports import LedgerTrouble
+from bot.settings import Settings
+from bot.work import SystemClock
+
+
+def examine(settings: Settings) -> Findings:
+    """One finding per check, as it is made. Changes nothing anywhere."""
+    for notice in settings.notices():
+        yield Finding("settings", State.NOTE, notice)
+    yield Finding("settings", State.FINE, "Well formed, and they fit together.")
+    yield from ledger.check(settings.database_url)
+    yield cloud.region(settings)
+    yield from _cloud(settings)
+    yield from slack.check(settings, web_client(settings, tls_context(settings)), SystemClock().now)
+
+
+def _cloud(settings: Settings) -> Findings:
+    clock, tls = SystemClock(), tls_context(settings)
+    credentials = credentials_of(settings, clock, tls)
+    try:
+        stopped = ledger.stopped_since(settings.database_url, settings.target, credentials.fingerprint())
+    except LedgerTrouble:
+        yield from cloud.not_asked("The ledger cannot say whether calls are stopped, so none was made.")
+        return
+    if stopped is not None:
+        yield Finding(
+            cloud.KEYS,
+            State.WRONG,
+            f"MetaStudio rejected them at {stopped:%F %R} UTC, and the bot has stopped calling it; this made no call "
+            "either, since wrong signatures lock a key. Check the access key, the project and the clock, then restart "
+            "the bot.",
+        )
+        yield from (each for each in cloud.not_asked("Calls are stopped.") if each.check != cloud.KEYS)
+        return
+    client = metastudio_of(settings, credentials, clock, tls)
+    try:
+        yield from cloud.judge(client.find(limit=1).reply)
+    finally:
+        client.close()

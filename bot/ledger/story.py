@@ -1,0 +1,73 @@
+"""One event of a deletion as a sentence, for ``dh-bot audit show``. Pure.
+
+The trail knows no names and no reasons, so neither does the story. People are Slack ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.ledger.chain import Line, facts_in
+from bot.ledger.trail_texts import printable
+from bot.trail import Kind
+
+SENTENCES: dict[Kind, str] = {
+    Kind.COMMAND: "{who} typed the command in {channel}",
+    Kind.CLICK: "{who} pressed a button ({action})",
+    Kind.REFUSED: "{who} was refused: {reason}",
+    Kind.PROPOSED: "The card was offered; the job's state was {state}; who may confirm: {rule}",
+    Kind.NOT_OFFERED: "It was closed as refused: {why}",
+    Kind.CARD_POSTED: "The card was posted in {channel}",
+    Kind.CANCELLED: "{who} cancelled it",
+    Kind.EXPIRED: "The card expired; nothing was sent",
+    Kind.CLAIMED: "{who} had confirmed; attempt {attempt} was cleared for sending",
+    Kind.REPLIED: "MetaStudio's reply to the DELETE was recorded: {means}",
+    Kind.OUTCOME: "The reply to the DELETE ended it: {means}",
+    Kind.UNKNOWN: "Whether the job is deleted became unknown: {means}",
+    Kind.READ: "A look at the job found: {found}",
+    Kind.SETTLED: "Reading settled it: {found}",
+    Kind.CORRECTED: "What was told before was corrected",
+    Kind.CLOSED_BY_HAND: "{who} closed it by hand as {word}",
+    Kind.TOLD: "Slack took a message: {what} to {to}",
+    Kind.NOT_TOLD: "A message could not be told there: {what} to {to}",
+    Kind.RESTARTED: "After a restart {who} was told how things stand",
+}
+DETAILS = {
+    "status": "HTTP {}",
+    "code": "error code {}",
+    "cause": "{}",
+    "why": "{}",
+    "agreeing": "{} reads agree",
+}
+"""Facts that follow in brackets, where the sentence has not told them yet. The request ID follows them."""
+
+
+class _Known(dict[str, str]):
+    """What the sentences may name; what an event does not say is told as unknown."""
+
+    def __missing__(self, key: str) -> str:
+        return "unknown" if key != "who" else "Somebody"
+
+
+def story_line(line: Line) -> str:
+    """Time (UTC), sentence, details, number."""
+    facts = facts_in(line.text)
+    said = f"({line.kind}: the text of this event is broken)" if facts is None else _sentence(line, facts)
+    return printable(f"{line.at[:19].replace('T', ' ')}  {said}  [event {line.number}]")
+
+
+def _sentence(line: Line, facts: Mapping[str, Any]) -> str:
+    names = {name: str(value) for name, value in facts.items() if value is not None}
+    known = _Known(names)
+    if line.actor_user:
+        known["who"] = line.actor_user
+    if line.channel:
+        known["channel"] = line.channel
+    pattern = SENTENCES[Kind(line.kind)] if line.kind in SENTENCES else f"Recorded: {line.kind}"
+    details = [
+        text.format(known[name]) for name, text in DETAILS.items() if name in names and f"{{{name}}}" not in pattern
+    ]
+    if line.request_id:
+        details.append(f"request ID {line.request_id}")
+    return pattern.format_map(known) + (f" ({', '.join(details)})" if details else "") + "."

