@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 CODE   := bot handlers sandbox tests
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long mutants lint fix lock clean
+.PHONY: help sandbox test test-long pictures mutants lint fix lock clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: lint  ## Check style and types, then run the tests (under five minutes)
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
 	@$(BIN)/python -m pytest -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+
+pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
+	@$(BIN)/python -m tests.browser.pictures
 
 mutants: $(VENV)/.for-work  ## Change the code bit by bit and show what no test notices (about half an hour)
 	@echo "== mutants"

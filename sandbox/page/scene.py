@@ -239,7 +239,7 @@ class Scene:
                 looks = sum(1 for seen in shows if seen.number > sent.number)
                 found.append(
                     {
-                        "what": f"Finding out what became of job {job_id[:8]}…: looked {looks} times",
+                        "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {looks}",
                         "needs": f"Gone: one look settles it. Still there: 5 that agree, over {SETTLE_AFTER} s.",
                         "since": sent.at.timestamp(),
                     }

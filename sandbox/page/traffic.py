@@ -146,12 +146,19 @@ def _seen(seen: Seen) -> Row:
     return {
         "at": seen.at.timestamp(),
         "way": "bot → MetaStudio",
-        "what": f"{seen.method} …{urlsplit(seen.target).path.partition('digital-human-training-manage')[2]}",
+        "what": f"{seen.method} {_short(seen.target)}",
         "answer": _seen_answer(seen),
         "request_id": seen.request_id,
         "bad": seen.fault or (seen.reply is not None and seen.status not in (200, 404)),
         "raw": "\n".join(lines),
     }
+
+
+def _short(target: str) -> str:
+    """The end of the path, with the long job id cut: all of it stands in the raw request."""
+    path = urlsplit(target).path.partition("digital-human-training-manage")[2]
+    head, _, last = path.rpartition("/")
+    return f"…{head}/{last[:8]}…" if len(last) > 16 else f"…{path}"
 
 
 def _header(name: str, value: str) -> str:

@@ -29,12 +29,20 @@ function send(what, more = {}) {
   return new Promise((resolve) => answers.set(id, resolve));
 }
 
+// While a pointer is pressed nothing is drawn anew: what is replaced under it would lose the click, or the selection.
+let pressed = false;
+addEventListener("pointerdown", () => { pressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) {
+  addEventListener(end, () => { pressed = false; setTimeout(redraw); }, true);
+}
+
 let drawing = false;
 function redraw() {
   if (drawing || !store.hello) return;
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
+    if (pressed) return;
     if (!store.channels.length) return;
     if (store.place !== "home" && !store.channels.some((each) => each.id === store.place)) store.place = store.channels[0].id;
     drawBar();

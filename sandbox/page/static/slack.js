@@ -115,7 +115,10 @@ export function slack(store, send, redraw) {
   function openThread(ts) {
     store.thread = ts;
     redraw();
-    requestAnimationFrame(() => { $("replies").scrollTop = $("replies").scrollHeight; });
+    requestAnimationFrame(() => {
+      $("replies").scrollTop = $("replies").scrollHeight;
+      $("replies").focus();
+    });
   }
 
   /** Our own permalinks lead to the message on this page: its channel, and its thread. */
