@@ -15,37 +15,39 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.7
 """Seconds between two looks at whether the ledger's file has changed; only then is the command run."""
-WITHIN = 60.0
 USAGE = 2
 
 
 class Ledger:
-    """`events` grows while anybody watches; `missing` says why there are none."""
+    """`events` grows while anybody watches; `missing` says why there are none, or none any more."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.watchers = 0
         self.events: list[dict[str, Any]] = []
         self.missing: str | None = None
+        self.is_built = True
         self._stamp: object = None
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
-        threading.Thread(target=self._watch, daemon=True).start()
+        """Begin to watch, if that has not begun yet."""
+        if self._watcher.ident is None:
+            self._watcher.start()
 
     def verify(self) -> dict[str, Any]:
         """Run `dh-bot audit verify`."""
-        done = self._audit("verify")
-        if self._is_unknown(done):
+        status, out, errors = self._audit("verify")
+        if _is_not_built(status, errors):
             return {"sound": None, "says": "This version of the bot has no `dh-bot audit verify`."}
-        return {"sound": done.returncode == 0, "says": (done.stdout or done.stderr).strip()}
+        return {"sound": status == 0, "says": (out or errors).strip()}
 
     def _watch(self) -> None:
-        while not self.scene.stopping.wait(LOOK_EVERY):
+        while self.is_built and not self.scene.stopping.wait(LOOK_EVERY):
             stamp = self._stamp_now()
-            if self.watchers and stamp and stamp != self._stamp and self.missing is None:
-                self._stamp = stamp
-                self._read()
+            if self.watchers and stamp and stamp != self._stamp:
+                # What is written while the command runs changes the stamp again; a failure is tried again.
+                self._stamp = stamp if self._read() else None
 
     def _stamp_now(self) -> object:
         """When and how big the ledger's file and its log last were; nothing while there is no ledger."""
@@ -58,32 +60,35 @@ class Ledger:
             found.append((name, stat.st_mtime_ns, stat.st_size))
         return found
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Fetch what is new; False if that did not work."""
         last = self.events[-1]["number"] if self.events else 0
-        done = self._audit("list", "--json", "--after", str(last))
-        if self._is_unknown(done):
-            self.missing = (
-                "This version of the bot has no `dh-bot audit list`, so its audit trail cannot be shown here."
-            )
-        elif done.returncode == 0:
-            self.events += [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+        status, out, errors = self._audit("list", "--json", "--after", str(last))
+        self.is_built = not _is_not_built(status, errors)
+        self.missing = None
+        if not self.is_built:
+            self.missing = "This version of the bot has no `dh-bot audit list`, so its trail cannot be shown here."
+        elif status != 0:
+            self.missing = f"`dh-bot audit list` ended with status {status}: {(errors.splitlines() or [''])[-1]}"
         else:
-            self._stamp = None  # The ledger is being made or is locked for a moment: look again.
+            self.events += [json.loads(line) for line in out.splitlines()]
         self.scene.notify()
+        return status == 0
 
-    @staticmethod
-    def _is_unknown(done: subprocess.CompletedProcess[str]) -> bool:
-        return done.returncode == USAGE and "No such command" in done.stderr
-
-    def _audit(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def _audit(self, *words: str) -> tuple[int, str, str]:
+        """Status, output and errors of one of the bot's commands, in the same shut-in environment as the bot."""
         settings = {"DATABASE_URL": self.scene.settings()["DATABASE_URL"]}
-        return subprocess.run(  # noqa: S603 - our own command line, with words of our own
+        done = subprocess.run(  # noqa: S603 - our own command line, with words of our own
             [sys.executable, "-m", "bot.cli", "audit", *words],
             cwd=self.scene.folder,
             env=shut_in(self.scene.folder, settings),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=WITHIN,
             check=False,
         )
+        return done.returncode, done.stdout, done.stderr
+
+
+def _is_not_built(status: int, errors: str) -> bool:
+    return status == USAGE and "No such command" in errors

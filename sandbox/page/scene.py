@@ -244,7 +244,18 @@ class Scene:
                         "since": sent.at.timestamp(),
                     }
                 )
-        return found
+        return found + self._untold()
+
+    def _untold(self) -> list[dict[str, Any]]:
+        """Posts that Slack has refused since it last took one: the bot tries again by itself."""
+        refused = []
+        for call in reversed(self.slack.calls_to("chat.postMessage")):
+            if call.fault is None:
+                break
+            refused.append(call)
+        what = f"Slack refused what the bot had to tell, times so far: {len(refused)}"
+        needs = "It stands in the ledger, and the bot tries again, each time after a longer pause."
+        return [{"what": what, "needs": needs, "since": refused[-1].at}] if refused else []
 
     def _is_open(self, job_id: str) -> bool:
         """Whether the newest card about this job still has buttons: one that is settled has none."""

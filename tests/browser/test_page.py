@@ -139,6 +139,7 @@ def test_troubles(visit: Visit, site: Page, trouble: str, says: str, deletes: in
     me.confirm(card)
     if trouble == "slack-refuses":
         expect(me.page.locator("[data-until]")).to_contain_text("more")
+        expect(me.page.locator("#waiting")).to_contain_text("Slack refused what the bot had to tell")
     if trouble == "killed":
         expect(me.page.locator("#bot")).to_have_text("The bot was killed")
         expect(me.page.locator("#bot")).to_have_text("The bot is running")
@@ -176,6 +177,16 @@ def test_deleting_every_job(visit: Visit, site: Page) -> None:
     expect(panel).to_contain_text("All jobs are gone.")
     panel.get_by_role("button", name="More jobs").click()
     expect(panel.locator("li.job:not(.gone)")).to_have_count(len(jobs))
+
+
+def test_ids_are_copied_with_a_click(visit: Visit) -> None:
+    """The clipboard has the id, and the button says so."""
+    me = visit(permissions=["clipboard-read", "clipboard-write"])
+    job = me.job()
+    button = me.tab("Jobs").locator(f"[data-job='{job}']").get_by_role("button", name="Copy the id")
+    button.click()
+    expect(button).to_have_text("Copied")
+    assert me.page.evaluate("navigator.clipboard.readText()") == job
 
 
 def test_two_windows_at_once(visit: Visit, site: Page) -> None:
@@ -280,10 +291,11 @@ def test_the_ledger(visit: Visit, site: Page) -> None:
     expect(panel.locator("#events li, #no-ledger:not([hidden])").first).to_be_visible()
     panel.get_by_role("button", name="Verify").click()
     verdict = panel.locator("#verdict")
-    if site.ledger.missing:
+    if not site.ledger.is_built:
         expect(verdict).to_contain_text("This version of the bot has no")
         return
-    expect(panel.locator("#events li", has_text="outcome")).to_contain_text(job[:8])
+    kind = me.page.locator(".way", has_text=re.compile("^outcome$"))
+    expect(panel.locator("#events li", has=kind)).to_contain_text(job[:8])
     expect(verdict).to_have_class("good")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox.bot_process import shut_in
+from sandbox.page.main import has_display
 from sandbox.page.scene import Scene
 from sandbox.page.server import Page
 from tests.sandbox.page_window import Window, open_window
@@ -204,3 +205,25 @@ def test_the_bot_s_environment_is_made_from_nothing(tmp_path: Path, monkeypatch:
     environ = shut_in(tmp_path, {"LOG_LEVEL": "INFO"})
     assert environ.keys() == {"PATH", "HOME", "PYTHONPATH", "LOG_LEVEL"}
     assert Path(environ["HOME"]).is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "shows"),
+    [
+        ("linux", {"DISPLAY": ":0"}, True),
+        ("linux", {"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ("linux", {"DISPLAY": ""}, False),
+        ("linux", {}, False),
+        ("darwin", {}, True),
+    ],
+)
+def test_a_browser_is_opened_where_one_can_show(
+    platform: str, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, shows: bool
+) -> None:
+    """On a server no browser is started, and no text browser takes the terminal."""
+    monkeypatch.setattr("sys.platform", platform)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert has_display() is shows

@@ -143,9 +143,13 @@ export function backstage(store, send, redraw, desk) {
         h("pre", { tabIndex: 0 }, JSON.stringify(event, null, 2))))]));
   }
 
-  const facts = (event) => [event.job && `job ${event.job.slice(0, 8)}…`,
-    ...Object.entries(event.facts ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)]
-    .filter(Boolean).join(", ");
+  const named = (value) => (typeof value === "string" ? desk.nameOf(value) : JSON.stringify(value));
+
+  const facts = (event) => [
+    event.job && `job ${event.job.slice(0, 8)}…`,
+    event.actor && `by ${named(event.actor)}`,
+    ...Object.entries(event.facts ?? {}).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${named(value)}`),
+  ].filter(Boolean).join(", ");
 
   function wire() {
     $("more-jobs").addEventListener("click", () => send("more_jobs"));

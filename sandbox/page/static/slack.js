@@ -98,7 +98,7 @@ export function slack(store, send, redraw) {
   }
 
   function drawWaiting() {
-    keyed($("waiting"), store.under_way.map((each) => [`${each.since}`, each.what, () =>
+    keyed($("waiting"), store.under_way.map((each) => [`${each.what.slice(0, 12)}${each.since}`, each.what, () =>
       h("li", {}, h("span", { class: "spin", "aria-hidden": "true" }),
         h("span", {}, each.what, ", ", h("span", { "data-since": each.since }), each.needs && h("small", {}, each.needs)))]));
   }
