@@ -6,6 +6,7 @@ window.py    one open browser window: what it shows, what was done in it
 scene.py     the people, the channels, the jobs and the bot's process
 troubles.py  what goes wrong on purpose
 traffic.py   the raw requests of both sides, without their secrets
+waiting.py   what takes time at the moment
 ledger.py    the bot's audit trail, through its own command line
 static/      the page itself: plain HTML, CSS and JavaScript
 """

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.bot_process import BotProcess, settings_for
-from sandbox.metastudio import MetaStudio, Seen
-from sandbox.metastudio_faults import DELETE, SHOW
+from sandbox.metastudio import MetaStudio
 from sandbox.metastudio_world import DELETABLE
 from sandbox.slack import Slack
 
@@ -221,47 +220,6 @@ class Scene:
             shown.append(view)
         return sorted(shown, key=lambda view: "gone" in view)
 
-    # ------------------------------------------------------------------------------------------------- what takes time
-
-    def under_way(self) -> list[dict[str, Any]]:
-        """What is being waited for: answers of MetaStudio, and the looks after a DELETE whose outcome is not known."""
-        with self.cloud.changed:
-            requests = list(self.cloud.requests)
-        found = [
-            {"what": f"MetaStudio has the {seen.method} and has not answered", "since": seen.at.timestamp()}
-            for seen in requests
-            if seen.reply is None
-        ]
-        unclear = {seen.job_id: seen for seen in requests if seen.operation == DELETE and _is_unclear(seen)}
-        for job_id, sent in unclear.items():
-            if job_id is not None and self._is_open(job_id):
-                shows = [seen for seen in requests if seen.operation == SHOW and seen.job_id == job_id]
-                looks = sum(1 for seen in shows if seen.number > sent.number)
-                found.append(
-                    {
-                        "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {looks}",
-                        "needs": f"Gone: one look settles it. Still there: 5 that agree, over {SETTLE_AFTER} s.",
-                        "since": sent.at.timestamp(),
-                    }
-                )
-        return found + self._untold()
-
-    def _untold(self) -> list[dict[str, Any]]:
-        """Posts that Slack has refused since it last took one: the bot tries again by itself."""
-        refused = []
-        for call in reversed(self.slack.calls_to("chat.postMessage")):
-            if call.fault is None:
-                break
-            refused.append(call)
-        what = f"Slack refused what the bot had to tell, times so far: {len(refused)}"
-        needs = "It stands in the ledger, and the bot tries again, each time after a longer pause."
-        return [{"what": what, "needs": needs, "since": refused[-1].at}] if refused else []
-
-    def _is_open(self, job_id: str) -> bool:
-        """Whether the newest card about this job still has buttons: one that is settled has none."""
-        cards = [card for card in self.slack.messages(self.ops) if job_id in card.text]
-        return bool(cards and cards[-1].buttons)
-
     def when_done(self, seconds: float, then: Callable[[], object]) -> None:
         """Do something later, unless everything ends before."""
 
@@ -270,7 +228,3 @@ class Scene:
                 then()
 
         threading.Thread(target=wait, daemon=True).start()
-
-
-def _is_unclear(seen: Seen) -> bool:
-    return seen.reply is not None and (seen.status is None or seen.status >= 500)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.page import traffic
+from sandbox.page.waiting import under_way
 from sandbox.slack_world import Channel, Impossible, Message, NotAcked
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Window:
             "bot": scene.bot_view(),
             "jobs": scene.jobs_view(),
             "troubles": self.page.troubles.view(),
-            "under_way": scene.under_way(),
+            "under_way": under_way(scene),
             "ledger": {"missing": self.page.ledger.missing},
         }
         news |= {name: value for name, value in whole.items() if self._is_new(name, json.dumps(value))}
