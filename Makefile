@@ -7,13 +7,14 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long mutants lint fix docs lock manifest-http clean
+.PHONY: help sandbox test test-long pictures mutants lint fix docs lock manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-sandbox: $(VENV)/.for-use  ## Run the bot against a local Slack and a local MetaStudio
-	@$(BIN)/dh-bot sandbox
+# Ctrl-C is how the sandbox is meant to end, so its status is no failure.
+sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, with a local Slack and MetaStudio
+	@$(BIN)/dh-bot sandbox || test $$? -eq 130
 
 test: lint  ## Check style and types, then run the tests (under five minutes)
 	@echo "== tests"
@@ -23,6 +24,9 @@ test: lint  ## Check style and types, then run the tests (under five minutes)
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
 	@$(BIN)/python -m pytest -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+
+pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
+	@$(BIN)/python -m tests.browser.pictures
 
 mutants: $(VENV)/.for-work  ## Change the code bit by bit and show what no test notices (about half an hour)
 	@echo "== mutants"

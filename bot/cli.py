@@ -70,21 +70,30 @@ def run(env_file: Path | None) -> int:
 
 
 @cli.command(epilog=EXIT_STATUS)
-def sandbox() -> int:
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the page; 0 takes any free one. Default: 8480.")
+@click.option("--no-open", is_flag=True, help="Do not open the page in the browser.")
+@click.option("--terminal", is_flag=True, help="No page: carry two deletions through and print what happens.")
+def sandbox(port: int | None, no_open: bool, terminal: bool) -> int:  # noqa: FBT001 - click's
     """Show the bot at work against a local Slack and a local MetaStudio.
 
-    Needs no settings, reads none and touches nothing outside this machine: two deletions are carried through, and
-    their messages and requests are printed.
+    Opens one page in the browser: a small Slack channel with the real bot in it, a MetaStudio with a handful of jobs,
+    and switches for what goes wrong in production. Needs no settings, reads none and touches nothing outside this
+    machine. Ctrl-C ends it.
     """
     try:
-        from sandbox.demo import main as demo  # noqa: PLC0415 - nothing else of the bot knows the sandbox
+        if terminal:
+            from sandbox.demo import main as demo  # noqa: PLC0415 - nothing else of the bot knows the sandbox
+
+            return demo() or 0
+        from sandbox.page.main import main as page  # noqa: PLC0415
+
+        return page(port, open_browser=not no_open) or 0
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "websockets":
             raise NotStarted(
                 'The sandbox needs one package more. In the clone: make sandbox, or pip install ".[sandbox]"'
             ) from error
         raise
-    return demo() or 0
 
 
 cli.add_command(audit)

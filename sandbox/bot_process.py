@@ -10,6 +10,9 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sandbox.servers import LOOPBACK
 
 if TYPE_CHECKING:
     from sandbox.metastudio import MetaStudio
@@ -32,20 +35,33 @@ def settings_for(slack: Slack, cloud: MetaStudio, folder: Path) -> dict[str, str
     }
 
 
+def shut_in(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a bot that can reach nothing but this machine, built from nothing.
+
+    Of the caller's environment only `PATH` is inherited: no token, no proxy, no other person's settings. HOME and the
+    working folder are `folder`'s, so that no `.env` and no credentials file is found. ValueError names the setting
+    whose address leads elsewhere.
+    """
+    for name, value in settings.items():
+        url = urlsplit(value)
+        leads_away = "://" in value and url.scheme != "sqlite" and url.hostname != LOOPBACK
+        if leads_away or name.upper().endswith("_PROXY"):
+            raise ValueError(f"{name} leads away from this machine; in the sandbox only {LOOPBACK} is allowed")
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(SOURCE), **settings}
+
+
 class BotProcess:
     """`dh-bot run` in `folder`, with these settings and no others. `log` grows as the bot writes."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], on_line: Callable[[], None] = lambda: None) -> None:
-        home = folder / "home"
-        home.mkdir(exist_ok=True)
-        # Nothing of the caller's environment is inherited but what Python itself needs: no token, no proxy, no .env.
-        environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(SOURCE), **settings}
         self.log: list[str] = []
         self._on_line = on_line
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "bot.cli", "run"],
             cwd=folder,
-            env=environ,
+            env=shut_in(folder, settings),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

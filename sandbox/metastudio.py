@@ -82,6 +82,8 @@ class Seen:
     had_effect: bool = False
     status: int | None = None
     """What was answered; None while nothing is, and when the answer was no HTTP."""
+    reply: Reply | None = None
+    """The whole answer as it was sent; None while nothing is. Its `wire` says how much of it arrived."""
     fault: bool = False
 
     def header(self, name: str) -> str | None:
@@ -200,6 +202,7 @@ class MetaStudio(Server):
             reply = fault.spoil(seen, reply)
             reply.headers.setdefault("Date", date)
         with self.changed:
+            seen.reply = reply
             seen.status = reply.status if reply.takeover is None and reply.wire == "whole" else None
             self.changed.notify_all()
         return reply

@@ -1,109 +1,23 @@
-"""Socket Mode: tickets, WebSocket links, envelopes and their acks (rulebook section 6).
-
-A link is an ordinary WebSocket, spoken with the sans-IO half of `websockets` on a socket that the HTTP server hands
-over. So a link can also fall silent, or end with a TCP reset, which no well-behaved server library offers.
-"""
+"""Socket Mode: tickets, WebSocket links, envelopes and their acks (rulebook section 6)."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import secrets
-import socket
-import threading
 from typing import TYPE_CHECKING, Any
 
-from websockets.frames import Opcode
-from websockets.http11 import Request as Handshake
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
-
 from sandbox.servers import Reply, Request, reset
+from sandbox.websocket import Link, upgrade
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
     from sandbox.slack import Slack
 
 MOST_LINKS = 10
 CONNECTION_TIME = 3600
-
-
-class Link:
-    """One WebSocket connection of the app."""
-
-    def __init__(self, sock: socket.socket, protocol: ServerProtocol) -> None:
-        self.sock = sock
-        self.protocol = protocol
-        self.silent = False
-        self.alive = True
-        self.delivered: list[str] = []
-        """The ids of the envelopes that went out here."""
-        self.pings = 0
-        self.pongs = 0
-        self.dropping = False
-        self.ended = threading.Event()
-        self._writing = threading.Lock()
-
-    def send(self, message: dict[str, Any]) -> bool:
-        """Send one JSON message; False if the link turns out to be gone. A silent link swallows it."""
-        with self._writing:
-            if self.protocol.state is not OPEN:
-                return False
-            self.protocol.send_text(json.dumps(message).encode())
-            return self._flush()
-
-    def ping(self) -> None:
-        """Ping the app."""
-        with self._writing:
-            if self.protocol.state is OPEN:
-                self.protocol.send_ping(b"slack")
-                self._flush()
-
-    def close(self) -> None:
-        """Close properly, with a close frame."""
-        with self._writing:
-            if self.protocol.state is OPEN:
-                self.protocol.send_close(1000, "")
-                self._flush()
-
-    def drop(self) -> None:
-        """End with a TCP reset. Its reading thread must do that: a socket that is being read does not really close."""
-        self.dropping = True
-        with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RD)
-        self.ended.wait(1)
-
-    def feed(self, data: bytes) -> list[str]:
-        """Take bytes from the app; gives the text messages in them. Pings are answered on the way."""
-        with self._writing:
-            if data:
-                self.protocol.receive_data(data)
-            else:
-                self.protocol.receive_eof()
-            texts = []
-            for event in self.protocol.events_received():
-                if isinstance(event, Handshake):
-                    continue
-                self.pings += event.opcode is Opcode.PING
-                self.pongs += event.opcode is Opcode.PONG
-                if event.opcode is Opcode.TEXT:
-                    texts.append(bytes(event.data).decode())
-            self._flush()
-            return texts
-
-    def _flush(self) -> bool:
-        pieces = self.protocol.data_to_send()
-        if self.silent:
-            return True
-        try:
-            for piece in pieces:
-                if piece:
-                    self.sock.sendall(piece)
-        except OSError:
-            self.alive = False
-            return False
-        return True
 
 
 class Sockets:
@@ -134,21 +48,13 @@ class Sockets:
             if ticket not in self._tickets:
                 return Reply(401, b"ticket unknown or used")
             self._tickets.discard(ticket)
-        lines = [f"GET {request.target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
-        return Reply(takeover=lambda sock: self._serve(sock, "\r\n".join([*lines, "", ""]).encode("latin-1")))
+        return Reply(takeover=lambda sock: self._serve(sock, request))
 
-    def _serve(self, sock: socket.socket, handshake: bytes) -> None:
+    def _serve(self, sock: socket.socket, request: Request) -> None:
         """Run one link until it ends, in the connection's thread."""
-        protocol = ServerProtocol(max_size=1 << 20)
-        protocol.receive_data(handshake)
-        for event in protocol.events_received():
-            if isinstance(event, Handshake):
-                protocol.send_response(protocol.accept(event))
-        for piece in protocol.data_to_send():
-            sock.sendall(piece)
-        if protocol.state is not OPEN:
+        link = upgrade(sock, request)
+        if link is None:
             return
-        link = Link(sock, protocol)
         link.silent = self.mute
         try:
             if self._welcome(link):
@@ -175,7 +81,7 @@ class Sockets:
                 self._heard(text)
             if link.pings + link.pongs > before:
                 self.slack.notify()
-            if not data or link.protocol.state is not OPEN:
+            if not data or not link.is_open:
                 return
 
     def _forget(self, link: Link) -> None:

@@ -166,22 +166,43 @@ def test_why_it_cannot_start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert capsys.readouterr().err.splitlines()[-1] == "dh-bot cannot start: Slack refuses the token."
 
 
-def test_sandbox_runs_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any settings."""
+@pytest.mark.parametrize(
+    ("args", "given"),
+    [([], (None, True)), (["--port", "9000"], (9000, True)), (["--port", "0", "--no-open"], (0, False))],
+)
+def test_sandbox_opens_the_page(
+    args: list[str], given: tuple[int | None, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any settings; the page's status is the command's."""
+    seen: list[Any] = []
+
+    def page(port: int | None, *, open_browser: bool) -> int:
+        seen.append((port, open_browser))
+        return 130
+
+    module = types.ModuleType("sandbox.page.main")
+    module.main = page  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sandbox.page.main", module)
+    assert main(["sandbox", *args]) == 130
+    assert seen == [given]
+
+
+def test_sandbox_in_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no browser the story can be read in the terminal."""
     demo = types.ModuleType("sandbox.demo")
     demo.main = lambda: 1  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sandbox.demo", demo)
-    assert main(["sandbox"]) == 1
+    assert main(["sandbox", "--terminal"]) == 1
 
 
 def test_sandbox_without_its_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing websockets is told with its remedy; a programming error is not hidden behind that."""
-    monkeypatch.delitem(sys.modules, "sandbox.demo", raising=False)
+    monkeypatch.delitem(sys.modules, "sandbox.page.main", raising=False)
     real = builtins.__import__
 
     def missing(module: str) -> Callable[..., Any]:
         def importing(name: str, *args: Any, **kwargs: Any) -> Any:
-            if name == "sandbox.demo":
+            if name == "sandbox.page.main":
                 raise ModuleNotFoundError(f"No module named {module!r}", name=module)
             return real(name, *args, **kwargs)
 

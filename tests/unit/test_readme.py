@@ -244,6 +244,8 @@ def test_links_lead_somewhere() -> None:
             assert link[1:] in anchors, link
         elif "://" not in link:
             assert (ROOT / link.partition("#")[0]).exists(), link
+    for picture in re.findall(r'(?:src|srcset)="([^"]+)"', README):
+        assert (ROOT / picture).exists(), picture
     for span in SPANS:
         if re.fullmatch(r"(?:bot|handlers|sandbox|tests|\.ci)/[\w./]*", span):
             assert (ROOT / span).exists(), span

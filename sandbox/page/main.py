@@ -1,0 +1,64 @@
+"""`dh-bot sandbox`: the page, from start to end. Nothing outlives it: no process, no file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import webbrowser
+from pathlib import Path
+
+from sandbox.page.scene import Scene
+from sandbox.page.server import Page
+
+PORT = 8480
+INTERRUPTED = 130
+
+
+def main(port: int | None = None, *, open_browser: bool = True) -> int:
+    """Serve the page until Ctrl-C (130) or SIGTERM (0); the exit status."""
+    received: list[int] = []
+    ended = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        received.append(number)
+        ended.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    folder = Path(tempfile.mkdtemp(prefix="dh-bot-sandbox-"))
+    scene = Scene(folder)
+    page = None
+    try:
+        page = serve(scene, PORT if port is None else port)
+        scene.start()
+        print(f"The sandbox is at {page.url}/", "Everything in it runs on this machine. Ctrl-C ends it.", sep="\n")
+        sys.stdout.flush()
+        if open_browser and has_display():
+            threading.Thread(target=webbrowser.open, args=(f"{page.url}/",), daemon=True).start()
+        ended.wait()
+    finally:
+        scene.stop()
+        if page is not None:
+            page.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    print("\nThe sandbox has ended; nothing is left behind.", flush=True)
+    return INTERRUPTED if received[:1] == [signal.SIGINT] else 0
+
+
+def serve(scene: Scene, port: int) -> Page:
+    """Serve the page on this port, or on a free one if it is taken."""
+    try:
+        return Page(scene, port).start()
+    except OSError as error:
+        page = Page(scene).start()
+        print(f"Port {port} cannot be used ({error.strerror}), so another one is taken.", file=sys.stderr, flush=True)
+        return page
+
+
+def has_display() -> bool:
+    """Whether a browser can show up. A text browser would take over the terminal, so none is started for that."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

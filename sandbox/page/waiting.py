@@ -1,0 +1,69 @@
+"""What takes time at the moment, in words, so that nobody stares at a page on which nothing happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.metastudio_faults import DELETE, SHOW
+from sandbox.page.scene import SETTLE_AFTER
+
+if TYPE_CHECKING:
+    from sandbox.metastudio import Seen
+    from sandbox.page.scene import Scene
+
+Waits = list[dict[str, Any]]
+
+
+def under_way(scene: Scene) -> Waits:
+    """Everything that is being waited for: `what`, `since` (seconds since 1970), and what it `needs` to end."""
+    with scene.cloud.changed:
+        requests = list(scene.cloud.requests)
+    return [*_unanswered(requests), *_unsettled(scene, requests), *_untold(scene)]
+
+
+def _unanswered(requests: list[Seen]) -> Waits:
+    return [
+        {"what": f"MetaStudio has the {seen.method} and has not answered", "since": seen.at.timestamp()}
+        for seen in requests
+        if seen.reply is None
+    ]
+
+
+def _unsettled(scene: Scene, requests: list[Seen]) -> Waits:
+    """A DELETE without a clear answer, and how often the bot has looked since."""
+    unclear = {seen.job_id: seen for seen in requests if seen.operation == DELETE and _is_unclear(seen)}
+    found = []
+    for job_id, sent in unclear.items():
+        if job_id is not None and _is_open(scene, job_id):
+            shows = [seen for seen in requests if seen.operation == SHOW and seen.job_id == job_id]
+            looks = sum(1 for seen in shows if seen.number > sent.number)
+            found.append(
+                {
+                    "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {looks}",
+                    "needs": f"Gone: one look settles it. Still there: 5 that agree, over {SETTLE_AFTER} s.",
+                    "since": sent.at.timestamp(),
+                }
+            )
+    return found
+
+
+def _is_unclear(seen: Seen) -> bool:
+    return seen.reply is not None and (seen.status is None or seen.status >= 500)
+
+
+def _is_open(scene: Scene, job_id: str) -> bool:
+    """Whether the newest card about this job still has buttons: one that is settled has none."""
+    cards = [card for card in scene.slack.messages(scene.ops) if job_id in card.text]
+    return bool(cards and cards[-1].buttons)
+
+
+def _untold(scene: Scene) -> Waits:
+    """Posts that Slack has refused since it last took one: the bot tries again by itself."""
+    refused = []
+    for call in reversed(scene.slack.calls_to("chat.postMessage")):
+        if call.fault is None:
+            break
+        refused.append(call)
+    what = f"Slack refused what the bot had to tell, times so far: {len(refused)}"
+    needs = "It stands in the ledger, and the bot tries again, each time after a longer pause."
+    return [{"what": what, "needs": needs, "since": refused[-1].at}] if refused else []
