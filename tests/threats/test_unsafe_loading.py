@@ -18,8 +18,8 @@ CALLS = {
     *("eval", "exec", "compile", "__import__", "input", "breakpoint"),
     *("os.system", "os.popen", "tempfile.mktemp", "importlib.import_module", "ssl._create_unverified_context"),
 }
-SUBPROCESSES = {"sandbox/bot_process.py"}
-"""The sandbox starts the bot. Nothing of the bot starts anything."""
+SUBPROCESSES = {"sandbox/bot_process.py", "sandbox/page/ledger.py"}
+"""The sandbox starts the bot and its commands. Nothing of the bot starts anything."""
 
 
 def findings(source: str, name: str) -> Iterator[str]:
