@@ -90,9 +90,12 @@ class SlackPeople:
 
     def _person(self, actor: Actor, oldest: timedelta) -> Person | LookupFailed:
         def keep(found: Person | LookupFailed) -> timedelta:
-            if isinstance(found, LookupFailed):
-                return KEPT if found.why in NO_SUCH_PERSON else NOT_KEPT
-            return oldest
+            if not isinstance(found, LookupFailed):
+                return oldest
+            if actor.user in self._rules.users:
+                return NOT_KEPT
+            # A stranger who hammers a button while this fails must not use up the look-ups of the others.
+            return KEPT if found.why in NO_SUCH_PERSON else FRESH
 
         return self._persons.get(f"{actor.team}/{actor.user}", partial(self._ask_person, actor), keep)
 

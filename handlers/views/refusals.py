@@ -174,6 +174,16 @@ def _lookup(what: str) -> Sentence:
     )
 
 
+def _place_unknown(facts: Facts, wording: Wording) -> str:
+    if facts.get("why") == "missing_scope":
+        # With the scopes of manifest.yml only group messages are such; trying again would not help.
+        return (
+            "The bot's Slack app has no scope to look up this kind of conversation, a group message for example, so "
+            f"it cannot be used here. Use a channel the bot is in. {wording.nothing}"
+        )
+    return _lookup("what kind of channel this is")(facts, wording)
+
+
 def _who(facts: Facts, you: str, they: str) -> str:
     """What could not be found out: about the one who acts, or about the one who asked."""
     return they.format(who=_requester(facts)) if facts.get("whose") == "requester" else you
@@ -240,7 +250,7 @@ SENTENCES: dict[Reason, Sentence] = {
         "In a group message it cannot be used."
     ),
     Reason.CHANNEL_ARCHIVED: _again("This channel is archived, so the outcome could not be posted. Use another one."),
-    Reason.PLACE_UNKNOWN: _lookup("what kind of channel this is"),
+    Reason.PLACE_UNKNOWN: _place_unknown,
     Reason.NOT_LISTED: _ask("You are not among the people who may delete jobs with this bot."),
     Reason.FOREIGN: _again(
         "Only people of the company that installed this bot may use it; you belong to another workspace."

@@ -313,10 +313,24 @@ def test_every_failure_means_no_and_is_asked_again(clock: HeldClock, error: Exce
 def test_somebody_whom_slack_does_not_show_is_asked_about_once_a_minute(clock: HeldClock, code: str) -> None:
     """That is an answer: whoever gets it may press as often as they like."""
     web = Web(api_error({"ok": False, "error": code}), answer({"ok": True, "user": OWN}))
-    asked = slack_people(web, clock)
+    asked = slack_people(web, clock, rules=Rules())
     for _ in range(5):
         assert asked.person(ANNA, fresh=True) == LookupFailed(code)
-    clock.advance(61)
+    clock.advance(60)
+    assert asked.person(ANNA) == LookupFailed(code)
+    clock.advance(0.000001)
+    assert isinstance(asked.person(ANNA), Person)
+
+
+def test_a_strangers_failed_look_up_is_not_repeated_at_once(clock: HeldClock) -> None:
+    """Twelve a minute at most, however often they press; for listed people it is asked again each time."""
+    web = Web(TimeoutError(), answer({"ok": True, "user": OWN}))
+    asked = slack_people(web, clock, rules=Rules())
+    for _ in range(5):
+        assert asked.person(ANNA, fresh=True) == LookupFailed("TimeoutError")
+    clock.advance(5)
+    assert asked.person(ANNA) == LookupFailed("TimeoutError")
+    clock.advance(0.000001)
     assert isinstance(asked.person(ANNA), Person)
 
 

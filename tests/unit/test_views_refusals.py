@@ -66,7 +66,7 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.BAD_SEARCH: [{"most": 100, "detail": "there was nothing"}, {"most": 100, "detail": "there were 101"}, {}],
     Reason.UNEXPECTED_TEXT: [{"subcommand": "open", "length": 3}, {}],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
-    Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {}],
+    Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {"why": "missing_scope"}, {}],
     Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {"whose": "requester", "deletion": AWAITING}, {}],
     Reason.GROUPS_UNKNOWN: [{"why": "fatal_error"}, {"why": "ratelimited", "whose": "requester", "deletion": AWAITING}],
     Reason.NOT_DELETABLE: [{"state": state} for state in ["BRAND_NEW", "", *sorted(set(STATES) - DELETABLE)]],
