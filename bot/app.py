@@ -136,7 +136,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     )
     us = _who_are_we(client)
     ledger = _open(settings)
-    if elsewhere := ledger.open_elsewhere():
+    if elsewhere := ledger.looks.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)
     wording = Wording(
