@@ -5,7 +5,7 @@ Only this target's deletions are shown: the same job id in another project is an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from bot.ledger import breaker_rows, deletion_rows
 from bot.ledger.tables import deletions, is_deleted, is_open
-from bot.model import Deletion, Target
+from bot.model import Deletion, State, Target
 
 Run = Callable[..., Any]
 
@@ -58,6 +58,15 @@ class Looks:
     def deleted(self, *, limit: int) -> Sequence[Deletion]:
         """What was deleted lately, newest first."""
         return self._many(_DELETED, {**self._key, "most": limit})
+
+    def open_elsewhere(self) -> int:
+        """How many open deletions belong to another project or endpoint; this bot cannot find out about them."""
+        return int(self._read(lambda connection: deletion_rows.open_elsewhere(connection, self._target)))
+
+    def counts(self) -> Mapping[State, int]:
+        """How many deletions there are in each state that any is in, of every project."""
+        found: Mapping[State, int] = self._read(deletion_rows.counts)
+        return found
 
     def breaker_opened_at(self, fingerprint: str) -> datetime | None:
         """Since when nothing is sent with these credentials, if so; looking takes no trial."""

@@ -27,7 +27,7 @@ from bot.ledger.freezes import Freezes
 from bot.ledger.looks import Looks
 from bot.ledger.writer import FOREIGN, Hook
 from bot.lifecycle import Step
-from bot.model import Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
+from bot.model import Attempt, Deletion, DeletionId, Freeze, JobId, Target
 from bot.ports import LedgerTrouble
 from bot.trail import Due, Event, Recorded, Tell, Waiting
 
@@ -218,14 +218,6 @@ class Store:
     def open_count(self) -> int:
         """How many deletions are open."""
         return self._read(deletion_rows.open_count)
-
-    def open_elsewhere(self) -> int:
-        """How many open deletions belong to another project or endpoint; this bot cannot find out about them."""
-        return self._read(lambda connection: deletion_rows.open_elsewhere(connection, self._target))
-
-    def deletion_counts(self) -> Mapping[State, int]:
-        """How many deletions there are in each state that any is in."""
-        return self._read(deletion_rows.counts)
 
     def change(
         self,

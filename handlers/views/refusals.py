@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot import job_states
-from bot.metastudio.replies import Meaning, meaning
+from bot.metastudio.replies import meaning
 from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
 from bot.policy import Reason
 from handlers.views.endings import how_it_ended
 from handlers.views.freezing import freeze_line
 from handlers.views.parts import code, cut, mention, when
+from handlers.views.reply_words import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
 
 Facts = Mapping[str, Any]
@@ -39,39 +40,6 @@ def _not_deletable(facts: Facts, wording: Wording) -> str:
     known = job_states.describe(facts["state"])
     state = code(facts["state"])
     return f"The job cannot be deleted in its state {state}: {known.meaning}. {known.hint} {wording.nothing}"
-
-
-REPLY_SENTENCES: dict[Meaning, str] = {
-    Meaning.OK: "MetaStudio answered, but not with this job; the answer cannot be trusted.",
-    Meaning.UNCLEAR: "MetaStudio gave no usable answer. Try again in a minute.",
-    Meaning.SERVER_ERROR: "MetaStudio had an internal error. Try again in a minute; if it stays, open a Huawei ticket.",
-    Meaning.BAD_CREDENTIALS: "MetaStudio rejected the bot's credentials, so the bot has stopped calling it for five "
-    "minutes. The person who runs the bot has to check the access key, the project id and the clock.",
-    Meaning.FORBIDDEN: "The bot's Huawei account has no permission for this. Its IAM user needs the MetaStudio actions "
-    "for showing, listing and deleting training jobs in this project (MetaStudio FullAccess contains them).",
-    Meaning.THROTTLED: "MetaStudio is throttling this project. Wait a few seconds and try again.",
-    Meaning.REJECTED: "MetaStudio rejected the request.",
-    Meaning.LOST: "MetaStudio did not answer. Try again in a minute.",
-    Meaning.NEVER_SENT: "MetaStudio could not be reached. The person who runs the bot has to check its network.",
-    Meaning.NOT_SIGNED_IN: "The bot could not sign in to Huawei Cloud, so nothing was sent to MetaStudio. Try again in "
-    "a minute; if it stays, the person who runs the bot has to check how it signs in (METASTUDIO_AUTH).",
-    Meaning.SIGN_IN_REFUSED: "Huawei Cloud's IAM refused the bot's sign-in, so nothing was sent to MetaStudio, and the "
-    "bot has stopped signing in for five minutes. The person who runs the bot has to check the IAM user, the password "
-    "and the project id.",
-}
-
-
-def reply_facts(reply: Reply) -> str:
-    """Error code, status and request ID of a reply, for people and for support; empty parts are left out."""
-    parts = [
-        f"HTTP {reply.status}" if reply.status is not None else "",
-        f"error code {code(reply.code)}" if reply.code else "",
-        f"message {code(reply.message)}" if reply.message else "",
-        f"request ID {code(reply.request_id)}" if reply.request_id else "",
-        f"cause: {reply.cause.value}" if reply.cause is not None else "",
-    ]
-    told = ", ".join(part for part in parts if part)
-    return f"({told})" if told else ""
 
 
 def _not_read(facts: Facts, wording: Wording) -> str:

@@ -382,4 +382,4 @@ class TestLooking:
         put(ledger, 3, asked_at=after(3))
         assert [each.id for each in ledger.open_deletions()] == [deletion(2).id, deletion(3).id]
         assert ledger.open_count() == 2
-        assert ledger.deletion_counts() == {State.FAILED: 1, State.AWAITING: 2}
+        assert ledger.looks.counts() == {State.FAILED: 1, State.AWAITING: 2}

@@ -147,8 +147,17 @@ class Watched:
         self.store = store
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self.store, name)
+        return self.watched(getattr(self.store, name))
 
+    @property
+    def freezes(self) -> Any:
+        return Part(self, self.store.freezes)
+
+    @property
+    def looks(self) -> Any:
+        return Part(self, self.store.looks)
+
+    def watched(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **options: Any) -> Any:
             self._trouble()
             with self._sound():
@@ -205,6 +214,17 @@ class Watched:
         for due in found:
             self.world.numbers[id(due.tell)] = (due.number, due.tell)
         return found
+
+
+class Part:
+    """A part of the ledger, with the same troubles."""
+
+    def __init__(self, whole: Watched, part: Any) -> None:
+        self.whole = whole
+        self.part = part
+
+    def __getattr__(self, name: str) -> Any:
+        return self.whole.watched(getattr(self.part, name))
 
 
 class Replica:

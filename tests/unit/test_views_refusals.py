@@ -20,7 +20,8 @@ from handlers.subcommands.help import help_text
 from handlers.views.endings import ENDED, how_it_ended, restart_text
 from handlers.views.log_lines import WORDS, log_line, log_lines
 from handlers.views.parts import cut, when
-from handlers.views.refusals import FIELD_NAMES, REPLY_SENTENCES, SENTENCES, changes, refusal_text, reply_facts
+from handlers.views.refusals import FIELD_NAMES, SENTENCES, changes, refusal_text
+from handlers.views.reply_words import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
 from sandbox import slack_checks as checks
 from tests.unit.messages import (
