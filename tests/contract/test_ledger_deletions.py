@@ -158,7 +158,9 @@ class TestChange:
         assert ledger.get(made.id) == changed
         assert [recorded.event.kind for recorded in ledger.events()] == [Kind.PROPOSED, Kind.CLAIMED, Kind.CLICK]
         (due,) = ledger.lease_tells(NOON)
-        assert (due.tell, due.attempts, due.written_at) == (message, 0, NOON)
+        number, digest = ledger.head()
+        quoting = replace(message, facts={"http": 200, "trail": f"{number}:{digest[:16]}"})
+        assert (due.tell, due.attempts, due.written_at) == (quoting, 0, NOON)
 
     def test_nothing_when_no_row_met_the_conditions(self, ledger: Store) -> None:
         """A change that is lost writes no event, no attempt and no message."""

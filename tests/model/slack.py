@@ -167,6 +167,13 @@ class SlackTeller:
         self.world.reach("log:after")
         return answer
 
+    def log_head(self, channel: str, number: int, digest: str) -> Answer:
+        self.world.expect(bool(digest.strip("0")) and number > 0, "an empty trail was shown")
+        self.world.reach("log_head:before")
+        _, answer = self.slack.outage("log_head", channel)
+        self.world.reach("log_head:after")
+        return answer
+
     def answer(
         self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> Answer:
