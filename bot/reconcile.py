@@ -10,11 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot import evidence
+from bot import evidence, outcomes
 from bot.evidence import Finding, Tally
 from bot.lifecycle import Step
 from bot.metastudio import replies
-from bot.model import Actor, Cause, Deletion, JobId, Listed, Refused, Shown, State
+from bot.model import OPEN_STATES, Actor, Cause, Deletion, JobId, Listed, Refused, Shown, State
 from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.ports import Ports
@@ -153,17 +153,30 @@ def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: P
     kind = Kind.READ
     values: dict[str, object] = {"read_due_at": None}
     tells: tuple[Tell, ...] = ()
-    if deletion.ended_why == Ending.READ_PRESENT.value and seen is Finding.GONE:
-        # An hour after "not deleted" the job is gone: the late effect of our DELETE, or somebody else's.
-        step, kind = Step.READ_GONE, Kind.CORRECTED
-        values |= {"ended_why": Ending.READ_GONE.value, "ended_at": now, "verified_at": now}
-        tells = tells_about(deletion, TellKind.CORRECTION, state=State.DELETED.value)
-    elif deletion.ended_why == Ending.READ_PRESENT.value:
-        # Still there: what was said stands. A read that decided nothing is repeated until one decides, however long
-        # that takes: what was said may be untrue, and nobody else would notice.
-        is_young = now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
-        pause = evidence.CORRECTION_AFTER if is_young else evidence.DAILY
-        values = {"read_due_at": now + pause if seen is Finding.NOTHING else None}
+    if deletion.ended_why == Ending.READ_PRESENT.value:
+        later = _sent_later(deletion, ports) if seen is Finding.GONE else None
+        if seen is Finding.PRESENT:
+            pass  # Still there: what was said stands.
+        elif seen is Finding.NOTHING or (later is not None and later.state in OPEN_STATES):
+            # A read that decided nothing is repeated until one decides, however long that takes: what was said may be
+            # untrue, and nobody else would notice. Nor does it decide anything while a later deletion is in doubt.
+            is_young = now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
+            values = {"read_due_at": now + (evidence.CORRECTION_AFTER if is_young else evidence.DAILY)}
+        elif later is None:
+            # An hour after "not deleted" the job is gone: the late effect of our DELETE, or somebody else's.
+            step, kind = Step.READ_GONE, Kind.CORRECTED
+            values |= {"ended_why": Ending.READ_GONE.value, "ended_at": now, "verified_at": now}
+            tells = tells_about(deletion, TellKind.CORRECTION, state=State.DELETED.value)
+        else:
+            # Another deletion of the job has been sent since. What was said of this one stands.
+            tells = tells_about(
+                deletion,
+                TellKind.LOOKED,
+                found=seen.value,
+                at=now.timestamp(),
+                later=later.id,
+                later_confirmed=later.ended_why == Ending.REPLY_DELETED.value,
+            )
     elif _wants_another_look(deletion, seen):
         values = {"read_due_at": now + _pause(deletion), "reads_agreeing": deletion.reads_agreeing + 1}
     else:
@@ -187,6 +200,15 @@ def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: P
     )
     ports.deliver(tells if changed else ())
     return changed
+
+
+def _sent_later(deletion: Deletion, ports: Ports) -> Deletion | None:
+    """The newest deletion of the same job that was asked for later and may have removed it.
+
+    One deletion of a job is open at a time, so it was sent after this one had been settled.
+    """
+    others = ports.ledger.earlier(deletion, deletion.asked_at)
+    return next((one for one in others if one.asked_at > deletion.asked_at and outcomes.may_have_worked(one)), None)
 
 
 def _wants_another_look(deletion: Deletion, seen: Finding) -> bool:

@@ -187,14 +187,15 @@ def reads(deletion: Deletion) -> str:
 def _correction(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     # Messages that were still waiting for Slack may never have been told, so this says "if".
     if deletion.state is State.DELETED:
+        # A look-up does not say since when the job has been gone, so what it was read to be before may have been true.
         how = (
-            "a later look-up found it gone"
+            "no longer holds: a later look-up found it gone"
             if deletion.ended_why == Ending.READ_GONE
-            else "MetaStudio's answer arrived late and confirms it"
+            else "was wrong: MetaStudio's answer arrived late and confirms it"
         )
         says = (
-            f"*Correction: job {code(deletion.job.job_id)} is deleted.* If this thread said otherwise before, that was "
-            f"wrong: {how}."
+            f"*Correction: job {code(deletion.job.job_id)} is deleted.* If this thread said otherwise before, that "
+            f"{how}."
         )
     else:
         says = (
@@ -226,11 +227,27 @@ def _looked(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         }
     else:
         texts = {
-            "gone": f"Looked at {at}: the job is not there. It was not deleted by this request.",
+            "gone": _gone_by_another(at, facts)
+            if "later" in facts
+            else f"Looked at {at}: the job is not there. It was not deleted by this request.",
             "present": f"Looked at {at}: the job is still there{state}.",
             "nothing": f"What became of the job could not be looked up until {at}; this request did not delete it.",
         }
     return [Para(texts.get(str(found), texts["nothing"]))]
+
+
+def _gone_by_another(at: str, facts: Facts) -> str:
+    """The look an hour after "treated as not deleted", where the job was asked for and sent away again meanwhile."""
+    later = code(str(facts["later"]))
+    if facts.get("later_confirmed"):
+        return (
+            f"Looked at {at}: the job is gone now. MetaStudio has confirmed a later deletion of it, {later}. What was "
+            "said here stands."
+        )
+    return (
+        f"Looked at {at}: the job is gone now. A later deletion of it, {later}, may have removed it, or this one may "
+        "have had its effect late; which of the two cannot be told."
+    )
 
 
 def _undetermined(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:

@@ -199,13 +199,27 @@ def judge_the_end(world: World) -> None:
 
 def _judge_outcome(world: World, deletion: str, state: State, why: str) -> None:
     cloud, expect = world.cloud, world.expect
+    job = world.job_of[deletion]
     if state is State.DELETED and why != Ending.BY_HAND:
-        gone = not cloud.is_there(world.job_of[deletion]) or cloud.was_accepted(deletion)
+        gone = not cloud.is_there(job) or cloud.was_accepted(deletion)
         expect(gone, f"{deletion} is {state} ({why}), but the job is there")
+        end = cloud.end_of(job)
+        by_a_later_one = end is not None and end[1] in later_ones(world, deletion)
+        expect(not by_a_later_one, f"{deletion} is {state} ({why}), but a later deletion removed the job: {end}")
     if state not in {State.DELETED, State.FAILED}:
         expect(not cloud.may_have_worked(deletion), f"{deletion} is {state}, but its DELETE left")
     if state is State.FAILED and why != Ending.BY_HAND:
-        expect(not cloud.is_gone_by(deletion), f"{deletion} is {state} ({why}), but it removed the job")
+        # Where a later DELETE may have done it as well nobody can tell, so what was said stands.
+        undecidable = any(cloud.may_have_worked(one) for one in later_ones(world, deletion))
+        gone = cloud.is_gone_by(deletion) and not undecidable
+        expect(not gone, f"{deletion} is {state} ({why}), but it removed the job")
+
+
+def later_ones(world: World, deletion: str) -> set[str]:
+    """The deletions of the same job that were asked for later."""
+    rows = world.rows("SELECT id, asked_at FROM deletions")
+    mine = next(asked for one, asked in rows if one == deletion)
+    return {one for one, asked in rows if asked > mine and world.job_of[one] == world.job_of[deletion]}
 
 
 def _judge_thread(world: World, deletion: str, state: State, channel: str, message_ts: str) -> None:

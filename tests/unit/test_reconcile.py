@@ -21,6 +21,7 @@ from bot.ledger.store import Store, open_ledger
 from bot.lifecycle import Step
 from bot.model import (
     Actor,
+    Attempt,
     Cause,
     ConfirmBy,
     Deletion,
@@ -692,6 +693,72 @@ def test_not_deleted_is_corrected_when_the_job_is_gone(world: World) -> None:
     assert world.trail() == [
         event(Kind.CORRECTED, request_id="req-show", found="gone", status=404, code="MSS.41000003")
     ]
+    assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
+
+
+LATER = DeletionId("fedcba9876543210")
+
+
+def asked_again(world: World, *, asked: timedelta, claimed: bool = True, **ended: Any) -> None:
+    """Another deletion of the job: asked so long after the first one, claimed or not, and how it stands."""
+    world.keep(replace(ASKED, id=LATER, asked_at=ASKED.asked_at + asked, **ended))
+    if claimed:
+        world.store.change(LATER, None, {}, attempt=Attempt(1, "other", AT - MINUTE, AT - MINUTE))
+
+
+MINE_STANDS = {
+    # how a later deletion of the same job ended, and whether MetaStudio confirmed it
+    "confirmed": ({"state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value}, True),
+    "found gone": ({"state": State.DELETED, "ended_why": Ending.READ_GONE.value}, False),
+    "treated as not deleted": ({"state": State.FAILED, "ended_why": Ending.READ_PRESENT.value}, False),
+    "closed by hand": ({"state": State.FAILED, "ended_why": Ending.BY_HAND.value}, False),
+}
+
+
+@pytest.mark.parametrize("case", MINE_STANDS)
+def test_a_later_deletion_of_the_job_is_no_reason_to_correct_the_first(world: World, case: str) -> None:
+    """The job is gone, but something else of ours was sent since: what was said stands, and the thread hears why."""
+    ended, confirmed = MINE_STANDS[case]
+    before = world.keep(SAID_PRESENT)
+    asked_again(world, asked=MICROSECOND, **ended)
+    world.cloud.shown = NOT_FOUND
+    assert world.read() == replace(before, read_due_at=None)
+    assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
+    facts = {"found": "gone", "at": AT.timestamp(), "later": LATER, "later_confirmed": confirmed}
+    assert world.delivered == messages(TellKind.LOOKED, **facts)
+
+
+@pytest.mark.parametrize("state", [State.DELETING, State.UNKNOWN])
+def test_while_a_later_deletion_is_in_doubt_the_first_is_left_open(world: World, state: State) -> None:
+    """It may still turn out that the later one did nothing; nothing is said, and an hour later it is looked again."""
+    before = world.keep(SAID_PRESENT)
+    asked_again(world, asked=MICROSECOND, state=state)
+    world.cloud.shown = NOT_FOUND
+    assert world.read() == replace(before, read_due_at=AT + HOUR)
+    assert world.delivered == []
+
+
+NOT_THE_CAUSE: dict[str, dict[str, Any]] = {
+    "asked before": {"asked": -MICROSECOND, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
+    "asked at the same moment": {"asked": 0 * DAY, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
+    "never claimed": {"asked": DAY, "claimed": False, "state": State.CANCELLED, "ended_why": "cancelled"},
+    "still waiting": {"asked": DAY, "claimed": False, "state": State.AWAITING},
+    **{
+        why.value: {"asked": DAY, "state": State.FAILED, "ended_why": why.value}
+        for why in (
+            Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED, Ending.NEVER_SENT,
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NOT_THE_CAUSE)
+def test_a_deletion_that_cannot_have_done_it_does_not_prevent_the_correction(world: World, case: str) -> None:
+    """Rejected, never sent, never confirmed, or over before: then the late effect is this one's, as far as we know."""
+    world.keep(SAID_PRESENT)
+    asked_again(world, **NOT_THE_CAUSE[case])
+    world.cloud.shown = NOT_FOUND
+    assert world.read().ended_why == Ending.READ_GONE.value
     assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
 
 

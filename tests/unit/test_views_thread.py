@@ -323,8 +323,8 @@ SAID = [
         {},
         [
             (
-                f"{BOTH} *Correction: job {JOB} is deleted.* If this thread said otherwise before, that was wrong: a "
-                "later look-up found it gone."
+                f"{BOTH} *Correction: job {JOB} is deleted.* If this thread said otherwise before, that no longer "
+                "holds: a later look-up found it gone."
             ),
             "Cause: the connection broke before a whole answer had arrived",
             TICKET,
@@ -420,18 +420,33 @@ def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | No
 
 
 @pytest.mark.parametrize(
+    ("confirmed", "says"),
+    [
+        (True, "MetaStudio has confirmed a later deletion of it, `fedcba9876543210`. What was said here stands."),
+        (False, "A later deletion of it, `fedcba9876543210`, may have removed it, or this one may have had its effect"),
+    ],
+)
+def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: bool) -> None:
+    """The other deletion is named, and nothing is claimed about this one that nobody can know."""
+    facts = {"found": "gone", "at": AT.timestamp(), "later": "fedcba9876543210", "later_confirmed": confirmed}
+    text = said(TellKind.LOOKED, PLAUSIBLE["still present"], facts)
+    assert text.startswith("Looked at 03:12 UTC: the job is gone now. ")
+    assert says in text
+
+
+@pytest.mark.parametrize(
     ("deletion", "how"),
     [
-        (PLAUSIBLE["found gone"], "a later look-up found it gone."),
-        (PLAUSIBLE["deleted"], "MetaStudio's answer arrived late and confirms it."),
-        (PLAUSIBLE["rejected"], "MetaStudio's answer arrived late and says no."),
+        (PLAUSIBLE["found gone"], "that no longer holds: a later look-up found it gone."),
+        (PLAUSIBLE["deleted"], "that was wrong: MetaStudio's answer arrived late and confirms it."),
+        (PLAUSIBLE["rejected"], "that was wrong: MetaStudio's answer arrived late and says no."),
     ],
 )
 def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletion, how: str) -> None:
     """What the thread said before, what is true, and why."""
     text = said(TellKind.CORRECTION, deletion)
     assert "*Correction: " in text
-    assert "this thread said otherwise before, that was wrong" in text
+    assert "this thread said otherwise before, that " in text
     assert how in text
     assert "<@UANNA> <@UBEN>" in text
 
