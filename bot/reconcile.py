@@ -27,11 +27,6 @@ VERIFY_PAUSES = (10.0, 30.0, 120.0, 450.0)
 """Seconds between the looks after an accepted DELETE; with the first look they span ten minutes."""
 
 
-def run_once(ports: Ports) -> int:
-    """Take over what senders left behind, and do the reads that are due. Returns how many deletions were touched."""
-    return take_over(ports) + read_due(ports)
-
-
 def take_over(ports: Ports) -> int:
     """A claim that ran out without a recorded reply is an unknown outcome. Nobody may send again."""
     left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
@@ -43,16 +38,20 @@ def take_over(ports: Ports) -> int:
             Step.LOSE,
             {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
             event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),
-            where={"claim_token": deletion.claim_token},
+            # Its sender may have claimed the next attempt since; that one is not lost.
+            where={"claim_token": deletion.claim_token, "send_before": deletion.send_before},
             tell=tells,
         )
         ports.deliver(tells if changed else ())
     return len(left)
 
 
-def read_due(ports: Ports) -> int:
-    """Do the reads that are due."""
-    due = ports.ledger.lease_deletions("read", ports.clock.now(), seconds=LEASE_SECONDS)
+def read_next(ports: Ports) -> int:
+    """Do the read that has been due longest; returns how many there were. Several readers may do so at once.
+
+    A read may take a minute where MetaStudio hangs, so nothing that is due for other reasons waits behind one.
+    """
+    due = ports.ledger.lease_deletions("read", ports.clock.now(), seconds=LEASE_SECONDS, limit=1)
     for deletion in due:
         read_one(deletion, ports)
     return len(due)

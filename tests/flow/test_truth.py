@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.model import Actor, DeletionId, Press
+from bot import reconcile
+from bot.model import Actor, Deletion, DeletionId, Press
 from handlers.buttons import BUTTONS
 from sandbox import metastudio_faults as play
 from sandbox.metastudio import Seen
@@ -115,6 +117,69 @@ def test_a_reply_that_waits_for_the_ledger_goes_before_the_takeover(w: World) ->
     w.tick()
     assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[0]
     assert "lost track" not in "".join(w.thread(card))
+
+
+def test_a_read_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
+    """MetaStudio hangs while two lost outcomes are read: both at once, and a lost sender is taken over meanwhile."""
+    with world(tmp_path, READ_TIMEOUT="10") as w:
+        for _ in range(2):
+            in_doubt(w, effect=False)
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        sending, reading = play.late(), play.late()
+        w.cloud.faults.add(DELETE, sending)
+        w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+        w.cloud.wait_for(lambda: len(w.cloud.requests_to(DELETE)) == 3, 5)
+        w.clock.add(60)
+        reads = w.cloud.faults.add(SHOW, reading, times=None)
+        assert w.app is not None
+        threads = [threading.Thread(target=one.work) for one in w.app.tickers if "reader" in one._name]
+        for thread in threads:
+            thread.start()
+        try:
+            w.cloud.wait_for(lambda: reads.hits == 2, 5)
+            [takeover] = [one for one in w.app.tickers if one._name == "takeover"]
+            assert takeover.work() == 1
+            assert "lost track" in w.thread(card)[0]
+        finally:
+            reading.gate.set()
+            sending.gate.set()
+            for thread in threads:
+                thread.join()
+            w.idle()
+
+
+def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
+    """Taken up as lost while its sender waited out a 429: once that one has claimed its next DELETE it is not lost."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.throttled("1"))
+    assert w.app is not None
+    ports, ledger = w.app.ports, w.app.ledger
+    sleep, taken_up = w.clock.sleep, []
+
+    def sleep_too_long(seconds: float) -> None:
+        sleep(seconds + 120)
+        taken_up.extend(ledger.lease_deletions("takeover", w.clock.now(), seconds=180))
+
+    class TakenUp:
+        """The ledger, for a replica that has leased the row already and comes to it only now."""
+
+        def lease_deletions(self, *_: object, **__: object) -> list[Deletion]:
+            return taken_up
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(ledger, name)
+
+    def take_over(seen: Seen) -> None:
+        if seen.operation == DELETE and taken_up:
+            assert reconcile.take_over(replace(ports, ledger=TakenUp())) == 1
+
+    w.clock.sleep = sleep_too_long
+    w.cloud.before_call = take_over
+    w.press(card)
+    assert len(taken_up) == 1
+    assert "is deleted" in w.thread(card)[0]
 
 
 def test_a_reply_that_comes_after_the_takeover_is_told(w: World) -> None:

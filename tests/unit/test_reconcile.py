@@ -188,7 +188,7 @@ class World:
 
     def read(self) -> Deletion:
         """Do the reads that are due, which is one."""
-        assert reconcile.read_due(self.ports) == 1
+        assert reconcile.read_next(self.ports) == 1
         return self.now()
 
     def nothing_happened(self, since: Deletion) -> None:
@@ -264,7 +264,9 @@ def messages(kind: TellKind, **facts: Any) -> list[Tell]:
 def claimed(world: World, *, until: datetime = AT, **more: Any) -> Deletion:
     """A deletion whose DELETE this process is sending; others may take it over from ``until`` on."""
     world.keep(replace(ASKED, **more))
-    changed = world.store.change(ASKED.id, Step.CLAIM, {"claim_token": "claim", "takeover_at": until})
+    changed = world.store.change(
+        ASKED.id, Step.CLAIM, {"claim_token": "claim", "send_before": AT, "takeover_at": until}
+    )
     assert changed is not None
     return changed
 
@@ -304,7 +306,7 @@ def test_a_claim_without_a_card_is_taken_over_all_the_same(world: World) -> None
     ("step", "values"),
     [
         (Step.REPLY_DELETED, {"ended_why": Ending.REPLY_DELETED.value}),
-        (Step.CLAIM_AGAIN, {"claim_token": "another claim", "takeover_at": AT + MINUTE}),
+        (Step.CLAIM_AGAIN, {"send_before": AT + MINUTE, "takeover_at": AT + MINUTE}),
     ],
 )
 def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values: dict[str, object]) -> None:
@@ -319,14 +321,13 @@ def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values
     assert world.store.outbox_count() == 0
 
 
-def test_what_is_taken_over_is_read_in_the_same_round(world: World) -> None:
-    """One round takes over first and reads then, and counts both."""
-    claimed(world)
+def test_each_reader_takes_one_deletion_the_longest_due_first(world: World) -> None:
+    """So that many readers can share what is due, and a read that hangs holds up no other."""
+    world.keep(UNKNOWN)
     other = replace(UNKNOWN, id=DeletionId("f" * 16), job=replace(UNKNOWN.job, job_id=JobId("job-2")))
-    world.keep(other)
-    assert reconcile.run_once(world.ports) == 3
-    assert sorted(str(asked) for asked in world.cloud.asked) == ["job-1", "job-2"]
-    assert reconcile.run_once(world.ports) == 0
+    world.keep(replace(other, read_due_at=AT - MICROSECOND))
+    assert [reconcile.read_next(world.ports) for _ in range(3)] == [1, 1, 0]
+    assert world.cloud.asked == ["job-2", "job-1"]
 
 
 @pytest.mark.parametrize("purpose", ["takeover", "read"])
@@ -343,7 +344,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
         found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE, seconds=0))
 
     world.ledger = Others(world.store, others_look)
-    work = reconcile.take_over if purpose == "takeover" else reconcile.read_due
+    work = reconcile.take_over if purpose == "takeover" else reconcile.read_next
     assert work(world.ports) == 1
     assert [len(leased) for leased in found] == [0, 1]
 
@@ -351,7 +352,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
 def test_reads_wait_until_they_are_due(world: World) -> None:
     """Nothing is asked a moment too early."""
     early = world.keep(replace(UNKNOWN, read_due_at=AT + MICROSECOND))
-    assert reconcile.run_once(world.ports) == 0
+    assert reconcile.read_next(world.ports) == 0
     assert world.cloud.asked == []
     world.nothing_happened(early)
 
@@ -589,7 +590,7 @@ def test_the_schedule_finds_out_by_itself(world: World) -> None:
     world.keep(UNKNOWN)
     reads = 0
     while world.now().state is State.UNKNOWN:
-        reads += reconcile.run_once(world.ports)
+        reads += reconcile.read_next(world.ports)
         assert reads < 20
         world.clock.moment = world.now().read_due_at or AT
     ended = world.now().ended_at
