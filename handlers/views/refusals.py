@@ -137,7 +137,7 @@ def _being_offered(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     return (
         f"This job is being offered for deletion by {mention(deletion.requester)} right now. "
-        "Its card appears in a moment."
+        f"If its card does not appear within a minute, run `{wording.command}` again."
     )
 
 
@@ -169,11 +169,7 @@ def _changed(facts: Facts, wording: Wording) -> str:
 
 def how_it_ended(deletion: Deletion) -> str:
     """How a deletion stands or ended, as the end of a sentence."""
-    if deletion.ended_why == Ending.RESTORED:
-        return (
-            "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
-        )
-    return ENDED[deletion.state]
+    return ENDED_BY_ENDING.get((deletion.ended_why, deletion.state), ENDED[deletion.state])
 
 
 def _ended(facts: Facts, wording: Wording) -> str:
@@ -194,6 +190,19 @@ ENDED: dict[State, str] = {
     State.CANCELLED: "it was cancelled and nothing was deleted",
     State.EXPIRED: "its time ran out and nothing was deleted",
 }
+
+
+ENDED_BY_ENDING: dict[tuple[str | None, State], str] = {
+    (Ending.READ_PRESENT, State.FAILED): (
+        "it is treated as not deleted, since the job was still there whenever the bot looked; its thread says more"
+    ),
+    (Ending.BY_HAND, State.DELETED): "the job is gone, by the word of a person who looked",
+    (Ending.BY_HAND, State.FAILED): "the job is still there, by the word of a person who looked",
+    (Ending.RESTORED, State.EXPIRED): (
+        "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
+    ),
+}
+"""Endings whose state alone would say too much."""
 
 
 def _confirmed(facts: Facts, wording: Wording) -> str:
@@ -263,11 +272,11 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.CHANNEL_ARCHIVED: _again("This channel is archived, so the outcome could not be posted. Use another one."),
     Reason.PLACE_UNKNOWN: _lookup("what kind of channel this is"),
     Reason.NOT_LISTED: _ask("You are not among the people who may delete jobs with this bot."),
-    Reason.FOREIGN: _again(
+    Reason.FOREIGN: _ask(
         "Only people of the company that installed this bot may use it; you belong to another workspace."
     ),
     Reason.DEACTIVATED: _ask("This Slack account is deactivated."),
-    Reason.IS_BOT: _again("Bots may not delete jobs."),
+    Reason.IS_BOT: _ask("Bots may not delete jobs."),
     Reason.IS_GUEST: _ask("Guests may not delete jobs, even if they are listed."),
     Reason.PERSON_UNKNOWN: _lookup("who you are"),
     Reason.NOT_THE_REQUESTER: _again(

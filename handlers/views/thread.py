@@ -164,13 +164,18 @@ def _settled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
                 f"{people(deletion)} *{_job(deletion)} is deleted.* A look-up at {seen} found it gone: "
                 "neither Show nor List knows it any more."
             ),
+            # Where the message about the unknown outcome came too late to be said, this is the only one that names it.
+            _maybe(reply_line(deletion)),
             _maybe(_confirmed(deletion)),
         ]
+    # This may be said late, and then the bot may have looked already.
+    again = f" The bot looks once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
     return [
         Para(
-            f"{people(deletion)} *{_job(deletion)} was not deleted.* Still present at {seen} after "
-            f"{reads(deletion)}; treated as not deleted. The bot looks once more in an hour."
+            f"{people(deletion)} {_job(deletion)}: *Still present at {seen} after {reads(deletion)}; treated as not "
+            f"deleted.*{again}"
         ),
+        _maybe(reply_line(deletion)),
         _maybe(_confirmed(deletion)),
         escalation(deletion),
     ]
@@ -254,8 +259,8 @@ def _undetermined(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     return [
         Para(
             f"{people(deletion)} *After a day it could not be determined whether job {code(deletion.job.job_id)} is "
-            "deleted.* The bot goes on looking once a day. *Check now* on the card looks at once. Whoever has looked "
-            "in the MetaStudio console can close it there as checked by hand."
+            "deleted.* The bot goes on looking once a day. *Check now* on the card looks at once. Whoever may delete "
+            "jobs with this bot and has looked in the MetaStudio console can close it there as checked by hand."
         ),
         escalation(deletion),
     ]
@@ -268,7 +273,8 @@ def _closed(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         Para(
             f"{people(deletion)} Closed by hand: {who} checked that job {code(deletion.job.job_id)} {word}. "
             "The bot could not."
-        )
+        ),
+        None if deletion.state is State.DELETED else escalation(deletion),
     ]
 
 

@@ -76,7 +76,7 @@ def _judge_the_approval(world: World, strand: Strand, row: Deletion) -> None:
 CONFIRMED = re.compile(r"\*Job `[^`]*` is deleted\.\* MetaStudio confirmed it")
 NOT_BY_US = re.compile(r"not deleted by this request|this request did not delete|was not deleted by it")
 CLAIM_DELETED = re.compile(r"^(<@\w+> )*\*Job `[^`]*` is deleted\.\*")
-CLAIM_NOT = re.compile(r"^(<@\w+> )*\*Job `[^`]*` was not deleted")
+CLAIM_NOT = re.compile(r"^(<@\w+> )*(\*Job `[^`]*` was not deleted|Job `[^`]*`: \*Still present)")
 CORRECTED_DELETED = re.compile(r"\*Correction: job `[^`]*` is deleted\.\*")
 CORRECTED_NOT = re.compile(r"\*Correction: this request did not delete job")
 

@@ -165,7 +165,7 @@ def test_no_refusal_says_so_of_a_deletion_that_may_have_happened(reason: Reason)
 
 
 ASKS = {
-    *(Reason.NOT_LISTED, Reason.DEACTIVATED, Reason.IS_GUEST, Reason.OTHER_PROJECT),
+    *(Reason.NOT_LISTED, Reason.FOREIGN, Reason.DEACTIVATED, Reason.IS_BOT, Reason.IS_GUEST, Reason.OTHER_PROJECT),
     *(Reason.BREAKER_OPEN, Reason.LEDGER_TROUBLE, Reason.BUG),
 }
 
@@ -353,7 +353,10 @@ SAID = [
     (
         Reason.BEING_OFFERED,
         {"deletion": AWAITING},
-        "This job is being offered for deletion by <@UANNA> right now. Its card appears in a moment.",
+        (
+            "This job is being offered for deletion by <@UANNA> right now. If its card does not appear within a minute, "
+            "run `/delete-dh-job` again."
+        ),
     ),
     (
         Reason.TOO_MANY_OPEN,
@@ -645,3 +648,19 @@ def test_what_the_running_log_skips_is_said(skipped: int) -> None:
     assert lines[-2:] == [log_line(recorded(Kind.OUTCOME))] * 2
     said = f"{skipped} earlier events are not shown here; the audit trail has them all."
     assert lines[:-2] == ([said] if skipped else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("still present", "it is treated as not deleted, since the job was still there whenever the bot looked"),
+        ("deleted by a word", "the job is gone, by the word of a person who looked"),
+        ("failed by a word", "the job is still there, by the word of a person who looked"),
+        ("closed after a restore", "the bot's ledger was restored from a backup"),
+        ("rejected", "the job was not deleted by it"),
+        ("deleted", "the job is deleted"),
+    ],
+)
+def test_how_it_ended_says_no_more_than_is_known(name: str, words: str) -> None:
+    """What only seems so, or is a person's word, is not passed off as known."""
+    assert how_it_ended(PLAUSIBLE[name]).startswith(words)

@@ -1,0 +1,111 @@
+"""What the bot says holds when it becomes visible, is complete, and claims no more than is known."""
+
+from __future__ import annotations
+
+import threading
+
+from sandbox import metastudio_faults as play
+from sandbox.slack import Message
+from tests.flow.test_second_deletion import treated_as_not_deleted
+from tests.flow.world import World
+
+DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
+
+
+def undetermined(w: World) -> tuple[str, Message]:
+    """A job whose DELETE lost its answer, and its card after a day on which MetaStudio could not be read."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.drop(), when="before")
+    w.press(card)
+    w.cloud.faults.add(SHOW, play.error(503, "MSS.00000004"), times=None)
+    for _ in range(26):
+        w.tick(3600)
+    return job, card
+
+
+def test_the_settled_outcome_brings_request_id_and_error_code(w: World) -> None:
+    """Where the message about the unknown outcome is overtaken before Slack takes it, the ID is told all the same."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.error(500, "MSS.00000004"), when="after")
+    w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=60)
+    w.press(card)
+    w.tick(20)
+    w.tick(61)
+    [said] = w.thread(card)
+    assert "found it gone" in said
+    assert w.cloud.requests_to(DELETE)[0].request_id in said
+    assert "MSS.00000004" in said
+
+
+def test_a_look_that_was_made_already_is_not_announced(w: World) -> None:
+    """Slack takes "treated as not deleted" an hour late, after the last look: nothing is promised any more."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.error(500, "MSS.00000004"), when="before")
+    w.press(card)
+    w.slack.faults.add("chat.postMessage", "error", error="fatal_error", times=None)
+    for _ in range(6):
+        w.tick(20)
+    w.tick(3700)
+    w.slack.faults.clear()
+    w.tick(700)
+    assert "treated as not deleted" in w.thread(card)[-1]
+    assert "once more" not in w.thread(card)[-1]
+
+
+def test_what_only_seems_so_is_said_as_such(w: World) -> None:
+    """Before the last look a press hears "treated as not deleted", never that the job was not deleted."""
+    job, card = treated_as_not_deleted(w)
+    assert "once more" in w.thread(card)[-1]
+    assert "Treated as not deleted" in card.text
+    w.cloud.remove(job)  # The late effect of that DELETE, which nobody has seen yet.
+    w.press(card, force=True)
+    w.press(card, "dh_check_now", w.ben, force=True)
+    for user in (w.anna, w.ben):
+        assert "treated as not deleted" in w.said_to(user)[-1]
+        assert "was not deleted" not in w.said_to(user)[-1]
+
+
+def test_who_may_close_by_hand_is_said_and_a_failure_so_closed_can_be_escalated(w: World) -> None:
+    """Not "whoever has looked", but whoever may delete jobs; "still there" brings what a Huawei ticket needs."""
+    _, card = undetermined(w)
+    assert "Whoever may delete jobs with this bot and has looked" in w.thread(card)[-1]
+    w.press(card, "dh_close_present", w.carl)
+    assert "not among the people" in w.said_to(w.carl)[-1]
+    w.press(card, "dh_close_present")
+    assert "Closed by hand" in w.thread(card)[-1]
+    assert "For a Huawei Cloud ticket" in w.thread(card)[-1]
+    w.press(card, force=True)
+    assert "by the word of a person" in w.said_to(w.anna)[-1]
+
+
+def test_a_second_asker_is_not_promised_a_card_that_never_comes(w: World) -> None:
+    """While the first card is being posted nobody knows whether Slack takes it: what to do otherwise is said."""
+    w.slack.faults.add("chat.postMessage", "error", error="restricted_action")
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    posting, go_on = threading.Event(), threading.Event()
+
+    def hold(call: object) -> None:
+        if call.method == "chat.postMessage":
+            posting.set()
+            go_on.wait(5)
+
+    w.slack.before_call = hold
+    w.slack.command(w.anna, w.ops, job).wait_ack()
+    assert posting.wait(5)
+    w.slack.command(w.ben, w.ops, job).wait_ack()
+    w.slack.wait_for(lambda: w.said_to(w.ben), 5)
+    go_on.set()
+    w.idle()
+    assert w.slack.messages(w.ops) == []
+    assert "If its card does not appear within a minute, run `/delete-dh-job` again." in w.said_to(w.ben)[-1]
+
+
+def test_a_long_reason_stands_whole_in_what_screen_readers_read(w: World) -> None:
+    """500 characters, a quarter of which Slack wants escaped: the text of the card is as complete as its blocks."""
+    reason = "A&B " * 124 + "END!"
+    assert len(reason) == 500
+    card = w.card(w.cloud.add_job(state="TRAIN_FAILED", name="n" * 256), reason=reason)
+    assert reason.replace("&", "&amp;") in card.text
