@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot import job_states
-from bot.metastudio.replies import Meaning, meaning
+from bot.metastudio.replies import Meaning, is_clock_skew, meaning
 from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
 from bot.outcomes import Ending
 from bot.policy import Reason
@@ -106,12 +106,20 @@ def reply_facts(reply: Reply) -> str:
 
 def _not_read(facts: Facts, wording: Wording) -> str:
     reply: Reply = facts["reply"]
-    skew = reply.clock_skew
-    extra = ""
-    if skew is not None and abs(skew) > 900:
-        extra = f"The bot's clock is {abs(skew) / 60:.0f} minutes off MetaStudio's, which alone makes it refuse."
+    clock = clock_sentence(reply.clock_skew) if is_clock_skew(reply) else ""
     return _joined(
-        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], extra, reply_facts(reply), wording.nothing
+        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], clock, reply_facts(reply), wording.nothing
+    )
+
+
+def clock_sentence(skew: float | None) -> str:
+    """What explains a rejected signature: by how many seconds MetaStudio's clock is ahead of the bot's."""
+    if skew is None:
+        return ""
+    where = "behind" if skew > 0 else "ahead of"
+    return (
+        f"The bot's clock is {abs(skew) / 60:.0f} minutes {where} MetaStudio's, by the date of its answer; more than "
+        "15 minutes alone make it refuse."
     )
 
 

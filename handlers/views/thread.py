@@ -10,7 +10,7 @@ from bot.model import Attempt, Deletion, Refused, State
 from bot.outcomes import Ending
 from bot.trail import Tell, TellKind
 from handlers.views.parts import Message, Note, Para, Part, Quote, clock_time, code, mention, message, utc, when
-from handlers.views.refusals import NOTHING_DELETED, Wording, changes, refusal_text
+from handlers.views.refusals import NOTHING_DELETED, Wording, changes, clock_sentence, refusal_text
 
 Facts = Mapping[str, Any]
 Parts = list[Part | None]
@@ -134,8 +134,9 @@ def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     why = NOT_DELETED.get(deletion.ended_why or "", "The DELETE did not succeed.")
     if deletion.ended_why == Ending.NEVER_SENT and len(deletion.attempts) > 1:
         why = NOT_SENT_AGAIN
+    clock = clock_sentence(facts.get("clock_skew"))
     return [
-        Para(f"{people(deletion)} *{_job(deletion)} was not deleted by this request.* {why}"),
+        Para(f"{people(deletion)} *{_job(deletion)} was not deleted by this request.* {why} {clock}".rstrip()),
         _maybe(reply_line(deletion)),
         _maybe(_confirmed(deletion)),
         escalation(deletion),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
 
 from sandbox import metastudio_faults as play
 from sandbox.slack import Message
@@ -79,6 +83,27 @@ def test_who_may_close_by_hand_is_said_and_a_failure_so_closed_can_be_escalated(
     assert "For a Huawei Cloud ticket" in w.thread(card)[-1]
     w.press(card, force=True)
     assert "by the word of a person" in w.said_to(w.anna)[-1]
+
+
+@pytest.mark.parametrize("operation", [SHOW, DELETE])
+def test_a_wrong_date_explains_a_rejected_signature_and_nothing_else(w: World, operation: str) -> None:
+    """The clock is named where the signature was refused, at the DELETE too; a 500 with that Date is just a 500."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    for status, code, is_named in ((500, "MSS.00000004", False), (401, "APIGW.0303", True)):
+        card = w.card(job) if operation == DELETE else None
+        date = {"Date": format_datetime(w.clock.now() - timedelta(hours=2)), "X-Request-Id": "r1"}
+        reply = play.http(status, {"error_code": code, "error_msg": "no"}, date)
+        fault = w.cloud.faults.add(operation, reply, times=None)
+        if card is None:
+            w.ask(job)
+        else:
+            w.press(card)
+        told = w.thread(card)[0] if card else w.said_to(w.anna)[-1]
+        assert code in told
+        assert ("The bot's clock is 120 minutes ahead of MetaStudio's" in told) is is_named
+        w.cloud.faults.remove(fault)
+        for _ in range(4):
+            w.tick(20)
 
 
 def test_a_second_asker_is_not_promised_a_card_that_never_comes(w: World) -> None:

@@ -241,8 +241,15 @@ def test_which_replies_prove_the_credentials(given: Reply, proof: bool) -> None:
         (reply(401, "APIGW.0303", clock_skew=-900), False),
         (reply(401, "APIGW.0301", clock_skew=899), False),
         (reply(401, "APIGW.0303"), False),
+        (reply(400, "APIG.0301", clock_skew=7200), True),
+        # Rejected for another reason than the signature, or by who knows whom: the date of that answer proves nothing.
+        (reply(401, clock_skew=7200), False),
+        (reply(401, "401", clock_skew=7200), False),
+        (reply(401, "APIG.0307", clock_skew=7200), False),
+        (reply(400, "MSS.00010008", clock_skew=7200), False),
+        (reply(403, "APIG.0303", clock_skew=7200), False),
         (reply(200, clock_skew=7200), False),
-        (reply(500, clock_skew=7200), False),
+        (reply(500, "MSS.00000004", clock_skew=7200), False),
     ],
 )
 def test_a_wrong_clock_is_recognised(given: Reply, skewed: bool) -> None:  # noqa: FBT001 - a table's column

@@ -354,8 +354,8 @@ SAID = [
         Reason.BEING_OFFERED,
         {"deletion": AWAITING},
         (
-            "This job is being offered for deletion by <@UANNA> right now. If its card does not appear within a minute, "
-            "run `/delete-dh-job` again."
+            "This job is being offered for deletion by <@UANNA> right now. If its card does not appear within a "
+            "minute, run `/delete-dh-job` again."
         ),
     ),
     (

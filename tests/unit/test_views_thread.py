@@ -470,6 +470,14 @@ def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None
     assert ("Request ID: `req-500`" in text) is (name == "unknown, 5xx")
 
 
+@pytest.mark.parametrize(("skew", "where"), [(7200, "behind"), (-7200, "ahead of")])
+def test_a_rejected_signature_is_explained_by_the_clock(skew: int, where: str) -> None:
+    """By how much, and in which direction; without such a fact the clock is only something to check."""
+    text = said(TellKind.OUTCOME, PLAUSIBLE["bad credentials"], {"clock_skew": skew})
+    assert f"The bot's clock is 120 minutes {where} MetaStudio's, by the date of its answer" in text
+    assert "minutes behind" not in said(TellKind.OUTCOME, PLAUSIBLE["bad credentials"])
+
+
 def test_after_a_restore_nothing_is_said_to_be_undeleted() -> None:
     """A ledger from a backup does not know what was done after it."""
     text = said(TellKind.EXPIRED, PLAUSIBLE["closed after a restore"])
