@@ -7,7 +7,7 @@ behind, and, an hour after "not deleted", whether that has to be corrected.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot import evidence, outcomes
@@ -20,6 +20,7 @@ from bot.policy import Reason
 from bot.ports import Ports
 from bot.trail import Kind, Tell, TellKind, event_about, tells_about
 
+EVER = datetime.min.replace(tzinfo=UTC)
 LEASE_SECONDS = 180.0
 PAGE = 100
 MOST_PAGES = 100
@@ -60,8 +61,13 @@ def read_next(ports: Ports) -> int:
 def look(job: JobId, ports: Ports) -> tuple[Finding, Shown]:
     """One read: Show, and List where Show says that the job is gone."""
     shown = ports.jobs.show(job)
+    return witnessed(shown, job, ports), shown
+
+
+def witnessed(shown: Shown, job: JobId, ports: Ports) -> Finding:
+    """What a Show proves, with List as its second witness where it says that the job is gone."""
     listed = _list(job, ports) if replies.says_gone(shown.reply) else None
-    return evidence.finding(shown, listed, job), shown
+    return evidence.finding(shown, listed, job)
 
 
 def _list(job: JobId, ports: Ports) -> Listed:
@@ -208,6 +214,12 @@ def _sent_later(deletion: Deletion, ports: Ports) -> Deletion | None:
     """
     others = ports.ledger.earlier(deletion, deletion.asked_at)
     return next((one for one in others if one.asked_at > deletion.asked_at and outcomes.may_have_worked(one)), None)
+
+
+def may_have_removed(deletion: Deletion, ports: Ports) -> Deletion | None:
+    """The newest deletion of the same job that was asked for before and may have removed it, were it late."""
+    others = ports.ledger.earlier(deletion, EVER)
+    return next((one for one in others if one.asked_at < deletion.asked_at and outcomes.may_have_worked(one)), None)
 
 
 def _wants_another_look(deletion: Deletion, seen: Finding) -> bool:

@@ -189,6 +189,14 @@ def says_gone(reply: Reply) -> bool:
     return reply.status not in (401, 403, 408, 429) and not is_gateway(reply) and not _has(_SERVICE_ACCESS, reply)
 
 
+def says_no_such_job(reply: Reply) -> bool:
+    """Whether MetaStudio itself answered 404 to Show, which a person may be told on this one reply.
+
+    A 404 without one of its codes may be a page by whatever stands in between.
+    """
+    return says_gone(reply) and reply.status == 404 and _has(_METASTUDIO, reply)
+
+
 def is_clock_skew(reply: Reply) -> bool:
     """Whether a rejection of the signature is explained by our clock, seen from the ``Date`` of the very answer."""
     if meaning(reply) is not Meaning.BAD_CREDENTIALS or not _has(_SIGNATURE, reply) or reply.clock_skew is None:

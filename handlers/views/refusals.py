@@ -85,7 +85,7 @@ REPLY_SENTENCES: dict[Meaning, str] = {
     Meaning.FORBIDDEN: "The bot's Huawei account has no permission for this. Its IAM user needs the MetaStudio actions "
     "for showing, listing and deleting training jobs in this project (MetaStudio FullAccess contains them).",
     Meaning.THROTTLED: "MetaStudio is throttling this project. Wait a few seconds and try again.",
-    Meaning.REJECTED: "MetaStudio rejected the request.",
+    Meaning.REJECTED: "The request was rejected.",
     Meaning.LOST: "MetaStudio did not answer. Try again in a minute.",
     Meaning.NEVER_SENT: "MetaStudio could not be reached. The person who runs the bot has to check its network.",
 }
@@ -129,6 +129,15 @@ def _not_found(facts: Facts, wording: Wording) -> str:
         "this bot serves.",
         reply_facts(facts["reply"]),
         wording.nothing,
+    )
+
+
+def _gone(facts: Facts, wording: Wording) -> str:
+    before = facts.get("earlier")
+    return _joined(
+        "The job is no longer there, so the card is closed. This deletion did not delete it.",
+        f"An earlier one of this bot, {code(str(before))}, may have, with a late effect." if before else "",
+        reply_facts(facts["reply"]) if "reply" in facts else "",
     )
 
 
@@ -297,9 +306,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.JOB_NOT_FOUND: _not_found,
     Reason.JOB_NOT_READ: _not_read,
     Reason.JOB_CHANGED: _changed,
-    Reason.JOB_GONE: lambda facts, wording: _joined(
-        "The job is no longer there, so the card is closed. This bot did not delete it.", _reply_of(facts)
-    ),
+    Reason.JOB_GONE: _gone,
     Reason.ALREADY_OFFERED: _standing,
     Reason.BEING_OFFERED: _being_offered,
     Reason.TOO_MANY_OPEN: lambda facts, wording: (
@@ -350,10 +357,6 @@ SENTENCES: dict[Reason, Sentence] = {
         f"how it stands. {wording.whom_to_ask()}"
     ),
 }
-
-
-def _reply_of(facts: Facts) -> str:
-    return reply_facts(facts["reply"]) if "reply" in facts else ""
 
 
 def _requester(facts: Facts) -> str:

@@ -75,3 +75,14 @@ def test_a_late_effect_is_corrected_although_the_job_was_asked_for_again(w: Worl
     w.cloud.remove(job)
     w.tick(3600)
     assert "Correction" in w.thread(first)[-1]
+
+
+def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: World) -> None:
+    """The first DELETE's late effect: the second card says what it itself did not do, and names the first deletion."""
+    job, first = treated_as_not_deleted(w)
+    second = w.card(job)
+    w.cloud.remove(job)
+    w.press(second)
+    for said in (w.said_to(w.anna)[-1], w.thread(second)[-1]):
+        assert "This deletion did not delete it" in said
+        assert deletion_id(first) in said

@@ -97,9 +97,11 @@ def _judge_text(world: World, deletion: str, text: str) -> None:
         expect(not [one for one in cloud.sent(deletion) if not one.plan.throttled], f"{text!r} although it did")
     if "he DELETE was sent" in text:
         expect(cloud.sent(deletion), f"{text!r} although it was not")
-    if "This bot did not delete it" in text:
+    if "This deletion did not delete it" in text:
         end = cloud.end_of(job)
-        expect(end is None or end[1] == CONSOLE, f"{text!r} although it did")
+        expect(end is None or end[1] != deletion, f"{text!r} although it did")
+        by_us = end is not None and end[1] != CONSOLE
+        expect(not by_us or "An earlier one of this bot" in text, f"{text!r} although {end} did")
     if "the job is deleted" in text:
         expect(cloud.was_accepted(deletion) or not cloud.is_there(job) or _is_by_hand(world, deletion), text)
     expect("Something in the bot went wrong" not in text, "a bug was met")

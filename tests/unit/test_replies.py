@@ -19,6 +19,7 @@ from bot.metastudio.replies import (
     opens_breaker,
     proves_credentials,
     says_gone,
+    says_no_such_job,
 )
 from bot.model import NEVER_LEFT, Cause, Operation, Reply
 
@@ -229,6 +230,26 @@ def test_which_replies_prove_the_credentials(given: Reply, proof: bool) -> None:
     """The breaker closes only on an answer that nobody gets without a good signature."""
     assert proves_credentials(given) is proof
     assert not (proof and opens_breaker(given))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (reply(404, "MSS.41000003", operation=SHOW), True),
+        (reply(404, "MSS.00000003", operation=SHOW), True),
+        (reply(404, operation=SHOW), False),  # a page by whatever stands in between
+        (reply(404, "APIG.0101", operation=SHOW), False),
+        (reply(404, "404", operation=SHOW), False),
+        (reply(404, "MSS.00010003", operation=SHOW), False),
+        (reply(400, "MSS.41000003", operation=SHOW), False),
+        (reply(410, "MSS.41000003", operation=SHOW), False),
+        (reply(404, "MSS.41000003", operation=DELETE), False),
+        (reply(404, "MSS.41000003", operation=LIST), False),
+    ],
+)
+def test_who_may_say_alone_that_there_is_no_such_job(given: Reply, says: bool) -> None:  # noqa: FBT001 - a table's column
+    """MetaStudio itself, by 404 and one of its codes; everything else needs a second witness or says nothing."""
+    assert says_no_such_job(given) is says
 
 
 @pytest.mark.parametrize(

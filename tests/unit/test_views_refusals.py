@@ -78,7 +78,12 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.JOB_NOT_FOUND: [{"reply": NOT_FOUND}, {"reply": reply(404)}],
     Reason.JOB_NOT_READ: [{"reply": given} for given in MEANT.values()],
     Reason.JOB_CHANGED: [{"differs": DIFFERS}, {"differs": [list(row) for row in DIFFERS]}],
-    Reason.JOB_GONE: [{"reply": NOT_FOUND}, {}, {"status": 404, "code": "MSS.41000003", "request_id": "r"}],
+    Reason.JOB_GONE: [
+        {"reply": NOT_FOUND},
+        {},
+        {"reply": NOT_FOUND, "earlier": "fedcba9876543210"},
+        {"status": 404, "code": "MSS.41000003", "request_id": "r"},
+    ],
     Reason.ALREADY_OFFERED: [{"deletion": one, "link": link} for one in PLAUSIBLE.values() for link in (LINK, None)],
     Reason.BEING_OFFERED: [{"deletion": AWAITING}],
     Reason.TOO_MANY_OPEN: [{"open": 200}, {}],
@@ -305,7 +310,7 @@ SAID = [
         Reason.JOB_NOT_READ,
         {"reply": MEANT[Meaning.REJECTED]},
         (
-            "The job could not be read. MetaStudio rejected the request. (HTTP 400, error code `MSS.00000003`, message "
+            "The job could not be read. The request was rejected. (HTTP 400, error code `MSS.00000003`, message "
             "`Invalid parameter`, request ID `req-1`) Nothing was deleted."
         ),
     ),
@@ -331,8 +336,16 @@ SAID = [
         Reason.JOB_GONE,
         {"reply": NOT_FOUND},
         (
-            "The job is no longer there, so the card is closed. This bot did not delete it. (HTTP 404, error code "
-            "`MSS.41000003`, message `no such task`, request ID `req-1`)"
+            "The job is no longer there, so the card is closed. This deletion did not delete it. (HTTP 404, error "
+            "code `MSS.41000003`, message `no such task`, request ID `req-1`)"
+        ),
+    ),
+    (
+        Reason.JOB_GONE,
+        {"earlier": "fedcba9876543210"},
+        (
+            "The job is no longer there, so the card is closed. This deletion did not delete it. An earlier one of "
+            "this bot, `fedcba9876543210`, may have, with a late effect."
         ),
     ),
     (

@@ -389,7 +389,7 @@ SAID = [
         TellKind.REFUSED,
         "refused",
         {"reason": "job_gone"},
-        ["<@UANNA> The job is no longer there, so the card is closed. This bot did not delete it.", NOTE],
+        ["<@UANNA> The job is no longer there, so the card is closed. This deletion did not delete it.", NOTE],
     ),
 ]
 
