@@ -28,6 +28,7 @@ from bot.ledger.trouble import remedy
 from bot.metastudio.auth import Credentials, FixedCredentials
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.limiter import Limiter
+from bot.metastudio.wire import mark
 from bot.people import SlackPeople
 from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
@@ -187,6 +188,7 @@ def terms_of(settings: Settings) -> Terms:
         settle_after=timedelta(seconds=settings.settle_after_seconds),
         max_open=settings.max_open,
         audit_channel=settings.audit_channel or None,
+        seen_as=mark(settings.metastudio_app_user_id),
     )
 
 

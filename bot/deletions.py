@@ -109,7 +109,7 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
     deletion = Deletion(
         id=ask.id,
         target=terms.target,
-        job=job,
+        job=replace(job, seen_as=terms.seen_as),
         state=State.AWAITING,
         requester=ask.actor,
         channel=ask.channel,
@@ -328,7 +328,7 @@ def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) 
 def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
     if shown.job is None:
         # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
-        if reconcile.witnessed(shown, deletion.job.job_id, ports) is Finding.GONE:
+        if reconcile.witnessed(shown, deletion.job, ports) is Finding.GONE:
             earlier = reconcile.may_have_removed(deletion, ports)
             return Refused(Reason.JOB_GONE, {"reply": shown.reply, "earlier": earlier and earlier.id})
         no = unreadable(shown)

@@ -14,7 +14,7 @@ from bot import evidence, outcomes
 from bot.evidence import Finding, Tally
 from bot.lifecycle import Step
 from bot.metastudio import replies
-from bot.model import OPEN_STATES, Actor, Cause, Deletion, JobId, Listed, Refused, Shown, State
+from bot.model import OPEN_STATES, Actor, Cause, Deletion, Job, JobId, Listed, Refused, Shown, State
 from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.ports import Ports
@@ -58,16 +58,21 @@ def read_next(ports: Ports) -> int:
     return len(due)
 
 
-def look(job: JobId, ports: Ports) -> tuple[Finding, Shown]:
+def look(job: Job, ports: Ports) -> tuple[Finding, Shown]:
     """One read: Show, and List where Show says that the job is gone."""
-    shown = ports.jobs.show(job)
+    shown = ports.jobs.show(job.job_id)
     return witnessed(shown, job, ports), shown
 
 
-def witnessed(shown: Shown, job: JobId, ports: Ports) -> Finding:
-    """What a Show proves, with List as its second witness where it says that the job is gone."""
-    listed = _list(job, ports) if replies.says_gone(shown.reply) else None
-    return evidence.finding(shown, listed, job)
+def witnessed(shown: Shown, job: Job, ports: Ports) -> Finding:
+    """What a Show proves, with List as its second witness where it says that the job is gone.
+
+    Whether ``X-App-UserId`` hides the jobs of others is not documented. So where the bot has been given another one
+    since the card was made, a job that it is not shown is not taken to be gone.
+    """
+    listed = _list(job.job_id, ports) if replies.says_gone(shown.reply) else None
+    found = evidence.finding(shown, listed, job.job_id)
+    return Finding.NOTHING if found is Finding.GONE and job.seen_as != ports.terms.seen_as else found
 
 
 def _list(job: JobId, ports: Ports) -> Listed:
@@ -80,6 +85,8 @@ def _list(job: JobId, ports: Ports) -> Listed:
         page = ports.jobs.find(offset=seen, limit=PAGE)
         if page.reply.status != 200 or not page.reply.body_ok or evidence.lists_it(page, job):
             return page
+        if page.unreadable:
+            break
         seen += len(page.jobs)
         if not page.jobs:
             complete = page.count is not None and seen >= page.count
@@ -89,7 +96,7 @@ def _list(job: JobId, ports: Ports) -> Listed:
 
 def read_one(deletion: Deletion, ports: Ports) -> Deletion | None:
     """One read for one deletion, recorded, with whatever it settles."""
-    seen, shown = look(deletion.job.job_id, ports)
+    seen, shown = look(deletion.job, ports)
     if deletion.state is State.UNKNOWN:
         return _weigh(deletion, seen, shown, ports)
     return _after_the_outcome(deletion, seen, shown, ports)
@@ -237,7 +244,7 @@ def check_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """*Check now*: one read at once, whatever the schedule says."""
     if deletion.state is not State.UNKNOWN:
         return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
-    seen, shown = look(deletion.job.job_id, ports)
+    seen, shown = look(deletion.job, ports)
     weighed = _weigh(deletion, seen, shown, ports)
     if weighed is not None and shown.reply.cause is not None:
         # Nothing was seen, or not even looked for, and nobody shall read that the bot has looked.

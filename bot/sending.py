@@ -16,7 +16,7 @@ import structlog
 from bot import lifecycle, outcomes
 from bot.lifecycle import Step
 from bot.metastudio.replies import Meaning, is_clock_skew, meaning
-from bot.model import Actor, Attempt, Deletion, Operation, Reply, State
+from bot.model import Actor, Attempt, Cause, Deletion, Operation, Reply, State
 from bot.ports import LedgerTrouble, Ports
 from bot.trail import Event, Kind, TellKind, event_about, tells_about
 
@@ -48,7 +48,11 @@ def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports) -> Deleti
 def _send(claimed: Deletion, ports: Ports) -> Deletion | None:
     attempt = claimed.attempts[-1]
     while True:
-        reply = ports.jobs.delete(claimed.job.job_id, send_before=attempt.send_before)
+        try:
+            reply = ports.jobs.delete(claimed.job.job_id, send_before=attempt.send_before)
+        except LedgerTrouble:
+            # Raised before anything is sent, and never later.
+            reply = Reply(Operation.DELETE, ports.clock.now(), cause=Cause.LEDGER_TROUBLE)
         if not outcomes.may_send_again(reply, attempt.number):
             break
         again = _claim_again(claimed, attempt, reply, ports)

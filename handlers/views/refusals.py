@@ -169,10 +169,14 @@ LONGEST_VALUE = 300
 
 
 def changes(differs: Any) -> str:
-    """What differs between the card and the job now, both shown."""
+    """What differs between the card and the job now, both shown, unless they are withheld."""
     return "; ".join(
-        f"{FIELD_NAMES.get(name, name)}: on the card {cut(code(then), LONGEST_VALUE)}, now "
-        f"{cut(code(now), LONGEST_VALUE)}"
+        f"{FIELD_NAMES.get(name, name)}: "
+        + (
+            "another one now"
+            if then is None
+            else f"on the card {cut(code(then), LONGEST_VALUE)}, now {cut(code(now), LONGEST_VALUE)}"
+        )
         for name, then, now in differs
     )
 

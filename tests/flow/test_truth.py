@@ -15,7 +15,7 @@ from sandbox import metastudio_faults as play
 from sandbox.metastudio import Seen
 from tests.flow.world import World, world
 
-DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
+DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
 
 
 def in_doubt(w: World, *, effect: bool) -> tuple[str, object]:
@@ -43,6 +43,35 @@ def test_an_unknown_outcome_is_not_read_in_another_project(w: World) -> None:
         w.tick(600)
     assert "Still present" in w.thread(card)[-1]
     assert job in w.cloud.jobs
+
+
+def test_an_unknown_outcome_is_not_read_with_another_app_user_id(w: World) -> None:
+    """Another X-App-UserId may not be shown the job [?]: under it no read and no click takes the job to be gone."""
+    job, card = in_doubt(w, effect=False)
+    other = w.cloud.add_job(state="TRAIN_FAILED")
+    waiting = w.card(other)
+    w.stop_bot()
+    w.run_bot(METASTUDIO_APP_USER_ID="somebody-else")
+    hidden = {each: w.cloud.jobs.pop(each) for each in (job, other)}
+    w.press(waiting)
+    assert len(waiting.buttons) == 2
+    for _ in range(5):
+        w.tick(100)
+    assert len(w.thread(card)) == 1
+    w.cloud.jobs |= hidden
+    for _ in range(8):
+        w.tick(100)
+    assert "Still present" in w.thread(card)[-1]
+
+
+def test_an_entry_of_a_list_that_cannot_be_read_may_be_the_job(w: World) -> None:
+    """List says count 0, but has an entry without a job id: that is no second witness."""
+    job, card = in_doubt(w, effect=False)
+    w.cloud.faults.add(SHOW, play.error(404, "MSS.41000003"), times=None)
+    w.cloud.faults.add(LIST, play.http(200, {"count": 0, "jobs": [{"id": job, "name": "x"}]}), times=None)
+    w.tick(30)
+    assert len(w.thread(card)) == 1
+    w.cloud.faults.clear()
 
 
 def test_the_checks_are_made_after_the_wait_for_the_limiter(tmp_path: Path) -> None:

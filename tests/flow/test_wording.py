@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
+from bot.ports import LedgerTrouble
 from sandbox import metastudio_faults as play
 from sandbox.slack import Message
 from tests.flow.test_second_deletion import treated_as_not_deleted
-from tests.flow.world import World
+from tests.flow.world import World, world
 
 DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
 
@@ -134,3 +136,61 @@ def test_a_long_reason_stands_whole_in_what_screen_readers_read(w: World) -> Non
     assert len(reason) == 500
     card = w.card(w.cloud.add_job(state="TRAIN_FAILED", name="n" * 256), reason=reason)
     assert reason.replace("&", "&amp;") in card.text
+
+
+def test_an_attempt_that_ended_today_stands_on_the_next_card(w: World) -> None:
+    """Asked 26 hours ago and closed by hand just now: whoever confirms the next deletion sees it."""
+    job, card = undetermined(w)
+    w.cloud.faults.clear()
+    w.press(card, "dh_close_present")
+    assert "Earlier requests for this job" in w.card(job).text
+
+
+def test_a_ledger_that_fails_between_claim_and_send_leaves_no_doubt(w: World) -> None:
+    """The breaker could not be asked, so nothing was sent: that is what is told, not that nobody knows."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    assert w.app is not None
+    ledger = w.app.ledger
+
+    def fail(_: str) -> None:
+        raise OSError("made up")
+
+    def break_it(name: str) -> None:
+        if name == "change:claim":
+            ledger.before_commit = fail
+
+    breaker_allows = ledger._breaker.allows
+
+    def allows(fingerprint: str, now: object) -> bool:
+        if ledger.before_commit is fail:
+            raise LedgerTrouble("disk full")
+        return breaker_allows(fingerprint, now)
+
+    ledger._breaker.allows = allows
+    ledger.after_commit = break_it
+    w.press(card)
+    ledger.after_commit = ledger.before_commit = lambda _: None
+    w.tick(120)
+    assert "The DELETE never left the bot" in w.thread(card)[0]
+    assert "never left" in w.thread(card)[-1]
+    assert w.cloud.deletes_arrived(job) == 0
+
+
+def test_the_audit_channel_gets_no_names(tmp_path: Path) -> None:
+    """The thread is gone, so what it would have said goes elsewhere: to the people whole, to the log without names."""
+    with world(tmp_path) as w:
+        audit = w.slack.add_channel("audit")
+        w.stop_bot()
+        w.run_bot(AUDIT_CHANNEL=audit)
+        job = w.cloud.add_job(state="TRAIN_FAILED", name="Anchor Li")
+        card = w.card(job)
+        w.cloud.change(job, name="Second Li", asset_id="feedfeedfeedfeedfeedfeedfeedfeed")
+        w.slack.faults.add("chat.postMessage", "error", error="is_archived", where=lambda args: "thread_ts" in args)
+        w.press(card)
+        w.tick(3)
+        logged = "\n".join(message.text for message in w.slack.messages(audit))
+        assert "name: another one now" in logged
+        assert "feedfeedfeedfeedfeedfeedfeedfeed" in logged
+        assert "Li`" not in logged
+        assert any("Second Li" in said for said in w.said_to(w.anna))

@@ -384,7 +384,7 @@ FILTERED = (JOB, 0, 100)
 def test_one_look(world: World, shown: Shown, filtered: Listed, found: Finding, asked: list[object]) -> None:
     """Show, and List only where Show says that the job is gone; pages are walked only if the filter was ignored."""
     world.cloud = Cloud(shown, filtered)
-    assert reconcile.look(JOB, world.ports) == (found, shown)
+    assert reconcile.look(ASKED.job, world.ports) == (found, shown)
     assert world.cloud.asked == asked
 
 
@@ -426,6 +426,16 @@ WALKS: dict[str, tuple[Callable[[int, int], Listed], Finding, list[int]]] = {
         NOTHING,
         [0, 100],
     ),
+    "a page with an entry that cannot be read": (
+        pages(*others(250), broken={100: replace(page_of(*others(100), count=250), unreadable=1)}),
+        NOTHING,
+        [0, 100],
+    ),
+    "unreadable, but there it is": (
+        pages(*others(250), broken={100: replace(page_of("job-1", count=250), unreadable=1)}),
+        PRESENT,
+        [0, 100],
+    ),
     "a failed page with jobs on it": (
         pages(*others(250), broken={100: page_of(*others(100), count=250, status=206)}),
         NOTHING,
@@ -439,7 +449,7 @@ def test_where_the_filter_is_ignored_every_page_is_read(world: World, case: str)
     """Gone is proved only by a walk to the end that saw as many jobs as MetaStudio counts; found is found."""
     page, found, offsets = WALKS[case]
     world.cloud = Cloud(NOT_FOUND, IGNORED, page)
-    assert reconcile.look(JOB, world.ports)[0] is found
+    assert reconcile.look(ASKED.job, world.ports)[0] is found
     assert world.cloud.asked == [JOB, FILTERED, *((None, offset, 100) for offset in offsets)]
 
 
@@ -448,8 +458,24 @@ def test_a_walk_has_an_end(world: World, count: int | None) -> None:
     """Pages that never end are given up after a hundred, and prove nothing, whatever they count."""
     same = page_of(*others(100), count=count)
     world.cloud = Cloud(NOT_FOUND, same, lambda offset, limit: same)
-    assert reconcile.look(JOB, world.ports) == (NOTHING, NOT_FOUND)
+    assert reconcile.look(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
     assert world.cloud.asked == [JOB, FILTERED, *((None, 100 * page, 100) for page in range(100))]
+
+
+@pytest.mark.parametrize(("then", "now"), [("", "me"), ("me", ""), ("me", "another")])
+@pytest.mark.parametrize(
+    ("shown", "filtered", "found"),
+    [(HERE, EMPTY, PRESENT), (NOT_FOUND, page_of("job-1", count=1), PRESENT), (NOT_FOUND, EMPTY, NOTHING)],
+)
+def test_under_another_app_user_id_nothing_is_gone(
+    world: World, shown: Shown, filtered: Listed, found: Finding, then: str, now: str
+) -> None:
+    """Whether MetaStudio shows a job to every X-App-UserId is not documented, so not being shown it proves nothing."""
+    world.cloud = Cloud(shown, filtered)
+    world.terms = replace(world.terms, seen_as=now)
+    assert reconcile.look(replace(ASKED.job, seen_as=then), world.ports)[0] is found
+    if found is NOTHING:
+        assert reconcile.look(replace(ASKED.job, seen_as=now), world.ports)[0] is GONE
 
 
 # -- reads while the outcome is unknown ----------------------------------------------------------------------------
