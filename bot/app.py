@@ -30,6 +30,7 @@ from bot.ledger.trouble import remedy
 from bot.metastudio.auth import CannotSignIn, CredentialSource
 from bot.metastudio.limiter import Limiter
 from bot.metastudio.sdk_sources import AgencyKeys
+from bot.metastudio.wire import mark
 from bot.people import SlackPeople
 from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
@@ -59,6 +60,8 @@ DRAIN_SECONDS = 60.0
 TICKERS_SECONDS = 3.0
 LAST_ANSWERS_SECONDS = 2.0
 SOCKET_CONCURRENCY = 32
+READERS = 4
+"""So many deletions are read at the same time at most; the limiter bounds what they send."""
 
 
 class CannotStart(Exception):
@@ -209,6 +212,7 @@ def terms_of(settings: Settings) -> Terms:
         settle_after=timedelta(seconds=settings.settle_after_seconds),
         max_open=settings.max_open,
         audit_channel=settings.audit_channel or None,
+        seen_as=mark(settings.metastudio_app_user_id),
     )
 
 
@@ -278,7 +282,10 @@ def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: 
     yield Ticker("expire", partial(expire.run_once, ports), every=1)
     yield Ticker("remind", partial(remind.run_once, ports), every=5)
     # One thread for both: a reply that is known but unwritten goes before what would call its deletion unknown.
-    yield Ticker("reconcile", lambda: unwritten.run_once() + (0 if unwritten else reconcile.run_once(ports)), every=1)
+    yield Ticker("takeover", lambda: unwritten.run_once() + (0 if unwritten else reconcile.take_over(ports)), every=1)
+    # Threads of their own, since a read may hang for a minute; the leases give each deletion to one of them.
+    for number in range(READERS):
+        yield Ticker(f"reader-{number + 1}", partial(reconcile.read_next, ports), every=1)
     yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)
     yield Ticker("answers", partial(answers.run_once, ports), every=2)
     yield Ticker("transport-watch", transport.watch, every=PING_INTERVAL)

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from http import HTTPStatus
 
-from bot import evidence, permission, policy, sending
+from bot import permission, policy, reconcile, sending
 from bot.evidence import Finding
 from bot.lifecycle import Step
 from bot.metastudio import replies
@@ -56,8 +55,8 @@ def unreadable(shown: Shown) -> Refused | None:
         return Refused(Reason.BUSY)
     if reply.cause is Cause.BREAKER_OPEN:
         return Refused(Reason.BREAKER_OPEN)
-    # Other 4xx may also mean "no such job", but only a 404 says so by itself.
-    if reply.status == HTTPStatus.NOT_FOUND and replies.says_gone(reply):
+    # Other 4xx may also mean "no such job", but only a 404 by MetaStudio itself says so alone.
+    if replies.says_no_such_job(reply):
         return Refused(Reason.JOB_NOT_FOUND, {"reply": reply})
     return Refused(Reason.JOB_NOT_READ, {"reply": reply})
 
@@ -199,13 +198,12 @@ def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) 
 
 def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
     if shown.job is None:
-        no = unreadable(shown)
-        if no is None or no.reason != Reason.JOB_NOT_FOUND:
-            return no
         # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
-        job = deletion.job.job_id
-        is_gone = evidence.finding(shown, ports.jobs.find(job_id=job), job) is Finding.GONE
-        return Refused(Reason.JOB_GONE if is_gone else Reason.JOB_NOT_READ, no.facts)
+        if reconcile.witnessed(shown, deletion.job, ports) is Finding.GONE:
+            earlier = reconcile.may_have_removed(deletion, ports)
+            return Refused(Reason.JOB_GONE, {"reply": shown.reply, "earlier": earlier and earlier.id})
+        no = unreadable(shown)
+        return Refused(Reason.JOB_NOT_READ, no.facts) if no and no.reason == Reason.JOB_NOT_FOUND else no
     if differs := policy.differences(deletion.job, shown.job):
         return Refused(Reason.JOB_CHANGED, {"differs": differs})
     return policy.may_be_deleted(shown.job)
@@ -249,8 +247,9 @@ def facts_for_tell(no: Refused) -> dict[str, object]:
     facts: dict[str, object] = {"reason": str(no.reason)}
     if "differs" in no.facts:
         facts["differs"] = [list(row) for row in no.facts["differs"]]
-    if "why" in no.facts:
-        facts["why"] = no.facts["why"]
+    for name in ("why", "earlier"):
+        if name in no.facts:
+            facts[name] = no.facts[name]
     reply = no.facts.get("reply")
     if reply is not None:
         facts |= {"status": reply.status, "code": reply.code, "request_id": reply.request_id}

@@ -34,8 +34,9 @@ def lists_it(listed: Listed, job: JobId) -> bool:
 
 
 def lists_nothing(listed: Listed) -> bool:
-    """List answered 200 with count 0 and no job at all."""
-    return listed.reply.status == 200 and listed.reply.body_ok and listed.count == 0 and not listed.jobs
+    """List answered 200 with count 0 and no entry at all, readable or not."""
+    is_whole = listed.reply.status == 200 and listed.reply.body_ok
+    return is_whole and listed.count == 0 and not listed.jobs and not listed.unreadable
 
 
 def ignores_the_filter(listed: Listed, job: JobId) -> bool:

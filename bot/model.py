@@ -58,6 +58,8 @@ class Job:
     model_resolution: str = ""
     supported_service: tuple[str, ...] = ()
     voice_train_job_id: str = ""
+    seen_as: str = ""
+    """A mark of the ``X-App-UserId`` that the card's job was read under; another one may not be shown the job."""
 
 
 class Operation(StrEnum):
@@ -82,6 +84,7 @@ class Cause(StrEnum):
     LIMITED = "the bot's own rate limit left no room"
     TOO_LATE = "the time allowed for sending had passed"
     BREAKER_OPEN = "calls are stopped because the credentials were rejected"
+    LEDGER_TROUBLE = "the bot's ledger could not be asked whether calls are stopped"
     TIMED_OUT = "no answer within the time allowed"
     CUT = "the connection broke before a whole answer had arrived"
     HANDSHAKE_HUNG = "the TLS handshake did not finish"
@@ -101,6 +104,7 @@ NEVER_LEFT = frozenset(
         Cause.LIMITED,
         Cause.TOO_LATE,
         Cause.BREAKER_OPEN,
+        Cause.LEDGER_TROUBLE,
     }
 )
 
@@ -137,11 +141,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The reply to List: the count MetaStudio states and the jobs of this page."""
+    """The reply to List: the count MetaStudio states and the jobs of this page.
+
+    ``unreadable`` entries have no usable job id; any job may hide behind one.
+    """
 
     reply: Reply
     count: int | None = None
     jobs: tuple[Job, ...] = ()
+    unreadable: int = 0
 
 
 class State(StrEnum):

@@ -6,7 +6,7 @@ get the message as DM. Nothing here is on the path of an ack.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,9 +84,18 @@ def _elsewhere(tell: Tell, deletion: Deletion | None, audit_channel: str | None)
     if deletion is None or tell.kind is TellKind.CARD or tell.thread_ts is None:
         return
     people = (actor.user for actor in (deletion.requester, deletion.confirmer) if actor)
-    for place in dict.fromkeys((*people, audit_channel)):
-        if place:
-            yield replace(tell, to=place, thread_ts=None)
+    for person in dict.fromkeys(people):
+        yield replace(tell, to=person, thread_ts=None)
+    if audit_channel:
+        yield replace(tell, to=audit_channel, thread_ts=None, facts=_nameless(tell.facts))
+
+
+def _nameless(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same facts for a place where the job's name is not to be seen: that it differs, but not from what to what."""
+    if "differs" not in facts:
+        return dict(facts)
+    differs = [[name, None, None] if name == "name" else [name, then, now] for name, then, now in facts["differs"]]
+    return {**facts, "differs": differs}
 
 
 def _event(kind: Kind, due: Due, deletion: Deletion | None, ports: Ports, **facts: Any) -> Event:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from bot.lifecycle import Step
 from bot.metastudio.replies import Meaning, meaning
-from bot.model import Reply, State
+from bot.model import Deletion, Reply, State
 from bot.trail import Kind, TellKind
 
 
@@ -88,3 +88,16 @@ LATE: dict[tuple[State, Step], tuple[Step, Kind, TellKind]] = {
 }
 """A reply that comes after somebody else took the row over: what it changes. Any other pair changes nothing; the reply
 is recorded and told all the same, since support may need its request ID."""
+
+NOTHING_DONE = frozenset(
+    {Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED, Ending.NEVER_SENT}
+)
+"""The endings after which it is certain that no DELETE of this deletion had an effect, nor will have one."""
+
+
+def may_have_worked(deletion: Deletion) -> bool:
+    """Whether a DELETE of this deletion may have removed the job, or may still: whatever was claimed and not refused.
+
+    *Present* after many reads is no certainty either: that DELETE may take effect later.
+    """
+    return bool(deletion.attempts) and deletion.ended_why not in NOTHING_DONE

@@ -143,7 +143,7 @@ class Ledger(Protocol):
         ...
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
-        """Other deletions of the same job and target asked since then, newest first."""
+        """Other deletions of the same job and target, asked, confirmed or ended since then, newest first."""
         ...
 
     def change(
@@ -330,6 +330,8 @@ class Terms:
     settle_after: timedelta = timedelta(seconds=600)
     max_open: int = 200
     audit_channel: str | None = None
+    seen_as: str = ""
+    """The mark of the ``X-App-UserId`` that goes out with every call; see ``Job.seen_as``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def _deletion(ask: Ask, job: Job, ports: Ports) -> Deletion:
     return Deletion(
         id=ask.id,
         target=ports.terms.target,
-        job=job,
+        job=replace(job, seen_as=ports.terms.seen_as),
         state=State.AWAITING,
         requester=ask.actor,
         channel=ask.channel,

@@ -7,29 +7,25 @@ behind, and, an hour after "not deleted", whether that has to be corrected.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot import evidence
+from bot import evidence, outcomes
 from bot.evidence import Finding, Tally
 from bot.lifecycle import Step
 from bot.metastudio import replies
-from bot.model import Actor, Cause, Deletion, JobId, Listed, Refused, Shown, State
+from bot.model import OPEN_STATES, Actor, Cause, Deletion, Job, JobId, Listed, Refused, Shown, State
 from bot.outcomes import Ending
 from bot.policy import Reason
 from bot.ports import Ports
 from bot.trail import Kind, Tell, TellKind, event_about, tells_about
 
+EVER = datetime.min.replace(tzinfo=UTC)
 LEASE_SECONDS = 180.0
 PAGE = 100
 MOST_PAGES = 100
 VERIFY_PAUSES = (10.0, 30.0, 120.0, 450.0)
 """Seconds between the looks after an accepted DELETE; with the first look they span ten minutes."""
-
-
-def run_once(ports: Ports) -> int:
-    """Take over what senders left behind, and do the reads that are due. Returns how many deletions were touched."""
-    return take_over(ports) + read_due(ports)
 
 
 def take_over(ports: Ports) -> int:
@@ -43,26 +39,40 @@ def take_over(ports: Ports) -> int:
             Step.LOSE,
             {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
             event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),
-            where={"claim_token": deletion.claim_token},
+            # Its sender may have claimed the next attempt since; that one is not lost.
+            where={"claim_token": deletion.claim_token, "send_before": deletion.send_before},
             tell=tells,
         )
         ports.deliver(tells if changed else ())
     return len(left)
 
 
-def read_due(ports: Ports) -> int:
-    """Do the reads that are due."""
-    due = ports.ledger.lease_deletions("read", ports.clock.now(), seconds=LEASE_SECONDS)
+def read_next(ports: Ports) -> int:
+    """Do the read that has been due longest; returns how many there were. Several readers may do so at once.
+
+    A read may take a minute where MetaStudio hangs, so nothing that is due for other reasons waits behind one.
+    """
+    due = ports.ledger.lease_deletions("read", ports.clock.now(), seconds=LEASE_SECONDS, limit=1)
     for deletion in due:
         read_one(deletion, ports)
     return len(due)
 
 
-def look(job: JobId, ports: Ports) -> tuple[Finding, Shown]:
+def look(job: Job, ports: Ports) -> tuple[Finding, Shown]:
     """One read: Show, and List where Show says that the job is gone."""
-    shown = ports.jobs.show(job)
-    listed = _list(job, ports) if replies.says_gone(shown.reply) else None
-    return evidence.finding(shown, listed, job), shown
+    shown = ports.jobs.show(job.job_id)
+    return witnessed(shown, job, ports), shown
+
+
+def witnessed(shown: Shown, job: Job, ports: Ports) -> Finding:
+    """What a Show proves, with List as its second witness where it says that the job is gone.
+
+    Whether ``X-App-UserId`` hides the jobs of others is not documented. So where the bot has been given another one
+    since the card was made, a job that it is not shown is not taken to be gone.
+    """
+    listed = _list(job.job_id, ports) if replies.says_gone(shown.reply) else None
+    found = evidence.finding(shown, listed, job.job_id)
+    return Finding.NOTHING if found is Finding.GONE and job.seen_as != ports.terms.seen_as else found
 
 
 def _list(job: JobId, ports: Ports) -> Listed:
@@ -75,6 +85,8 @@ def _list(job: JobId, ports: Ports) -> Listed:
         page = ports.jobs.find(offset=seen, limit=PAGE)
         if page.reply.status != 200 or not page.reply.body_ok or evidence.lists_it(page, job):
             return page
+        if page.unreadable:
+            break
         seen += len(page.jobs)
         if not page.jobs:
             complete = page.count is not None and seen >= page.count
@@ -84,7 +96,7 @@ def _list(job: JobId, ports: Ports) -> Listed:
 
 def read_one(deletion: Deletion, ports: Ports) -> Deletion | None:
     """One read for one deletion, recorded, with whatever it settles."""
-    seen, shown = look(deletion.job.job_id, ports)
+    seen, shown = look(deletion.job, ports)
     if deletion.state is State.UNKNOWN:
         return _weigh(deletion, seen, shown, ports)
     return _after_the_outcome(deletion, seen, shown, ports)
@@ -154,17 +166,30 @@ def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: P
     kind = Kind.READ
     values: dict[str, object] = {"read_due_at": None}
     tells: tuple[Tell, ...] = ()
-    if deletion.ended_why == Ending.READ_PRESENT.value and seen is Finding.GONE:
-        # An hour after "not deleted" the job is gone: the late effect of our DELETE, or somebody else's.
-        step, kind = Step.READ_GONE, Kind.CORRECTED
-        values |= {"ended_why": Ending.READ_GONE.value, "ended_at": now, "verified_at": now}
-        tells = tells_about(deletion, TellKind.CORRECTION, state=State.DELETED.value)
-    elif deletion.ended_why == Ending.READ_PRESENT.value:
-        # Still there: what was said stands. A read that decided nothing is repeated until one decides, however long
-        # that takes: what was said may be untrue, and nobody else would notice.
-        is_young = now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
-        pause = evidence.CORRECTION_AFTER if is_young else evidence.DAILY
-        values = {"read_due_at": now + pause if seen is Finding.NOTHING else None}
+    if deletion.ended_why == Ending.READ_PRESENT.value:
+        later = _sent_later(deletion, ports) if seen is Finding.GONE else None
+        if seen is Finding.PRESENT:
+            pass  # Still there: what was said stands.
+        elif seen is Finding.NOTHING or (later is not None and later.state in OPEN_STATES):
+            # A read that decided nothing is repeated until one decides, however long that takes: what was said may be
+            # untrue, and nobody else would notice. Nor does it decide anything while a later deletion is in doubt.
+            is_young = now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
+            values = {"read_due_at": now + (evidence.CORRECTION_AFTER if is_young else evidence.DAILY)}
+        elif later is None:
+            # An hour after "not deleted" the job is gone: the late effect of our DELETE, or somebody else's.
+            step, kind = Step.READ_GONE, Kind.CORRECTED
+            values |= {"ended_why": Ending.READ_GONE.value, "ended_at": now, "verified_at": now}
+            tells = tells_about(deletion, TellKind.CORRECTION, state=State.DELETED.value)
+        else:
+            # Another deletion of the job has been sent since. What was said of this one stands.
+            tells = tells_about(
+                deletion,
+                TellKind.LOOKED,
+                found=seen.value,
+                at=now.timestamp(),
+                later=later.id,
+                later_confirmed=later.ended_why == Ending.REPLY_DELETED.value,
+            )
     elif _wants_another_look(deletion, seen):
         values = {"read_due_at": now + _pause(deletion), "reads_agreeing": deletion.reads_agreeing + 1}
     else:
@@ -190,6 +215,21 @@ def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: P
     return changed
 
 
+def _sent_later(deletion: Deletion, ports: Ports) -> Deletion | None:
+    """The newest deletion of the same job that was asked for later and may have removed it.
+
+    One deletion of a job is open at a time, so it was sent after this one had been settled.
+    """
+    others = ports.ledger.earlier(deletion, deletion.asked_at)
+    return next((one for one in others if one.asked_at > deletion.asked_at and outcomes.may_have_worked(one)), None)
+
+
+def may_have_removed(deletion: Deletion, ports: Ports) -> Deletion | None:
+    """The newest deletion of the same job that was asked for before and may have removed it, were it late."""
+    others = ports.ledger.earlier(deletion, EVER)
+    return next((one for one in others if one.asked_at < deletion.asked_at and outcomes.may_have_worked(one)), None)
+
+
 def _wants_another_look(deletion: Deletion, seen: Finding) -> bool:
     """An accepted DELETE is looked at until the job is gone; a rejected one until a read decides anything."""
     if deletion.reads_agreeing >= len(VERIFY_PAUSES):
@@ -205,7 +245,7 @@ def check_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """*Check now*: one read at once, whatever the schedule says."""
     if deletion.state is not State.UNKNOWN:
         return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
-    seen, shown = look(deletion.job.job_id, ports)
+    seen, shown = look(deletion.job, ports)
     weighed = _weigh(deletion, seen, shown, ports)
     if weighed is not None and shown.reply.cause is not None:
         # Nothing was seen, or not even looked for, and nobody shall read that the bot has looked.

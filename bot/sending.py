@@ -15,8 +15,8 @@ import structlog
 
 from bot import lifecycle, outcomes
 from bot.lifecycle import Step
-from bot.metastudio.replies import Meaning, meaning
-from bot.model import Actor, Attempt, Deletion, Operation, Reply, State
+from bot.metastudio.replies import Meaning, is_clock_skew, meaning
+from bot.model import Actor, Attempt, Cause, Deletion, Operation, Reply, State
 from bot.ports import LedgerTrouble, Ports
 from bot.trail import Event, Kind, TellKind, event_about, tells_about
 
@@ -48,7 +48,11 @@ def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports) -> Deleti
 def _send(claimed: Deletion, ports: Ports) -> Deletion | None:
     attempt = claimed.attempts[-1]
     while True:
-        reply = ports.jobs.delete(claimed.job.job_id, send_before=attempt.send_before)
+        try:
+            reply = ports.jobs.delete(claimed.job.job_id, send_before=attempt.send_before)
+        except LedgerTrouble:
+            # Raised before anything is sent, and never later.
+            reply = Reply(Operation.DELETE, ports.clock.now(), cause=Cause.LEDGER_TROUBLE)
         if not outcomes.may_send_again(reply, attempt.number):
             break
         again = _claim_again(claimed, attempt, reply, ports)
@@ -163,7 +167,8 @@ def record(claimed: Deletion, attempt: Attempt, reply: Reply, ports: Ports) -> D
     else:
         values |= {"ended_at": now}
     new_state = lifecycle.target(decision.step).value
-    tells = tells_about(claimed, TellKind.UNKNOWN if lost else TellKind.OUTCOME, state=new_state)
+    kind = TellKind.UNKNOWN if lost else TellKind.OUTCOME
+    tells = tells_about(claimed, kind, state=new_state, **_clock_facts(reply))
     changed = ports.ledger.change(
         claimed.id,
         decision.step,
@@ -202,7 +207,7 @@ def _record_late(
             "reads_agreeing": 0,
             "verified_at": None,
         }
-    tells = tells_about(claimed, tell_kind, state=new_state.value)
+    tells = tells_about(claimed, tell_kind, state=new_state.value, **_clock_facts(reply))
     changed = ports.ledger.change(
         claimed.id,
         step,
@@ -217,6 +222,13 @@ def _record_late(
         return _record_late(claimed, attempt, reply, decision, ports)
     ports.deliver(tells)
     return changed
+
+
+def _clock_facts(reply: Reply) -> dict[str, int]:
+    """What the message about a rejected signature has to name besides: by how many seconds the bot's clock is off."""
+    if not is_clock_skew(reply) or reply.clock_skew is None:
+        return {}
+    return {"clock_skew": round(reply.clock_skew)}
 
 
 def _reply_event(kind: Kind, deletion: Deletion, reply: Reply, ports: Ports, **more: bool) -> Event:

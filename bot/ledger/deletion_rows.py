@@ -67,9 +67,14 @@ _SAME_JOB = and_(
     _c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"), _c.job_id == bindparam("job_id")
 )
 _STANDING = select(deletions).where(_SAME_JOB, is_open)
+_SINCE = bindparam("since", type_=UtcText)
 _EARLIER = (
     select(deletions)
-    .where(_SAME_JOB, _c.asked_at >= bindparam("since", type_=UtcText), _c.id != bindparam("but"))
+    .where(
+        _SAME_JOB,
+        or_(_c.asked_at >= _SINCE, _c.confirmed_at >= _SINCE, _c.ended_at >= _SINCE),
+        _c.id != bindparam("but"),
+    )
     .order_by(_c.asked_at.desc(), _c.id)
 )
 
@@ -270,7 +275,7 @@ def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but t
 
 
 def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list[Deletion]:
-    """Other deletions of the same job and target, newest first."""
+    """Other deletions of the same job and target that were asked, confirmed or ended since then, newest first."""
     parameters = {
         "endpoint": deletion.target.endpoint,
         "project_id": deletion.target.project_id,

@@ -208,7 +208,7 @@ class Store:
         return self._read(lambda connection: deletion_rows.standing(connection, self._target, job))
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
-        """Other deletions of the same job and target asked since then, newest first."""
+        """Other deletions of the same job and target, asked, confirmed or ended since then, newest first."""
         return self._read(lambda connection: deletion_rows.earlier(connection, deletion, since))
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:

@@ -54,6 +54,7 @@ _AUTHENTICATION = re.compile(
     r"APIGW?\.030[137]"  # 0301 signature, key or token wrong; 0303 also a date 15 minutes off; 0307 renew the token
     r"|MSS\.0001000[89]"  # invalid token; the project of the URL is not the one of the credentials (both come as 400)
 )
+_SIGNATURE = re.compile(r"APIGW?\.030[13]")  # what a date that is off is answered with; the other codes judge tokens
 _METASTUDIO = re.compile(r"MSS\..*")
 _SERVICE_ACCESS = re.compile(r"MSS\.0001\d{4}")  # 00010003 no such API, 00010004 wrong method, 00010008 and 9 as above
 
@@ -203,9 +204,17 @@ def says_gone(reply: Reply) -> bool:
     return reply.status not in (401, 403, 408, 429) and not is_gateway(reply) and not _has(_SERVICE_ACCESS, reply)
 
 
+def says_no_such_job(reply: Reply) -> bool:
+    """Whether MetaStudio itself answered 404 to Show, which a person may be told on this one reply.
+
+    A 404 without one of its codes may be a page by whatever stands in between.
+    """
+    return says_gone(reply) and reply.status == 404 and _has(_METASTUDIO, reply)
+
+
 def is_clock_skew(reply: Reply) -> bool:
-    """Whether a rejection of the credentials is explained by our clock, seen from the ``Date`` of the very answer."""
-    if meaning(reply) is not Meaning.BAD_CREDENTIALS or reply.clock_skew is None:
+    """Whether a rejection of the signature is explained by our clock, seen from the ``Date`` of the very answer."""
+    if meaning(reply) is not Meaning.BAD_CREDENTIALS or not _has(_SIGNATURE, reply) or reply.clock_skew is None:
         return False
     return abs(reply.clock_skew) > MOST_CLOCK_SKEW
 

@@ -7,6 +7,7 @@ request ids go to logs and to Slack, so they keep only the characters that real 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -91,6 +92,11 @@ def _headers(target: Target, app_user_id: str | None) -> tuple[tuple[str, str], 
     )
 
 
+def mark(app_user_id: str | None) -> str:
+    """What tells one ``X-App-UserId`` from another in the ledger, since the id itself may be personal; "" for none."""
+    return hashlib.sha256(app_user_id.encode()).hexdigest()[:16] if app_user_id else ""
+
+
 # -------------------------------------------------------------------------------------------------------- answer in
 
 
@@ -120,7 +126,7 @@ def shown(answer: Answer, asked: JobId, scrub: Scrub) -> Shown:
 
 
 def listed(answer: Answer, scrub: Scrub) -> Listed:
-    """Read the answer to List. Entries without a usable job id are left out, but the count is kept as stated."""
+    """Read the answer to List. Entries without a usable job id are only counted, and the count is kept as stated."""
     body = parsed(answer.body)
     fields = body if isinstance(body, dict) else {}
     count, entries = fields.get("count"), fields.get("jobs")
@@ -130,7 +136,9 @@ def listed(answer: Answer, scrub: Scrub) -> Listed:
     if answer.status != HTTPStatus.OK or type(count) is not int or count < 0 or not isinstance(entries, list):
         return Listed(_reply(Operation.LIST, answer, body, scrub, ok=False))
     jobs = tuple(job for entry in entries if (job := _job(entry)) is not None)
-    return Listed(_reply(Operation.LIST, answer, body, scrub, ok=True), count, jobs)
+    return Listed(
+        _reply(Operation.LIST, answer, body, scrub, ok=True), count, jobs, unreadable=len(entries) - len(jobs)
+    )
 
 
 def request_id_in(headers: Mapping[str, str], body: object = None) -> str | None:

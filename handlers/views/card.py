@@ -65,6 +65,7 @@ HEADINGS: dict[State, str] = {
 }
 
 HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
+    Ending.READ_PRESENT: {State.FAILED: "Treated as not deleted: the job was still there"},
     Ending.BY_HAND: {
         State.DELETED: "Closed by hand: deleted, by a person's word",
         State.FAILED: "Closed by hand: not deleted, by a person's word",

@@ -21,14 +21,22 @@ ENDED: dict[State, str] = {
     State.EXPIRED: "its time ran out and nothing was deleted",
 }
 
+ENDED_BY_ENDING: dict[tuple[str | None, State], str] = {
+    (Ending.READ_PRESENT, State.FAILED): (
+        "it is treated as not deleted, since the job was still there whenever the bot looked; its thread says more"
+    ),
+    (Ending.BY_HAND, State.DELETED): "the job is gone, by the word of a person who looked",
+    (Ending.BY_HAND, State.FAILED): "the job is still there, by the word of a person who looked",
+    (Ending.RESTORED, State.EXPIRED): (
+        "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
+    ),
+}
+"""Endings whose state alone would say too much."""
+
 
 def how_it_ended(deletion: Deletion) -> str:
     """How a deletion stands or ended, as the end of a sentence."""
-    if deletion.ended_why == Ending.RESTORED:
-        return (
-            "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
-        )
-    return ENDED[deletion.state]
+    return ENDED_BY_ENDING.get((deletion.ended_why, deletion.state), ENDED[deletion.state])
 
 
 def restart_text(

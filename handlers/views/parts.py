@@ -20,7 +20,6 @@ SECTION_LIMIT = 3000
 FIELD_LIMIT = 2000
 FIELDS_PER_SECTION = 10
 HEADER_LIMIT = 150
-TYPED_LINE_LIMIT = 700
 TEXT_LIMIT = 4000
 """chat.update refuses more with msg_too_long, although chat.postMessage takes more."""
 
@@ -120,7 +119,7 @@ class Typed:
         return [{"type": "section", "text": _plain(shorten(f"{self.label}: {visible(self.raw)}", SECTION_LIMIT))}]
 
     def lines(self) -> list[str]:
-        return [cut(f"{self.label}: {escape(self.raw)}", TYPED_LINE_LIMIT)]
+        return [f"{self.label}: {escape(self.raw)}"]
 
 
 @dataclass(frozen=True, slots=True)

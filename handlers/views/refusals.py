@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot import job_states
-from bot.metastudio.replies import meaning
+from bot.metastudio.replies import is_clock_skew, meaning
 from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
 from bot.policy import Reason
 from handlers.views.endings import how_it_ended
 from handlers.views.freezing import freeze_line
 from handlers.views.parts import code, cut, mention, when
-from handlers.views.reply_words import REPLY_SENTENCES, reply_facts
+from handlers.views.reply_words import REPLY_SENTENCES, clock_sentence, reply_facts
 from handlers.views.wording import Wording
 
 Facts = Mapping[str, Any]
@@ -44,12 +44,9 @@ def _not_deletable(facts: Facts, wording: Wording) -> str:
 
 def _not_read(facts: Facts, wording: Wording) -> str:
     reply: Reply = facts["reply"]
-    skew = reply.clock_skew
-    extra = ""
-    if skew is not None and abs(skew) > 900:
-        extra = f"The bot's clock is {abs(skew) / 60:.0f} minutes off MetaStudio's, which alone makes it refuse."
+    clock = clock_sentence(reply.clock_skew) if is_clock_skew(reply) else ""
     return _joined(
-        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], extra, reply_facts(reply), wording.nothing
+        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], clock, reply_facts(reply), wording.nothing
     )
 
 
@@ -69,6 +66,15 @@ def _not_found(facts: Facts, wording: Wording) -> str:
     )
 
 
+def _gone(facts: Facts, wording: Wording) -> str:
+    before = facts.get("earlier")
+    return _joined(
+        "The job is no longer there, so the card is closed. This deletion did not delete it.",
+        f"An earlier one of this bot, {code(str(before))}, may have, with a late effect." if before else "",
+        reply_facts(facts["reply"]) if "reply" in facts else "",
+    )
+
+
 def _standing(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     link = facts.get("link")
@@ -82,7 +88,7 @@ def _being_offered(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     return (
         f"This job is being offered for deletion by {mention(deletion.requester)} right now. "
-        "Its card appears in a moment."
+        f"If its card does not appear within a minute, run `{wording.command}` again."
     )
 
 
@@ -97,10 +103,14 @@ LONGEST_VALUE = 300
 
 
 def changes(differs: Any) -> str:
-    """What differs between the card and the job now, both shown."""
+    """What differs between the card and the job now, both shown, unless they are withheld."""
     return "; ".join(
-        f"{FIELD_NAMES.get(name, name)}: on the card {cut(code(then), LONGEST_VALUE)}, now "
-        f"{cut(code(now), LONGEST_VALUE)}"
+        f"{FIELD_NAMES.get(name, name)}: "
+        + (
+            "another one now"
+            if then is None
+            else f"on the card {cut(code(then), LONGEST_VALUE)}, now {cut(code(now), LONGEST_VALUE)}"
+        )
         for name, then, now in differs
     )
 
@@ -225,11 +235,11 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.CHANNEL_ARCHIVED: _again("This channel is archived, so the outcome could not be posted. Use another one."),
     Reason.PLACE_UNKNOWN: _place_unknown,
     Reason.NOT_LISTED: _ask("You are not among the people who may delete jobs with this bot."),
-    Reason.FOREIGN: _again(
+    Reason.FOREIGN: _ask(
         "Only people of the company that installed this bot may use it; you belong to another workspace."
     ),
     Reason.DEACTIVATED: _ask("This Slack account is deactivated."),
-    Reason.IS_BOT: _again("Bots may not delete jobs."),
+    Reason.IS_BOT: _ask("Bots may not delete jobs."),
     Reason.IS_GUEST: _ask("Guests may not delete jobs, even if they are listed."),
     Reason.PERSON_UNKNOWN: lambda facts, wording: _lookup(_who(facts, "who you are", "who {who} is"))(facts, wording),
     Reason.GROUPS_UNKNOWN: _groups_unknown,
@@ -245,9 +255,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.JOB_NOT_READ: _not_read,
     Reason.JOBS_NOT_LISTED: _not_listed,
     Reason.JOB_CHANGED: _changed,
-    Reason.JOB_GONE: lambda facts, wording: _joined(
-        "The job is no longer there, so the card is closed. This bot did not delete it.", _reply_of(facts)
-    ),
+    Reason.JOB_GONE: _gone,
     Reason.ALREADY_OFFERED: _standing,
     Reason.BEING_OFFERED: _being_offered,
     Reason.TOO_MANY_OPEN: lambda facts, wording: (
@@ -311,10 +319,6 @@ SENTENCES: dict[Reason, Sentence] = {
         f"how it stands. {wording.whom_to_ask()}"
     ),
 }
-
-
-def _reply_of(facts: Facts) -> str:
-    return reply_facts(facts["reply"]) if "reply" in facts else ""
 
 
 def _requester(facts: Facts) -> str:

@@ -15,7 +15,7 @@ REPLY_SENTENCES: dict[Meaning, str] = {
     Meaning.FORBIDDEN: "The bot's Huawei account has no permission for this. Its IAM user needs the MetaStudio actions "
     "for showing, listing and deleting training jobs in this project (MetaStudio FullAccess contains them).",
     Meaning.THROTTLED: "MetaStudio is throttling this project. Wait a few seconds and try again.",
-    Meaning.REJECTED: "MetaStudio rejected the request.",
+    Meaning.REJECTED: "The request was rejected.",
     Meaning.LOST: "MetaStudio did not answer. Try again in a minute.",
     Meaning.NEVER_SENT: "MetaStudio could not be reached. The person who runs the bot has to check its network.",
     Meaning.NOT_SIGNED_IN: "The bot could not sign in to Huawei Cloud, so nothing was sent to MetaStudio. Try again in "
@@ -37,3 +37,14 @@ def reply_facts(reply: Reply) -> str:
     ]
     told = ", ".join(part for part in parts if part)
     return f"({told})" if told else ""
+
+
+def clock_sentence(skew: float | None) -> str:
+    """What explains a rejected signature: by how many seconds MetaStudio's clock is ahead of the bot's."""
+    if skew is None:
+        return ""
+    where = "behind" if skew > 0 else "ahead of"
+    return (
+        f"The bot's clock is {abs(skew) / 60:.0f} minutes {where} MetaStudio's, by the date of its answer; more than "
+        "15 minutes alone make it refuse."
+    )

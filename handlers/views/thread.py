@@ -13,6 +13,7 @@ from handlers.views.card import second_people
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.parts import Message, Note, Para, Part, Quote, clock_time, code, mention, message, utc, when
 from handlers.views.refusals import changes, refusal_text
+from handlers.views.reply_words import clock_sentence
 from handlers.views.wording import NOTHING_DELETED, Wording
 
 Facts = Mapping[str, Any]
@@ -140,8 +141,9 @@ def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     why = NOT_DELETED.get(deletion.ended_why or "", "The DELETE did not succeed.")
     if deletion.ended_why == Ending.NEVER_SENT and len(deletion.attempts) > 1:
         why = NOT_SENT_AGAIN
+    clock = clock_sentence(facts.get("clock_skew"))
     return [
-        Para(f"{people(deletion)} *{_job(deletion)} was not deleted by this request.* {why}"),
+        Para(f"{people(deletion)} *{_job(deletion)} was not deleted by this request.* {why} {clock}".rstrip()),
         _maybe(reply_line(deletion)),
         _maybe(_confirmed(deletion)),
         escalation(deletion),
@@ -170,13 +172,18 @@ def _settled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
                 f"{people(deletion)} *{_job(deletion)} is deleted.* A look-up at {seen} found it gone: "
                 "neither Show nor List knows it any more."
             ),
+            # Where the message about the unknown outcome came too late to be said, this is the only one that names it.
+            _maybe(reply_line(deletion)),
             _maybe(_confirmed(deletion)),
         ]
+    # This may be said late, and then the bot may have looked already.
+    again = f" The bot looks once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
     return [
         Para(
-            f"{people(deletion)} *{_job(deletion)} was not deleted.* Still present at {seen} after "
-            f"{reads(deletion)}; treated as not deleted. The bot looks once more in an hour."
+            f"{people(deletion)} {_job(deletion)}: *Still present at {seen} after {reads(deletion)}; treated as not "
+            f"deleted.*{again}"
         ),
+        _maybe(reply_line(deletion)),
         _maybe(_confirmed(deletion)),
         escalation(deletion),
     ]
@@ -193,14 +200,15 @@ def reads(deletion: Deletion) -> str:
 def _correction(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     # Messages that were still waiting for Slack may never have been told, so this says "if".
     if deletion.state is State.DELETED:
+        # A look-up does not say since when the job has been gone, so what it was read to be before may have been true.
         how = (
-            "a later look-up found it gone"
+            "no longer holds: a later look-up found it gone"
             if deletion.ended_why == Ending.READ_GONE
-            else "MetaStudio's answer arrived late and confirms it"
+            else "was wrong: MetaStudio's answer arrived late and confirms it"
         )
         says = (
-            f"*Correction: job {code(deletion.job.job_id)} is deleted.* If this thread said otherwise before, that was "
-            f"wrong: {how}."
+            f"*Correction: job {code(deletion.job.job_id)} is deleted.* If this thread said otherwise before, that "
+            f"{how}."
         )
     else:
         says = (
@@ -232,19 +240,35 @@ def _looked(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         }
     else:
         texts = {
-            "gone": f"Looked at {at}: the job is not there. It was not deleted by this request.",
+            "gone": _gone_by_another(at, facts)
+            if "later" in facts
+            else f"Looked at {at}: the job is not there. It was not deleted by this request.",
             "present": f"Looked at {at}: the job is still there{state}.",
             "nothing": f"What became of the job could not be looked up until {at}; this request did not delete it.",
         }
     return [Para(texts.get(str(found), texts["nothing"]))]
 
 
+def _gone_by_another(at: str, facts: Facts) -> str:
+    """The look an hour after "treated as not deleted", where the job was asked for and sent away again meanwhile."""
+    later = code(str(facts["later"]))
+    if facts.get("later_confirmed"):
+        return (
+            f"Looked at {at}: the job is gone now. MetaStudio has confirmed a later deletion of it, {later}. What was "
+            "said here stands."
+        )
+    return (
+        f"Looked at {at}: the job is gone now. A later deletion of it, {later}, may have removed it, or this one may "
+        "have had its effect late; which of the two cannot be told."
+    )
+
+
 def _undetermined(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     return [
         Para(
             f"{people(deletion)} *After a day it could not be determined whether job {code(deletion.job.job_id)} is "
-            "deleted.* The bot goes on looking once a day. *Check now* on the card looks at once. Whoever has looked "
-            "in the MetaStudio console can close it there as checked by hand."
+            "deleted.* The bot goes on looking once a day. *Check now* on the card looks at once. Whoever may delete "
+            "jobs with this bot and has looked in the MetaStudio console can close it there as checked by hand."
         ),
         escalation(deletion),
     ]
@@ -257,7 +281,8 @@ def _closed(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         Para(
             f"{people(deletion)} Closed by hand: {who} checked that job {code(deletion.job.job_id)} {word}. "
             "The bot could not."
-        )
+        ),
+        None if deletion.state is State.DELETED else escalation(deletion),
     ]
 
 

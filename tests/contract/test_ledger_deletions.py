@@ -364,17 +364,31 @@ class TestLeases:
 
 class TestLooking:
     def test_earlier(self, ledger: Store) -> None:
-        """Other deletions of the same job and target since then, newest first, with their attempts."""
+        """Other deletions of the same job and target, newest first, with their attempts.
+
+        Those count that were asked since then, and those that were confirmed or ended since, whenever they were asked.
+        """
         put(ledger, 1, job="same", state=State.FAILED, asked_at=after(-100))
         put(ledger, 2, job="same", state=State.FAILED, asked_at=after(-50))
         put(ledger, 3, job="same", state=State.FAILED, asked_at=after(-200))
         put(ledger, 4, job="other", asked_at=after(-50))
         put(ledger, 5, job="same", target=Target("e", "r", "p"), asked_at=after(-50))
+        put(ledger, 7, job="same", state=State.FAILED, asked_at=after(-300), confirmed_at=after(-100))
+        put(ledger, 8, job="same", state=State.FAILED, asked_at=after(-400), ended_at=after(-100))
+        put(
+            ledger,
+            9,
+            job="same",
+            state=State.FAILED,
+            asked_at=after(-500),
+            confirmed_at=after(-101),
+            ended_at=after(-101),
+        )
         ledger.change(deletion(1).id, None, {}, attempt=attempt())
         now = deletion(6, job="same")
         assert ledger.propose(now, max_open=200) is None
         found = ledger.earlier(now, after(-100))
-        assert [each.id for each in found] == [deletion(2).id, deletion(1).id]
+        assert [each.id for each in found] == [deletion(number).id for number in (2, 1, 7, 8)]
         assert found[1].attempts == (attempt(),)
 
     def test_counts(self, ledger: Store) -> None:

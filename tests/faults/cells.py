@@ -25,7 +25,7 @@ from sandbox.metastudio import Seen
 from sandbox.metastudio_faults import BEFORE, DELETE, LIST, SHOW, Spoil
 from sandbox.metastudio_faults import Fault as CloudFault
 from sandbox.slack import Invocation, Message
-from tests.faults.oracle import DELETED, NOT_BY_THIS, NOT_DELETED, UNDETERMINED, UNKNOWN, Saying, Witness, untruths
+from tests.faults.oracle import DELETED, NOT_BY_THIS, NOT_DELETED, UNDETERMINED, UNKNOWN, Saying, Witness
 from tests.flow.world import World
 
 CONFIRM, CANCEL, CHECK_NOW = "dh_confirm", "dh_cancel", "dh_check_now"
@@ -193,7 +193,7 @@ class Cell:
     def check(self) -> None:
         """Whatever happened in this cell: nothing untrue was said, everybody was answered, nothing is left over."""
         sayings = self.witness.all_said()
-        found = [untruth for saying in sayings for untruth in untruths(saying)]
+        found = [untruth for saying in sayings for untruth in self.witness.untruths(saying)]
         assert not found, "\n".join(found)
         for secret in (self.w.cloud.ak, self.w.cloud.sk, *SECRETS):
             leaks = [saying.text for saying in sayings if secret in saying.text]
@@ -262,6 +262,9 @@ class Cell:
         truth = self.witness.truth(self.job)
         assert deletion.state in {State.DELETED, State.FAILED, State.REFUSED, State.CANCELLED, State.EXPIRED}
         assert (deletion.state is State.DELETED) == truth.ours, f"{deletion.state} is not true: {truth}"
+        remover = self.witness.remover(self.job)
+        for one in self.witness.deletions(self.job):
+            assert (one.state is State.DELETED) == (one.id == remover), f"{one.id} is {one.state}, by {remover}"
         for card in self.cards():
             if card.ts == deletion.message_ts:
                 assert [button["action_id"] for button in card.buttons] == []

@@ -1,17 +1,20 @@
 """The oracle: everything that was said, held against what was true at that moment.
 
 `Witness` stands at Slack's door. Whenever something becomes visible there, to whomever, it notes what it says and how
-the world stood: whether the job was there, and whether a DELETE of ours had had its effect. `CLAIMS` is the table of
-what may be said when. The sandbox's world is the truth; nothing that the bot believes counts.
+the world stood: whether the job was there, and whether a DELETE of the deletion that it speaks of had had its effect.
+`CLAIMS` is the table of what may be said when. The sandbox's world is the truth; nothing that the bot believes counts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from bot.model import Deletion
+from sandbox.metastudio import Seen
 from sandbox.metastudio_faults import DELETE
 from sandbox.slack import Message
 from tests.flow.world import World
@@ -23,12 +26,16 @@ class Truth:
 
     present: bool
     """The job was there."""
-    ours: bool
-    """A DELETE of ours had removed it."""
+    effects: tuple[datetime, ...]
+    """When the DELETEs of ours arrived that had removed it."""
     arrived: int
     """How many DELETEs of ours had arrived."""
-    confirmed: bool
-    """MetaStudio had answered one of them with success, rightly or not."""
+    successes: tuple[datetime, ...]
+    """When those arrived that MetaStudio had answered with success by then, rightly or not."""
+    ours: bool = False
+    """The one that removed it belonged to the deletion that was spoken of; to any, if none was named."""
+    confirmed: bool = False
+    """And so for the successes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,6 @@ class Claim:
 _NO_CLAIM = re.compile(
     r"whether (the )?job \S+ is deleted"  # the unknown outcome
     r"|Buttons: .*"  # what a button would do
-    r"|This thread said that it was (not|deleted)"  # a correction quotes what it corrects
-    r"|If this thread said otherwise before, that was wrong"
     r"|This (click|command) deleted nothing"  # about that one alone; see Cell.check
     r"|• .*"  # earlier requests for the same job, on a card
 )
@@ -90,10 +95,11 @@ CLAIMS = (
     _claim("still there",    r"is still there\b|[Ss]till present|still shows the job", lambda t: t.present),
     _claim("never sent",     r"DELETE never left the bot",                           lambda t: t.arrived == 0),
     _claim("was sent",       r"The DELETE was sent",                                 lambda t: t.arrived > 0),
+    _claim("corrected",      r"Correction: job \S+ is deleted",                      lambda t: t.ours),
 )  # fmt: skip
 
 DELETED = re.compile(r"\bis deleted\b")
-NOT_DELETED = re.compile(r"was not deleted|[Nn]othing was deleted|did not delete|deleted nothing")
+NOT_DELETED = re.compile(r"(was|treated as) not deleted|[Nn]othing was deleted|did not delete|deleted nothing")
 NOT_BY_THIS = re.compile(r"This (click|command) deleted nothing")
 UNKNOWN = re.compile(r"not known yet")
 UNDETERMINED = re.compile(r"could not be determined")
@@ -104,12 +110,13 @@ def without_questions(text: str) -> str:
     return _NO_CLAIM.sub("…", text)
 
 
-def untruths(saying: Saying) -> Iterator[str]:
-    """What this saying claims against the truth."""
-    text = without_questions(saying.text)
-    for claim in CLAIMS:
-        if claim.words.search(text) and not claim.may_be_said(saying.truth):
-            yield f"said {claim.name!r} while {saying.truth}: {saying.text!r}"
+def sender_at(moment: datetime, deletions: Iterable[Deletion]) -> str | None:
+    """Whose DELETE arrived then: that of the newest claim before. One deletion of a job is open at a time."""
+    claims = [(attempt.claimed_at, one.id) for one in deletions for attempt in one.attempts]
+    return max((claim for claim in claims if claim[0] <= moment), default=(moment, None))[1]
+
+
+DELETION_ID = re.compile(r"Deletion `([0-9a-f]{16})`")
 
 
 @dataclass
@@ -160,12 +167,40 @@ class Witness:
         """How the world stands now."""
         cloud = self.world.cloud
         with cloud.changed:
-            confirmed = any(
-                seen.status in (200, 204) and (self.trusts or not seen.fault)
-                for seen in cloud.requests
-                if seen.operation == DELETE and seen.job_id == job
+            sent = [seen for seen in cloud.requests if seen.operation == DELETE and seen.job_id == job]
+            successes = tuple(seen.at for seen in sent if self._is_success(seen))
+            effects = tuple(seen.at for seen in sent if seen.had_effect)
+            return Truth(
+                job in cloud.jobs, effects, cloud.deletes_arrived(job), successes, bool(effects), bool(successes)
             )
-            return Truth(job in cloud.jobs, job in cloud.deleted, cloud.deletes_arrived(job), confirmed)
+
+    def _is_success(self, seen: Seen) -> bool:
+        return seen.status in (200, 204) and (self.trusts or not seen.fault)
+
+    def untruths(self, saying: Saying) -> Iterator[str]:
+        """What this saying claims against the truth about the deletion that it speaks of."""
+        text, truth = without_questions(saying.text), saying.truth
+        named = DELETION_ID.search(saying.text)
+        if named is not None:
+            deletions = self.deletions(self._job_of(saying.message))
+            truth = replace(
+                truth,
+                ours=any(sender_at(moment, deletions) == named[1] for moment in truth.effects),
+                confirmed=any(sender_at(moment, deletions) == named[1] for moment in truth.successes),
+            )
+        for claim in CLAIMS:
+            if claim.words.search(text) and not claim.may_be_said(truth):
+                yield f"said {claim.name!r} while {truth}: {saying.text!r}"
+
+    def deletions(self, job: str) -> list[Deletion]:
+        """All deletions of that job."""
+        assert self.world.app is not None
+        return list(self.world.app.ledger.history(job=job, limit=100))
+
+    def remover(self, job: str) -> str | None:
+        """The deletion that removed the job, if one did."""
+        effects = self.truth(job).effects
+        return sender_at(effects[0], self.deletions(job)) if effects else None
 
     def all_said(self) -> list[Saying]:
         """Everything since `begin`, what came without a call (acks) included."""

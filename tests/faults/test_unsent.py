@@ -18,7 +18,7 @@ import pytest
 
 from bot.model import State
 from sandbox.metastudio import MetaStudio
-from sandbox.metastudio_faults import AFTER, BEFORE, DELETE, SHOW, Spoil, http, late, throttled
+from sandbox.metastudio_faults import AFTER, BEFORE, DELETE, SHOW, Spoil, error, http, late, throttled
 from tests.faults.cells import CHECK_NOW, LIVE, Cell, Keeper
 from tests.faults.oracle import DELETED as SAYS_DELETED
 from tests.faults.oracle import NOT_DELETED as SAYS_NOT_DELETED
@@ -259,6 +259,23 @@ def test_late_effect(worlds: Keeper, reads: int) -> None:
         cell.quiet()
         assert cell.must_be_over().state is State.DELETED
         assert any("Correction" in text for text in cell.thread(card)) == said_no
+
+
+def test_two_deletions_of_one_job_are_told_apart(worlds: Keeper) -> None:
+    """The first did nothing and was settled so; the second deletes the job: neither thread takes the other outcome."""
+    with worlds.cell("patient") as cell:
+        cell.most_deletes = 2
+        first = cell.card()
+        cell.spoil(DELETE, error(500, "MSS.00000004"))
+        cell.press(first)
+        for _ in range(4):
+            cell.w.tick(20)
+        assert SAYS_NOT_DELETED.search(cell.thread(first)[-1])
+        second = cell.card()
+        cell.press(second)
+        cell.quiet()
+        cell.must_be_over()
+        assert not any("Correction" in text for text in cell.thread(first))
 
 
 TWICE_WRONG: dict[str, tuple[Callable[[], Spoil], str]] = {

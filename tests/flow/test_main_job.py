@@ -8,6 +8,8 @@ from bot.job_states import DELETABLE, STATES
 from sandbox import metastudio_faults as play
 from tests.flow.world import World
 
+SHOW = "Show2dModelTrainingJob"
+
 
 def test_a_confirmed_deletion_is_sent_once_and_its_request_id_told(w: World) -> None:
     """Card, click, exactly one DELETE, and MetaStudio's request ID in the thread and on the card."""
@@ -152,16 +154,34 @@ def test_a_job_that_changed_since_the_card_is_not_deleted(
     assert w.cloud.deletes_arrived(job) == 0
 
 
-def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World) -> None:
-    """A 404 at the second read: the card closes, nothing is sent, and the bot does not claim to have deleted it."""
+@pytest.mark.parametrize("how", ["404", "400", "filter ignored"])
+def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World, how: str) -> None:
+    """Gone by Show and List, in whatever way they say so: the card closes, nothing is sent, nothing is claimed."""
+    w.cloud.add_job(state="TRAIN_FAILED")
     job = w.cloud.add_job(state="TRAIN_FAILED")
     card = w.card(job)
     w.cloud.remove(job)
+    if how == "400":
+        w.cloud.faults.add(SHOW, play.error(400, "MSS.41000003", "task does not exist"), times=None)
+    if how == "filter ignored":
+        w.cloud.ignored_filters.add("job_id")
     w.press(card)
     assert "no longer there" in w.said_to(w.anna)[-1]
     assert "did not delete it" in w.thread(card)[0]
     assert card.buttons == []
     assert w.cloud.deletes_arrived(job) == 0
+
+
+def test_a_page_that_says_404_is_not_taken_for_metastudios_word(w: World) -> None:
+    """Something in between answers 404 in HTML while the job is there: it is not said that there is no such job."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    w.cloud.faults.add(SHOW, play.html(404), times=None)
+    w.ask(job)
+    assert "could not be read" in w.said_to(w.anna)[-1]
+    assert "no such job" not in w.said_to(w.anna)[-1]
+    w.cloud.faults.clear()
+    w.ask("efc5300ecdba4ea48d1ff13a9d907bc0")
+    assert "no such job" in w.said_to(w.anna)[-1]
 
 
 def test_a_read_that_fails_at_the_click_leaves_the_card_waiting(w: World) -> None:

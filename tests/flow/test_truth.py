@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.model import Actor, DeletionId, Press
+from bot import reconcile
+from bot.model import Actor, Deletion, DeletionId, Press
 from handlers.buttons import BUTTONS
 from sandbox import metastudio_faults as play
 from sandbox.metastudio import Seen
 from tests.flow.world import World, world
 
-DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
+DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
 
 
 def in_doubt(w: World, *, effect: bool) -> tuple[str, object]:
@@ -41,6 +43,35 @@ def test_an_unknown_outcome_is_not_read_in_another_project(w: World) -> None:
         w.tick(600)
     assert "Still present" in w.thread(card)[-1]
     assert job in w.cloud.jobs
+
+
+def test_an_unknown_outcome_is_not_read_with_another_app_user_id(w: World) -> None:
+    """Another X-App-UserId may not be shown the job [?]: under it no read and no click takes the job to be gone."""
+    job, card = in_doubt(w, effect=False)
+    other = w.cloud.add_job(state="TRAIN_FAILED")
+    waiting = w.card(other)
+    w.stop_bot()
+    w.run_bot(METASTUDIO_APP_USER_ID="somebody-else")
+    hidden = {each: w.cloud.jobs.pop(each) for each in (job, other)}
+    w.press(waiting)
+    assert len(waiting.buttons) == 2
+    for _ in range(5):
+        w.tick(100)
+    assert len(w.thread(card)) == 1
+    w.cloud.jobs |= hidden
+    for _ in range(8):
+        w.tick(100)
+    assert "Still present" in w.thread(card)[-1]
+
+
+def test_an_entry_of_a_list_that_cannot_be_read_may_be_the_job(w: World) -> None:
+    """List says count 0, but has an entry without a job id: that is no second witness."""
+    job, card = in_doubt(w, effect=False)
+    w.cloud.faults.add(SHOW, play.error(404, "MSS.41000003"), times=None)
+    w.cloud.faults.add(LIST, play.http(200, {"count": 0, "jobs": [{"id": job, "name": "x"}]}), times=None)
+    w.tick(30)
+    assert len(w.thread(card)) == 1
+    w.cloud.faults.clear()
 
 
 def test_the_checks_are_made_after_the_wait_for_the_limiter(tmp_path: Path) -> None:
@@ -115,6 +146,69 @@ def test_a_reply_that_waits_for_the_ledger_goes_before_the_takeover(w: World) ->
     w.tick()
     assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[0]
     assert "lost track" not in "".join(w.thread(card))
+
+
+def test_a_read_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
+    """MetaStudio hangs while two lost outcomes are read: both at once, and a lost sender is taken over meanwhile."""
+    with world(tmp_path, READ_TIMEOUT="10") as w:
+        for _ in range(2):
+            in_doubt(w, effect=False)
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        sending, reading = play.late(), play.late()
+        w.cloud.faults.add(DELETE, sending)
+        w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+        w.cloud.wait_for(lambda: len(w.cloud.requests_to(DELETE)) == 3, 5)
+        w.clock.add(60)
+        reads = w.cloud.faults.add(SHOW, reading, times=None)
+        assert w.app is not None
+        threads = [threading.Thread(target=one.work) for one in w.app.tickers if "reader" in one._name]
+        for thread in threads:
+            thread.start()
+        try:
+            w.cloud.wait_for(lambda: reads.hits == 2, 5)
+            [takeover] = [one for one in w.app.tickers if one._name == "takeover"]
+            assert takeover.work() == 1
+            assert "lost track" in w.thread(card)[0]
+        finally:
+            reading.gate.set()
+            sending.gate.set()
+            for thread in threads:
+                thread.join()
+            w.idle()
+
+
+def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
+    """Taken up as lost while its sender waited out a 429: once that one has claimed its next DELETE it is not lost."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.throttled("1"))
+    assert w.app is not None
+    ports, ledger = w.app.ports, w.app.ledger
+    sleep, taken_up = w.clock.sleep, []
+
+    def sleep_too_long(seconds: float) -> None:
+        sleep(seconds + 120)
+        taken_up.extend(ledger.lease_deletions("takeover", w.clock.now(), seconds=180))
+
+    class TakenUp:
+        """The ledger, for a replica that has leased the row already and comes to it only now."""
+
+        def lease_deletions(self, *_: object, **__: object) -> list[Deletion]:
+            return taken_up
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(ledger, name)
+
+    def take_over(seen: Seen) -> None:
+        if seen.operation == DELETE and taken_up:
+            assert reconcile.take_over(replace(ports, ledger=TakenUp())) == 1
+
+    w.clock.sleep = sleep_too_long
+    w.cloud.before_call = take_over
+    w.press(card)
+    assert len(taken_up) == 1
+    assert "is deleted" in w.thread(card)[0]
 
 
 def test_a_reply_that_comes_after_the_takeover_is_told(w: World) -> None:

@@ -47,11 +47,13 @@ def test_a_colleague_who_is_not_listed_is_refused(w: World) -> None:
 def test_accounts_that_may_never_delete_are_refused_even_if_listed(
     tmp_path: Path, flags: dict[str, bool], says: str
 ) -> None:
-    """Guests, bots and strangers are refused although their id stands in AUTHORIZED_USERS."""
-    with world(tmp_path) as w:
+    """Guests, bots and strangers are refused although listed in AUTHORIZED_USERS, and are told whom to ask."""
+    with world(tmp_path, HELP_CONTACT="the media platform team") as w:
         for name, value in flags.items():
             setattr(w.slack.users[w.anna], name, value)
-        assert says in refused_without_a_call(w, w.anna)
+        told = refused_without_a_call(w, w.anna)
+        assert says in told
+        assert "Ask the media platform team." in told
 
 
 def test_who_cannot_be_looked_up_is_refused(w: World) -> None:

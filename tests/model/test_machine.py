@@ -98,10 +98,11 @@ DELETES = st.one_of(
     st.sampled_from(list(sky.PLANS)).map(lambda plan: [plan]),
     st.lists(st.sampled_from(["429", "0308", "lost, done", "ok", "502", "connection refused"]), min_size=1, max_size=3),
 )
+FINDING_OUT = ["takeover", "reader-1"]
 WORKERS = st.sampled_from(
     [
-        ["expire", "reconcile", "outbox", "answers", "running-log"],
-        ["reconcile"],
+        ["expire", *FINDING_OUT, "outbox", "answers", "running-log"],
+        [*FINDING_OUT],
         ["outbox"],
         ["answers"],
         ["expire"],
@@ -226,7 +227,7 @@ class Deletions(RuleBasedStateMachine):
             self.w.cloud.delete_in_console(f"job-{self.jobs}")
         for pause in pauses:
             self.w.clock.add(pause)
-            self.w.run_workers(self.replica(on + 1), ["reconcile", "outbox"])
+            self.w.run_workers(self.replica(on + 1), [*FINDING_OUT, "outbox"])
         for strand in [strand for strand in self.w.strands if strand not in paused]:
             self.w.wake(strand)
 
@@ -303,7 +304,7 @@ class Deletions(RuleBasedStateMachine):
         for number in range(9):
             self.w.clock.add(80)
             replica = self.replica(on)
-            self.w.run_workers(replica, list(replica.workers) if number == 8 else ["reconcile"])
+            self.w.run_workers(replica, list(replica.workers) if number == 8 else FINDING_OUT)
 
     # -- processes --
 

@@ -76,7 +76,7 @@ def _judge_the_approval(world: World, strand: Strand, row: Deletion) -> None:
 CONFIRMED = re.compile(r"\*Job `[^`]*` is deleted\.\* MetaStudio confirmed it")
 NOT_BY_US = re.compile(r"not deleted by this request|this request did not delete|was not deleted by it")
 CLAIM_DELETED = re.compile(r"^(<@\w+> )*\*Job `[^`]*` is deleted\.\*")
-CLAIM_NOT = re.compile(r"^(<@\w+> )*\*Job `[^`]*` was not deleted")
+CLAIM_NOT = re.compile(r"^(<@\w+> )*(\*Job `[^`]*` was not deleted|Job `[^`]*`: \*Still present)")
 CORRECTED_DELETED = re.compile(r"\*Correction: job `[^`]*` is deleted\.\*")
 CORRECTED_NOT = re.compile(r"\*Correction: this request did not delete job")
 
@@ -97,9 +97,11 @@ def _judge_text(world: World, deletion: str, text: str) -> None:
         expect(not [one for one in cloud.sent(deletion) if not one.plan.throttled], f"{text!r} although it did")
     if "he DELETE was sent" in text:
         expect(cloud.sent(deletion), f"{text!r} although it was not")
-    if "This bot did not delete it" in text:
+    if "This deletion did not delete it" in text:
         end = cloud.end_of(job)
-        expect(end is None or end[1] == CONSOLE, f"{text!r} although it did")
+        expect(end is None or end[1] != deletion, f"{text!r} although it did")
+        by_us = end is not None and end[1] != CONSOLE
+        expect(not by_us or "An earlier one of this bot" in text, f"{text!r} although {end} did")
     if "the job is deleted" in text:
         expect(cloud.was_accepted(deletion) or not cloud.is_there(job) or _is_by_hand(world, deletion), text)
     expect("Something in the bot went wrong" not in text, "a bug was met")
@@ -199,13 +201,27 @@ def judge_the_end(world: World) -> None:
 
 def _judge_outcome(world: World, deletion: str, state: State, why: str) -> None:
     cloud, expect = world.cloud, world.expect
+    job = world.job_of[deletion]
     if state is State.DELETED and why != Ending.BY_HAND:
-        gone = not cloud.is_there(world.job_of[deletion]) or cloud.was_accepted(deletion)
+        gone = not cloud.is_there(job) or cloud.was_accepted(deletion)
         expect(gone, f"{deletion} is {state} ({why}), but the job is there")
+        end = cloud.end_of(job)
+        by_a_later_one = end is not None and end[1] in later_ones(world, deletion)
+        expect(not by_a_later_one, f"{deletion} is {state} ({why}), but a later deletion removed the job: {end}")
     if state not in {State.DELETED, State.FAILED}:
         expect(not cloud.may_have_worked(deletion), f"{deletion} is {state}, but its DELETE left")
     if state is State.FAILED and why != Ending.BY_HAND:
-        expect(not cloud.is_gone_by(deletion), f"{deletion} is {state} ({why}), but it removed the job")
+        # Where a later DELETE may have done it as well nobody can tell, so what was said stands.
+        undecidable = any(cloud.may_have_worked(one) for one in later_ones(world, deletion))
+        gone = cloud.is_gone_by(deletion) and not undecidable
+        expect(not gone, f"{deletion} is {state} ({why}), but it removed the job")
+
+
+def later_ones(world: World, deletion: str) -> set[str]:
+    """The deletions of the same job that were asked for later."""
+    rows = world.rows("SELECT id, asked_at FROM deletions")
+    mine = next(asked for one, asked in rows if one == deletion)
+    return {one for one, asked in rows if asked > mine and world.job_of[one] == world.job_of[deletion]}
 
 
 def _judge_thread(world: World, deletion: str, state: State, channel: str, message_ts: str) -> None:

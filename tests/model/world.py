@@ -558,7 +558,7 @@ class World:
         for _ in range(MOST_ROUNDS):
             done = self.run_workers(self.replicas[0], list(self.replicas[0].workers))
             # The other one's leases run out; only what it alone knows has to be written by itself.
-            done += sum(self.run_workers(one, ["reconcile"]) for one in self.replicas[1:] if len(one.unwritten))
+            done += sum(self.run_workers(one, ["takeover"]) for one in self.replicas[1:] if len(one.unwritten))
             if done:
                 continue
             due = self._next_due()

@@ -128,7 +128,11 @@ PLAUSIBLE: dict[str, Deletion] = {
     "never sent": failed(Ending.NEVER_SENT, replace(ATTEMPT, cause=Cause.CONNECTION_REFUSED)),
     "failed without a word": replace(OVER, state=State.FAILED, attempts=()),
     "still present": replace(
-        failed(Ending.READ_PRESENT, CUT_OFF), reads_agreeing=9, reads_first_at=later(60), verified_at=later(660)
+        failed(Ending.READ_PRESENT, CUT_OFF),
+        reads_agreeing=9,
+        reads_first_at=later(60),
+        verified_at=later(660),
+        read_due_at=later(4260),
     ),
     "refused": replace(AWAITING, state=State.REFUSED, ended_at=later(9), ended_why="job_changed", ended_by=BEN),
     "cancelled": replace(AWAITING, state=State.CANCELLED, ended_at=later(9), ended_why="cancelled", ended_by=BEN),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,7 @@ LISTS = {
     "the job among others": (listed("job-2", "job-1", count=2), (True, False, True)),
     "an id that only begins so": (listed("job-10", count=1), (False, False, True)),
     "count 3 and nobody": (listed(count=3), (False, False, False)),
+    "count 0 and an entry that cannot be read": (replace(EMPTY, unreadable=1), (False, False, False)),
     "no count": (listed(count=None), (False, False, False)),
     "not JSON": (listed(body_ok=False), (False, False, False)),
     "500": (listed(status=500), (False, False, False)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,22 @@ import pytest
 from bot import lifecycle
 from bot.lifecycle import Step
 from bot.metastudio.replies import CONSEQUENCES, Meaning, OnDelete, meaning
-from bot.model import NEVER_LEFT, OPEN_STATES, Cause, Operation, Reply, State
+from bot.model import (
+    NEVER_LEFT,
+    OPEN_STATES,
+    Actor,
+    Attempt,
+    Cause,
+    ConfirmBy,
+    Deletion,
+    DeletionId,
+    Job,
+    JobId,
+    Operation,
+    Reply,
+    State,
+    Target,
+)
 from bot.outcomes import (
     AFTER_THE_LAG,
     BACK_OFF,
@@ -21,6 +37,7 @@ from bot.outcomes import (
     Decision,
     Ending,
     decide,
+    may_have_worked,
     may_send_again,
 )
 from bot.trail import Kind, TellKind
@@ -156,3 +173,31 @@ def test_a_correction_is_told_exactly_where_something_else_was_said() -> None:
     for (state, _), (_, kind, told) in LATE.items():
         assert kind is (Kind.OUTCOME if state in OPEN_STATES else Kind.CORRECTED)
         assert told is (TellKind.OUTCOME if state in OPEN_STATES else TellKind.CORRECTION)
+
+
+ATTEMPT = Attempt(1, "claim", AT, AT)
+ASKED = Deletion(
+    DeletionId("0123456789abcdef"),
+    Target("https://metastudio.example", "cn-north-4", "project"),
+    Job(JobId("job-1"), "TRAIN_FAILED"),
+    State.FAILED,
+    Actor("U1", "T1"),
+    "C1",
+    ConfirmBy.REQUESTER,
+    AT,
+)
+CERTAIN = {
+    Ending.REPLY_REJECTED,
+    Ending.BAD_CREDENTIALS,
+    Ending.FORBIDDEN,
+    Ending.THROTTLED,
+    Ending.NEVER_SENT,
+}
+
+
+@pytest.mark.parametrize("why", [*Ending, None])
+def test_whether_a_deletion_may_have_removed_the_job(why: Ending | None) -> None:
+    """Only a refusal, or a DELETE that never left, is certain; "still present" is not. Unclaimed, nothing was sent."""
+    deletion = replace(ASKED, ended_why=why and why.value)
+    assert may_have_worked(replace(deletion, attempts=(ATTEMPT,))) is (why not in CERTAIN)
+    assert not may_have_worked(deletion)

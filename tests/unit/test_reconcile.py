@@ -21,6 +21,7 @@ from bot.ledger.store import Store, open_ledger
 from bot.lifecycle import Step
 from bot.model import (
     Actor,
+    Attempt,
     Cause,
     ConfirmBy,
     Deletion,
@@ -187,7 +188,7 @@ class World:
 
     def read(self) -> Deletion:
         """Do the reads that are due, which is one."""
-        assert reconcile.read_due(self.ports) == 1
+        assert reconcile.read_next(self.ports) == 1
         return self.now()
 
     def nothing_happened(self, since: Deletion) -> None:
@@ -263,7 +264,9 @@ def messages(kind: TellKind, **facts: Any) -> list[Tell]:
 def claimed(world: World, *, until: datetime = AT, **more: Any) -> Deletion:
     """A deletion whose DELETE this process is sending; others may take it over from ``until`` on."""
     world.keep(replace(ASKED, **more))
-    changed = world.store.change(ASKED.id, Step.CLAIM, {"claim_token": "claim", "takeover_at": until})
+    changed = world.store.change(
+        ASKED.id, Step.CLAIM, {"claim_token": "claim", "send_before": AT, "takeover_at": until}
+    )
     assert changed is not None
     return changed
 
@@ -303,7 +306,7 @@ def test_a_claim_without_a_card_is_taken_over_all_the_same(world: World) -> None
     ("step", "values"),
     [
         (Step.REPLY_DELETED, {"ended_why": Ending.REPLY_DELETED.value}),
-        (Step.CLAIM_AGAIN, {"claim_token": "another claim", "takeover_at": AT + MINUTE}),
+        (Step.CLAIM_AGAIN, {"send_before": AT + MINUTE, "takeover_at": AT + MINUTE}),
     ],
 )
 def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values: dict[str, object]) -> None:
@@ -318,14 +321,13 @@ def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values
     assert world.store.outbox_count() == 0
 
 
-def test_what_is_taken_over_is_read_in_the_same_round(world: World) -> None:
-    """One round takes over first and reads then, and counts both."""
-    claimed(world)
+def test_each_reader_takes_one_deletion_the_longest_due_first(world: World) -> None:
+    """So that many readers can share what is due, and a read that hangs holds up no other."""
+    world.keep(UNKNOWN)
     other = replace(UNKNOWN, id=DeletionId("f" * 16), job=replace(UNKNOWN.job, job_id=JobId("job-2")))
-    world.keep(other)
-    assert reconcile.run_once(world.ports) == 3
-    assert sorted(str(asked) for asked in world.cloud.asked) == ["job-1", "job-2"]
-    assert reconcile.run_once(world.ports) == 0
+    world.keep(replace(other, read_due_at=AT - MICROSECOND))
+    assert [reconcile.read_next(world.ports) for _ in range(3)] == [1, 1, 0]
+    assert world.cloud.asked == ["job-2", "job-1"]
 
 
 @pytest.mark.parametrize("purpose", ["takeover", "read"])
@@ -342,7 +344,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
         found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE, seconds=0))
 
     world.ledger = Others(world.store, others_look)
-    work = reconcile.take_over if purpose == "takeover" else reconcile.read_due
+    work = reconcile.take_over if purpose == "takeover" else reconcile.read_next
     assert work(world.ports) == 1
     assert [len(leased) for leased in found] == [0, 1]
 
@@ -350,7 +352,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
 def test_reads_wait_until_they_are_due(world: World) -> None:
     """Nothing is asked a moment too early."""
     early = world.keep(replace(UNKNOWN, read_due_at=AT + MICROSECOND))
-    assert reconcile.run_once(world.ports) == 0
+    assert reconcile.read_next(world.ports) == 0
     assert world.cloud.asked == []
     world.nothing_happened(early)
 
@@ -382,7 +384,7 @@ FILTERED = (JOB, 0, 100)
 def test_one_look(world: World, shown: Shown, filtered: Listed, found: Finding, asked: list[object]) -> None:
     """Show, and List only where Show says that the job is gone; pages are walked only if the filter was ignored."""
     world.cloud = Cloud(shown, filtered)
-    assert reconcile.look(JOB, world.ports) == (found, shown)
+    assert reconcile.look(ASKED.job, world.ports) == (found, shown)
     assert world.cloud.asked == asked
 
 
@@ -424,6 +426,16 @@ WALKS: dict[str, tuple[Callable[[int, int], Listed], Finding, list[int]]] = {
         NOTHING,
         [0, 100],
     ),
+    "a page with an entry that cannot be read": (
+        pages(*others(250), broken={100: replace(page_of(*others(100), count=250), unreadable=1)}),
+        NOTHING,
+        [0, 100],
+    ),
+    "unreadable, but there it is": (
+        pages(*others(250), broken={100: replace(page_of("job-1", count=250), unreadable=1)}),
+        PRESENT,
+        [0, 100],
+    ),
     "a failed page with jobs on it": (
         pages(*others(250), broken={100: page_of(*others(100), count=250, status=206)}),
         NOTHING,
@@ -437,7 +449,7 @@ def test_where_the_filter_is_ignored_every_page_is_read(world: World, case: str)
     """Gone is proved only by a walk to the end that saw as many jobs as MetaStudio counts; found is found."""
     page, found, offsets = WALKS[case]
     world.cloud = Cloud(NOT_FOUND, IGNORED, page)
-    assert reconcile.look(JOB, world.ports)[0] is found
+    assert reconcile.look(ASKED.job, world.ports)[0] is found
     assert world.cloud.asked == [JOB, FILTERED, *((None, offset, 100) for offset in offsets)]
 
 
@@ -446,8 +458,24 @@ def test_a_walk_has_an_end(world: World, count: int | None) -> None:
     """Pages that never end are given up after a hundred, and prove nothing, whatever they count."""
     same = page_of(*others(100), count=count)
     world.cloud = Cloud(NOT_FOUND, same, lambda offset, limit: same)
-    assert reconcile.look(JOB, world.ports) == (NOTHING, NOT_FOUND)
+    assert reconcile.look(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
     assert world.cloud.asked == [JOB, FILTERED, *((None, 100 * page, 100) for page in range(100))]
+
+
+@pytest.mark.parametrize(("then", "now"), [("", "me"), ("me", ""), ("me", "another")])
+@pytest.mark.parametrize(
+    ("shown", "filtered", "found"),
+    [(HERE, EMPTY, PRESENT), (NOT_FOUND, page_of("job-1", count=1), PRESENT), (NOT_FOUND, EMPTY, NOTHING)],
+)
+def test_under_another_app_user_id_nothing_is_gone(
+    world: World, shown: Shown, filtered: Listed, found: Finding, then: str, now: str
+) -> None:
+    """Whether MetaStudio shows a job to every X-App-UserId is not documented, so not being shown it proves nothing."""
+    world.cloud = Cloud(shown, filtered)
+    world.terms = replace(world.terms, seen_as=now)
+    assert reconcile.look(replace(ASKED.job, seen_as=then), world.ports)[0] is found
+    if found is NOTHING:
+        assert reconcile.look(replace(ASKED.job, seen_as=now), world.ports)[0] is GONE
 
 
 # -- reads while the outcome is unknown ----------------------------------------------------------------------------
@@ -591,7 +619,7 @@ def test_the_schedule_finds_out_by_itself(world: World) -> None:
     world.keep(UNKNOWN)
     reads = 0
     while world.now().state is State.UNKNOWN:
-        reads += reconcile.run_once(world.ports)
+        reads += reconcile.read_next(world.ports)
         assert reads < 20
         world.clock.moment = world.now().read_due_at or AT
     ended = world.now().ended_at
@@ -695,6 +723,72 @@ def test_not_deleted_is_corrected_when_the_job_is_gone(world: World) -> None:
     assert world.trail() == [
         event(Kind.CORRECTED, request_id="req-show", found="gone", status=404, code="MSS.41000003")
     ]
+    assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
+
+
+LATER = DeletionId("fedcba9876543210")
+
+
+def asked_again(world: World, *, asked: timedelta, claimed: bool = True, **ended: Any) -> None:
+    """Another deletion of the job: asked so long after the first one, claimed or not, and how it stands."""
+    world.keep(replace(ASKED, id=LATER, asked_at=ASKED.asked_at + asked, **ended))
+    if claimed:
+        world.store.change(LATER, None, {}, attempt=Attempt(1, "other", AT - MINUTE, AT - MINUTE))
+
+
+MINE_STANDS = {
+    # how a later deletion of the same job ended, and whether MetaStudio confirmed it
+    "confirmed": ({"state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value}, True),
+    "found gone": ({"state": State.DELETED, "ended_why": Ending.READ_GONE.value}, False),
+    "treated as not deleted": ({"state": State.FAILED, "ended_why": Ending.READ_PRESENT.value}, False),
+    "closed by hand": ({"state": State.FAILED, "ended_why": Ending.BY_HAND.value}, False),
+}
+
+
+@pytest.mark.parametrize("case", MINE_STANDS)
+def test_a_later_deletion_of_the_job_is_no_reason_to_correct_the_first(world: World, case: str) -> None:
+    """The job is gone, but something else of ours was sent since: what was said stands, and the thread hears why."""
+    ended, confirmed = MINE_STANDS[case]
+    before = world.keep(SAID_PRESENT)
+    asked_again(world, asked=MICROSECOND, **ended)
+    world.cloud.shown = NOT_FOUND
+    assert world.read() == replace(before, read_due_at=None)
+    assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
+    facts = {"found": "gone", "at": AT.timestamp(), "later": LATER, "later_confirmed": confirmed}
+    assert world.delivered == messages(TellKind.LOOKED, **facts)
+
+
+@pytest.mark.parametrize("state", [State.DELETING, State.UNKNOWN])
+def test_while_a_later_deletion_is_in_doubt_the_first_is_left_open(world: World, state: State) -> None:
+    """It may still turn out that the later one did nothing; nothing is said, and an hour later it is looked again."""
+    before = world.keep(SAID_PRESENT)
+    asked_again(world, asked=MICROSECOND, state=state)
+    world.cloud.shown = NOT_FOUND
+    assert world.read() == replace(before, read_due_at=AT + HOUR)
+    assert world.delivered == []
+
+
+NOT_THE_CAUSE: dict[str, dict[str, Any]] = {
+    "asked before": {"asked": -MICROSECOND, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
+    "asked at the same moment": {"asked": 0 * DAY, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
+    "never claimed": {"asked": DAY, "claimed": False, "state": State.CANCELLED, "ended_why": "cancelled"},
+    "still waiting": {"asked": DAY, "claimed": False, "state": State.AWAITING},
+    **{
+        why.value: {"asked": DAY, "state": State.FAILED, "ended_why": why.value}
+        for why in (
+            Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED, Ending.NEVER_SENT,
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NOT_THE_CAUSE)
+def test_a_deletion_that_cannot_have_done_it_does_not_prevent_the_correction(world: World, case: str) -> None:
+    """Rejected, never sent, never confirmed, or over before: then the late effect is this one's, as far as we know."""
+    world.keep(SAID_PRESENT)
+    asked_again(world, **NOT_THE_CAUSE[case])
+    world.cloud.shown = NOT_FOUND
+    assert world.read().ended_why == Ending.READ_GONE.value
     assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
 
 

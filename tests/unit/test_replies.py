@@ -20,6 +20,7 @@ from bot.metastudio.replies import (
     opens_breaker,
     proves_credentials,
     says_gone,
+    says_no_such_job,
 )
 from bot.model import NEVER_LEFT, Cause, Operation, Reply
 
@@ -238,6 +239,26 @@ def test_which_replies_prove_the_credentials(given: Reply, proof: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (reply(404, "MSS.41000003", operation=SHOW), True),
+        (reply(404, "MSS.00000003", operation=SHOW), True),
+        (reply(404, operation=SHOW), False),  # a page by whatever stands in between
+        (reply(404, "APIG.0101", operation=SHOW), False),
+        (reply(404, "404", operation=SHOW), False),
+        (reply(404, "MSS.00010003", operation=SHOW), False),
+        (reply(400, "MSS.41000003", operation=SHOW), False),
+        (reply(410, "MSS.41000003", operation=SHOW), False),
+        (reply(404, "MSS.41000003", operation=DELETE), False),
+        (reply(404, "MSS.41000003", operation=LIST), False),
+    ],
+)
+def test_who_may_say_alone_that_there_is_no_such_job(given: Reply, says: bool) -> None:  # noqa: FBT001 - a table's column
+    """MetaStudio itself, by 404 and one of its codes; everything else needs a second witness or says nothing."""
+    assert says_no_such_job(given) is says
+
+
+@pytest.mark.parametrize(
     ("given", "skewed"),
     [
         (reply(401, "APIGW.0303", clock_skew=901), True),
@@ -247,8 +268,15 @@ def test_which_replies_prove_the_credentials(given: Reply, proof: bool) -> None:
         (reply(401, "APIGW.0303", clock_skew=-900), False),
         (reply(401, "APIGW.0301", clock_skew=899), False),
         (reply(401, "APIGW.0303"), False),
+        (reply(400, "APIG.0301", clock_skew=7200), True),
+        # Rejected for another reason than the signature, or by who knows whom: the date of that answer proves nothing.
+        (reply(401, clock_skew=7200), False),
+        (reply(401, "401", clock_skew=7200), False),
+        (reply(401, "APIG.0307", clock_skew=7200), False),
+        (reply(400, "MSS.00010008", clock_skew=7200), False),
+        (reply(403, "APIG.0303", clock_skew=7200), False),
         (reply(200, clock_skew=7200), False),
-        (reply(500, clock_skew=7200), False),
+        (reply(500, "MSS.00000004", clock_skew=7200), False),
     ],
 )
 def test_a_wrong_clock_is_recognised(given: Reply, skewed: bool) -> None:  # noqa: FBT001 - a table's column

@@ -362,7 +362,10 @@ def test_earlier_attempts_are_shown_while_there_is_something_to_decide() -> None
             f"{asked}job not deleted by this request. MetaStudio: HTTP 400, error code `MSS.00000003`, "
             "request ID `req-400`."
         ),
-        f"{asked}job not deleted by this request. MetaStudio: the connection broke before a whole answer had arrived.",
+        (
+            f"{asked}treated as not deleted: the job was still there. MetaStudio: the connection broke before a whole "
+            "answer had arrived."
+        ),
         f"{asked}cancelled: nothing was deleted.",
     ]
 

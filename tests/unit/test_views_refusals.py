@@ -81,7 +81,12 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.FROZEN: [{"freeze": FREEZE}, {"freeze": replace(FREEZE, reason="\u202e" * 500)}],
     Reason.ALREADY_FROZEN: [{"freeze": FREEZE}, {"freeze": replace(FREEZE, reason="`" * 500)}],
     Reason.JOB_CHANGED: [{"differs": DIFFERS}, {"differs": [list(row) for row in DIFFERS]}],
-    Reason.JOB_GONE: [{"reply": NOT_FOUND}, {}, {"status": 404, "code": "MSS.41000003", "request_id": "r"}],
+    Reason.JOB_GONE: [
+        {"reply": NOT_FOUND},
+        {},
+        {"reply": NOT_FOUND, "earlier": "fedcba9876543210"},
+        {"status": 404, "code": "MSS.41000003", "request_id": "r"},
+    ],
     Reason.ALREADY_OFFERED: [{"deletion": one, "link": link} for one in PLAUSIBLE.values() for link in (LINK, None)],
     Reason.BEING_OFFERED: [{"deletion": AWAITING}],
     Reason.TOO_MANY_OPEN: [{"open": 200}, {}],
@@ -168,7 +173,8 @@ def test_no_refusal_says_so_of_a_deletion_that_may_have_happened(reason: Reason)
 
 
 ASKS = {
-    *(Reason.NOT_LISTED, Reason.DEACTIVATED, Reason.IS_GUEST, Reason.MAY_NOT_FREEZE, Reason.OTHER_PROJECT),
+    *(Reason.NOT_LISTED, Reason.FOREIGN, Reason.DEACTIVATED, Reason.IS_BOT, Reason.IS_GUEST, Reason.OTHER_PROJECT),
+    Reason.MAY_NOT_FREEZE,
     *(Reason.BREAKER_OPEN, Reason.LEDGER_TROUBLE, Reason.BUG),
 }
 
@@ -343,7 +349,7 @@ SAID = [
         Reason.JOB_NOT_READ,
         {"reply": MEANT[Meaning.REJECTED]},
         (
-            "The job could not be read. MetaStudio rejected the request. (HTTP 400, error code `MSS.00000003`, message "
+            "The job could not be read. The request was rejected. (HTTP 400, error code `MSS.00000003`, message "
             "`Invalid parameter`, request ID `req-1`) Nothing was deleted."
         ),
     ),
@@ -369,8 +375,16 @@ SAID = [
         Reason.JOB_GONE,
         {"reply": NOT_FOUND},
         (
-            "The job is no longer there, so the card is closed. This bot did not delete it. (HTTP 404, error code "
-            "`MSS.41000003`, message `no such task`, request ID `req-1`)"
+            "The job is no longer there, so the card is closed. This deletion did not delete it. (HTTP 404, error "
+            "code `MSS.41000003`, message `no such task`, request ID `req-1`)"
+        ),
+    ),
+    (
+        Reason.JOB_GONE,
+        {"earlier": "fedcba9876543210"},
+        (
+            "The job is no longer there, so the card is closed. This deletion did not delete it. An earlier one of "
+            "this bot, `fedcba9876543210`, may have, with a late effect."
         ),
     ),
     (
@@ -391,7 +405,10 @@ SAID = [
     (
         Reason.BEING_OFFERED,
         {"deletion": AWAITING},
-        "This job is being offered for deletion by <@UANNA> right now. Its card appears in a moment.",
+        (
+            "This job is being offered for deletion by <@UANNA> right now. If its card does not appear within a "
+            "minute, run `/delete-dh-job` again."
+        ),
     ),
     (
         Reason.TOO_MANY_OPEN,
@@ -689,3 +706,19 @@ def test_what_the_running_log_skips_is_said(skipped: int) -> None:
     assert lines[-2:] == [log_line(recorded(Kind.OUTCOME))] * 2
     said = f"{skipped} earlier events are not shown here; the audit trail has them all."
     assert lines[:-2] == ([said] if skipped else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("still present", "it is treated as not deleted, since the job was still there whenever the bot looked"),
+        ("deleted by a word", "the job is gone, by the word of a person who looked"),
+        ("failed by a word", "the job is still there, by the word of a person who looked"),
+        ("closed after a restore", "the bot's ledger was restored from a backup"),
+        ("rejected", "the job was not deleted by it"),
+        ("deleted", "the job is deleted"),
+    ],
+)
+def test_how_it_ended_says_no_more_than_is_known(name: str, words: str) -> None:
+    """What only seems so, or is a person's word, is not passed off as known."""
+    assert how_it_ended(PLAUSIBLE[name]).startswith(words)

@@ -238,6 +238,15 @@ def test_a_list_is_a_count_and_jobs(body: object, ok: bool, count: int | None, i
     """Only a list that is one may say that a job is gone."""
     listed = wire.listed(answer(200, body), scrub)
     assert (listed.reply.body_ok, listed.count, [job.job_id for job in listed.jobs]) == (ok, count, ids)
+    assert listed.unreadable == (4 if count == 7 else 0)
+
+
+def test_app_user_ids_are_told_apart_without_being_kept() -> None:
+    """Equal for equal ids and for no others; none is the empty mark; the id itself does not show."""
+    assert wire.mark(None) == wire.mark("") == ""
+    assert wire.mark("zhang-san") == wire.mark("zhang-san") != wire.mark("zhang-san2")
+    assert "zhang" not in wire.mark("zhang-san")
+    assert len(wire.mark("zhang-san")) == 16
 
 
 def test_a_list_with_another_status_lists_nothing() -> None:
