@@ -1,7 +1,7 @@
 #!/bin/sh
 # Changes the code of the modules named in pyproject.toml ([tool.mutmut]), one small change at a time, then the tables
-# beside it (tests/mutants_tables.py), and shows which changes no test notices; fails where it is too many. Works in a copy, so that this tree stays as it is; prints where the copy is, so that a
-# survivor can be looked at there: `mutmut show NAME`.
+# beside it (tests/mutants_tables.py), and shows which changes no test notices. Works in a copy, so that this tree stays
+# as it is; prints where the copy is, so that a survivor can be looked at there: `mutmut show NAME`.
 set -eu
 
 bin=$(CDPATH='' cd -- "$1" && pwd)
