@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from sandbox.servers import LOOPBACK
 
@@ -43,13 +43,20 @@ def shut_in(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     whose address leads elsewhere.
     """
     for name, value in settings.items():
-        url = urlsplit(value)
-        leads_away = "://" in value and url.scheme != "sqlite" and url.hostname != LOOPBACK
-        if leads_away or name.upper().endswith("_PROXY"):
+        if _leads_away(value) or name.upper().endswith("_PROXY"):
             raise ValueError(f"{name} leads away from this machine; in the sandbox only {LOOPBACK} is allowed")
     home = folder / "home"
     home.mkdir(exist_ok=True)
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "PYTHONPATH": str(SOURCE), **settings}
+
+
+def _leads_away(value: str) -> bool:
+    """Whether it is an address beyond this machine. A SQLite file and PostgreSQL's socket in the file system are not."""
+    if "://" not in value:
+        return False
+    url = urlsplit(value)
+    is_file = url.scheme == "sqlite" or dict(parse_qsl(url.query)).get("host", "").startswith("/")
+    return url.hostname != LOOPBACK and not (is_file and url.hostname is None)
 
 
 class BotProcess:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Changes the code of the modules named in pyproject.toml ([tool.mutmut]), one small change at a time, and shows which
-# changes no test notices. Works in a copy, so that this tree stays as it is; prints where the copy is, so that a
-# survivor can be looked at there: `mutmut show NAME`.
+# Changes the code of the modules named in pyproject.toml ([tool.mutmut]), one small change at a time, then the tables
+# beside it (tests/mutants_tables.py), and shows which changes no test notices. Works in a copy, so that this tree stays
+# as it is; prints where the copy is, so that a survivor can be looked at there: `mutmut show NAME`.
 set -eu
 
 bin=$(CDPATH='' cd -- "$1" && pwd)
@@ -19,4 +19,7 @@ fi
 
 "$bin/mutmut" run --max-children "$children" >mutants.log 2>&1 || { tail -n 40 mutants.log; exit 1; }
 echo "The copy and its log: $copy"
-"$bin/python" tests/mutants.py
+status=0
+"$bin/python" tests/mutants.py || status=1
+"$bin/python" tests/mutants_tables.py || status=1
+exit $status

@@ -768,6 +768,27 @@ def test_while_a_later_deletion_is_in_doubt_the_first_is_left_open(world: World,
     assert world.delivered == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "claimed", "ended_why", "named"),
+    [
+        (-MICROSECOND, True, Ending.READ_PRESENT, True),
+        (-9999 * DAY, True, Ending.BY_HAND, True),
+        (-DAY, True, Ending.REPLY_REJECTED, False),
+        (-DAY, False, Ending.CANCELLED, False),
+        (0 * DAY, True, Ending.READ_PRESENT, False),
+        (DAY, True, Ending.READ_PRESENT, False),
+    ],
+)
+def test_which_deletion_before_may_have_removed_the_job(
+    world: World, asked: timedelta, ended_why: Ending, *, claimed: bool, named: bool
+) -> None:
+    """Asked before, however long ago, and neither refused nor unsent: its effect may have come late."""
+    world.keep(ASKED)
+    asked_again(world, asked=asked, claimed=claimed, state=State.FAILED, ended_why=ended_why.value)
+    found = reconcile.may_have_removed(ASKED, world.ports)
+    assert (found is not None and found.id == LATER) is named
+
+
 NOT_THE_CAUSE: dict[str, dict[str, Any]] = {
     "asked before": {"asked": -MICROSECOND, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
     "asked at the same moment": {"asked": 0 * DAY, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
