@@ -51,7 +51,7 @@ def shut_in(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _leads_away(value: str) -> bool:
-    """Whether it is an address beyond this machine. A SQLite file and PostgreSQL's socket in the file system are not."""
+    """Whether it is an address beyond this machine. A SQLite file and a socket in the file system are not."""
     if "://" not in value:
         return False
     url = urlsplit(value)
