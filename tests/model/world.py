@@ -220,7 +220,7 @@ class Replica:
         teller = SlackTeller(world.slack, self)
         self.ports = Ports(
             ledger=self.ledger,
-            jobs=GuardedJobs(world.cloud, self.ledger, Turns(world), world.clock, "key"),
+            jobs=GuardedJobs(world.cloud, self.ledger, Turns(world), world.clock, "key", longest_trial=0),
             people=world.people,
             teller=teller,
             clock=world.clock,
