@@ -41,7 +41,7 @@ class UsageError:
     detail: str = ""
 
 
-def parse_text(text: str) -> DeleteCommand | Subcommand | UsageError:
+def parse_text(text: str, *, reason_required: bool = False) -> DeleteCommand | Subcommand | UsageError:
     """What stands behind the command's name. Nothing at all means ``help``."""
     trimmed = text.strip(" ")
     first, _, rest = trimmed.partition(" ")
@@ -54,6 +54,8 @@ def parse_text(text: str) -> DeleteCommand | Subcommand | UsageError:
         return UsageError(Reason.BAD_JOB_ID, len(text), broken_rule(first))
     if len(rest) > REASON_LIMIT:
         return UsageError(Reason.REASON_TOO_LONG, len(text))
+    if reason_required and not rest:
+        return UsageError(Reason.REASON_MISSING, len(text))
     return DeleteCommand(JobId(first), rest or None)
 
 

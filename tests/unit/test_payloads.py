@@ -104,6 +104,23 @@ def test_subcommands(text: str, name: str, rest: str) -> None:
     assert parse_text(text) == Subcommand(name, rest)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("job-1", UsageError(Reason.REASON_MISSING, 5)),
+        ("  job-1  ", UsageError(Reason.REASON_MISSING, 9)),
+        ("job-1 because", DeleteCommand("job-1", "because")),  # type: ignore[arg-type]
+        ("job-1 " + "x" * 501, UsageError(Reason.REASON_TOO_LONG, 507)),
+        ("../x", UsageError(Reason.BAD_JOB_ID, 4, OTHER_CHARACTER)),
+        ("", Subcommand("help", "")),
+        ("help", Subcommand("help", "")),
+    ],
+)
+def test_where_a_reason_is_required(text: str, expected: object) -> None:
+    """Only a deletion needs one, and what else is wrong is said first."""
+    assert parse_text(text, reason_required=True) == expected
+
+
 def test_these_are_the_subcommands() -> None:
     """Those of product.md section 1."""
     assert SUBCOMMANDS == NAMES
