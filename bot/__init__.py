@@ -9,7 +9,9 @@ policy.py            PURE  who may ask, who may confirm, is it still the job of 
 ports.py             PURE  what the use-cases need from the outside, as protocols
 trail.py             PURE  the audit trail's vocabulary, and that of what is told
 
-deletions.py         propose, confirm, cancel: everything up to the claim
+proposing.py         propose: from the command to the offer
+posting.py           posts the card until Slack takes it
+deletions.py         confirm, cancel: everything up to the claim
 sending.py           from the claim to the recorded outcome; the only place that sends a DELETE
 outcomes.py          PURE  what a reply to DELETE makes of a deletion
 expire.py            what the deadline does to a card that nobody confirmed

@@ -1,4 +1,4 @@
-"""The use-cases of a deletion up to the claim: propose, confirm, cancel. What follows the claim is ``bot.sending``.
+"""The use-cases behind the card's two buttons: confirm and cancel. What follows the claim is ``bot.sending``.
 
 Each one gathers, decides and applies, in that order; the decisions are pure and stand in ``bot.policy``.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -17,11 +16,9 @@ from bot.lifecycle import Step
 from bot.metastudio import replies
 from bot.model import (
     Actor,
-    Ask,
     Cause,
     Deletion,
     DeletionId,
-    Job,
     LookupFailed,
     Operation,
     Person,
@@ -33,18 +30,11 @@ from bot.model import (
 )
 from bot.outcomes import Ending
 from bot.policy import Reason
-from bot.ports import Gone, Ports, Told
-from bot.trail import Kind, Tell, TellKind, event_about, tells_about
+from bot.ports import Ports
+from bot.trail import Kind, TellKind, event_about, tells_about
 
-EARLIER = timedelta(hours=24)
 FRESH = timedelta(seconds=5)
 """So old may an answer about a person or a place be when a DELETE is sent on it."""
-POST_PAUSES = (1.0, 3.0, 10.0)
-"""Seconds before each further try to post the card; Slack's own Retry-After goes before."""
-LONGEST_POST_PAUSE = 30.0
-"""Where Slack asks for more patience than that, there is no card: nobody waits so long."""
-POST_WITHIN = timedelta(seconds=60)
-"""So long a card is tried to be posted; well below the time after which others would call it orphaned."""
 
 
 def new_id() -> DeletionId:
@@ -55,7 +45,7 @@ def new_id() -> DeletionId:
 # -- what the decisions need to know ---------------------------------------------------------------------------------
 
 
-def _might_operate(actor: Actor, ports: Ports) -> bool:
+def might_operate(actor: Actor, ports: Ports) -> bool:
     """Whether the cloud may be asked beside Slack's look-ups: a stranger's click must not use up the limiter."""
     return actor.user in ports.terms.rules.users
 
@@ -63,7 +53,7 @@ def _might_operate(actor: Actor, ports: Ports) -> bool:
 LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
 
 
-def _look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
+def look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
     place = ports.people.place(channel, fresh=fresh)
     return place, tuple(ports.people.person(actor, fresh=fresh) for actor in actors)
 
@@ -83,110 +73,7 @@ def unreadable(shown: Shown) -> Refused | None:
     return Refused(Reason.JOB_NOT_READ, {"reply": reply})
 
 
-# -- propose ----------------------------------------------------------------------------------------------------------
-
-
-def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
-    """Check who asks, where, and the job's state; post the card. Returns the deletion that now waits, or why not."""
-    rules = ports.terms.rules
-    if rules.reason_required and ask.reason is None:
-        return Refused(Reason.REASON_MISSING)
-    looked = ports.beside(lambda: _look_up(ports, ask.channel, (ask.actor,), fresh=False))
-    shown = ports.jobs.show(ask.job_id) if _might_operate(ask.actor, ports) else None
-    place, (person,) = looked.result()
-    if no := policy.may_be_used_in(place, rules) or policy.may_operate(person, rules):
-        return no
-    shown = shown or ports.jobs.show(ask.job_id)
-    # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
-    if standing := ports.ledger.standing(ask.job_id):
-        return _in_the_way(standing)
-    if shown.job is None:
-        return unreadable(shown) or Refused(Reason.BUG)
-    return _offer(ask, shown.job, ports)
-
-
-def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
-    terms, now = ports.terms, ports.clock.now()
-    deletion = Deletion(
-        id=ask.id,
-        target=terms.target,
-        job=job,
-        state=State.AWAITING,
-        requester=ask.actor,
-        channel=ask.channel,
-        confirm_by=policy.who_confirms(job, terms.rules),
-        asked_at=now,
-        deadline_at=now + terms.rules.confirm_within,
-        reason=ask.reason,
-    )
-    event = event_about(
-        Kind.PROPOSED, deletion, deletion.asked_at, ask.actor, state=job.state, rule=deletion.confirm_by.value
-    )
-    if no := policy.may_be_deleted(job):
-        refused = replace(deletion, state=State.REFUSED, ended_at=deletion.asked_at, ended_why=no.reason)
-        ports.ledger.propose(
-            refused, replace(event, kind=Kind.NOT_OFFERED, facts={"why": no.reason}), max_open=terms.max_open
-        )
-        return no
-    standing = ports.ledger.propose(deletion, event, max_open=terms.max_open)
-    if isinstance(standing, Deletion):
-        return _in_the_way(standing)
-    if isinstance(standing, int):
-        return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
-    return _post_card(deletion, ports)
-
-
-def _in_the_way(standing: Deletion) -> Refused:
-    return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
-
-
-def _post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
-    earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
-    pauses = iter(POST_PAUSES)
-    shown = deletion
-    while True:
-        answer = ports.teller.post_card(shown, earlier)
-        if isinstance(answer, Told):
-            return _card_stands(shown, answer.ts or "", ports)
-        pause = None if isinstance(answer, Gone) or answer.after > LONGEST_POST_PAUSE else next(pauses, None)
-        now = ports.clock.now()
-        if isinstance(answer, Gone) or pause is None or now - deletion.asked_at > POST_WITHIN:
-            break
-        ports.clock.sleep(max(answer.after, pause))
-        # The deadline counts from the post. It is written first: a click on a card whose post was never answered makes
-        # that card count, with the deadline that it shows.
-        shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)
-        ports.ledger.change(deletion.id, None, {"deadline_at": shown.deadline_at}, where={"message_ts": None})
-    no = Refused(Reason.CARD_NOT_POSTED, {"why": answer.why})
-    if withdraw(deletion, no, deletion.requester, ports):
-        return no
-    # A click on a card whose post was never answered was faster, and made that card count.
-    found = ports.ledger.get(deletion.id)
-    return no if found is None else found
-
-
-def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refused:
-    posted = ports.ledger.change(
-        deletion.id,
-        None,
-        {"message_ts": ts, "deadline_at": deletion.deadline_at},
-        event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=ts),
-        where={"state": State.AWAITING, "message_ts": None},
-    )
-    if posted is not None:
-        return posted
-    # Somebody was faster: a click that came before this line made the card known, or the row was closed as an orphan
-    # while Slack was slow. A second card, or one of a closed deletion, must not keep its buttons.
-    found = ports.ledger.get(deletion.id)
-    if found is None or (found.state is State.REFUSED and found.message_ts is None):
-        found = ports.ledger.change(deletion.id, None, {"message_ts": ts})
-    if found is not None and found.state is not State.AWAITING:
-        redraw = Tell(TellKind.CARD, deletion.id, deletion.channel, ts)
-        ports.ledger.tell(redraw)
-        ports.deliver((redraw,))
-    if found is None or found.state is State.REFUSED:
-        return Refused(Reason.RESTARTED)
-    return found
+# -- a pressed button -------------------------------------------------------------------------------------------------
 
 
 def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
@@ -220,6 +107,8 @@ def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports)
         Step.REFUSE,
         {"ended_at": now, "ended_why": no.reason, "ended_by": actor},
         event_about(Kind.NOT_OFFERED, deletion, now, actor, why=no.reason),
+        # A click may have made a card known that the caller does not know of; it would be left with its buttons.
+        where={"message_ts": deletion.message_ts},
         tell=tells,
     )
     ports.deliver(tells)
@@ -245,10 +134,10 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
     def look_up() -> LookedUp:
-        return _look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+        return look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
 
     # Neither a place in the limiter nor a read is spent on a stranger.
-    if not _might_operate(press.actor, ports) and (no := _may_press(press, deletion, look_up(), ports)):
+    if not might_operate(press.actor, ports) and (no := _may_press(press, deletion, look_up(), ports)):
         return no
     # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
@@ -297,8 +186,8 @@ def not_awaiting(deletion: Deletion | None, ports: Ports) -> Refused | None:
 
 
 def is_late(deletion: Deletion, now: datetime) -> bool:
-    """Whether the card's time is over."""
-    return deletion.deadline_at is not None and now >= deletion.deadline_at
+    """Whether the card's time is over. That of a card that is not known to stand has not begun."""
+    return deletion.message_ts is not None and deletion.deadline_at is not None and now >= deletion.deadline_at
 
 
 def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
@@ -350,7 +239,7 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
         return no
     assert deletion is not None  # noqa: S101 - as in confirm.
     if press.actor != deletion.requester:
-        place, (person,) = _look_up(ports, press.channel, (press.actor,), fresh=True)
+        place, (person,) = look_up(ports, press.channel, (press.actor,), fresh=True)
         if no := policy.may_be_used_in(place, ports.terms.rules) or policy.may_operate(person, ports.terms.rules):
             return _as_it_stands(no, press, ports)
     now = ports.clock.now()

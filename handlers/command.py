@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from bot.deletions import new_id, propose
+from bot.deletions import new_id
 from bot.model import Actor, Ask, Refused
 from bot.policy import Reason
+from bot.proposing import propose
 from bot.trail import Event, Kind, Waiting
 from handlers import subcommands
 from handlers.desk import Desk

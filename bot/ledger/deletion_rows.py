@@ -48,8 +48,8 @@ from bot.ledger.tables import (
 from bot.lifecycle import Step, sources, target
 from bot.model import OPEN_STATES, Attempt, Deletion, DeletionId, JobId, State, Target
 
-ORPHANED_AFTER = timedelta(seconds=120)
-"""A card that has no message by then will not get one from whoever began it."""
+ORPHANED_AFTER = timedelta(seconds=240)
+"""A card that has no message by then will not get one from whoever began it: ``bot.posting`` gives up before."""
 
 CLAIMS = frozenset({Step.CLAIM, Step.CLAIM_AGAIN})
 NEVER_CLAIMED = frozenset({State.AWAITING, State.REFUSED, State.CANCELLED, State.EXPIRED})
@@ -196,7 +196,8 @@ def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
     """Which rows have work of that kind. Alone on the database, whatever another owner began is nobody's any more."""
     is_others = _c.owner != bindparam("me")
     if purpose == "expire":
-        return and_(is_awaiting, _c.deadline_at <= _NOW)
+        # The time of a card that is not known to stand has not begun; one that never will is an orphan.
+        return and_(is_awaiting, _c.message_ts.is_not(None), _c.deadline_at <= _NOW)
     if purpose == "orphan":
         is_old = _c.asked_at <= bindparam("orphaned", type_=UtcText)
         return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_alone else is_old)

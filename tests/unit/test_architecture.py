@@ -52,6 +52,8 @@ REACHES_OUT = {
 """Parts of the standard library that a pure module has no business with."""
 
 USE_CASES = {
+    "bot.proposing",
+    "bot.posting",
     "bot.deletions",
     "bot.expire",
     "bot.reconcile",
