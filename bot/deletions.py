@@ -206,7 +206,7 @@ def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) 
         return no
     if no := policy.may_operate(requester, rules):
         if no.reason == Reason.PERSON_UNKNOWN:
-            return no
+            return Refused(no.reason, {**no.facts, "whose": "requester", "deletion": deletion})
         lost = Refused(Reason.REQUESTER_LOST_RIGHT, {"why": no.reason, "deletion": deletion})
         withdraw(deletion, lost, press.actor, ports)
         return no if by_requester else lost

@@ -224,6 +224,11 @@ def _lookup(what: str) -> Sentence:
     )
 
 
+def _who(facts: Facts, you: str, they: str) -> str:
+    """What could not be found out: about the one who acts, or about the one who asked."""
+    return they.format(who=_requester(facts)) if facts.get("whose") == "requester" else you
+
+
 def _usage(facts: Facts, wording: Wording) -> str:
     detail = facts.get("detail")
     return (
@@ -269,7 +274,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.DEACTIVATED: _ask("This Slack account is deactivated."),
     Reason.IS_BOT: _again("Bots may not delete jobs."),
     Reason.IS_GUEST: _ask("Guests may not delete jobs, even if they are listed."),
-    Reason.PERSON_UNKNOWN: _lookup("who you are"),
+    Reason.PERSON_UNKNOWN: lambda facts, wording: _lookup(_who(facts, "who you are", "who {who} is"))(facts, wording),
     Reason.NOT_THE_REQUESTER: _again(
         "Only the person who asked may confirm this deletion. The card still waits for them."
     ),

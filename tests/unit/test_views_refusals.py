@@ -73,7 +73,7 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.NOT_BUILT_YET: [{"name": "history"}, {}],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
     Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {}],
-    Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {}],
+    Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {}, {"whose": "requester", "deletion": AWAITING}],
     Reason.NOT_DELETABLE: [{"state": state} for state in ["BRAND_NEW", "", *sorted(set(STATES) - DELETABLE)]],
     Reason.JOB_NOT_FOUND: [{"reply": NOT_FOUND}, {"reply": reply(404)}],
     Reason.JOB_NOT_READ: [{"reply": given} for given in MEANT.values()],
