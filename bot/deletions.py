@@ -34,7 +34,9 @@ from bot.ports import Ports
 from bot.trail import Kind, TellKind, event_about, tells_about
 
 FRESH = timedelta(seconds=5)
-"""So old may an answer about a person or a place be when a DELETE is sent on it."""
+"""So old may an answer about a person, a place or the job be when a DELETE is sent on it."""
+ASKED_ANEW = 2
+"""How often what grew too old meanwhile is asked again before the click is told that the bot is busy."""
 
 
 def new_id() -> DeletionId:
@@ -46,7 +48,7 @@ def new_id() -> DeletionId:
 
 
 def might_operate(actor: Actor, ports: Ports) -> bool:
-    """Whether the cloud may be asked beside Slack's look-ups: a stranger's click must not use up the limiter."""
+    """Whether the cloud may be asked beside Slack's look-ups: a stranger's command must not use up the limiter."""
     return actor.user in ports.terms.rules.users
 
 
@@ -54,8 +56,17 @@ LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
 
 
 def look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool) -> LookedUp:
+    """The place and the people. Nothing more is asked after a failure: it means no, and each may take its full timeout.
+
+    Whoever comes after the failure counts as failed too.
+    """
     place = ports.people.place(channel, fresh=fresh)
-    return place, tuple(ports.people.person(actor, fresh=fresh) for actor in actors)
+    failed = place if isinstance(place, LookupFailed) else None
+    people: dict[Actor, Person | LookupFailed] = {}
+    for actor in dict.fromkeys(actors):
+        people[actor] = found = failed or ports.people.person(actor, fresh=fresh)
+        failed = found if isinstance(found, LookupFailed) else None
+    return place, tuple(people[actor] for actor in actors)
 
 
 def unreadable(shown: Shown) -> Refused | None:
@@ -133,27 +144,46 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
-    def look_up() -> LookedUp:
-        return look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
-
     # Neither a place in the limiter nor a read is spent on a stranger.
-    if not might_operate(press.actor, ports) and (no := _may_press(press, deletion, look_up(), ports)):
-        return no
+    if not might_operate(press.actor, ports):
+        found = look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+        if no := _may_press(press, deletion, found, ports):
+            return no
     # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
         return Refused(Reason.BUSY)
-    since = ports.clock.now()
-    looked = ports.beside(look_up)
+    no = _check_afresh(deletion, press, ports)
+    return no or sending.claim_and_send(deletion, press.actor, ports) or Refused(Reason.BUSY)
+
+
+def _check_afresh(deletion: Deletion, press: Press, ports: Ports) -> Refused | None:
+    """Look at place, people and job until all that was found is fresh at the same time, a bounded number of times.
+
+    People are asked about beside the read. Their answers count from the question, since that long ago they may have
+    been decided; the read counts from its answer, or a slow MetaStudio could never be asked to delete.
+    """
+
+    def anew() -> LookedUp:
+        return look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+
+    def is_old(moment: datetime) -> bool:
+        return ports.clock.now() - moment >= FRESH
+
+    asked_at = ports.clock.now()
+    looked = ports.beside(anew)
     shown = ports.jobs.show(deletion.job.job_id)
     found = looked.result()
-    # Slack's answers were asked for beside the read; where that took long they are asked for again.
-    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else look_up(), ports):
-        return no
-    if no := _still_the_job(deletion, shown, ports):
-        if no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
-            withdraw(deletion, no, press.actor, ports)
-        return no
-    return sending.claim_and_send(deletion, press.actor, ports) or Refused(Reason.BUSY)
+    for again in range(ASKED_ANEW + 1):
+        # A no is a no, however old: nothing is asked again after one, least of all where Slack hangs.
+        if no := _may_press(press, deletion, found, ports) or _still_the_job(press, deletion, shown, ports):
+            return no
+        if not is_old(asked_at) and not is_old(shown.reply.at):
+            return None
+        if is_old(asked_at) and again < ASKED_ANEW:
+            asked_at, found = ports.clock.now(), anew()
+        if is_old(shown.reply.at) and again < ASKED_ANEW:
+            shown = ports.jobs.show(deletion.job.job_id)
+    return Refused(Reason.BUSY)
 
 
 def _as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
@@ -215,7 +245,14 @@ def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) 
     return policy.may_confirm(presser, requester, deletion.confirm_by)
 
 
-def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
+def _still_the_job(press: Press, deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
+    no = _job_refused(deletion, shown, ports)
+    if no is not None and no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
+        withdraw(deletion, no, press.actor, ports)
+    return no
+
+
+def _job_refused(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
     if shown.job is None:
         no = unreadable(shown)
         if no is None or no.reason != Reason.JOB_NOT_FOUND:

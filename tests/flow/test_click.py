@@ -2,11 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sandbox.metastudio import Seen
+from sandbox.slack import Call
 from tests.flow.world import World, world
+
+DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
+
+
+def slow_look_ups(w: World, seconds: float) -> Callable[[Call], None]:
+    """A hook by which Slack takes so long to say who somebody is."""
+
+    def before(call: Call) -> None:
+        if call.method == "users.info":
+            w.clock.add(seconds)
+
+    return before
+
+
+def slow_reads(w: World, seconds: float) -> Callable[[Seen], None]:
+    """A hook by which MetaStudio takes so long to show a job."""
+
+    def before(seen: Seen) -> None:
+        if seen.operation == SHOW:
+            w.clock.add(seconds)
+
+    return before
+
+
+# -- how old may be what it rests on -------------------------------------------------------------------------------
+
+
+def test_the_job_is_read_again_where_slack_took_long(w: World) -> None:
+    """Between the read and Slack's answer the job becomes somebody else's: it is not deleted."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.clock.add(6)
+    slow = w.slack.faults.add("users.info", "latency")
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    w.slack.wait_for(lambda: slow.hits, 5)
+    w.cloud.wait_for(lambda: len(w.cloud.requests_to(SHOW)) == 2, 5)
+    w.cloud.change(job, name="Somebody else")
+    w.clock.add(300)
+    slow.release()
+    w.idle()
+    assert w.cloud.deletes_arrived(job) == 0
+    assert "Somebody else" in w.thread(card)[0]
+
+
+def test_people_are_asked_again_where_metastudio_took_long(w: World) -> None:
+    """While the job is read the requester becomes a guest: nothing is deleted."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+
+    def before(seen: Seen) -> None:
+        w.clock.add(20)
+        w.slack.users[w.anna].is_restricted = True
+
+    w.cloud.before_call = before
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 0
+    assert "Guests" in w.said_to(w.anna)[-1]
+
+
+def test_a_slow_metastudio_can_still_be_asked_to_delete(w: World) -> None:
+    """Every read takes twenty seconds: people are asked again behind it, and the DELETE leaves."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.before_call = slow_reads(w, 20)
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1
+    assert len(w.cloud.requests_to(SHOW)) == 2
+
+
+def test_what_cannot_be_had_fresh_together_deletes_nothing(w: World) -> None:
+    """Every look-up takes longer than an answer stays fresh: after two further rounds the click is told "busy"."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.clock.add(6)
+    asked = len(w.slack.calls_to("users.info"))
+    w.slack.before_call = slow_look_ups(w, 7)
+    w.press(card)
+    w.slack.before_call = None
+    assert "busy" in w.said_to(w.anna)[-1]
+    assert len(w.slack.calls_to("users.info")) == asked + 3
+    assert len(card.buttons) == 2
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+@pytest.mark.parametrize("method", ["users.info", "conversations.info"])
+def test_nothing_is_asked_again_after_a_failed_look_up(w: World, method: str) -> None:
+    """Where Slack hangs each look-up takes its whole timeout: one failure is an answer, and nobody waits for more."""
+    card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
+    w.clock.add(6)
+    before = len(w.slack.calls_to("users.info")), len(w.slack.calls_to("conversations.info"))
+
+    def hang(call: Call) -> None:
+        if call.method == method:
+            w.clock.add(10)
+
+    w.slack.before_call = hang
+    w.slack.faults.add(method, "error", error="fatal_error", times=None)
+    w.press(card)
+    after = len(w.slack.calls_to("users.info")), len(w.slack.calls_to("conversations.info"))
+    assert "Slack could not say" in w.said_to(w.anna)[-1]
+    assert sum(after) - sum(before) == {"users.info": 2, "conversations.info": 1}[method]
+    assert len(card.buttons) == 2
+
 
 # -- who it is about -----------------------------------------------------------------------------------------------
 
