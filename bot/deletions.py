@@ -17,6 +17,7 @@ from bot.metastudio import replies
 from bot.model import (
     Actor,
     Cause,
+    ConfirmBy,
     Deletion,
     DeletionId,
     LookupFailed,
@@ -50,6 +51,17 @@ def new_id() -> DeletionId:
 def might_operate(actor: Actor, ports: Ports) -> bool:
     """Whether the cloud may be asked beside Slack's look-ups: a stranger's command must not use up the limiter."""
     return actor.user in ports.terms.rules.users
+
+
+def _might_confirm(actor: Actor, deletion: Deletion, ports: Ports) -> bool:
+    """The same for a click on *Delete permanently*: what the ids alone say, before Slack is asked."""
+    is_requester = actor == deletion.requester
+    allowed = {
+        ConfirmBy.REQUESTER: is_requester,
+        ConfirmBy.ANY_OPERATOR: True,
+        ConfirmBy.SECOND_PERSON: not is_requester,
+    }
+    return might_operate(actor, ports) and allowed[deletion.confirm_by]
 
 
 LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
@@ -144,8 +156,8 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
-    # Neither a place in the limiter nor a read is spent on a stranger.
-    if not might_operate(press.actor, ports):
+    # Neither a place in the limiter nor a read is spent on somebody who may not confirm.
+    if not _might_confirm(press.actor, deletion, ports):
         found = look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
         if no := _may_press(press, deletion, found, ports):
             return no

@@ -128,3 +128,22 @@ def test_whoever_could_not_be_looked_up_is_named(tmp_path: Path, failing: str, s
         w.slack.faults.add("users.info", "error", error="fatal_error", where=lambda args: args.get("user") == who)
         w.press(card, user=w.ben)
         assert f"Slack could not say {says.format(anna=w.anna)}" in w.said_to(w.ben)[-1]
+
+
+@pytest.mark.parametrize(
+    ("rule", "in_vain", "says", "may"),
+    [("requester", "ben", "Only the person who asked", "anna"), ("second_person", "anna", "second person", "ben")],
+)
+def test_a_click_that_may_not_confirm_takes_no_place_in_the_limiter(
+    tmp_path: Path, rule: str, in_vain: str, says: str, may: str
+) -> None:
+    """There is one place a minute, and MetaStudio is not read either: whoever may confirm does not wait for others."""
+    with world(tmp_path, CONFIRM_BY=rule, DELETES_PER_SECOND="0.016") as w:
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        for _ in range(3):
+            w.press(card, user=getattr(w, in_vain))
+            assert says in w.said_to(getattr(w, in_vain))[-1]
+        assert len(w.cloud.requests_to(SHOW)) == 1
+        w.press(card, user=getattr(w, may))
+        assert w.cloud.deletes_arrived(job) == 1
