@@ -99,9 +99,19 @@ def unreadable(shown: Shown) -> Refused | None:
 # -- a pressed button -------------------------------------------------------------------------------------------------
 
 
+def stands_on(press: Press, deletion: Deletion) -> bool:
+    """Whether the button stood on this deletion's card, and not on another message that carries its id.
+
+    A second copy, posted because Slack had not answered the first time, is told by what stands on it.
+    """
+    if press.message_ts is None or press.channel != deletion.channel:
+        return False
+    return press.message_ts == deletion.message_ts or press.is_copy
+
+
 def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
     """A click proves that the card stands, even if Slack's answer to the post was lost or is not written down yet."""
-    if deletion.state is not State.AWAITING or deletion.message_ts or not press.message_ts:
+    if deletion.state is not State.AWAITING or deletion.message_ts:
         return deletion
     adopted = ports.ledger.change(
         deletion.id,
@@ -114,11 +124,9 @@ def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
 
 
 def pressed_deletion(press: Press, ports: Ports) -> Deletion | None:
-    """The deletion whose button was pressed, as it stands. A card in another channel than its own is none of ours."""
+    """The deletion whose button was pressed, as it stands. A button on anything but its card is none of ours."""
     found = ports.ledger.get(press.deletion)
-    if found is None or found.channel != press.channel:
-        return None
-    return _adopt(found, press, ports)
+    return _adopt(found, press, ports) if found is not None and stands_on(press, found) else None
 
 
 def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports) -> Deletion | None:

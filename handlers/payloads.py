@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.model import DELETION_ID_PATTERN, JOB_ID_PATTERN, REASON_LIMIT, Actor, DeletionId, JobId
 from bot.policy import Reason
+from handlers.views.card import small_print
 
 SUBCOMMANDS = frozenset({"help", "history", "find", "open", "whoami", "freeze", "unfreeze", "--dry-run"})
 
@@ -89,7 +90,10 @@ def click_actor(body: Mapping[str, Any]) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A press of one of our buttons, as far as the payload tells. ``deletion`` is None for a value of no known form."""
+    """A press of one of our buttons, as far as the payload tells. ``deletion`` is None for a value of no known form.
+
+    ``is_copy``: the message that Slack sent along is a card of that deletion.
+    """
 
     actor: Actor
     channel: str
@@ -97,6 +101,7 @@ class Click:
     thread_ts: str | None
     deletion: DeletionId | None
     response_url: str | None
+    is_copy: bool = False
 
 
 def click(body: Mapping[str, Any]) -> Click:
@@ -104,7 +109,7 @@ def click(body: Mapping[str, Any]) -> Click:
     container = _mapping(body.get("container"))
     actions = body.get("actions")
     value = _mapping(actions[0]).get("value") if isinstance(actions, list) and actions else None
-    known = isinstance(value, str) and DELETION_ID_PATTERN.fullmatch(value)
+    known = DELETION_ID_PATTERN.fullmatch(value) if isinstance(value, str) else None
     channel = container.get("channel_id") or _mapping(body.get("channel")).get("id") or ""
     return Click(
         actor=click_actor(body),
@@ -113,7 +118,22 @@ def click(body: Mapping[str, Any]) -> Click:
         thread_ts=container.get("thread_ts"),
         deletion=DeletionId(str(value)) if known else None,
         response_url=body.get("response_url"),
+        is_copy=known is not None and _is_card_of(DeletionId(str(value)), _mapping(body.get("message"))),
     )
+
+
+def _is_card_of(deletion: DeletionId, message: Mapping[str, Any]) -> bool:
+    """Whether that message is a card of the deletion, by its small print.
+
+    Slack marks the message as optional (rulebook 2.1), and whether its blocks are always whole is not documented [?];
+    where they are not, it is none.
+    """
+    rows = [_mapping(block).get("elements") for block in _list(message.get("blocks"))]
+    return any(_mapping(element).get("text") == small_print(deletion) for row in rows for element in _list(row))
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

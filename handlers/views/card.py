@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot import job_states
-from bot.model import ConfirmBy, Deletion, State
+from bot.model import ConfirmBy, Deletion, DeletionId, State
 from bot.outcomes import Ending
 from handlers.views.parts import (
     Button,
@@ -80,9 +80,14 @@ def deletion_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deleti
         Typed("Reason", deletion.reason) if deletion.reason else None,
         *(_question(deletion, state.warning, earlier) if deletion.state is State.AWAITING else ()),
         _buttons(deletion),
-        Note(f"Deletion {code(deletion.id)}"),
+        Note(small_print(deletion.id)),
     ]
     return message(parts)
+
+
+def small_print(deletion: DeletionId) -> str:
+    """The last line of every card, in each of its states, by which a card is told from another one."""
+    return f"Deletion {code(deletion)}"
 
 
 def _plain_heading(deletion: Deletion) -> str:

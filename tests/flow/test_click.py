@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.model import Actor, DeletionId, Press
+from handlers.buttons import BUTTONS
 from sandbox.metastudio import Seen
 from sandbox.slack import Call
 from tests.flow.world import World, world
@@ -147,3 +149,46 @@ def test_a_click_that_may_not_confirm_takes_no_place_in_the_limiter(
         assert len(w.cloud.requests_to(SHOW)) == 1
         w.press(card, user=getattr(w, may))
         assert w.cloud.deletes_arrived(job) == 1
+
+
+# -- which card it stands on ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", sorted(BUTTONS))
+def test_the_id_of_another_card_does_nothing_and_leaves_both_cards_alone(w: World, action: str) -> None:
+    """A press on card A that carries the id of card B is no press of B, and A is not redrawn as B."""
+    jobs = [w.cloud.add_job(state="TRAIN_FAILED", name=name) for name in ("Anchor A", "Anchor B")]
+    cards = [w.card(job) for job in jobs]
+    versions = [len(card.versions) for card in cards]
+    w.press(cards[0], action, value=w.deletion(jobs[1]).id, force=True)
+    assert "not its card" in w.said_to(w.anna)[-1]
+    assert [len(card.versions) for card in cards] == versions
+    for job, card in zip(jobs, cards, strict=True):
+        assert w.cloud.deletes_arrived(job) == 0
+        w.press(card)
+        assert w.cloud.deletes_arrived(job) == 1
+
+
+def elsewhere(w: World, card_ts: str) -> tuple[str, str | None]:
+    return w.slack.add_channel("elsewhere", members=[w.anna]), card_ts
+
+
+STRAY: dict[str, Callable[[World, str], tuple[str, str | None]]] = {
+    "another channel": elsewhere,
+    "no message": lambda w, card_ts: (w.ops, None),
+    "another message": lambda w, card_ts: (w.ops, "1.000001"),
+}
+
+
+@pytest.mark.parametrize("stray", STRAY)
+@pytest.mark.parametrize("action", sorted(BUTTONS))
+def test_a_press_that_does_not_stand_on_the_card_does_nothing(w: World, action: str, stray: str) -> None:
+    """A deletion is confirmed on its own card and nowhere else, whatever the payload says."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    channel, ts = STRAY[stray](w, card.ts)
+    assert w.app is not None
+    press = Press("p", Actor(w.anna, w.slack.team_id), channel, DeletionId(w.deletion(job).id), ts)
+    assert BUTTONS[action](press, w.app.ports).reason == "unknown_deletion"
+    assert w.cloud.deletes_arrived(job) == 0
+    assert len(card.buttons) == 2

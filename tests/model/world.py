@@ -43,7 +43,7 @@ from bot.unwritten import Unwritten
 from bot.work import Queues
 from handlers import buttons, command
 from handlers.desk import Desk
-from handlers.views.card import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM
+from handlers.views.card import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
 from tests.contract.values import TARGET
 from tests.model import truth
 from tests.model.cloud import Arrival, Cloud
@@ -475,6 +475,7 @@ class World:
         body = {
             "user": {"id": who.user, "team_id": who.team},
             "container": {"message_ts": message.ts, "channel_id": message.where},
+            "message": {"blocks": [{"elements": [{"text": small_print(message.deletion)}]}]},
             "actions": [{"action_id": action, "value": deletion}],
             "response_url": "https://hooks.slack.example/2",
         }
