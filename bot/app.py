@@ -43,7 +43,7 @@ from bot.transports import CannotConnect, Transport
 from bot.transports.http import HttpTransport
 from bot.transports.socket import PING_INTERVAL, SocketTransport
 from bot.unwritten import Unwritten
-from bot.work import Pool, SystemClock, Ticker, stop_all
+from bot.work import Pool, Queues, SystemClock, Ticker, stop_all
 from handlers import register
 from handlers.desk import Desk
 from handlers.telling import SlackTeller
@@ -173,6 +173,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
         clock=clock,
         terms=terms,
         beside=pool.beside,
+        one_at_a_time=Queues(),
         deliver=lambda tells: deliver(tells, ports),
         unwritten=unwritten,
     )

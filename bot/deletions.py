@@ -15,6 +15,7 @@ from bot.metastudio import replies
 from bot.model import (
     Actor,
     Cause,
+    ConfirmBy,
     Deletion,
     DeletionId,
     Operation,
@@ -30,7 +31,9 @@ from bot.ports import Ports
 from bot.trail import Kind, TellKind, event_about, tells_about
 
 FRESH = timedelta(seconds=5)
-"""So old may an answer about a person or a place be when a DELETE is sent on it."""
+"""So old may an answer about a person, a place or the job be when a DELETE is sent on it."""
+ASKED_ANEW = 2
+"""How often what grew too old meanwhile is asked again before the click is told that the bot is busy."""
 
 
 def new_id() -> DeletionId:
@@ -42,8 +45,19 @@ def new_id() -> DeletionId:
 
 
 def might_operate(actor: Actor, ports: Ports) -> bool:
-    """Whether the cloud may be asked beside Slack's look-ups: a stranger's click must not use up the limiter."""
+    """Whether the cloud may be asked beside Slack's look-ups: a stranger's command must not use up the limiter."""
     return actor.user in ports.terms.rules.users
+
+
+def _might_confirm(actor: Actor, deletion: Deletion, ports: Ports) -> bool:
+    """The same for a click on *Delete permanently*: what the ids alone say, before Slack is asked."""
+    is_requester = actor == deletion.requester
+    allowed = {
+        ConfirmBy.REQUESTER: is_requester,
+        ConfirmBy.ANY_OPERATOR: True,
+        ConfirmBy.SECOND_PERSON: not is_requester,
+    }
+    return might_operate(actor, ports) and allowed[deletion.confirm_by]
 
 
 def unreadable(shown: Shown) -> Refused | None:
@@ -64,9 +78,19 @@ def unreadable(shown: Shown) -> Refused | None:
 # -- a pressed button -------------------------------------------------------------------------------------------------
 
 
+def stands_on(press: Press, deletion: Deletion) -> bool:
+    """Whether the button stood on this deletion's card, and not on another message that carries its id.
+
+    A second copy, posted because Slack had not answered the first time, is told by what stands on it.
+    """
+    if press.message_ts is None or press.channel != deletion.channel:
+        return False
+    return press.message_ts == deletion.message_ts or press.is_copy
+
+
 def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
     """A click proves that the card stands, even if Slack's answer to the post was lost or is not written down yet."""
-    if deletion.state is not State.AWAITING or deletion.message_ts or not press.message_ts:
+    if deletion.state is not State.AWAITING or deletion.message_ts:
         return deletion
     adopted = ports.ledger.change(
         deletion.id,
@@ -79,11 +103,9 @@ def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
 
 
 def pressed_deletion(press: Press, ports: Ports) -> Deletion | None:
-    """The deletion whose button was pressed, as it stands. A card in another channel than its own is none of ours."""
+    """The deletion whose button was pressed, as it stands. A button on anything but its card is none of ours."""
     found = ports.ledger.get(press.deletion)
-    if found is None or found.channel != press.channel:
-        return None
-    return _adopt(found, press, ports)
+    return _adopt(found, press, ports) if found is not None and stands_on(press, found) else None
 
 
 def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports) -> Deletion | None:
@@ -95,6 +117,8 @@ def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports)
         Step.REFUSE,
         {"ended_at": now, "ended_why": no.reason, "ended_by": actor},
         event_about(Kind.NOT_OFFERED, deletion, now, actor, why=no.reason),
+        # A click may have made a card known that the caller does not know of; it would be left with its buttons.
+        where={"message_ts": deletion.message_ts},
         tell=tells,
     )
     ports.deliver(tells)
@@ -119,30 +143,48 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
-    def anew() -> LookedUp:
-        return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
-
-    # Neither a place in the limiter nor a read is spent on a stranger, or while nothing may be sent anyway.
+    # Neither a place in the limiter nor a read is spent on somebody who may not confirm, or while nothing may be sent.
     frozen = ports.ledger.freezes.standing()
-    if frozen or not might_operate(press.actor, ports):
-        no = _may_press(press, deletion, anew(), ports)
+    if frozen or not _might_confirm(press.actor, deletion, ports):
+        no = _may_press(press, deletion, _who_and_where(press, deletion, ports), ports)
         if no or frozen:
             return no or Refused(Reason.FROZEN, {"freeze": frozen})
     # The place comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.wait_turn(Operation.DELETE):
         return Refused(Reason.BUSY)
-    since = ports.clock.now()
-    looked = ports.beside(anew)
+    no = _check_afresh(deletion, press, ports)
+    return no or sending.claim_and_send(deletion, press.actor, ports) or _not_claimed(ports)
+
+
+def _who_and_where(press: Press, deletion: Deletion, ports: Ports) -> LookedUp:
+    return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True)
+
+
+def _check_afresh(deletion: Deletion, press: Press, ports: Ports) -> Refused | None:
+    """Look at place, people and job until all that was found is fresh at the same time, a bounded number of times.
+
+    People are asked about beside the read. Their answers count from the question, since that long ago they may have
+    been decided; the read counts from its answer, or a slow MetaStudio could never be asked to delete.
+    """
+
+    def is_old(moment: datetime) -> bool:
+        return ports.clock.now() - moment >= FRESH
+
+    asked_at = ports.clock.now()
+    looked = ports.beside(lambda: _who_and_where(press, deletion, ports))
     shown = ports.jobs.show(deletion.job.job_id)
     found = looked.result()
-    # Slack's answers were asked for beside the read; where that took long they are asked for again.
-    if no := _may_press(press, deletion, found if ports.clock.now() - since < FRESH else anew(), ports):
-        return no
-    if no := _still_the_job(deletion, shown, ports):
-        if no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
-            withdraw(deletion, no, press.actor, ports)
-        return no
-    return sending.claim_and_send(deletion, press.actor, ports) or _not_claimed(ports)
+    for again in range(ASKED_ANEW + 1):
+        # A no is a no, however old: nothing is asked again after one, least of all where Slack hangs.
+        if no := _may_press(press, deletion, found, ports) or _still_the_job(press, deletion, shown, ports):
+            return no
+        if not is_old(asked_at) and not is_old(shown.reply.at):
+            return None
+        if is_old(asked_at) and again < ASKED_ANEW:
+            asked_at, found = ports.clock.now(), _who_and_where(press, deletion, ports)
+        if is_old(shown.reply.at) and again < ASKED_ANEW:
+            shown = ports.jobs.show(deletion.job.job_id)
+    return Refused(Reason.BUSY)
 
 
 def _not_claimed(ports: Ports) -> Refused:
@@ -181,8 +223,8 @@ def not_awaiting(deletion: Deletion | None, ports: Ports) -> Refused | None:
 
 
 def is_late(deletion: Deletion, now: datetime) -> bool:
-    """Whether the card's time is over."""
-    return deletion.deadline_at is not None and now >= deletion.deadline_at
+    """Whether the card's time is over. That of a card that is not known to stand has not begun."""
+    return deletion.message_ts is not None and deletion.deadline_at is not None and now >= deletion.deadline_at
 
 
 def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
@@ -196,7 +238,14 @@ def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) 
     return Refused(no.facts["why"]) if policy.is_same(presser, requester) else lost
 
 
-def _still_the_job(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
+def _still_the_job(press: Press, deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
+    no = _job_refused(deletion, shown, ports)
+    if no is not None and no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
+        withdraw(deletion, no, press.actor, ports)
+    return no
+
+
+def _job_refused(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
     if shown.job is None:
         # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
         if reconcile.witnessed(shown, deletion.job, ports) is Finding.GONE:

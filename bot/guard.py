@@ -6,7 +6,9 @@ more than five rejected signatures in a row lock the key for five minutes, for e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
@@ -20,6 +22,9 @@ from bot.ports_ledger import Looks
 from bot.trail import Event, Kind
 
 log = structlog.get_logger(__name__)
+
+LONGEST_TRIAL = 60.0
+"""Seconds that a read waits, by real time, while others find out whether the credentials are good."""
 
 
 class Client(Protocol):
@@ -52,38 +57,55 @@ class GuardedJobs:
 
     A ledger that cannot be asked stops a call before it is sent: ``LedgerTrouble`` is raised then, and never later. A
     reply that has arrived is returned, whatever becomes of the book-keeping.
+
+    Until a reply says whether the credentials are good, reads leave one at a time: many at once would lock the key
+    before the first rejection is back. From then on the breaker sees to it. A DELETE needs no such care, since it
+    follows a read that was answered.
     """
 
-    def __init__(self, client: Client, ledger: Breaker, limiter: Limiter, clock: Clock, fingerprint: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        ledger: Breaker,
+        limiter: Limiter,
+        clock: Clock,
+        fingerprint: str,
+        longest_trial: float = LONGEST_TRIAL,
+    ) -> None:
         self.client = client
         self._ledger = ledger
         self._limiter = limiter
         self._clock = clock
         self.fingerprint = fingerprint
+        self._longest_trial = longest_trial
+        self._trial = threading.Lock()
+        self._has_verdict = False
 
     def show(self, job: JobId) -> Shown:
         """Read one job. The breaker is asked last: it may have opened while this call stood in the queue."""
-        stopped = self._busy(Operation.SHOW) or self._stopped(Operation.SHOW)
-        if stopped is not None:
-            return Shown(stopped)
-        shown = self.client.show(job, may_repeat=lambda: self.may_repeat(Operation.SHOW))
-        self._learn_from(shown.reply)
-        return shown
+        with self._in_turn() as is_our_turn:
+            stopped = self._busy(Operation.SHOW, is_our_turn=is_our_turn) or self._stopped(Operation.SHOW)
+            if stopped is not None:
+                return Shown(stopped)
+            shown = self.client.show(job, may_repeat=lambda: self.may_repeat(Operation.SHOW))
+            self._learn_from(shown.reply)
+            return shown
 
     def find(self, *, job_id: str | None = None, name: str | None = None, offset: int = 0, limit: int = 100) -> Listed:
         """List jobs, one page."""
-        stopped = self._busy(Operation.LIST) or self._stopped(Operation.LIST)
-        if stopped is not None:
-            return Listed(stopped)
-        listed = self.client.find(
-            job_id=job_id,
-            name=name,
-            offset=offset,
-            limit=limit,
-            may_repeat=lambda: self.may_repeat(Operation.LIST),
-        )
-        self._learn_from(listed.reply)
-        return listed
+        with self._in_turn() as is_our_turn:
+            stopped = self._busy(Operation.LIST, is_our_turn=is_our_turn) or self._stopped(Operation.LIST)
+            if stopped is not None:
+                return Listed(stopped)
+            listed = self.client.find(
+                job_id=job_id,
+                name=name,
+                offset=offset,
+                limit=limit,
+                may_repeat=lambda: self.may_repeat(Operation.LIST),
+            )
+            self._learn_from(listed.reply)
+            return listed
 
     def delete(self, job: JobId, *, send_before: datetime) -> Reply:
         """Send one DELETE. Its place in the limiter was taken before the claim, by ``wait_turn``."""
@@ -102,8 +124,22 @@ class GuardedJobs:
         """When the breaker opened for these credentials, if it is open; asking takes no trial."""
         return self._ledger.looks.breaker_opened_at(self.fingerprint)
 
-    def _busy(self, operation: Operation) -> Reply | None:
-        if self._limiter.wait(operation):
+    @contextmanager
+    def _in_turn(self) -> Iterator[bool]:
+        """Alone with the credentials until there is a verdict; False where others took too long to find it out."""
+        is_held = not self._has_verdict and self._trial.acquire(timeout=self._longest_trial)
+        if is_held and self._has_verdict:
+            # It came while we waited: from now on nobody needs to be alone.
+            self._trial.release()
+            is_held = False
+        try:
+            yield is_held or self._has_verdict
+        finally:
+            if is_held:
+                self._trial.release()
+
+    def _busy(self, operation: Operation, *, is_our_turn: bool) -> Reply | None:
+        if is_our_turn and self._limiter.wait(operation):
             return None
         return Reply(operation, self._clock.now(), cause=Cause.LIMITED)
 
@@ -128,8 +164,12 @@ class GuardedJobs:
                 if reply.cause is not None:
                     facts["cause"] = reply.cause.value
                 event = Event(Kind.BREAKER_OPENED, reply.at, request_id=reply.request_id, facts=facts)
+                # Until the breaker is written, nothing but our queue keeps the others from sending.
+                self._has_verdict = False
                 self._ledger.breaker_open(self.fingerprint, reply.at, event)
+                self._has_verdict = True
             elif proves_credentials(reply):
+                self._has_verdict = True
                 event = Event(Kind.BREAKER_CLOSED, reply.at, request_id=reply.request_id)
                 self._ledger.breaker_close(self.fingerprint, event)
         except LedgerTrouble as trouble:

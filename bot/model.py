@@ -283,13 +283,17 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Somebody pressed a button. ``message_ts`` is the message the button stood on."""
+    """Somebody pressed a button. ``message_ts`` is the message the button stood on.
+
+    ``is_copy`` says that this message, as Slack sent it along, is a card of this very deletion.
+    """
 
     id: str
     actor: Actor
     channel: str
     deletion: DeletionId
     message_ts: str | None = None
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,11 @@ def look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool)
     rules = ports.terms.rules
     first = ports.people.person(actors[0], fresh=fresh)
     fresh = fresh and not (policy.may_operate(first, rules) and policy.may_freeze(first, rules))
-    others = tuple(ports.people.person(actor, fresh=fresh) for actor in actors[1:])
+    # Nobody else is asked about after a failure: it means no, and each look-up may take its full timeout.
+    is_known = actors[0] if not isinstance(first, LookupFailed) else None
+    others = tuple(
+        first if is_known in {None, actor} else ports.people.person(actor, fresh=fresh) for actor in actors[1:]
+    )
     return ports.people.place(channel, fresh=fresh), (first, *others)
 
 

@@ -7,6 +7,7 @@ for that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -179,9 +180,9 @@ class Ledger(Protocol):
     ) -> Sequence[Deletion]:
         """Deletions with work of that kind due, now ours for that many seconds.
 
-        ``expire``  AWAITING with deadline_at <= now
+        ``expire``  AWAITING with message_ts and deadline_at <= now
         ``remind``  AWAITING on a card, not reminded of, its deadline_at between the two of ``deadline``
-        ``orphan``  AWAITING without message_ts whose creator is gone (asked over two minutes ago or before our start)
+        ``orphan``  AWAITING without message_ts whose creator is gone (asked over four minutes ago or before our start)
         ``takeover``  DELETING whose claim has run out (``takeover_at`` <= now)
         ``read``  read_due_at <= now, in UNKNOWN, DELETED or FAILED
         """
@@ -319,6 +320,12 @@ class Beside(Protocol):
     def __call__(self, work: Callable[[], T], /) -> Future[T]: ...
 
 
+class OneAtATime(Protocol):
+    """A queue for each name: within the context the caller is alone, unless it waited in vain and was told False."""
+
+    def __call__(self, name: str, seconds: float, /) -> AbstractContextManager[bool]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The settings that the use-cases work by. Durations are what product.md section 5 calls them, in seconds there."""
@@ -350,5 +357,6 @@ class Ports:
     clock: Clock
     terms: Terms
     beside: Beside
+    one_at_a_time: OneAtATime
     deliver: Callable[[Iterable[Tell]], None]
     unwritten: Callable[[str, Callable[[], Deletion | None]], Deletion | None]

@@ -6,23 +6,15 @@ Each gathers, decides and applies, in that order; the decisions are pure and sta
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import NamedTuple
 
 from bot import permission, policy
-from bot.deletions import might_operate, unreadable, withdraw
+from bot.deletions import might_operate, unreadable
 from bot.model import Ask, Deletion, Freeze, Job, Refused, State
 from bot.policy import Deed, Reason
-from bot.ports import Gone, Ports, Told
-from bot.trail import Kind, Tell, TellKind, event_about
-
-EARLIER = timedelta(hours=24)
-POST_PAUSES = (1.0, 3.0, 10.0)
-"""Seconds before each further try to post the card; Slack's own Retry-After goes before."""
-LONGEST_POST_PAUSE = 30.0
-"""Where Slack asks for more patience than that, there is no card: nobody waits so long."""
-POST_WITHIN = timedelta(seconds=60)
-"""So long a card is tried to be posted; well below the time after which others would call it orphaned."""
+from bot.ports import Ports
+from bot.posting import EARLIER, post_card
+from bot.trail import Kind, event_about
 
 
 class Rehearsed(NamedTuple):
@@ -105,57 +97,8 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
         return Refused(Reason.FROZEN, {"freeze": standing})
     if isinstance(standing, int):
         return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
-    return _post_card(deletion, ports)
+    return post_card(deletion, ports)
 
 
 def _in_the_way(standing: Deletion) -> Refused:
     return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
-
-
-def _post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
-    earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
-    pauses = iter(POST_PAUSES)
-    shown = deletion
-    while True:
-        answer = ports.teller.post_card(shown, earlier)
-        if isinstance(answer, Told):
-            return _card_stands(shown, answer.ts or "", ports)
-        pause = None if isinstance(answer, Gone) or answer.after > LONGEST_POST_PAUSE else next(pauses, None)
-        now = ports.clock.now()
-        if isinstance(answer, Gone) or pause is None or now - deletion.asked_at > POST_WITHIN:
-            break
-        ports.clock.sleep(max(answer.after, pause))
-        # The deadline counts from the post. It is written first: a click on a card whose post was never answered makes
-        # that card count, with the deadline that it shows.
-        shown = replace(deletion, deadline_at=ports.clock.now() + ports.terms.rules.confirm_within)
-        ports.ledger.change(deletion.id, None, {"deadline_at": shown.deadline_at}, where={"message_ts": None})
-    no = Refused(Reason.CARD_NOT_POSTED, {"why": answer.why})
-    if withdraw(deletion, no, deletion.requester, ports):
-        return no
-    # A click on a card whose post was never answered was faster, and made that card count.
-    found = ports.ledger.get(deletion.id)
-    return no if found is None else found
-
-
-def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refused:
-    posted = ports.ledger.change(
-        deletion.id,
-        None,
-        {"message_ts": ts, "deadline_at": deletion.deadline_at},
-        event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=ts),
-        where={"state": State.AWAITING, "message_ts": None},
-    )
-    if posted is not None:
-        return posted
-    # Somebody was faster: a click that came before this line made the card known, or the row was closed as an orphan
-    # while Slack was slow. A second card, or one of a closed deletion, must not keep its buttons.
-    found = ports.ledger.get(deletion.id)
-    if found is None or (found.state is State.REFUSED and found.message_ts is None):
-        found = ports.ledger.change(deletion.id, None, {"message_ts": ts})
-    if found is not None and found.state is not State.AWAITING:
-        redraw = Tell(TellKind.CARD, deletion.id, deletion.channel, ts)
-        ports.ledger.tell(redraw)
-        ports.deliver((redraw,))
-    if found is None or found.state is State.REFUSED:
-        return Refused(Reason.RESTARTED)
-    return found

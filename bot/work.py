@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -140,6 +141,26 @@ class Pool:
             self._changed.wait_for(lambda: self._spare_taken == 0, seconds)
         for executor in (self._workers, self._beside, self._spare):
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Queues:
+    """One at a time for each name, such as a channel; in this process, by real time."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def __call__(self, name: str, seconds: float, /) -> Iterator[bool]:
+        """Wait for one's turn, at most so long, and keep it within the context; False means that it did not come."""
+        with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        is_ours = lock.acquire(timeout=max(seconds, 0))
+        try:
+            yield is_ours
+        finally:
+            if is_ours:
+                lock.release()
 
 
 class Ticker:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from bot import permission, reconcile
-from bot.deletions import cancel, confirm, new_id, pressed_deletion
+from bot.deletions import cancel, confirm, new_id, pressed_deletion, stands_on
 from bot.model import Deletion, DeletionId, Press, Refused, State
 from bot.policy import Deed, Reason
 from bot.ports import LedgerTrouble, Ports
@@ -64,7 +64,7 @@ def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Resu
         return Refused(Reason.UNKNOWN_BUTTON)
     if seen.deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
-    press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts)
+    press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts, seen.is_copy)
     result = use_case(press, desk.ports)
     try:
         _redraw(desk, press, use_case)
@@ -79,7 +79,7 @@ def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Resu
 def _redraw(desk: Desk, press: Press, use_case: UseCase) -> None:
     """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card."""
     deletion = desk.ports.ledger.get(press.deletion)
-    if deletion is None or press.message_ts is None or deletion.channel != press.channel:
+    if deletion is None or press.message_ts is None or not stands_on(press, deletion):
         return
     if deletion.target != desk.ports.terms.target or use_case in LIVE.get(deletion.state, ()):
         return

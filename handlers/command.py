@@ -22,7 +22,7 @@ Ack = Callable[..., Any]
 
 def delete_dh_job(desk: Desk, ack: Ack, body: Mapping[str, Any]) -> None:
     """The listener of the slash command."""
-    typed = parse_text(body.get("text") or "")
+    typed = parse_text(body.get("text") or "", reason_required=desk.ports.terms.rules.reason_required)
     actor, channel = command_actor(body), body["channel_id"]
     match typed:
         case UsageError():

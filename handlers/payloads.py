@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.model import DELETION_ID_PATTERN, JOB_ID_PATTERN, REASON_LIMIT, Actor, DeletionId, JobId
 from bot.policy import Reason
+from handlers.views.card import small_print
 
 SUBCOMMANDS = frozenset({"help", "history", "find", "open", "whoami", "freeze", "unfreeze", "--dry-run"})
 
@@ -41,7 +42,7 @@ class UsageError:
     detail: str = ""
 
 
-def parse_text(text: str) -> DeleteCommand | Subcommand | UsageError:
+def parse_text(text: str, *, reason_required: bool = False) -> DeleteCommand | Subcommand | UsageError:
     """What stands behind the command's name. Nothing at all means ``help``."""
     trimmed = text.strip(" ")
     first, _, rest = trimmed.partition(" ")
@@ -50,10 +51,10 @@ def parse_text(text: str) -> DeleteCommand | Subcommand | UsageError:
     word = first.lower() if first.isascii() else first
     if not first or word in SUBCOMMANDS:
         return Subcommand(word or "help", rest)
-    return parse_job(text)
+    return parse_job(text, reason_required=reason_required)
 
 
-def parse_job(text: str) -> DeleteCommand | UsageError:
+def parse_job(text: str, *, reason_required: bool = False) -> DeleteCommand | UsageError:
     """A job id and perhaps a reason. Nothing at all is no job id either."""
     first, _, rest = text.strip(" ").partition(" ")
     rest = rest.strip(" ")
@@ -61,6 +62,8 @@ def parse_job(text: str) -> DeleteCommand | UsageError:
         return UsageError(Reason.BAD_JOB_ID, len(text), broken_rule(first))
     if len(rest) > REASON_LIMIT:
         return UsageError(Reason.REASON_TOO_LONG, len(text))
+    if reason_required and not rest:
+        return UsageError(Reason.REASON_MISSING, len(text))
     return DeleteCommand(JobId(first), rest or None)
 
 
@@ -98,7 +101,8 @@ def click_actor(body: Mapping[str, Any]) -> Actor:
 class Click:
     """A press of one of our buttons, as far as the payload tells.
 
-    ``deletion`` is None for a value of no known form; ``job`` is what a button of a search is about.
+    ``deletion`` is None for a value of no known form; ``job`` is what a button of a search is about. ``is_copy``: the
+    message that Slack sent along is a card of that deletion.
     """
 
     actor: Actor
@@ -108,6 +112,7 @@ class Click:
     deletion: DeletionId | None
     response_url: str | None
     job: JobId | None = None
+    is_copy: bool = False
 
 
 ABOUT_A_JOB = "job:"
@@ -119,7 +124,7 @@ def click(body: Mapping[str, Any]) -> Click:
     container = _mapping(body.get("container"))
     actions = body.get("actions")
     value = _mapping(actions[0]).get("value") if isinstance(actions, list) and actions else None
-    known = isinstance(value, str) and DELETION_ID_PATTERN.fullmatch(value)
+    known = DELETION_ID_PATTERN.fullmatch(value) if isinstance(value, str) else None
     channel = container.get("channel_id") or _mapping(body.get("channel")).get("id") or ""
     return Click(
         actor=click_actor(body),
@@ -129,7 +134,22 @@ def click(body: Mapping[str, Any]) -> Click:
         deletion=DeletionId(str(value)) if known else None,
         response_url=body.get("response_url"),
         job=_job(value),
+        is_copy=known is not None and _is_card_of(DeletionId(str(value)), _mapping(body.get("message"))),
     )
+
+
+def _is_card_of(deletion: DeletionId, message: Mapping[str, Any]) -> bool:
+    """Whether that message is a card of the deletion, by its small print.
+
+    Slack marks the message as optional (rulebook 2.1), and whether its blocks are always whole is not documented [?];
+    where they are not, it is none.
+    """
+    rows = [_mapping(block).get("elements") for block in _list(message.get("blocks"))]
+    return any(_mapping(element).get("text") == small_print(deletion) for row in rows for element in _list(row))
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _job(value: object) -> JobId | None:

@@ -13,8 +13,9 @@ from bot.ledger.rows import waiting_columns, waiting_from
 from bot.ledger.tables import UtcText, answers, owners
 from bot.trail import Waiting
 
-ABANDONED_AFTER = timedelta(minutes=3)
-"""Where others share the database, nobody takes longer than that for an answer and lives."""
+ABANDONED_AFTER = timedelta(minutes=6)
+"""Where others share the database, nobody takes longer than that for an answer and lives: up to two minutes for the
+job, and over three for a card that Slack throttles."""
 LEASED_FOR = timedelta(seconds=60)
 FORGOTTEN_AFTER = timedelta(days=1)
 

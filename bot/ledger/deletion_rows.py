@@ -48,8 +48,8 @@ from bot.ledger.tables import (
 from bot.lifecycle import Step, sources, target
 from bot.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 
-ORPHANED_AFTER = timedelta(seconds=120)
-"""A card that has no message by then will not get one from whoever began it."""
+ORPHANED_AFTER = timedelta(seconds=240)
+"""A card that has no message by then will not get one from whoever began it: ``bot.posting`` gives up before."""
 
 CLAIMS = frozenset({Step.CLAIM, Step.CLAIM_AGAIN})
 NEVER_CLAIMED = frozenset({State.AWAITING, State.REFUSED, State.CANCELLED, State.EXPIRED})
@@ -206,7 +206,8 @@ def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
     """Which rows have work of that kind. Alone on the database, whatever another owner began is nobody's any more."""
     is_others = _c.owner != bindparam("me")
     if purpose == "expire":
-        return and_(is_awaiting, _c.deadline_at <= _NOW)
+        # The time of a card that is not known to stand has not begun; one that never will is an orphan.
+        return and_(is_awaiting, _c.message_ts.is_not(None), _c.deadline_at <= _NOW)
     if purpose == "remind":
         is_between = _c.deadline_at.between(bindparam("soonest", type_=UtcText), bindparam("latest", type_=UtcText))
         return and_(is_awaiting, _c.message_ts.is_not(None), _c.reminded.is_(false()), is_between)

@@ -232,11 +232,11 @@ def _job(entry: object) -> Job | None:
         return None
     return Job(
         job_id=JobId(job_id),
-        state=_text(entry.get("state"), 80),
-        name=_text(entry.get("name"), 256),
-        asset_id=_text(entry.get("asset_id"), 80),
+        state=_whole(entry.get("state"), 80),
+        name=_whole(entry.get("name"), 256),
+        asset_id=_whole(entry.get("asset_id"), 80),
         create_time=_text(entry.get("create_time"), 40),
-        last_update_time=_text(entry.get("last_update_time"), 40),
+        last_update_time=_whole(entry.get("last_update_time"), 40),
         model_version=_text(entry.get("model_version"), 40),
         model_resolution=_text(entry.get("model_resolution"), 40),
         supported_service=_texts(entry.get("supported_service"), 16, 40),
@@ -254,6 +254,18 @@ def _text(value: Any, limit: int) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return ""
     return str(value)[:limit].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _whole(value: Any, limit: int) -> str:
+    """Text of which every character counts: a job is compared with its card by it.
+
+    What does not fit ends in a digest of all of it, so that two texts that differ behind the cut stay different.
+    """
+    text = _text(value, LARGEST_BODY)
+    if len(text) <= limit:
+        return text
+    end = f"… #{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return text[: limit - len(end)] + end
 
 
 def _texts(value: Any, most: int, limit: int) -> tuple[str, ...]:

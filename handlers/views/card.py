@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from bot import job_states
-from bot.model import ConfirmBy, Deletion, Job, State
+from bot.model import ConfirmBy, Deletion, DeletionId, Job, State
 from bot.outcomes import Ending
 from handlers.views.parts import (
     Button,
@@ -88,7 +88,7 @@ def deletion_card(
             *_shown(deletion, wording, earlier),
             _call(deletion, wording) if is_new else None,
             _buttons(deletion),
-            Note(f"Deletion {code(deletion.id)}"),
+            Note(small_print(deletion.id)),
         ]
     )
 
@@ -110,6 +110,11 @@ def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) ->
         Typed("Reason", deletion.reason) if deletion.reason else None,
         *(_question(deletion, state.warning, earlier) if deletion.state is State.AWAITING else ()),
     ]
+
+
+def small_print(deletion: DeletionId) -> str:
+    """The last line of every card, in each of its states, by which a card is told from another one."""
+    return f"Deletion {code(deletion)}"
 
 
 def _plain_heading(deletion: Deletion) -> str:

@@ -274,7 +274,8 @@ SENTENCES: dict[Reason, Sentence] = {
         f"This button belongs to another version of the bot. {wording.nothing} Run `{wording.command}` again."
     ),
     Reason.UNKNOWN_DELETION: lambda facts, wording: (
-        f"The bot does not know this deletion; the card may come from another installation. {wording.nothing} "
+        "The bot does not know this deletion, or the message is not its card; it may come from another installation. "
+        f"{wording.nothing} "
         f"Run `{wording.command}` again."
     ),
     Reason.OTHER_PROJECT: _ask(

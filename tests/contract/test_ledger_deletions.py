@@ -245,12 +245,13 @@ class TestLeases:
         return [each.id for each in found]
 
     def test_expire(self, ledger: Store) -> None:
-        """Cards whose deadline has come, oldest deadline first; each is leased to one until the lease runs out."""
-        put(ledger, 1, deadline_at=after(10))
-        put(ledger, 2, deadline_at=after(5))
-        put(ledger, 3, deadline_at=after(11))
-        put(ledger, 4, deadline_at=after(1), state=State.CANCELLED)
-        put(ledger, 5, deadline_at=None)
+        """Cards whose deadline has come; each is leased to one until the lease runs out. Without a message none has."""
+        put(ledger, 1, message_ts="1", deadline_at=after(10))
+        put(ledger, 2, message_ts="1", deadline_at=after(5))
+        put(ledger, 3, message_ts="1", deadline_at=after(11))
+        put(ledger, 4, message_ts="1", deadline_at=after(1), state=State.CANCELLED)
+        put(ledger, 5, message_ts="1", deadline_at=None)
+        put(ledger, 6, deadline_at=after(1))
         assert self.ids(ledger.lease_deletions("expire", after(4.9), seconds=30)) == []
         assert sorted(self.ids(ledger.lease_deletions("expire", after(10), seconds=30))) == [
             deletion(1).id,
@@ -281,7 +282,7 @@ class TestLeases:
     def test_limit_takes_the_oldest(self, ledger: Store) -> None:
         """With a limit the work that has waited longest comes first."""
         for number in range(1, 6):
-            put(ledger, number, deadline_at=after(10 - number))
+            put(ledger, number, message_ts="1", deadline_at=after(10 - number))
         assert self.ids(ledger.lease_deletions("expire", after(20), seconds=30, limit=1)) == [deletion(5).id]
         assert self.ids(ledger.lease_deletions("expire", after(20), seconds=30, limit=1)) == [deletion(4).id]
 
@@ -325,11 +326,11 @@ class TestLeases:
         assert self.ids(found) == ([made.id] if backend.name == "sqlite" else [])
 
     def test_orphans(self, ledger: Store) -> None:
-        """A card without a message is left to its maker for two minutes."""
+        """A card without a message is left to its maker for four minutes."""
         put(ledger, 1)
         put(ledger, 2, message_ts="1.1")
-        assert self.ids(ledger.lease_deletions("orphan", after(119), seconds=30)) == []
-        assert self.ids(ledger.lease_deletions("orphan", after(120), seconds=30)) == [deletion(1).id]
+        assert self.ids(ledger.lease_deletions("orphan", after(239), seconds=30)) == []
+        assert self.ids(ledger.lease_deletions("orphan", after(240), seconds=30)) == [deletion(1).id]
 
     def test_orphans_after_a_restart(self, backend: Backend, ledger: Store) -> None:
         """Alone on SQLite, whatever an earlier process left without a message is an orphan at once."""
@@ -341,7 +342,7 @@ class TestLeases:
         """What one replica holds, the other does not get until it runs out."""
         other = backend.beside(ledger)
         for number in range(1, 5):
-            put(ledger, number)
+            put(ledger, number, message_ts="1")
         mine = self.ids(ledger.lease_deletions("expire", after(600), seconds=30, limit=2))
         theirs = self.ids(other.lease_deletions("expire", after(600), seconds=30))
         assert len(mine) == len(theirs) == 2
@@ -352,7 +353,7 @@ class TestLeases:
         self, backend: Backend, ledger: Store
     ) -> None:
         """A restart takes over leases no later than when they run out."""
-        put(ledger)
+        put(ledger, message_ts="1")
         assert len(ledger.lease_deletions("expire", after(600), seconds=30)) == 1
         assert len(backend.restart().lease_deletions("expire", after(630), seconds=30)) == 1
 

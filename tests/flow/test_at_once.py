@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox import metastudio_faults as play
+from sandbox.metastudio import Seen
 from tests.flow.world import World, world
 
 
@@ -43,6 +45,26 @@ def test_fifty_commands_while_metastudio_is_slow_are_all_acked_and_all_get_their
     cards = w.slack.messages(w.ops)
     assert sorted(w.deletion(job).message_ts for job in jobs) == sorted(card.ts for card in cards)
     assert max(command.ack_seconds for command in asked) < 3
+
+
+def test_a_wrong_key_is_tried_once_however_many_ask(w: World) -> None:
+    """Twenty commands at once: one signed call finds out, and the key is not locked by the others."""
+    w.stop_bot()
+    w.run_bot(HUAWEICLOUD_SDK_SK="x" * 40, READ_TIMEOUT="30")
+    tick = threading.Event()
+
+    def until_all_have_asked(_: Seen) -> None:
+        while len(w.trail()) < 20:
+            tick.wait(0.02)
+
+    w.cloud.before_call = until_all_have_asked
+    asked = [w.slack.command(w.anna, w.ops, w.cloud.add_job(state="TRAIN_FAILED")) for _ in range(20)]
+    for command in asked:
+        command.wait_ack()
+    w.idle()
+    assert [seen.status for seen in w.cloud.requests] == [401]
+    assert len(w.said_to(w.anna)) == 20
+    assert all("rejected the bot's credentials" in said for said in w.said_to(w.anna))
 
 
 def test_commands_beyond_the_permits_are_told_that_the_bot_is_busy(tmp_path: Path) -> None:

@@ -52,6 +52,20 @@ def test_a_bad_job_id_is_refused_in_the_ack_and_no_request_leaves(w: World, text
     assert text.strip() not in w.trail()[-1].text
 
 
+def test_a_missing_reason_is_said_in_the_ack(tmp_path: Path) -> None:
+    """REASON_REQUIRED takes no look-up: the ack says what is missing, and neither Slack nor MetaStudio is called."""
+    with world(tmp_path, REASON_REQUIRED="true") as w:
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        calls = len(w.slack.calls)
+        said = w.slack.command(w.anna, w.ops, job).wait_ack()["text"]
+        w.idle()
+        assert "A reason is required here" in said
+        assert len(w.slack.calls) == calls
+        assert not w.cloud.requests
+        assert w.trail()[-1].event.facts["reason"] == "reason_missing"
+        w.card(job, reason="consent taken back")
+
+
 @pytest.mark.parametrize("text", ["", "   ", "help", "HELP", " help ", "help me"])
 def test_nothing_and_help_show_the_usage(w: World, text: str) -> None:
     """The usage, without any call."""

@@ -154,6 +154,18 @@ def test_a_job_that_changed_since_the_card_is_not_deleted(
     assert w.cloud.deletes_arrived(job) == 0
 
 
+@pytest.mark.parametrize("field", ["name", "asset_id", "last_update_time"])
+def test_a_difference_behind_what_the_card_has_room_for_counts(w: World, field: str) -> None:
+    """A text that is too long to be shown whole is compared whole."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    w.cloud.change(job, **{field: "x" * 300 + "A"})
+    card = w.card(job)
+    w.cloud.change(job, **{field: "x" * 300 + "B"})
+    w.press(card)
+    assert "no longer the one on the card" in w.said_to(w.anna)[-1]
+    assert w.cloud.deletes_arrived(job) == 0
+
+
 @pytest.mark.parametrize("how", ["404", "400", "filter ignored"])
 def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World, how: str) -> None:
     """Gone by Show and List, in whatever way they say so: the card closes, nothing is sent, nothing is claimed."""

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import reconcile
-from bot.model import Actor, Deletion, DeletionId, Press
-from handlers.buttons import BUTTONS
+from bot.model import Deletion
 from sandbox import metastudio_faults as play
 from sandbox.metastudio import Seen
 from tests.flow.world import World, world
@@ -306,20 +305,6 @@ def test_a_strangers_clicks_do_not_hold_up_a_thread(w: World) -> None:
         w.press(card, user=w.carl, force=True)
     assert w.app is not None
     assert w.app.ledger.outbox_count() <= 2
-
-
-@pytest.mark.parametrize("action", sorted(BUTTONS))
-def test_a_press_from_another_channel_does_nothing(w: World, action: str) -> None:
-    """A card counts only in the channel it was posted in, whatever the payload says."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
-    elsewhere = w.slack.add_channel("elsewhere", members=[w.anna])
-    assert w.app is not None
-    found = w.deletion(job)
-    press = Press("p", Actor(w.anna, w.slack.team_id), elsewhere, DeletionId(found.id), card.ts)
-    no = BUTTONS[action](press, w.app.ports)
-    assert no.reason == "unknown_deletion"
-    assert w.cloud.deletes_arrived(job) == 0
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -40,9 +40,10 @@ from bot.settings import Settings
 from bot.trail import Due, Event, Tell, Waiting
 from bot.transports.socket import SocketTransport
 from bot.unwritten import Unwritten
+from bot.work import Queues
 from handlers import buttons, command
 from handlers.desk import Desk
-from handlers.views.card import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM
+from handlers.views.card import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
 from tests.contract.values import TARGET
 from tests.model import truth
 from tests.model.cloud import Arrival, Cloud
@@ -238,14 +239,16 @@ class Replica:
         self.unwritten = Unwritten()
         self.pool = InlinePool(self)
         teller = SlackTeller(world.slack, self)
+        queues = Queues()
         self.ports = Ports(
             ledger=self.ledger,
-            jobs=GuardedJobs(world.cloud, self.ledger, Turns(world), world.clock, "key"),
+            jobs=GuardedJobs(world.cloud, self.ledger, Turns(world), world.clock, "key", longest_trial=0),
             people=world.people,
             teller=teller,
             clock=world.clock,
             terms=world.terms,
             beside=self.pool.beside,
+            one_at_a_time=lambda name, _seconds: queues(name, 0),
             deliver=lambda tells: app.deliver(tells, self.ports),
             unwritten=self.unwritten,
         )
@@ -492,6 +495,7 @@ class World:
         body = {
             "user": {"id": who.user, "team_id": who.team},
             "container": {"message_ts": message.ts, "channel_id": message.where},
+            "message": {"blocks": [{"elements": [{"text": small_print(message.deletion)}]}]},
             "actions": [{"action_id": action, "value": deletion}],
             "response_url": "https://hooks.slack.example/2",
         }
@@ -586,11 +590,11 @@ class World:
             )
         ]
         for since, until in self.rows("SELECT since, lease_until FROM answers"):
-            abandoned = datetime.fromisoformat(since) + timedelta(minutes=3)
+            abandoned = datetime.fromisoformat(since) + timedelta(minutes=6)
             found.append(max(abandoned.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z", until or ""))
         orphaned = self.rows("SELECT asked_at FROM deletions WHERE state = 'awaiting' AND message_ts IS NULL")
         found += [
-            (datetime.fromisoformat(asked) + timedelta(minutes=2))
+            (datetime.fromisoformat(asked) + timedelta(minutes=4))
             .replace(tzinfo=None)
             .isoformat(timespec="microseconds")
             + "Z"

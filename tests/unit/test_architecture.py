@@ -62,6 +62,7 @@ REACHES_OUT = {
 
 USE_CASES = {
     "bot.proposing",
+    "bot.posting",
     "bot.deletions",
     "bot.freezing",
     "bot.permission",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -83,10 +85,12 @@ class Client:
         return self._answer(Operation.DELETE)
 
 
-def guarded(client: Client, ledger: Ledger, *, reads: float = 0, deletes: float = 0) -> GuardedJobs:
+def guarded(
+    client: Client, ledger: Ledger, *, reads: float = 0, deletes: float = 0, longest_trial: float = 60
+) -> GuardedJobs:
     clock = HeldClock()
     limiter = Limiter(deletes_per_second=deletes, reads_per_second=reads, clock=clock)
-    return GuardedJobs(client, ledger, limiter, clock, FINGERPRINT)
+    return GuardedJobs(client, ledger, limiter, clock, FINGERPRINT, longest_trial)
 
 
 CALLS: dict[Operation, Callable[[Jobs], Reply]] = {
@@ -132,6 +136,83 @@ def test_a_refused_sign_in_opens_the_breaker(operation: Operation) -> None:
         "code": "401",
         "cause": "IAM refused the sign-in",
     }
+
+
+class Slow(Client):
+    """Holds every call until it is let go, and counts how many are under way at most."""
+
+    def __init__(self, **reply: object) -> None:
+        super().__init__(**reply)
+        self.gate = threading.Event()
+        self.under_way = threading.Semaphore(0)
+
+    def _answer(self, operation: Operation, may_repeat: Callable[[], bool] | None = None) -> Reply:
+        self.under_way.release()
+        assert self.gate.wait(10)
+        return super()._answer(operation, may_repeat)
+
+
+def test_reads_leave_one_at_a_time_until_there_is_a_verdict_on_the_credentials() -> None:
+    """The first answer that proves them good lets all go on together."""
+    client = Slow()
+    jobs = guarded(client, Ledger(), longest_trial=10)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(jobs.show, JOB)
+        assert client.under_way.acquire(timeout=10)
+        others = [pool.submit(jobs.show, JOB), pool.submit(jobs.find), pool.submit(jobs.show, JOB)]
+        assert not client.under_way.acquire(timeout=0.1)
+        client.gate.set()
+        assert first.result().reply.status == 200
+        assert [other.result().reply.status for other in others] == [200] * 3
+
+        client.gate.clear()
+        together = [pool.submit(jobs.show, JOB) for _ in range(4)]
+        taken = [client.under_way.acquire(timeout=10) for _ in range(3 + 4)]
+        client.gate.set()
+        assert all(taken)
+        assert len(together) == 4
+
+
+@every_read
+def test_whoever_waits_in_vain_for_the_verdict_is_told_busy(operation: Operation) -> None:
+    """Nobody waits for ever behind a call that hangs, and nothing is sent on a guess."""
+    client, ledger = Slow(), Ledger()
+    jobs = guarded(client, ledger, longest_trial=0)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(jobs.show, JOB)
+        assert client.under_way.acquire(timeout=10)
+        assert CALLS[operation](jobs).cause is Cause.LIMITED
+        client.gate.set()
+        assert first.result().reply.status == 200
+    assert client.sent == [Operation.SHOW]
+
+
+@every_read
+@pytest.mark.parametrize("status", [200, 401])
+def test_after_a_verdict_nobody_waits_for_a_turn(operation: Operation, status: int) -> None:
+    """Good credentials need none, and bad ones are the breaker's business. What says nothing changes nothing."""
+    client = Client(status=502)
+    jobs = guarded(client, Ledger(), longest_trial=0)
+    jobs.show(JOB)
+    with jobs._trial:
+        assert CALLS[operation](jobs).cause is Cause.LIMITED
+        assert jobs.delete(JOB, send_before=AT).status == 502
+    for client.reply in ({"status": status}, {"status": 502}):
+        jobs.show(JOB)
+    with jobs._trial:
+        assert CALLS[operation](jobs).status == 502
+
+
+@every_read
+def test_a_rejection_that_could_not_be_written_keeps_the_turns(operation: Operation) -> None:
+    """Without the breaker the queue is all that protects the key, also where it was good before."""
+    client, ledger = Client(), Ledger()
+    jobs = guarded(client, ledger, longest_trial=0)
+    jobs.show(JOB)
+    client.reply, ledger.trouble_on = {"status": 401}, {"open"}
+    jobs.show(JOB)
+    with jobs._trial:
+        assert CALLS[operation](jobs).cause is Cause.LIMITED
 
 
 @every_call

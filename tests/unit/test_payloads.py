@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import re
 import string
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.model import Actor
+from bot.model import Actor, DeletionId
 from bot.policy import Reason
 from handlers.payloads import (
     SUBCOMMANDS,
@@ -25,6 +26,8 @@ from handlers.payloads import (
     command_actor,
     parse_text,
 )
+from handlers.views.card import deletion_card, small_print
+from tests.unit.messages import AWAITING, JOB, PLAUSIBLE, WORDING
 
 OUTSIDE_ASCII = "it contains a character outside ASCII (perhaps an invisible space or a look-alike letter)"
 CONTROL = "it contains a control character, such as a line break"
@@ -102,6 +105,23 @@ def test_a_job_id_and_a_reason(text: str, job_id: str, reason: str | None) -> No
 def test_subcommands(text: str, name: str, rest: str) -> None:
     """Whatever the case of their letters; nothing at all means help."""
     assert parse_text(text) == Subcommand(name, rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("job-1", UsageError(Reason.REASON_MISSING, 5)),
+        ("  job-1  ", UsageError(Reason.REASON_MISSING, 9)),
+        ("job-1 because", DeleteCommand("job-1", "because")),  # type: ignore[arg-type]
+        ("job-1 " + "x" * 501, UsageError(Reason.REASON_TOO_LONG, 507)),
+        ("../x", UsageError(Reason.BAD_JOB_ID, 4, OTHER_CHARACTER)),
+        ("", Subcommand("help", "")),
+        ("help", Subcommand("help", "")),
+    ],
+)
+def test_where_a_reason_is_required(text: str, expected: object) -> None:
+    """Only a deletion needs one, and what else is wrong is said first."""
+    assert parse_text(text, reason_required=True) == expected
 
 
 def test_these_are_the_subcommands() -> None:
@@ -272,6 +292,47 @@ WHOLE = Click(Actor("UFAR", "TFAR"), "C1", "1.2", "1.1", ID, "https://hooks.exam
 def changed(**fields: Any) -> dict[str, Any]:
     body = {**copy.deepcopy(PAYLOAD), **fields}
     return {name: value for name, value in body.items() if value is not ...}
+
+
+OTHER = DeletionId("fedcba9876543210")
+
+
+def card_of(deletion: str) -> dict[str, Any]:
+    """Its card as Slack sends it along: with ids for the blocks."""
+    blocks = deletion_card(replace(AWAITING, id=DeletionId(deletion)), WORDING).blocks
+    return {"ts": "1.2", "blocks": [{**block, "block_id": str(at)} for at, block in enumerate(blocks)]}
+
+
+@pytest.mark.parametrize(
+    ("message", "is_copy"),
+    [
+        *((card_of(ID) | {"blocks": deletion_card(each, WORDING).blocks}, True) for each in PLAUSIBLE.values()),
+        (card_of(OTHER), False),
+        ({"blocks": [{"type": "context", "elements": [{"text": ID}, {"text": {"text": small_print(ID)}}]}]}, False),
+        ({"ts": "1.2", "text": small_print(ID)}, False),
+        ({"blocks": None}, False),
+        ({"blocks": [None, {"elements": None}, {"elements": [None, ID]}, ID]}, False),
+        (ID, False),
+        (None, False),
+        (..., False),
+    ],
+)
+def test_a_message_is_a_card_of_the_deletion_by_its_small_print(message: Any, *, is_copy: bool) -> None:
+    """In each of its states, with buttons or without. Where Slack sends no message along nothing is proved."""
+    assert click(changed(message=message)).is_copy is is_copy
+
+
+def test_a_reason_that_looks_like_small_print_makes_no_card() -> None:
+    """What people type stands in other blocks."""
+    typed = replace(AWAITING, id=OTHER, reason=small_print(ID), job=replace(JOB, name=small_print(ID)))
+    assert not click(changed(message={"blocks": deletion_card(typed, WORDING).blocks})).is_copy
+
+
+@pytest.mark.parametrize("value", [None, 7, "fedcba987654321", ""])
+def test_a_value_of_no_known_form_makes_no_card(value: Any) -> None:
+    """Also where the message would fit it."""
+    body = changed(message=card_of(str(value)), actions=[{"value": value}])
+    assert (click(body).deletion, click(body).is_copy) == (None, False)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,6 @@ ME = Person(ANNA, frozenset({"UANNA"}), is_own=True)
         (ME, {"users": frozenset({"UANNA"})}, True),
         (ME, {"freeze_by": frozenset({"UANNA"})}, True),
         (ME, {"users": frozenset({"UBEN"})}, False),
-        (LookupFailed("ratelimited"), {"users": frozenset({"UANNA"})}, False),
     ],
 )
 @pytest.mark.parametrize("fresh", [True, False])
@@ -59,6 +58,22 @@ def test_a_stranger_causes_nothing_to_be_asked_anew(
     anew = fresh and may_something
     assert people.asked == [("UANNA", fresh), ("UBEN", anew), ("C1", anew)]
     assert found == (HERE, (first, Person(BEN, frozenset({"UBEN"}), is_own=True)))
+
+
+def test_nobody_else_is_asked_about_after_a_failure() -> None:
+    """It means no whatever the others are, and each look-up may take its full timeout."""
+    people = People(LookupFailed("ratelimited"))
+    found = permission.look_up(ports(people, users=frozenset({"UANNA"})), "C1", (ANNA, BEN), fresh=True)
+    assert people.asked == [("UANNA", True), ("C1", False)]
+    assert found == (HERE, (LookupFailed("ratelimited"), LookupFailed("ratelimited")))
+
+
+def test_the_same_person_is_asked_about_once() -> None:
+    """Whoever confirms their own deletion is one person."""
+    people = People(ME)
+    found = permission.look_up(ports(people, users=frozenset({"UANNA"})), "C1", (ANNA, ANNA), fresh=True)
+    assert people.asked == [("UANNA", True), ("C1", True)]
+    assert found == (HERE, (ME, ME))
 
 
 @pytest.mark.parametrize(

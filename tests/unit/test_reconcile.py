@@ -165,6 +165,7 @@ class World:
             clock=self.clock,
             terms=self.terms,
             beside=forbidden,
+            one_at_a_time=forbidden,
             deliver=self.deliver,
             unwritten=forbidden,
         )

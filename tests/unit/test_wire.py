@@ -208,6 +208,27 @@ def test_numbers_and_lengths_are_tamed() -> None:
     job.name.encode()
 
 
+@pytest.mark.parametrize(
+    ("field", "longest"), [("name", 256), ("asset_id", 80), ("state", 80), ("last_update_time", 40)]
+)
+def test_what_a_job_is_compared_by_differs_wherever_it_differs(field: str, longest: int) -> None:
+    """A text that fits is kept as it is; of a longer one a digest of all of it stands at the end."""
+
+    def kept(text: str) -> str:
+        job = wire.shown(answer(200, {**FULL, field: text}), JOB, scrub).job
+        assert job is not None
+        value: str = getattr(job, field)
+        return value
+
+    fits = "x" * longest
+    assert kept(fits) == fits
+    long = [kept(fits + end) for end in ("A", "B", "A" * 5000, "A")]
+    assert [len(text) for text in long] == [longest] * 4
+    assert len(set(long)) == 3
+    assert long[0] == long[3]
+    assert all(text.startswith("x" * (longest - 20)) and "…" in text for text in long)
+
+
 def test_only_a_200_shows_a_job() -> None:
     """A job in the body of an error or of a 206 is not read."""
     for status in (201, 202, 206, 404, 500):

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from bot import work
-from bot.work import Pool, SystemClock, Ticker, stop_all
+from bot.work import Pool, Queues, SystemClock, Ticker, stop_all
 
 SOON = 10.0
 """Seconds after which a test gives up on a thread; nothing here takes that long."""
@@ -478,3 +478,38 @@ def test_the_time_for_stopping_is_one_for_all(monkeypatch: pytest.MonkeyPatch) -
 def test_a_ticker_that_was_never_started_can_be_stopped() -> None:
     """A start that failed half-way is cleaned up without an error."""
     stop_all([Ticker("test", lambda: 0, NEVER)], SOON)
+
+
+# -- queues --------------------------------------------------------------------------------------------------------
+
+
+def test_one_at_a_time_for_each_name() -> None:
+    """Whoever waits in vain is told so; another name has a queue of its own; a turn that ended is free again."""
+    queues = Queues()
+    with queues("C1", 0) as first:
+        assert first
+        with queues("C1", 0) as second, queues("C2", 0) as other:
+            assert (second, other) == (False, True)
+        with queues("C1", -1) as third:
+            assert not third
+    with pytest.raises(KeyError), queues("C1", 0):
+        raise KeyError
+    with queues("C1", 0) as again:
+        assert again
+
+
+def test_a_turn_comes_when_the_one_before_ends() -> None:
+    """Waiting, not asking again and again."""
+    queues, got = Queues(), threading.Event()
+
+    def wait() -> None:
+        with queues("C1", SOON) as is_ours:
+            assert is_ours
+            got.set()
+
+    with queues("C1", 0):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert not got.wait(0.05)
+    thread.join(SOON)
+    assert got.is_set()
