@@ -23,7 +23,7 @@ test: lint  ## Check style and types, then run the tests (under five minutes)
 # pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
-	@$(BIN)/python -m pytest -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+	@$(BIN)/python -m pytest -n auto -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
 
 pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
 	@$(BIN)/python -m tests.browser.pictures

@@ -80,7 +80,7 @@ def test_two_replicas_remind_once(second: World) -> None:
     assert second.app is not None
     card = second.card(job(second))
     second.clock.add(301)
-    remind = next(ticker for ticker in second.app.tickers if ticker._name == "remind")
+    remind = next(ticker for ticker in second.app.tickers if ticker.name == "remind")
     assert (remind.work(), remind.work()) == (1, 0)
     second.tick()
     assert len(reminders(second, card)) == 1
