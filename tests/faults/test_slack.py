@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import bot.app
+import bot.clients
 from bot.model import State
 from sandbox.metastudio_faults import AFTER as EFFECT
 from sandbox.metastudio_faults import DELETE, SHOW, drop, error
@@ -46,7 +46,7 @@ class ImpatientWorld(SlackWorld):
 
     def run_bot(self, **settings: str) -> Any:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(bot.app, "SLACK_TIMEOUT", troubles.PATIENCE)
+            patch.setattr(bot.clients, "SLACK_TIMEOUT", troubles.PATIENCE)
             running = super().run_bot(**settings)
         # response_urls are called with the timeout of the moment.
         hook = running.ports.teller.webhook

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import bot.app
+import bot.clients
 from bot.model import State
 from tests.flow.world import World
 
@@ -130,7 +130,7 @@ def test_a_look_into_a_group_that_fails_refuses_in_words(
     """Neither group nor code is told; nothing is deleted, the card still waits, and it works when Slack does again."""
     if failure["kind"] == "silence":
         w.stop_bot()
-        monkeypatch.setattr(bot.app, "SLACK_TIMEOUT", 3)
+        monkeypatch.setattr(bot.clients, "SLACK_TIMEOUT", 3)
         w.run_bot()
     to_delete = job(w)
     card = w.card(to_delete)

@@ -161,12 +161,12 @@ def test_a_read_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
         w.clock.add(60)
         reads = w.cloud.faults.add(SHOW, reading, times=None)
         assert w.app is not None
-        threads = [threading.Thread(target=one.work) for one in w.app.tickers if "reader" in one._name]
+        threads = [threading.Thread(target=one.work) for one in w.app.tickers if "reader" in one.name]
         for thread in threads:
             thread.start()
         try:
             w.cloud.wait_for(lambda: reads.hits == 2, 5)
-            [takeover] = [one for one in w.app.tickers if one._name == "takeover"]
+            [takeover] = [one for one in w.app.tickers if one.name == "takeover"]
             assert takeover.work() == 1
             assert "lost track" in w.thread(card)[0]
         finally:
