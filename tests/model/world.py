@@ -425,7 +425,7 @@ class World:
         except LedgerTrouble:
             # Workers meet it in every round; of the work of a permit only the note of a mistyped command may end so.
             noted = any(what[0] == "waiting" for what in strand.saw)
-            self.expect(not noted, "trouble came out of what somebody waits for")
+            self.expect(not noted or strand.name == "answers", "trouble came out of what somebody waits for")
         finally:
             self.strand = before
         if strand.is_parked and strand not in self.strands:
