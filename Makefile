@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long pictures mutants lint fix docs lock manifest-http clean
+.PHONY: help sandbox test test-long lives test-modes pictures mutants lint fix docs lock manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,12 +18,22 @@ sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, w
 
 test: lint  ## Check style and types, then run the tests (under five minutes)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -n auto -m "not long"
+	@$(BIN)/python -m pytest -n auto -m "not long and not lives"
 
 # pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
 	@$(BIN)/python -m pytest -n auto -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+
+lives: $(VENV)/.for-work  ## Run 2,000 examples of the model of whole lives (three minutes; rare ones still fail)
+	@$(BIN)/python -m pytest -n auto -m lives
+
+MODES := http,sqlite,aksk socket,postgresql,aksk http,postgresql,aksk \
+	socket,sqlite,token http,sqlite,token socket,postgresql,token http,postgresql,token
+
+test-modes: $(VENV)/.for-work  ## Run the flow tests in every other way: HTTP, PostgreSQL, IAM token (half an hour)
+	@for mode in $(MODES); do echo "== flow tests: $$mode"; \
+		DHBOT_FLOW=$$mode $(BIN)/python -m pytest -n 4 -m "not long" tests/flow || exit 1; done
 
 pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
 	@$(BIN)/python -m tests.browser.pictures
