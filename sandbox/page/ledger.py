@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.7
 """Seconds between two looks at whether the ledger's file has changed; only then is the command run."""
-USAGE = 2
+USAGE, INTERRUPTED = 2, 130
 
 
 class Ledger:
@@ -29,6 +29,8 @@ class Ledger:
         self.is_built = True
         self._stamp: object = None
         self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._commands: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Begin to watch, if that has not begun yet."""
@@ -78,16 +80,32 @@ class Ledger:
     def _audit(self, *words: str) -> tuple[int, str, str]:
         """Status, output and errors of one of the bot's commands, in the same shut-in environment as the bot."""
         settings = {"DATABASE_URL": self.scene.settings()["DATABASE_URL"]}
-        done = subprocess.run(  # noqa: S603 - our own command line, with words of our own
-            [sys.executable, "-m", "bot.cli", "audit", *words],
-            cwd=self.scene.folder,
-            env=shut_in(self.scene.folder, settings),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        with self._lock:
+            if self.scene.stopping.is_set():
+                return INTERRUPTED, "", ""
+            command = subprocess.Popen(  # noqa: S603 - our own command line, with words of our own
+                [sys.executable, "-m", "bot.cli", "audit", *words],
+                cwd=self.scene.folder,
+                env=shut_in(self.scene.folder, settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            self._commands.add(command)
+        try:
+            out, errors = command.communicate()
+        finally:
+            self._commands.discard(command)
+        return command.returncode, out, errors
+
+    def stop(self) -> None:
+        """End what is running; the scene is stopping, so nothing new begins."""
+        with self._lock:
+            commands = list(self._commands)
+        for command in commands:
+            command.kill()
+            command.wait()
 
 
 def _is_not_built(status: int, errors: str) -> bool:

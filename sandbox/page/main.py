@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -20,15 +21,7 @@ INTERRUPTED = 130
 
 def main(port: int | None = None, *, open_browser: bool = True) -> int:
     """Serve the page until Ctrl-C (130) or SIGTERM (0); the exit status."""
-    received: list[int] = []
-    ended = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        received.append(number)
-        ended.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
+    ends = _signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     folder = Path(tempfile.mkdtemp(prefix="dh-bot-sandbox-"))
     scene = Scene(folder)
     page = None
@@ -39,14 +32,27 @@ def main(port: int | None = None, *, open_browser: bool = True) -> int:
         sys.stdout.flush()
         if open_browser and has_display():
             threading.Thread(target=webbrowser.open, args=(f"{page.url}/",), daemon=True).start()
-        ended.wait()
+        received = ends.recv(1)[0]
     finally:
         scene.stop()
         if page is not None:
             page.stop()
         shutil.rmtree(folder, ignore_errors=True)
     print("\nThe sandbox has ended; nothing is left behind.", flush=True)
-    return INTERRUPTED if received[:1] == [signal.SIGINT] else 0
+    return INTERRUPTED if received == signal.SIGINT else 0
+
+
+def _signals(*numbers: int) -> socket.socket:
+    """A socket from which the numbers of these signals can be read as they come.
+
+    Waiting for an Event that a handler sets would miss a signal that comes just before the waiting begins.
+    """
+    receiving, sending = socket.socketpair()
+    sending.settimeout(0)  # set_wakeup_fd wants it non-blocking
+    signal.set_wakeup_fd(sending.detach())
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    return receiving
 
 
 def serve(scene: Scene, port: int) -> Page:

@@ -40,6 +40,12 @@ class Page(Server):
         self.ledger.start()
         return super().start()
 
+    def stop(self) -> None:
+        """Serve no more."""
+        if self.scene.stopping.is_set():
+            self.ledger.stop()
+        super().stop()
+
     def answer(self, request: Request) -> Reply:
         """Give a file of the page, or open a window."""
         if request.headers.get("Host") not in self._hosts():
