@@ -162,7 +162,7 @@ def test_each_message_is_leased_once(stores: list[Store]) -> None:
 def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
     """Many sweepers at once share the work and never do the same."""
     for number in range(1, 41):
-        stores[0].propose(deletion(number), max_open=200)
+        stores[0].propose(deletion(number, message_ts="1.1"), max_open=200)
     results = together(
         lambda thread: stores[thread % len(stores)].lease_deletions("expire", after(600), seconds=60, limit=5), 6
     )

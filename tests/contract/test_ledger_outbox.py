@@ -116,15 +116,15 @@ class TestAnswers:
         assert ledger.lease_answers(after(1000)) == []
 
     def test_a_former_process(self, backend: Backend, ledger: Store) -> None:
-        """After a restart the answers of the former process are ours: at once on SQLite, after three minutes else."""
+        """After a restart the answers of the former process are ours: at once on SQLite, after six minutes else."""
         full = waiting(kind="click", thread_ts="1.1", job="job-1", deletion="0000000000000001")
         ledger.note_waiting(full)
         restarted = backend.restart()
         if backend.name == "postgresql":
-            assert restarted.lease_answers(after(179)) == []
-        assert restarted.lease_answers(after(180)) == [full]
-        assert restarted.lease_answers(after(180)) == []
-        assert restarted.lease_answers(after(240)) == [full]
+            assert restarted.lease_answers(after(359)) == []
+        assert restarted.lease_answers(after(360)) == [full]
+        assert restarted.lease_answers(after(360)) == []
+        assert restarted.lease_answers(after(420)) == [full]
 
     def test_answered(self, backend: Backend, ledger: Store) -> None:
         """Once answered, nobody is owed anything."""
