@@ -64,7 +64,7 @@ class StillClock(HeldClock):
 class NoSocket:
     """Instead of the WebSocket: payloads are handed to Bolt by the sandbox itself, and acks back."""
 
-    def __init__(self, *_: object, **__: object) -> None:
+    def __init__(self, *_: object) -> None:
         pass
 
     def start(self) -> None:
