@@ -82,6 +82,7 @@ ENOUGH_READS_WHEN_LOST = 5
 ENOUGH_WHEN_ANSWERED = Patience(3, timedelta(seconds=30))
 UNDETERMINED_AFTER = timedelta(hours=24)
 DAILY = timedelta(hours=24)
+OFTEN_AT_LEAST = timedelta(minutes=1)
 SELDOM = timedelta(minutes=10)
 CORRECTION_AFTER = timedelta(hours=1)
 
@@ -105,9 +106,12 @@ def settles(tally: Tally, enough: Patience, now: datetime) -> Step | None:
 
 
 def next_read(since: datetime, enough: Patience, now: datetime) -> datetime:
-    """When to look again: often while the count can settle it, then every ten minutes, after a day daily."""
+    """When to look again: often while the count can settle it, then every ten minutes, after a day daily.
+
+    Often lasts a minute at least: where settling is set to seconds, the readers' own pace would outlast it.
+    """
     age = now - since
     if age >= UNDETERMINED_AFTER:
         return now + DAILY
     often = enough.over / (8 if enough.reads == ENOUGH_READS_WHEN_LOST else 2)
-    return now + (often if age < 2 * enough.over else max(SELDOM, often))
+    return now + (often if age < max(2 * enough.over, OFTEN_AT_LEAST) else max(SELDOM, often))

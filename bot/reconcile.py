@@ -168,11 +168,12 @@ def _after_the_outcome(deletion: Deletion, seen: Finding, shown: Shown, ports: P
     tells: tuple[Tell, ...] = ()
     if deletion.ended_why == Ending.READ_PRESENT.value:
         later = _sent_later(deletion, ports) if seen is Finding.GONE else None
-        if seen is Finding.PRESENT:
+        if evidence.shows_it(shown, deletion.job.job_id):
             pass  # Still there: what was said stands.
-        elif seen is Finding.NOTHING or (later is not None and later.state in OPEN_STATES):
+        elif seen is not Finding.GONE or (later is not None and later.state in OPEN_STATES):
             # A read that decided nothing is repeated until one decides, however long that takes: what was said may be
-            # untrue, and nobody else would notice. Nor does it decide anything while a later deletion is in doubt.
+            # untrue, and nobody else would notice. The last word is Show's, since a List that still names the job may
+            # lag behind; and there is none while a later deletion is in doubt.
             is_young = now - (deletion.ended_at or now) < evidence.UNDETERMINED_AFTER
             values = {"read_due_at": now + (evidence.CORRECTION_AFTER if is_young else evidence.DAILY)}
         elif later is None:

@@ -253,6 +253,9 @@ DAY = timedelta(days=1)
         (ANSWERED, seconds(59.999999), seconds(15)),
         (ANSWERED, seconds(60), seconds(600)),
         (ANSWERED, DAY, DAY),
+        # a very short SETTLE_AFTER_SECONDS is read often for a minute all the same
+        (Patience(5, seconds(2)), seconds(59.999999), seconds(0.25)),
+        (Patience(5, seconds(2)), seconds(60), seconds(600)),
         # a very long SETTLE_AFTER_SECONDS is not read more often later than before
         (Patience(5, seconds(8000)), seconds(15999), seconds(1000)),
         (Patience(5, seconds(8000)), seconds(16000), seconds(1000)),

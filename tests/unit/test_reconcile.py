@@ -709,6 +709,14 @@ def test_not_deleted_stands_while_nobody_sees_otherwise(
     assert world.delivered == []
 
 
+def test_a_list_that_still_names_the_job_is_not_the_last_word(world: World) -> None:
+    """Show says that it is gone; List may lag behind, so it is looked again in an hour."""
+    before = world.keep(SAID_PRESENT)
+    world.cloud = Cloud(NOT_FOUND, page_of("job-1", count=1))
+    assert world.read() == replace(before, read_due_at=AT + HOUR)
+    assert world.delivered == []
+
+
 def test_not_deleted_is_corrected_when_the_job_is_gone(world: World) -> None:
     """The late effect of our DELETE, or somebody else's: recorded as a correction, and told."""
     before = world.keep(SAID_PRESENT)
