@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
+# Tests wait more than they compute, so twice as many as a small machine has cores run side by side.
+JOBS   ?= 4
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
@@ -18,22 +20,22 @@ sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, w
 
 test: lint  ## Check style and types, then run the tests (under five minutes)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -n auto -m "not long and not lives"
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not long and not lives"
 
 # pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
-	@$(BIN)/python -m pytest -n auto -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+	@$(BIN)/python -m pytest -n $(JOBS) -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
 
 lives: $(VENV)/.for-work  ## Run 2,000 examples of the model of whole lives (three minutes; rare ones still fail)
-	@$(BIN)/python -m pytest -n auto -m lives
+	@$(BIN)/python -m pytest -n $(JOBS) -m lives
 
 MODES := http,sqlite,aksk socket,postgresql,aksk http,postgresql,aksk \
 	socket,sqlite,token http,sqlite,token socket,postgresql,token http,postgresql,token
 
 test-modes: $(VENV)/.for-work  ## Run the flow tests in every other way: HTTP, PostgreSQL, IAM token (half an hour)
 	@for mode in $(MODES); do echo "== flow tests: $$mode"; \
-		DHBOT_FLOW=$$mode $(BIN)/python -m pytest -n 4 -m "not long" tests/flow || exit 1; done
+		DHBOT_FLOW=$$mode $(BIN)/python -m pytest -n $(JOBS) -m "not long" tests/flow || exit 1; done
 
 pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
 	@$(BIN)/python -m tests.browser.pictures

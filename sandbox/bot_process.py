@@ -83,6 +83,8 @@ class BotProcess:
                 for line in lines:
                     self.log.append(line.rstrip("\n"))
                     self._on_line()
+        # Its output ends a moment before the process does; whoever is told of the end shall find it ended.
+        self.popen.wait()
         self._on_line()
 
     @property

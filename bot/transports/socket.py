@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -122,14 +123,21 @@ class SocketTransport:
     def close(self) -> None:
         """Close the socket, within seconds. Acks that were not sent by then are lost, so everything else stops first.
 
-        The SDK's close (3.47) waits up to three seconds for its reader, and for ever when the reader starts its next
-        round at that moment and so takes back the word that it is to end; here that word is repeated.
+        Left alone, the SDK's close (3.47) waits up to three seconds for its reader, another for its message worker, and
+        for ever when the reader starts its next round at that moment and so takes back the word that it is to end. So
+        Slack's pong ends the reader's wait, an empty message the worker's, and the word is repeated.
         """
+        client = self._handler.client
+        client.current_session_state.terminated = True
+        if client.current_session is not None:
+            with suppress(OSError):
+                client.current_session.ping("closing")
         closer = threading.Thread(target=self._close, name="socket-close", daemon=True)
         closer.start()
         give_up = time.monotonic() + CLOSE_SECONDS
         while closer.is_alive() and time.monotonic() < give_up:
-            self._handler.client.current_session_state.terminated = True
+            client.current_session_state.terminated = True
+            client.message_queue.put(None)
             closer.join(0.1)
 
     def _close(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from bot.metrics_edges import around
 from bot.model import Actor, DeletionId, Press
 from handlers.buttons import BUTTONS
 from sandbox.metastudio import Seen
@@ -45,9 +47,11 @@ def test_the_job_is_read_again_where_slack_took_long(w: World) -> None:
     card = w.card(job)
     w.clock.add(6)
     slow = w.slack.faults.add("users.info", "latency")
+    is_read = threading.Event()
+    around(w.app.ports.jobs, "show", lambda _: is_read.set())
     w.slack.click(w.anna, card, "dh_confirm").wait_ack()
     w.slack.wait_for(lambda: slow.hits, 5)
-    w.cloud.wait_for(lambda: len(w.cloud.requests_to(SHOW)) == 2, 5)
+    assert is_read.wait(5)
     w.cloud.change(job, name="Somebody else")
     w.clock.add(300)
     slow.release()

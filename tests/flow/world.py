@@ -21,7 +21,6 @@ from bot.model import Deletion
 from bot.settings import Settings
 from bot.trail import Kind, Recorded
 from bot.transports.http import HttpTransport
-from bot.transports.socket import SocketTransport
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, Slack
@@ -143,12 +142,6 @@ class World:
 
     def stop_bot(self) -> None:
         assert self.app is not None
-        if isinstance(self.app.transport, SocketTransport):
-            # The SDK's reader holds its lock for three seconds of silence; the pong to this lets it go at once.
-            client = self.app.transport._handler.client
-            client.current_session_state.terminated = True
-            if client.current_session is not None and client.current_session.is_active():
-                client.current_session.ping("the end:0")
         self.app.stop(5)
         self.app = None
 
