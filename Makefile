@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Tests wait more than they compute, so twice as many as a small machine has cores run side by side.
-JOBS   ?= 4
+JOBS   ?= 4 --dist worksteal
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
 
 from bot.ledger import dialects
 from bot.ledger.rows import due_from, tell_columns
@@ -107,9 +107,15 @@ def start_cursor(connection: Connection, channel: str, number: int) -> int:
     return number if standing is None else standing
 
 
-def lease_cursor(connection: Connection, channel: str, now: datetime, until: datetime, owner: str) -> int | None:
-    """Where the running log stands, if it is ours to go on with it until then; None while another replica does."""
-    is_free = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= now, _cursor.lease_owner == owner)
+def lease_cursor(
+    connection: Connection, channel: str, now: datetime, until: datetime, owner: str, *, is_alone: bool
+) -> int | None:
+    """Where the running log stands, if it is ours to go on with it until then; None while another replica does.
+
+    Where nobody else uses the ledger, the lease of another owner is that of a dead process.
+    """
+    has_ended = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= now, _cursor.lease_owner == owner)
+    is_free = true() if is_alone else has_ended
     taken = (
         update(log_cursors)
         .where(_cursor.channel == channel, is_free)

@@ -326,7 +326,11 @@ class Store:
     def lease_log(self, channel: str, now: datetime, *, seconds: float) -> int | None:
         """Where the running log stands, now ours for so long; None while another replica tells it."""
         until = now + timedelta(seconds=seconds)
-        return self._write("lease_log", lambda c: outbox_rows.lease_cursor(c, channel, now, until, self.owner))
+
+        def work(connection: Connection) -> int | None:
+            return outbox_rows.lease_cursor(connection, channel, now, until, self.owner, is_alone=self.is_alone)
+
+        return self._write("lease_log", work)
 
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""

@@ -156,11 +156,11 @@ def _judge_patience(world: World, deletion: Deletion) -> None:
     world.expect(enough, f"treated as not deleted after {len(seen)} reads")
 
 
-def claims(world: World, deletion: str, where: str, thread_ts: str | None) -> list[tuple[bool, str]]:
-    """What was claimed about the outcome at one place, in order: (whether it is a correction, deleted | not)."""
+def claims(world: World, deletion: str, *places: tuple[str, str | None]) -> list[tuple[bool, str]]:
+    """What was claimed about the outcome at these places, in order: (whether it is a correction, deleted | not)."""
     found = []
     for message in world.slack.messages:
-        if message.deletion != deletion or message.where != where or message.thread_ts != thread_ts or message.is_card:
+        if message.deletion != deletion or (message.where, message.thread_ts) not in places or message.is_card:
             continue
         for pattern, is_correction, claim in (
             (CLAIM_DELETED, False, "deleted"),
@@ -220,13 +220,15 @@ def later_ones(world: World, deletion: str) -> set[str]:
 
 
 def _judge_thread(world: World, deletion: str, state: State, channel: str, message_ts: str) -> None:
-    said = claims(world, deletion, channel, message_ts)
+    thread = (channel, message_ts)
+    said = claims(world, deletion, thread)
     expect = world.expect
     for (_, before), (is_correction, after) in pairwise(said):
         expect(before == after or is_correction, f"{deletion}: first {before}, then {after}, without a correction")
     if state in {State.DELETED, State.FAILED} and deletion not in world.slack.lost:
         claim = "deleted" if state is State.DELETED else "not"
-        everywhere = said or [one for actor in OPERATORS for one in claims(world, deletion, actor.user, None)]
+        # Where the place of the card is gone by then, people are told by direct message.
+        everywhere = claims(world, deletion, thread, *((actor.user, None) for actor in OPERATORS))
         expect(everywhere and everywhere[-1][1] == claim, f"{deletion} is {state}, but the thread says {everywhere}")
 
 

@@ -31,6 +31,7 @@ from sqlalchemy import create_engine, text
 
 from bot.ledger.store import open_ledger
 from bot.model import Target
+from handlers.views.card import CONFIRM
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, NotAcked, Slack
@@ -50,8 +51,9 @@ SHORT = {
 PEOPLE_AT_ONCE = 12
 PATIENCE = 12.0
 """Seconds that a person waits for something to happen before they try again."""
-REST_WITHIN = 240.0
+REST_WITHIN = 480.0
 START_WITHIN = 60.0
+PROGRESS_EVERY = 5.0
 TOLD_WITHIN = 60.0
 """Seconds after a dead replica's claim has run out; product and issue say a minute."""
 
@@ -96,7 +98,7 @@ class Figures:
             (doubled, f"{doubled} jobs got more than one DELETE"),
             (self.not_deleted, f"not deleted in the end: {self.not_deleted[:5]}"),
             (self.untold, f"outcomes that no thread tells: {self.untold[:5]}"),
-            (self.owed, f"{self.owed} messages or answers are still owed"),
+            (self.owed, f"{self.owed} things are still owed"),
             (self.chain, f"the audit trail: {self.chain}"),
             (self.violations, f"Slack was misused: {self.violations[:3]}"),
             (max(self.lost_claims, default=0) > TOLD_WITHIN, "a dead replica's work was told too late"),
@@ -141,6 +143,7 @@ class Storm:
         self._started = 0
         self._over = threading.Event()
         self._counting = threading.Lock()
+        self._said_at = 0.0
         self._dice = random.Random(0)  # noqa: S311 - chance, not secrecy.
 
     @contextmanager
@@ -225,13 +228,12 @@ class Storm:
             self._wait(lambda: self._live_card(place, job) or len(asked.answers) > 1)
 
     def _press_twice(self, person: str, card: Message) -> None:
-        confirm = next((one for one in card.buttons if one == "dh_confirm"), None)
-        if confirm is None:
+        if all(button["action_id"] != CONFIRM for button in card.buttons):
             # The outcome is being found out; that takes care of itself.
             self._wait(lambda: not card.buttons)
             return
         try:
-            clicks = [self.slack.click(person, card, confirm) for _ in range(2)]
+            clicks = [self.slack.click(person, card, CONFIRM) for _ in range(2)]
         except LookupError:
             return  # The card was redrawn at this moment.
         with self._counting:
@@ -271,10 +273,12 @@ class Storm:
         ]
         with ThreadPoolExecutor(PEOPLE_AT_ONCE) as people:
             waiting = [people.submit(self.get_deleted, number, job) for number, job in enumerate(jobs)]
-            for mark in marks:
-                while sum(one.done() for one in waiting) < mark:
+            for mark in (*marks, len(jobs)):
+                while (done := sum(one.done() for one in waiting)) < mark:
                     time.sleep(0.2)
-                self.restart_database()
+                    self._progress(f"{done} of {len(jobs)} deleted, {self.figures.kills} replicas killed")
+                if mark < len(jobs):
+                    self.restart_database()
             for one in waiting:
                 one.result()
         self._over.set()
@@ -285,17 +289,26 @@ class Storm:
         return self.figures
 
     def _come_to_rest(self) -> None:
-        """Wait until the ledger owes nothing; answers of the dead are taken over after three minutes."""
+        """Wait until the ledger owes nothing; answers of the dead are taken over after six minutes."""
         give_up = time.monotonic() + REST_WITHIN
-        while self._owed() and time.monotonic() < give_up:
+        while any((owed := self._owed()).values()) and time.monotonic() < give_up:
+            self._progress(f"still owed: {owed}")
             time.sleep(1)
 
-    def _owed(self) -> int:
+    def _progress(self, what: str) -> None:
+        """Say how far it is, every few seconds."""
+        if time.monotonic() - self._said_at >= PROGRESS_EVERY:
+            self._said_at = time.monotonic()
+            print(what, file=sys.stderr, flush=True)
+
+    def _owed(self) -> dict[str, int]:
+        """What the ledger still has to do."""
         rows = self._rows(
-            "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM answers)"
-            " + (SELECT count(*) FROM deletions WHERE state IN ('deleting', 'unknown'))"
+            "SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM answers),"
+            " (SELECT count(*) FROM deletions WHERE state = 'deleting'),"
+            " (SELECT count(*) FROM deletions WHERE state = 'unknown')"
         )
-        return int(rows[0][0])
+        return dict(zip(("messages", "answers", "claims", "unknown outcomes"), map(int, rows[0]), strict=True))
 
     def _rows(self, query: str) -> list[Any]:
         engine = create_engine(self.url)
@@ -308,7 +321,7 @@ class Storm:
         figures = self.figures
         figures.deletes = Counter(self.cloud.deletes_arrived(job) for job in jobs)
         figures.not_deleted = [job for job in jobs if job in self.cloud.jobs]
-        figures.owed = self._owed()
+        figures.owed = sum(self._owed().values())
         for deletion, state, channel, ts in self._rows("SELECT id, state, channel, message_ts FROM deletions"):
             figures.ends[state] += 1
             if state in {"deleted", "failed"} and ts is not None:

@@ -94,7 +94,7 @@ export function slack(store, send, redraw) {
     const view = store.home;
     keyed($("home"), [[view?.hash ?? "none", "", () => view
       ? h("div", { class: "home" }, kit.blocks(view.blocks, null))
-      : h("p", { class: "note" }, "This version of the bot publishes no Home tab.")]]);
+      : h("p", { class: "note" }, "The bot has published nothing here yet.")]]);
   }
 
   function drawWaiting() {
