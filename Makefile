@@ -9,7 +9,7 @@ JOBS   ?= 4 --dist worksteal
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long lives test-modes pictures mutants lint fix docs lock manifest-http clean
+.PHONY: help sandbox test test-long test-modes pictures mutants lint fix docs lock manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,15 +20,12 @@ sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, w
 
 test: lint  ## Check style and types, then run the tests (under five minutes)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not long and not lives"
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not long"
 
 # pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
 	@$(BIN)/python -m pytest -n $(JOBS) -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
-
-lives: $(VENV)/.for-work  ## Run 2,000 examples of the model of whole lives (three minutes; rare ones still fail)
-	@$(BIN)/python -m pytest -n $(JOBS) -m lives
 
 MODES := http,sqlite,aksk socket,postgresql,aksk http,postgresql,aksk \
 	socket,sqlite,token http,sqlite,token socket,postgresql,token http,postgresql,token

@@ -4,7 +4,7 @@ Hypothesis drives the product's own code (listeners, use-cases, workers, SQLite 
 simulated MetaStudio. After every step the ledger is compared with the model and every text with the simulated world; at
 the end all faults pass and everything has to come to rest, told, answered and true.
 
-`make test` runs a few examples, `make lives` 2,000. More on demand: ``DHBOT_MODEL_EXAMPLES=20000``, and
+`make test` runs a few examples, `make test-long` 2,000. More on demand: ``DHBOT_MODEL_EXAMPLES=20000``, and
 other ones than in CI with ``DHBOT_MODEL_SEED=7``.
 """
 
@@ -421,7 +421,7 @@ def test_a_few_lives(ledger: Ground, capsys: pytest.CaptureFixture[str]) -> None
     assert counts["examples"] >= QUICK
 
 
-@pytest.mark.lives
+@pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_many_lives(ledger: Ground, capsys: pytest.CaptureFixture[str], shard: int) -> None:
     """2,000 examples in four shards, in which every edge of the table was taken but those that no model can force."""

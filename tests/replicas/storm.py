@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import statistics
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +37,7 @@ from handlers.views.card import CONFIRM
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, NotAcked, Slack
+from tests.flow.world import free_port
 from tests.postgres import Server
 
 SHORT = {
@@ -51,6 +54,11 @@ SHORT = {
 PEOPLE_AT_ONCE = 12
 PATIENCE = 12.0
 """Seconds that a person waits for something to happen before they try again."""
+READS_THE_ANSWER = 1.0
+"""Seconds, before somebody who was refused tries again."""
+SCRAPE_EVERY = 0.5
+CLOUD_SECONDS = 0.2
+"""How long MetaStudio takes for each answer."""
 REST_WITHIN = 480.0
 START_WITHIN = 60.0
 PROGRESS_EVERY = 5.0
@@ -88,6 +96,8 @@ class Figures:
     lost_claims: list[float] = field(default_factory=list)
     """Seconds from the end of a dead replica's claim until its thread said so."""
     ends: Counter[str] = field(default_factory=Counter)
+    scrapes: list[float] = field(default_factory=list)
+    """Seconds that /metrics took."""
     chain: str = ""
     violations: list[str] = field(default_factory=list)
 
@@ -107,6 +117,7 @@ class Figures:
 
     def __str__(self) -> str:
         acks = sorted(self.acks) or [0.0]
+        scrapes = sorted(self.scrapes) or [0.0]
         late = [f"{value:.1f}" for value in sorted(self.lost_claims)]
         return "\n".join(
             (
@@ -121,6 +132,10 @@ class Figures:
                 f"jobs by number of DELETEs {dict(sorted(self.deletes.items()))}",
                 f"deletions by their end {dict(sorted(self.ends.items()))}",
                 f"claims of dead replicas {len(late)}, told after {', '.join(late) or 'none'} s",
+                (
+                    f"scrapes of /metrics {len(self.scrapes)}, median {statistics.median(scrapes) * 1000:.0f} ms, "
+                    f"95 % under {scrapes[len(scrapes) * 95 // 100] * 1000:.0f} ms, longest {scrapes[-1] * 1000:.0f} ms"
+                ),
                 (
                     f"lost {len(self.not_deleted)}, untold {len(self.untold)}, still owed {self.owed}, "
                     f"trail {self.chain or 'sound'}"
@@ -150,6 +165,8 @@ class Storm:
     def running(self) -> Iterator[None]:
         """Everything started, and everything gone afterwards."""
         self.cloud.start()
+        # So long that a replica is often killed with a DELETE on its way.
+        self.cloud.before_call = lambda _: time.sleep(CLOUD_SECONDS)
         self.slack.start()
         self.people = [self.slack.add_user(name) for name in ("anna", "ben")]
         self.places = [
@@ -178,7 +195,12 @@ class Storm:
         folder = self._folder / f"replica-{self._started}"
         folder.mkdir()
         settings = settings_for(self.slack, self.cloud, folder) | SHORT
-        settings |= {"DATABASE_URL": self.url, "AUTHORIZED_USERS": ",".join(self.people)}
+        self._ops_port = free_port()
+        settings |= {
+            "OPS_PORT": str(self._ops_port),
+            "DATABASE_URL": self.url,
+            "AUTHORIZED_USERS": ",".join(self.people),
+        }
         self._replicas.append(BotProcess(folder, settings))
 
     # -- trouble --
@@ -193,6 +215,15 @@ class Storm:
             # On a slow machine a new one takes seconds to start, and a storm without replicas would show nothing.
             self._wait(lambda: len(self.slack.sockets.links) >= self.plan.replicas, START_WITHIN)
 
+    def scrape(self) -> None:
+        """Read the metrics of the newest replica, as Prometheus does, only more often."""
+        while not self._over.wait(SCRAPE_EVERY):
+            began = time.monotonic()
+            # A replica that starts or was killed does not listen.
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self._ops_port}/metrics") as page:
+                page.read()
+                self.figures.scrapes.append(time.monotonic() - began)
+
     def restart_database(self) -> None:
         """All connections end in the middle of whatever they do."""
         self.database.restart()
@@ -204,7 +235,7 @@ class Storm:
         """One person's way to the end: ask, press, and do again what did not work."""
         person = self.people[number % len(self.people)]
         place = self.places[number % len(self.places)]
-        while not self._says(place, job, "is deleted"):
+        while not self._is_told(place, job):
             card = self._live_card(place, job)
             if card is None:
                 self._ask(person, place, job)
@@ -217,8 +248,10 @@ class Storm:
     def _live_card(self, place: str, job: str) -> Message | None:
         return next((card for card in self._cards(place, job) if card.buttons), None)
 
-    def _says(self, place: str, job: str, what: str) -> bool:
-        return any(what in reply.text for card in self._cards(place, job) for reply in self.slack.thread(card))
+    def _is_told(self, place: str, job: str) -> bool:
+        """Whether a thread says that the job is deleted, also as a correction."""
+        says = re.compile(rf"\*(Correction: j|J)ob `{job}` is deleted\.\*")
+        return any(says.search(reply.text) for card in self._cards(place, job) for reply in self.slack.thread(card))
 
     def _ask(self, person: str, place: str, job: str) -> None:
         asked = self.slack.command(person, place, job)
@@ -226,6 +259,8 @@ class Storm:
             self.figures.commands += 1
         if self._acked(asked):
             self._wait(lambda: self._live_card(place, job) or len(asked.answers) > 1)
+            if self._live_card(place, job) is None:
+                time.sleep(READS_THE_ANSWER)
 
     def _press_twice(self, person: str, card: Message) -> None:
         if all(button["action_id"] != CONFIRM for button in card.buttons):
@@ -265,8 +300,9 @@ class Storm:
         """Run it, let it come to rest, and count."""
         began = time.monotonic()
         jobs = [self.cloud.add_job(state="TRAIN_FAILED") for _ in range(self.plan.deletions)]
-        trouble = threading.Thread(target=self.make_trouble, daemon=True)
-        trouble.start()
+        beside = [threading.Thread(target=work, daemon=True) for work in (self.make_trouble, self.scrape)]
+        for thread in beside:
+            thread.start()
         marks = [
             self.plan.deletions * (number + 1) // (self.plan.database_restarts + 1)
             for number in range(self.plan.database_restarts)
@@ -282,7 +318,8 @@ class Storm:
             for one in waiting:
                 one.result()
         self._over.set()
-        trouble.join()
+        for thread in beside:
+            thread.join()
         self._come_to_rest()
         self.figures.seconds = time.monotonic() - began
         self._count(jobs)
