@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from bot.doctor import Finding, Findings, clock, fine, not_checked, wrong
 from bot.metastudio.replies import Meaning, is_clock_skew, meaning
-from bot.model import Cause, Reply
+from bot.model import Reply
 from bot.settings import Settings
 from bot.settings_checks import KNOWN_REGIONS
 
@@ -84,8 +84,14 @@ def _broken(reply: Reply) -> Finding | None:
             )
         case Meaning.FORBIDDEN:
             return wrong(PERMISSION, f"The account may not list training jobs ({what}). Give it MetaStudio FullAccess.")
-        case Meaning.NEVER_SENT if reply.cause is Cause.NO_CREDENTIALS:
-            return wrong(KEYS, "There are none at the moment. Check METASTUDIO_AUTH and what it needs.")
+        case Meaning.SIGN_IN_REFUSED:
+            return wrong(
+                KEYS,
+                f"{what}. Check IAM_DOMAIN, IAM_USER and IAM_PASSWORD. A few wrong passwords may lock the user, so do "
+                "not try again and again.",
+            )
+        case Meaning.NOT_SIGNED_IN:
+            return wrong(KEYS, f"{what}: there are none at the moment. Check what METASTUDIO_AUTH needs.")
         case Meaning.NEVER_SENT | Meaning.LOST:
             return wrong(REACH, f"It cannot be reached: {what}. Check METASTUDIO_REGION, the network and the proxy.")
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.clients import credentials_of, metastudio_of, tls_context, web_client
 from bot.doctor import Finding, Findings, State, cloud, ledger, slack
+from bot.metastudio.auth import CannotSignIn
 from bot.ports import LedgerTrouble
 from bot.settings import Settings
 from bot.work import SystemClock
@@ -22,7 +23,12 @@ def examine(settings: Settings) -> Findings:
 
 def _cloud(settings: Settings) -> Findings:
     clock, tls = SystemClock(), tls_context(settings)
-    credentials = credentials_of(settings, clock, tls)
+    try:
+        credentials = credentials_of(settings, clock, tls)
+    except CannotSignIn as error:
+        yield Finding(cloud.KEYS, State.WRONG, str(error))
+        yield from (each for each in cloud.not_asked("There are no keys to ask with.") if each.check != cloud.KEYS)
+        return
     try:
         stopped = ledger.stopped_since(settings.database_url, settings.target, credentials.fingerprint())
     except LedgerTrouble:

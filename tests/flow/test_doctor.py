@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
 from bot.cli import main
 from bot.ledger.store import open_ledger
@@ -17,7 +18,7 @@ from bot.metastudio.auth import Credentials
 from bot.model import Target
 from sandbox import metastudio_faults as play
 from tests.contract.values import event
-from tests.flow.world import World
+from tests.flow.world import IAM_USER, World
 
 LIST = "List2dModelTrainingJob"
 
@@ -243,6 +244,52 @@ def test_names_the_one_thing(
     if name in {"calls are stopped", "no ledger yet"}:
         assert list(s.w.cloud.requests) == []
     assert len(s.w.cloud.requests) <= (3 if name == "MetaStudio ill" else 1)
+
+
+def sign_in_by(s: Surgery, how: str, **settings: str) -> None:
+    """Take the access keys away and let the bot sign in in another way."""
+    s.env |= {"HUAWEICLOUD_SDK_AK": "", "HUAWEICLOUD_SDK_SK": "", "METASTUDIO_AUTH": how, **settings}
+
+
+SIGNING_IN: dict[str, tuple[Callable[[Surgery], object], str]] = {
+    "profile without a file": (
+        lambda s: sign_in_by(s, "profile", HUAWEICLOUD_SDK_CREDENTIALS_FILE=str(s.w.folder / "nothing")),
+        "must be readable and have a section [basic]",
+    ),
+    "agency on a machine that has none": (lambda s: sign_in_by(s, "agency"), "metadata service"),
+    "wrong IAM password": (
+        lambda s: sign_in_by(s, "token", **{**IAM_USER, "IAM_ENDPOINT": s.w.cloud.url, "IAM_PASSWORD": "yesterday's"}),
+        "IAM refused the sign-in. Check IAM_DOMAIN",
+    ),
+    "IAM in trouble": (
+        lambda s: (
+            sign_in_by(s, "token", **{**IAM_USER, "IAM_ENDPOINT": s.w.cloud.url}),
+            s.w.cloud.faults.add("KeystoneCreateUserTokenByPassword", play.error(503, "x"), times=None),
+        ),
+        "IAM gave no token",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SIGNING_IN)
+def test_names_what_is_wrong_with_signing_in(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Whatever METASTUDIO_AUTH is: the credentials, and what they need."""
+    does, remedy = SIGNING_IN[name]
+    monkeypatch.setattr(MetadataAccessor, "_METADATA_ENDPOINT", "http://127.0.0.1:1")
+    does(s)
+    assert visit(s, monkeypatch, capsys) == {"credentials"}
+    assert remedy in s.says["credentials"]
+    assert "yesterday's" not in json.dumps(s.says)
+    assert list(s.w.cloud.requests) == []
+
+
+def test_a_token_that_works(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sign-in, one call, and all is well."""
+    sign_in_by(s, "token", **{**IAM_USER, "IAM_ENDPOINT": s.w.cloud.url})
+    assert visit(s, monkeypatch, capsys) == set()
+    assert (len(s.w.cloud.sign_ins), len(s.w.cloud.requests)) == (1, 1)
 
 
 def test_http_mode(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
