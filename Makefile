@@ -9,7 +9,7 @@ JOBS   ?= 4 --dist worksteal
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long test-modes pictures mutants lint fix docs lock manifest-http clean
+.PHONY: help sandbox test test-long test-modes pictures mutants lint fix docs lock bench release manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,15 @@ lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer
 	$(COMPILE) $(UPGRADE) --extra sandbox --extra postgres --extra dev -c requirements.lock \
 		-o requirements-dev.lock pyproject.toml
 	@! grep -nE '://|@ |^-' requirements.lock requirements-dev.lock
+
+bench: $(VENV)/.for-work  ## Measure how fast a long audit trail is verified, and print the figures
+	@$(BIN)/python -m benchmarks.verify
+
+# The tests run between the two, on what the first has found to be the last commit.
+release: $(VENV)/.for-work  ## Check, test and build the version of pyproject.toml into dist/; tags and pushes nothing
+	@$(BIN)/python deploy/release.py check
+	@$(MAKE) --no-print-directory test test-long
+	@$(BIN)/python deploy/release.py build
 
 manifest-http: $(VENV)/.for-use  ## Write manifest-http.yml, the manifest for HTTP mode: make manifest-http URL=https://bot.example.com
 	@$(BIN)/python deploy/manifest_http.py "$(URL)"
