@@ -7,11 +7,9 @@ in the folder, such as deploy/secrets/, cannot get into a file that others are g
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
@@ -88,15 +86,15 @@ def _check() -> int:
 def _build() -> int:
     DIST.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(_git("archive", "HEAD"))) as archive:
-            archive.extractall(folder, filter="data")
+        # Nothing is changed, so what git has noted for the next commit is the last one.
+        _git("checkout-index", "--all", f"--prefix={folder}/")
         made = build(Path(folder), DIST)
     for path in made:
         print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT)}")
-    tag = f"v{version()}"
+    tag, commit = f"v{version()}", _git("rev-parse", "--short", "HEAD").decode().strip()
     print(
         f"\nNothing was tagged, pushed or published. What is left to do, in this order:\n"
-        f"1. See that CI is green for this commit, {_git('rev-parse', '--short', 'HEAD').decode().strip()}.\n"
+        f"1. See that CI is green for this commit, {commit}.\n"
         f'2. git tag --annotate {tag} --message "dh-bot {version()}"\n'
         f"3. git push origin {tag}\n"
         f"4. Make a release of the tag {tag}, with its section of CHANGELOG.md as the text and these files attached:\n"

@@ -91,6 +91,8 @@ def test_the_source_distribution_has_all_that_git_has(built: Built) -> None:
     made = {"PKG-INFO", "setup.cfg"}
     found = {name for name in built.in_sdist() - made if not name.startswith("dh_bot.egg-info/")}
     assert found == built.tracked
+    with tarfile.open(built.sdist) as archive:
+        assert archive.getmember(f"{NAME}/.ci/run").mode & 0o111, "what can be started stays so"
     assert {"manifest.yml", ".env.example", "requirements.lock", "Makefile", "CHANGELOG.md", "LICENSE"} <= found
 
 

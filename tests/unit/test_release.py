@@ -1,6 +1,6 @@
-"""Releases: the changelog keeps its form, the version stands in one place, and deploy/release.py stops what is not ready.
+"""Releases: the changelog keeps its form, the version stands in one place, and what is not ready is stopped.
 
-What is built is tried in tests/release.
+The script is deploy/release.py; what it builds is tried in tests/release.
 """
 
 from __future__ import annotations
@@ -175,8 +175,9 @@ def test_what_is_not_ready_is_named(wanted: str, changelog: str, dirty: str, tag
 
 
 def test_it_knows_no_way_to_push() -> None:
-    """What it runs is git's reading commands and the build; a tag and a push are words that it prints."""
+    """It asks git, copies and builds; a tag and a push are words that it prints."""
     text = (ROOT / "deploy" / "release.py").read_text(encoding="utf-8")
     asked = re.findall(r'_git\("([a-z-]+)"(?:, "([a-z-]+)")?', text)
-    assert set(asked) == {("status", "--porcelain"), ("tag", "--list"), ("archive", ""), ("rev-parse", "--short")}
+    reading = {("status", "--porcelain"), ("tag", "--list"), ("rev-parse", "--short"), ("checkout-index", "--all")}
+    assert set(asked) == reading
     assert text.count("subprocess.run") == 2
