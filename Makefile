@@ -54,8 +54,11 @@ fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 	@$(BIN)/ruff check --fix $(CODE) || true
 	@$(BIN)/ruff format $(CODE)
 
-docs: $(VENV)/.for-work  ## Write docs/who-may.md anew, from the rules in the code
+docs: $(VENV)/.for-work  ## Write the pages of docs/ that are made from the code anew, and build the site in site/
 	@$(BIN)/python -m tests.who_may
+	@$(BIN)/python -m tests.messages_page
+	@$(BIN)/python -m mkdocs build --quiet --strict
+	@echo "The site begins at site/index.html"
 
 # Versions and hashes only: no registry's address and no path of this machine gets into the files.
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --build-deps-for=editable \
@@ -80,7 +83,7 @@ manifest-http: $(VENV)/.for-use  ## Write manifest-http.yml, the manifest for HT
 	@$(BIN)/python deploy/manifest_http.py "$(URL)"
 
 clean:  ## Remove what the targets have made
-	rm -rf $(VENV) build dist manifest-http.yml *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site manifest-http.yml *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The two stamps are newer than what they were made from; touching a lock file installs anew. Each install is exactly
 # the lock file, then the project itself without looking for anything more.

@@ -1,0 +1,492 @@
+"""Every text and code that the bot can show, asked of the bot itself; `make docs` writes it to docs/messages.md.
+
+What the bot says comes from its own tables. What to do next, where its words do not say it all, stands here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot import job_states
+from bot.cli_parts import EXIT_STATUS
+from bot.ledger.trouble import REMEDIES
+from bot.metastudio.replies import ANSWERED, CONSEQUENCES, Meaning
+from bot.model import (
+    NEVER_LEFT,
+    Actor,
+    Attempt,
+    Cause,
+    ConfirmBy,
+    Deletion,
+    DeletionId,
+    Freeze,
+    Job,
+    JobId,
+    Operation,
+    Refused,
+    Reply,
+    State,
+    Target,
+)
+from bot.outcomes import Ending
+from bot.policy import Reason
+from bot.trail import Tell, TellKind, Waiting
+from handlers.telling import GONE, OUR_FAULT, TOO_FAST, UNSURE
+from handlers.views.card import HEADINGS, HEADINGS_BY_ENDING
+from handlers.views.endings import restart_text
+from handlers.views.parts import plain
+from handlers.views.refusals import refusal_text
+from handlers.views.reply_words import REPLY_SENTENCES
+from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
+
+PAGE = Path(__file__).parents[1] / "docs" / "messages.md"
+
+# An example of everything that stands beside a reason.
+
+AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+ANNA, BEN = Actor("U0ANNA000", "T0TEAM000"), Actor("U0BEN0000", "T0TEAM000")
+NAMES = {"<@U0ANNA000>": "@anna", "<@U0BEN0000>": "@ben", "<#C0OPS0000>": "#ops"}
+CARD = Deletion(
+    id=DeletionId("5f0c2a9be1d84c37"),
+    target=Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef"),
+    job=Job(JobId("26f06524"), "TRAIN_FAILED"),
+    state=State.AWAITING,
+    requester=ANNA,
+    channel="C0OPS0000",
+    confirm_by=ConfirmBy.REQUESTER,
+    asked_at=AT,
+    message_ts="1772443801.000100",
+    deadline_at=AT + timedelta(minutes=10),
+)
+CLAIMED = replace(
+    CARD,
+    confirmer=BEN,
+    confirmed_at=AT,
+    attempts=(Attempt(1, "token", AT, AT + timedelta(seconds=5)),),
+)
+NOT_FOUND = Reply(Operation.SHOW, AT, status=404, code="MSS.41000003", request_id="e40c1306")
+SERVER_ERROR = Reply(Operation.SHOW, AT, status=500, code="MSS.00000004", request_id="e40c1306")
+FREEZE = Freeze(id="0123456789abcdef", by=ANNA, at=AT, channel="C0OPS0000", reason="Huawei has an incident")
+
+OTHER = "fedcba9876543210"
+
+FACTS: dict[Reason, Mapping[str, Any]] = {
+    Reason.BAD_JOB_ID: {"detail": "it is longer than 64 characters"},
+    Reason.BAD_SEARCH: {"most": 100, "detail": "there was nothing"},
+    Reason.UNEXPECTED_TEXT: {"subcommand": "open", "length": 3},
+    Reason.IN_OTHER_CHANNEL: {"channels": ["C0OPS0000"]},
+    Reason.PLACE_UNKNOWN: {"why": "ratelimited"},
+    Reason.PERSON_UNKNOWN: {"why": "ratelimited"},
+    Reason.NOT_DELETABLE: {"state": "TRAINING"},
+    Reason.JOB_NOT_FOUND: {"reply": NOT_FOUND},
+    Reason.JOB_NOT_READ: {"reply": SERVER_ERROR},
+    Reason.JOBS_NOT_LISTED: {"reply": SERVER_ERROR},
+    Reason.JOB_CHANGED: {"differs": [("state", "TRAIN_FAILED", "JOB_SUCCESS")]},
+    Reason.JOB_GONE: {"reply": NOT_FOUND},
+    Reason.ALREADY_OFFERED: {"deletion": CARD},
+    Reason.BEING_OFFERED: {"deletion": CARD},
+    Reason.TOO_MANY_OPEN: {"open": 200},
+    Reason.CARD_NOT_POSTED: {"why": "not_in_channel"},
+    Reason.REQUESTER_LOST_RIGHT: {"deletion": CARD},
+    Reason.EXPIRED: {"deletion": replace(CARD, state=State.EXPIRED)},
+    Reason.ALREADY_ENDED: {"deletion": replace(CARD, state=State.CANCELLED)},
+    Reason.ALREADY_CONFIRMED: {"deletion": replace(CLAIMED, state=State.DELETING)},
+    Reason.NOT_UNKNOWN: {"deletion": replace(CLAIMED, state=State.DELETED)},
+    Reason.FROZEN: {"freeze": FREEZE},
+    Reason.ALREADY_FROZEN: {"freeze": FREEZE},
+}
+
+# What to do next.
+
+LIST_THEM = "Whoever runs the bot adds them to `AUTHORIZED_USERS`, or to a group of `AUTHORIZED_USERGROUPS`."
+FULL_MEMBER = "Somebody whose account is a full member of your workspace has to ask."
+SEE_METASTUDIO = "Look the meaning up under [What MetaStudio's answers mean](#what-metastudios-answers-mean)."
+OTHER_CARD = "Run the command again; see [the runbook](runbook.md#buttons-that-lead-nowhere)."
+SEE_LOG = "The log names the cause; see the [runbook](runbook.md)."
+
+TICKET = "Open a Huawei Cloud ticket with the block of the thread or the request ID."
+LOOK = "Look at the job in MetaStudio's console."
+
+NEXT: dict[Reason, str] = {
+    Reason.BAD_JOB_ID: "Copy the id from MetaStudio and type it again.",
+    Reason.REASON_TOO_LONG: "Type a shorter reason.",
+    Reason.REASON_MISSING: "Type a reason; `REASON_REQUIRED` is on.",
+    Reason.BAD_SEARCH: "Type part of a name or id.",
+    Reason.UNEXPECTED_TEXT: "Type the subcommand alone.",
+    Reason.IN_DIRECT_MESSAGE: "Go to a channel.",
+    Reason.IN_GROUP_MESSAGE: "Go to a channel.",
+    Reason.IN_EXTERNAL_CHANNEL: "Go to a channel of your own company.",
+    Reason.IN_OTHER_CHANNEL: "Go to a channel that it names, or have this one added to `AUTHORIZED_CHANNELS`.",
+    Reason.BOT_NOT_IN_CHANNEL: "Invite the bot to the channel.",
+    Reason.CHANNEL_ARCHIVED: "Go to a channel that is not archived.",
+    Reason.PLACE_UNKNOWN: "Try again. If it stays, run `dh-bot doctor`; the code in brackets is Slack's.",
+    Reason.NOT_LISTED: LIST_THEM,
+    Reason.FOREIGN: FULL_MEMBER,
+    Reason.DEACTIVATED: FULL_MEMBER,
+    Reason.IS_BOT: FULL_MEMBER,
+    Reason.IS_GUEST: FULL_MEMBER,
+    Reason.PERSON_UNKNOWN: "Try again. If it stays, run `dh-bot doctor`; the code in brackets is Slack's.",
+    Reason.GROUPS_UNKNOWN: "Try again. If it stays, look for `group_look_up_failed` in the log.",
+    Reason.MAY_NOT_FREEZE: "Ask somebody who is named in `FREEZE_BY`.",
+    Reason.NOT_THE_REQUESTER: "Let whoever asked press, or change `CONFIRM_BY`.",
+    Reason.SECOND_PERSON_NEEDED: "Let somebody else who may delete press.",
+    Reason.NOT_DELETABLE: "Do what stands under [States of a job](#states-of-a-job).",
+    Reason.JOB_NOT_FOUND: "Check the id, and that the job is in the project that the bot serves.",
+    Reason.JOB_NOT_READ: SEE_METASTUDIO,
+    Reason.JOBS_NOT_LISTED: SEE_METASTUDIO,
+    Reason.JOB_CHANGED: "Look at the job; run the command again if it should still go.",
+    Reason.JOB_GONE: "Nothing, if it should be gone. `history <job_id>` shows who asked before.",
+    Reason.ALREADY_OFFERED: "Use the card that it links to.",
+    Reason.BEING_OFFERED: "Wait for the card of the other person.",
+    Reason.TOO_MANY_OPEN: "Close some (`open` lists them). `MAX_OPEN` sets the limit.",
+    Reason.CARD_NOT_POSTED: "Find the code under [Slack's codes](#slacks-codes).",
+    Reason.REQUESTER_LOST_RIGHT: "Somebody who may delete runs the command again.",
+    Reason.UNKNOWN_BUTTON: "Run the command again.",
+    Reason.UNKNOWN_DELETION: OTHER_CARD,
+    Reason.OTHER_PROJECT: OTHER_CARD,
+    Reason.NOT_POSTED_YET: "Press again.",
+    Reason.EXPIRED: "Run the command again. `CONFIRM_WITHIN_SECONDS` sets the time.",
+    Reason.ALREADY_ENDED: "Read the thread of the card.",
+    Reason.ALREADY_CONFIRMED: "Read the thread of the card.",
+    Reason.NOT_UNKNOWN: "Read the thread of the card.",
+    Reason.NOT_YET_BY_HAND: "Press *Check now*, or wait; see [unknown outcome](runbook.md#unknown-outcome).",
+    Reason.RESTARTED: "Run the command again.",
+    Reason.FROZEN: "Ask whoever froze it; `unfreeze` lifts it.",
+    Reason.ALREADY_FROZEN: "Nothing: it is frozen.",
+    Reason.NOT_FROZEN: "Nothing: it is not frozen.",
+    Reason.FREEZE_NEEDS_REASON: "Type a reason after `freeze`.",
+    Reason.BUSY: "Try again. If it stays, see [the bot is busy](runbook.md#busy).",
+    Reason.STOPPING: "Try again when the bot is back.",
+    Reason.BREAKER_OPEN: "See [key locked](runbook.md#key-locked).",
+    Reason.LEDGER_TROUBLE: "See [ledger full](runbook.md#ledger-full).",
+    Reason.BUG: SEE_LOG,
+}
+
+AFTER_DELETE: dict[Meaning, str] = {
+    Meaning.OK: "Nothing.",
+    Meaning.UNCLEAR: "Wait: the bot finds out by reading. See [unknown outcome](runbook.md#unknown-outcome).",
+    Meaning.SERVER_ERROR: "Wait: the bot finds out by reading. If it comes again, open a Huawei Cloud ticket.",
+    Meaning.LOST: "Wait: the bot finds out by reading. See [unknown outcome](runbook.md#unknown-outcome).",
+    Meaning.BAD_CREDENTIALS: "See [key locked](runbook.md#key-locked).",
+    Meaning.FORBIDDEN: "Give the IAM user the permission; see [the Huawei side](install.md#2-huawei-cloud).",
+    Meaning.THROTTLED: "Ask again in a minute. If it comes often, lower `DELETES_PER_SECOND` and `READS_PER_SECOND`.",
+    Meaning.REJECTED: "Read the look at the job that follows in the thread; then a Huawei Cloud ticket.",
+    Meaning.NEVER_SENT: "Look the cause up under [Causes](#causes); then ask again.",
+    Meaning.NOT_SIGNED_IN: "Check `METASTUDIO_AUTH` and what it names; `dh-bot doctor` tells what is missing.",
+    Meaning.SIGN_IN_REFUSED: "See [key locked](runbook.md#key-locked).",
+}
+
+ON_CAUSE: dict[Cause, str] = {
+    Cause.CONNECTION_REFUSED: "Check the endpoint and the firewall.",
+    Cause.NO_ADDRESS: "Check `METASTUDIO_REGION` or `METASTUDIO_ENDPOINT`, and the name server.",
+    Cause.CONNECT_TIMEOUT: "Check the network; `CONNECT_TIMEOUT` sets the time.",
+    Cause.BAD_CERTIFICATE: "Check the endpoint. If your proxy reads the traffic, put its authority into `CA_BUNDLE`.",
+    Cause.PROXY_REFUSED: "Check `METASTUDIO_PROXY`.",
+    Cause.NO_CREDENTIALS: "Check `METASTUDIO_AUTH` and what it names.",
+    Cause.SIGN_IN_FAILED: "Check the network towards `IAM_ENDPOINT`; try again.",
+    Cause.SIGN_IN_REFUSED: "Check `IAM_DOMAIN`, `IAM_USER`, `IAM_PASSWORD` and the project id.",
+    Cause.LIMITED: "Ask again; `DELETES_PER_SECOND` and `READS_PER_SECOND` set the limit.",
+    Cause.TOO_LATE: "Ask again; the machine or the ledger was slow.",
+    Cause.BREAKER_OPEN: "See [key locked](runbook.md#key-locked).",
+    Cause.LEDGER_TROUBLE: "See [ledger full](runbook.md#ledger-full).",
+    Cause.TIMED_OUT: "Of a DELETE: wait, the bot finds out. `READ_TIMEOUT` sets the time.",
+    Cause.CUT: "Of a DELETE: wait, the bot finds out.",
+    Cause.HANDSHAKE_HUNG: "Of a DELETE: wait, the bot finds out. Check the proxy.",
+    Cause.NONSENSE: "Of a DELETE: wait, the bot finds out. Check what stands in between.",
+}
+
+ENDINGS: dict[Ending, tuple[State, TellKind, str]] = {
+    # How it stands then, which message tells it, and what to do.
+    Ending.REPLY_DELETED: (State.DELETED, TellKind.OUTCOME, 'Nothing; "Verified gone" follows.'),
+    Ending.REPLY_REJECTED: (State.FAILED, TellKind.OUTCOME, "Read the look that follows; then a Huawei Cloud ticket."),
+    Ending.BAD_CREDENTIALS: (State.FAILED, TellKind.OUTCOME, "See [key locked](runbook.md#key-locked)."),
+    Ending.FORBIDDEN: (State.FAILED, TellKind.OUTCOME, "Give the IAM user the permission; ask again."),
+    Ending.THROTTLED: (State.FAILED, TellKind.OUTCOME, "Ask again in a minute."),
+    Ending.NEVER_SENT: (State.FAILED, TellKind.OUTCOME, "Look the cause up under [Causes](#causes); ask again."),
+    Ending.LOST: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.UNCLEAR: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.SERVER_ERROR: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.SENDER_GONE: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.READ_GONE: (State.DELETED, TellKind.SETTLED, "Nothing."),
+    Ending.READ_PRESENT: (State.FAILED, TellKind.SETTLED, "Wait for the look an hour later, or ask again."),
+    Ending.BY_HAND: (State.DELETED, TellKind.CLOSED, "Nothing: it is a person's word."),
+    Ending.CANCELLED: (State.CANCELLED, TellKind.CANCELLED, "Nothing."),
+    Ending.EXPIRED: (State.EXPIRED, TellKind.EXPIRED, "Run the command again if the job should go."),
+    Ending.RESTORED: (State.EXPIRED, TellKind.EXPIRED, "Read what stands above; run the command again."),
+}
+
+LATER: tuple[tuple[TellKind, State, Ending, Mapping[str, Any], str], ...] = (
+    # What else is said in a thread: kind, how the deletion stands and why, facts, and what to do.
+    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "gone"}, "Nothing."),
+    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "present", "looks": 5}, TICKET),
+    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "nothing", "looks": 5}, LOOK),
+    (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "gone"}, "Nothing: something else removed it."),
+    (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "present", "job_state": "TRAIN_FAILED"}, TICKET),
+    (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "nothing"}, LOOK),
+    (TellKind.LOOKED, State.FAILED, Ending.READ_PRESENT, {"found": "gone", "later": OTHER}, LOOK),
+    (
+        TellKind.LOOKED,
+        State.FAILED,
+        Ending.READ_PRESENT,
+        {"found": "gone", "later": OTHER, "later_confirmed": True},
+        "Nothing.",
+    ),
+    (TellKind.CORRECTION, State.DELETED, Ending.READ_GONE, {}, "Believe this message, not the former ones."),
+    (TellKind.CORRECTION, State.DELETED, Ending.REPLY_DELETED, {}, "Believe this message, not the former ones."),
+    (TellKind.CORRECTION, State.FAILED, Ending.REPLY_REJECTED, {}, "Believe this message, not the former ones."),
+    (TellKind.LATE, State.DELETED, Ending.READ_GONE, {}, "Nothing; the request ID may help in a ticket."),
+    (TellKind.UNDETERMINED, State.UNKNOWN, Ending.LOST, {}, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    (TellKind.CLOSED, State.FAILED, Ending.BY_HAND, {}, "Ask again if the job should go."),
+    (TellKind.REMINDER, State.AWAITING, Ending.EXPIRED, {}, "Press one of the buttons."),
+)
+
+ABOUT = """\
+# Messages and codes
+
+Made by `make docs` from the code; a test keeps it up to date. Texts are shown as examples: names, ids and times are
+made up, and what a person is told ends with "This command deleted nothing." or "This click deleted nothing." where
+that is certain.
+
+- [Refusals](#refusals): a command or click was answered with no.
+- [Endings](#endings): how a deletion ended, as its thread tells it.
+- [Later messages](#later-messages) in the thread.
+- [Headings of the card](#headings-of-the-card)
+- [After a restart](#after-a-restart): what people are told whom it cut off.
+- [What MetaStudio's answers mean](#what-metastudios-answers-mean), and [causes](#causes) where there was no answer.
+- [States of a job](#states-of-a-job)
+- [Slack's codes](#slacks-codes)
+- [Diagnoses of the ledger](#diagnoses-of-the-ledger)
+- [Exit status](#exit-status)
+"""
+
+REFUSALS = """\
+## Refusals
+
+The first column is the word in the audit trail (event `refused`, fact `reason`; event `not_offered`, fact `why`)
+and in the label `reason` of the metric `dh_bot_refusals_total`.
+"""
+
+OF_ENDINGS = """\
+## Endings
+
+The first column is the word in the ledger. The text is the first line of the message in the thread. An outcome other
+than *deleted* also brings a block for a Huawei Cloud ticket. What turns out to be wrong later is told as
+"Correction: …".
+"""
+
+OF_LATER = """\
+## Later messages
+
+What else is said in a thread: looks after an outcome, corrections, late answers, reminders.
+"""
+
+OF_RESTARTS = """\
+## After a restart
+
+What somebody is told whose command or click the end of the bot cut off. Each is true of the moment when it is said.
+"""
+
+OF_HEADINGS = """\
+## Headings of the card
+"""
+
+OF_ANSWERS = """\
+## What MetaStudio's answers mean
+
+The first row that fits counts. Huawei's error code and message are shown, but only those named here decide anything.
+"""
+
+OF_MEANINGS = """\
+What each meaning leads to. The sentence is told when the bot could not read a job or list jobs.
+"""
+
+OF_CAUSES = """\
+## Causes
+
+Where there was no HTTP answer, the thread says one of these. *Never left*: nothing was sent, so nothing was deleted.
+"""
+
+OF_STATES = """\
+## States of a job
+
+The bot deletes only those that MetaStudio documents as deletable. A state that is not here is refused.
+"""
+
+OF_SLACK = """\
+## Slack's codes
+
+What the bot does when Slack refuses one of its messages. The codes stand in the log, in events `not_told`, and in
+refusals in brackets.
+"""
+
+OF_LEDGER = """\
+## Diagnoses of the ledger
+
+The bot's log has them in lines `ledger_trouble`, and at the start they stand in its last words.
+"""
+
+OF_STATUS = """\
+## Exit status
+
+Of every `dh-bot` command.
+"""
+
+
+def shown(text: str) -> str:
+    """As a person reads it in Slack, in one cell of a table."""
+    text = re.sub(r"<([^<>|]+)\|([^<>]+)>", r"\2", plain(text))
+    for mention, name in NAMES.items():
+        text = text.replace(mention, name)
+    # In code of Markdown the characters stand for themselves; everywhere else the entity is right.
+    text = re.sub(r"`[^`]*`", lambda span: span[0].replace("&lt;", "<").replace("&gt;", ">"), text)
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A table in Markdown, and an empty line."""
+    heads = list(heads)
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def refusals() -> Iterator[tuple[str, str, str]]:
+    """One row per ``Reason``: the word, what the person is told, and what to do."""
+    for reason in Reason:
+        told = refusal_text(Refused(reason, FACTS.get(reason, {})), Wording().for_("command"))
+        yield f"`{reason.value}`", shown(told), NEXT[reason]
+
+
+def endings() -> Iterator[tuple[str, str, str, str]]:
+    """One row per ``Ending``: the word, the state, the first paragraph in the thread, and what to do."""
+    for ending in Ending:
+        state, kind, do = ENDINGS[ending]
+        began = CARD if ending in {Ending.CANCELLED, Ending.EXPIRED, Ending.RESTORED} else CLAIMED
+        over = replace(
+            began,
+            state=state,
+            ended_why=ending.value,
+            ended_by=ANNA,
+            ended_at=AT + timedelta(seconds=1),
+            verified_at=AT + timedelta(minutes=10),
+            reads_first_at=AT,
+            reads_agreeing=9,
+        )
+        said = thread_message(Tell(kind, over.id, over.channel, over.message_ts), over, Wording())
+        yield f"`{ending.value}`", state.value, shown(said.text.split("\n")[0]), do
+
+
+def later() -> Iterator[tuple[str, str, str]]:
+    """One row per message that follows or precedes an outcome: its kind, its first line, and what to do."""
+    for kind, state, ending, facts, do in LATER:
+        began = CARD if state is State.AWAITING else CLAIMED
+        stands = replace(began, state=state, ended_why=ending.value, ended_by=ANNA)
+        at = (AT + timedelta(minutes=10)).timestamp()
+        said = thread_message(Tell(kind, stands.id, stands.channel, "1", {"at": at, **facts}), stands, Wording())
+        yield f"{kind.value}, {state.value}", shown(said.text.split("\n")[0]), do
+
+
+def restarts() -> Iterator[tuple[str, str]]:
+    """What is told after a restart, by how the deletion stands."""
+    for kind in ("command", "click"):
+        waiting = Waiting("1", kind, ANNA, "C0OPS0000", AT, job=CARD.job.job_id)
+        for deletion in (None, *(replace(CARD, state=state) for state in State if state is not State.NEW)):
+            stands = deletion.state.value if deletion else "none"
+            yield f"{kind}, {stands}", shown(restart_text(waiting, deletion, Wording(), lambda _: None))
+
+
+def headings() -> Iterator[tuple[str, str]]:
+    """How the card begins, by state; some endings say it otherwise."""
+    for state, text in HEADINGS.items():
+        yield state.value, text
+    for ending, texts in HEADINGS_BY_ENDING.items():
+        for state, text in texts.items():
+            yield f"{state.value}, `{ending}`", text
+
+
+def meanings() -> Iterator[tuple[str, str, str, str, str]]:
+    """One row per ``Meaning``."""
+    for meaning, follows in CONSEQUENCES.items():
+        stops = "yes" if follows.opens_breaker else ""
+        yield meaning.value, follows.on_delete.value, stops, shown(REPLY_SENTENCES[meaning]), AFTER_DELETE[meaning]
+
+
+def codes(names: Iterable[str]) -> str:
+    """Several codes in one cell."""
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+SLACK = (
+    (
+        GONE,
+        (
+            "Does not try again there. What a thread should have said goes to the requester and the confirmer as "
+            "direct message, and to `AUDIT_CHANNEL`; a card stays as it looks."
+        ),
+        "See [edit_window_closed](runbook.md#edit_window_closed-and-other-places-that-are-gone).",
+    ),
+    (TOO_FAST, "Sends it again when Slack allows.", "Nothing."),
+    (UNSURE, "Sends it again; it may then stand there twice.", "Nothing; if it stays, look at Slack's status."),
+    (
+        OUR_FAULT,
+        "Sends the text without its layout; what needs its buttons is not sent.",
+        "Report it: it is a bug of the bot.",
+    ),
+)
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    told = [words.split(" ", 1) for words in EXIT_STATUS.removeprefix("Exit status: ").rstrip(".").split(", ")]
+    lines = [
+        ABOUT,
+        REFUSALS,
+        *table(["reason", "what the person is told", "next step"], refusals()),
+        OF_ENDINGS,
+        *table(["ending", "state", "what the thread says", "next step"], endings()),
+        OF_LATER,
+        *table(["about, state", "what the thread says", "next step"], later()),
+        OF_HEADINGS,
+        *table(["state", "the card's heading"], headings()),
+        OF_RESTARTS,
+        *table(["cut off, the deletion", "what the person is told"], restarts()),
+        OF_ANSWERS,
+        *table(["answer", "meaning"], ((row.reply, row.meaning.value) for row in ANSWERED)),
+        OF_MEANINGS,
+        *table(
+            ["meaning", "a DELETE so answered is", "stops all calls", "what is said of a read", "next step"], meanings()
+        ),
+        OF_CAUSES,
+        *table(
+            ["cause", "never left", "next step"],
+            ((cause.value, "yes" if cause in NEVER_LEFT else "no", ON_CAUSE[cause]) for cause in Cause),
+        ),
+        OF_STATES,
+        *table(
+            ["state", "meaning", "deletable", "what to do, or what the card warns of"],
+            (
+                (f"`{name}`", state.meaning, "yes" if state.deletable else "no", state.hint or state.warning)
+                for name, state in job_states.STATES.items()
+            ),
+        ),
+        OF_SLACK,
+        *table(["codes", "what the bot does", "next step"], ((codes(names), does, do) for names, does, do in SLACK)),
+        "Any other code (a token that Slack refuses, for example) is logged as `slack_refused`; the message waits.\n",
+        OF_LEDGER,
+        *table(["diagnosis", "what to do"], ((f"`{name}`", text) for name, text in REMEDIES.items())),
+        OF_STATUS,
+        *table(["status", "meaning"], told),
+    ]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,137 @@
+"""docs/: the pages say what the code says, name only what exists, and build into a site without a broken link."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.cli import main
+from bot.ledger.trouble import REMEDIES
+from bot.metastudio.replies import CONSEQUENCES, Meaning
+from bot.model import Cause
+from bot.outcomes import Ending
+from bot.policy import Reason
+from bot.settings import Settings
+from bot.trail import Kind, TellKind
+from tests import messages_page
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
+RUNBOOK = PAGES["runbook.md"]
+OF_HUAWEI = re.compile(r"(?:HUAWEICLOUD|CLOUD)_SDK_[A-Z_]+")
+METRICS = set(re.findall(r"^\| `(dh_bot_[a-z_]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+"""The table that tests/unit/test_metrics.py keeps in step with the code."""
+NO_SETTINGS = re.compile(r"(?:[A-Z]+_PROXY|NO_PROXY|NAME_FILE)")
+
+
+def spans(text: str) -> list[str]:
+    """What a page sets as code: the lines of its blocks, and the code in its sentences."""
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [*(line for block in blocks for line in block.splitlines()), *re.findall(r"`([^`\n]+)`", prose)]
+
+
+def test_the_page_of_messages_is_what_the_code_says() -> None:
+    """docs/messages.md is what `make docs` writes."""
+    assert PAGES["messages.md"] == messages_page.page(), "run `make docs`"
+
+
+def test_the_page_of_messages_has_everything() -> None:
+    """Each reason, ending, message, meaning, cause and diagnosis has its row, and a next step."""
+    assert list(messages_page.NEXT) == list(Reason)
+    assert list(messages_page.ENDINGS) == list(Ending)
+    assert list(messages_page.ON_CAUSE) == list(Cause)
+    told = {kind for kind, *_ in messages_page.LATER} | {kind for _, kind, _ in messages_page.ENDINGS.values()}
+    # A card is drawn; a refusal has its own table; a notice tells of a freeze.
+    assert told == set(TellKind) - {TellKind.CARD, TellKind.REFUSED, TellKind.NOTICE}
+    assert set(messages_page.AFTER_DELETE) == set(CONSEQUENCES) == set(Meaning)
+    page = PAGES["messages.md"]
+    words = [f"`{word}`" for word in (*(one.value for one in (*Reason, *Ending)), *REMEDIES)]
+    words += [one.value for one in (*Meaning, *Cause)]
+    assert [word for word in words if f"\n| {word} |" not in page] == []
+
+
+def test_the_site_builds_strictly(tmp_path: Path) -> None:
+    """Every link and anchor leads somewhere, every page is in the menu; a warning is an error."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
+    assert built.returncode == 0, built.stderr
+    assert (tmp_path / "site" / "messages.html").exists()
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert config["strict"] is True
+
+
+def test_the_site_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """No page fetches a script, a style or a font from another host."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path / "site")]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=120)  # noqa: S603 - our own words
+    for path in (tmp_path / "site").glob("*.html"):
+        html = path.read_text(encoding="utf-8")
+        assert re.findall(r"""<(?:script|link|img|source)\b[^>]*(?:src|href)=["'](?:https?:)?//""", html) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_a_page_names_exists(name: str) -> None:
+    """Settings, make targets, metrics, kinds of events and files: those of this repository."""
+    text = PAGES[name]
+    settings = {field.upper() for field in Settings.model_fields}
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for span in spans(text):
+        assert set(re.findall(r"(?:^|\s)make(?: [A-Z]+=\S+)* ([a-z-]+)", span)) <= targets, span
+        assert set(re.findall(r"dh_bot_[a-z_]+", span)) <= METRICS, span
+        for kind in re.findall(r"--kind (\S+)", span):
+            assert kind in set(Kind), span
+        if re.fullmatch(r"(?:bot|handlers|sandbox|tests|deploy|docs)/[\w./-]*", span):
+            assert (ROOT / span).exists(), span
+        if re.fullmatch(r"[A-Z]+(?:_[A-Z]+)+", span) and not re.fullmatch(OF_HUAWEI, span):
+            known = settings | set(messages_page.job_states.STATES)
+            assert span in known or span.removesuffix("_FILE") in known or re.fullmatch(NO_SETTINGS, span), span
+
+
+def commands() -> set[str]:
+    """Every `dh-bot …` that a page tells to type: its words and options."""
+    told = {line for text in PAGES.values() for line in spans(text)}
+    # In what is typed for other programs it is the name of a namespace or a unit.
+    ours = {line for line in told if not re.match(r"(?:kubectl|systemctl|journalctl|docker) ", line.strip())}
+    return {found for line in ours for found in re.findall(r"\bdh-bot((?: (?:--)?[a-z][a-z-]*)+)", line)}
+
+
+@pytest.mark.parametrize("command", sorted(commands()))
+def test_every_command_exists(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line accepts what the pages tell to type."""
+    words = [word for word in command.split() if not word.startswith("--")]
+    assert main([*words[:2], "--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(option in told for option in command.split() if option.startswith("--"))
+
+
+def test_the_runbook_has_every_alert() -> None:
+    """Each alert of deploy/prometheus leads to a section, and no other is named."""
+    alerts = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
+    names = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
+    assert set(re.findall(r"^\| `(DhBot\w+)` \|", RUNBOOK, re.MULTILINE)) == names
+
+
+def test_the_runbook_has_every_line_of_the_log_that_is_trouble() -> None:
+    """Each warning and error that the code logs is explained, and no other."""
+    said: set[str] = set()
+    for folder in ("bot", "handlers"):
+        for path in (ROOT / folder).rglob("*.py"):
+            calls = r"\.(?:warning|error|exception|critical)\(\s*\"([a-z_]+)\""
+            said |= set(re.findall(calls, path.read_text(encoding="utf-8")))
+    lines = RUNBOOK.split("## Lines of the log", maxsplit=1)[1]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", lines, re.MULTILINE)) == said
+
+
+def test_nothing_of_the_place_they_were_written_on() -> None:
+    """No path of a machine, and no address but public ones and examples."""
+    public = {"api.slack.com", "metastudio.cn-north-4.myhuaweicloud.com", "bot.example.com", "127.0.0.1:9090"}
+    for text in PAGES.values():
+        assert set(re.findall(r"https?://([^/\s)>`]+)", text)) <= public
+        assert not re.search(r"(?<![\w.])/(?:work|home|root|tmp|opt)/", text)
