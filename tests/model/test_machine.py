@@ -421,14 +421,30 @@ def test_a_few_lives(ledger: Ground, capsys: pytest.CaptureFixture[str]) -> None
     assert counts["examples"] >= QUICK
 
 
+LATE = "step: failed, late reply: deleted"
+"""A reply that comes after eleven minutes of reading: so rare that it has a test of its own."""
+
+
+def test_a_reply_that_comes_after_the_job_was_seen_often_enough(ledger: Ground) -> None:
+    """MetaStudio took the DELETE but showed the job for a while; then its sender wakes up and knows better."""
+    counts: Counter[str] = Counter()
+    life = type("Deletions", (Deletions,), {"ground": ledger, "counts": counts})()
+    life.begin(replicas=2, rule_of="requester")
+    late = {"plan": "ok, gone after 15 min", "at": Stop("delete:after"), "elsewhere": False, "pauses": [80] * 10}
+    life.overtake_a_sender(who=ANNA, on=0, **late)
+    life.holds()
+    life.teardown()
+    assert counts[LATE] == 1
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_many_lives(ledger: Ground, capsys: pytest.CaptureFixture[str], shard: int) -> None:
-    """2,000 examples in four shards, in which every edge of the table was taken but those that no model can force."""
+    """2,000 examples in four shards, in each of which every edge of the table was taken but the rarest."""
     began = time.monotonic()
     wanted = int(os.environ.get("DHBOT_MODEL_EXAMPLES", str(EXAMPLES))) // SHARDS
     counts = drive(ledger, wanted, shard)
     report(capsys, counts, time.monotonic() - began)
     assert counts["examples"] >= wanted
-    untaken = {f"step: {state}, {step.value}" for state, step in TABLE if state is not State.NEW} - set(counts)
-    assert not untaken
+    edges = {f"step: {state}, {step.value}" for state, step in TABLE if state is not State.NEW}
+    assert edges - {LATE} <= set(counts)
