@@ -48,10 +48,10 @@ main(["run"])
 
 QUICK = {"SETTLE_AFTER_SECONDS": "6"}
 QUICK_TO_EXPIRE = {"CONFIRM_WITHIN_SECONDS": "3"}
-PASSED_ONCE = {"ledger log_cursor", "ledger claim_day"}
-"""What a process passes once, soon after its start."""
-OUT_OF_REACH = "closed by hand"
-"""What takes a day of the real time."""
+PASSED_ONCE = {"ledger log_cursor"}
+"""What a process passes once, as soon as it starts."""
+OUT_OF_REACH = ("closed by hand", "claim_day")
+"""What takes a day or a minute of the real time; the crash matrix has it."""
 
 pytestmark = pytest.mark.long
 
@@ -151,7 +151,9 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Boundary]]
     found: dict[str, list[Boundary]] = {}
     seen: set[tuple[str, str]] = set()
     for story in STORIES:
-        passed = {(b.when, b.name): None for b in recorded(story, stage) if OUT_OF_REACH not in b.name}
+        passed = {
+            (b.when, b.name): None for b in recorded(story, stage) if not any(slow in b.name for slow in OUT_OF_REACH)
+        }
         found[story.name] = [Boundary(when, name, 1) for when, name in passed if (when, name) not in seen]
         seen |= passed.keys()
     stage.stop()
