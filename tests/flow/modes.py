@@ -1,11 +1,12 @@
 """The ways in which the bot can be run, for the flow tests: ``DHBOT_FLOW=http,postgresql,token`` chooses one.
 
-`make test` runs the first of each; `make test-long` runs the flow tests in every combination.
+`make test` runs the first of each; `make test-modes` runs the flow tests in every other combination.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,8 @@ def settings() -> dict[str, str]:
     if "token" in MODE:
         found["METASTUDIO_AUTH"] = "token"
     return found
+
+
+def usual(folder: Path) -> dict[str, str]:
+    """The first of each, whatever was asked for: for tests that say by themselves in which way the bot is run."""
+    return {"SLACK_MODE": "socket", "DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}", "METASTUDIO_AUTH": "aksk"}

@@ -18,6 +18,7 @@ from bot.metastudio.auth import Credentials
 from bot.model import Target
 from sandbox import metastudio_faults as play
 from tests.contract.values import event
+from tests.flow.modes import usual
 from tests.flow.world import IAM_USER, World
 
 LIST = "List2dModelTrainingJob"
@@ -47,7 +48,7 @@ class Surgery:
 
 @pytest.fixture
 def s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surgery]:
-    w = World(tmp_path).start()
+    w = World(tmp_path, **usual(tmp_path)).start()
     monkeypatch.chdir(tmp_path)
     audit = w.slack.add_channel("audit")
     group = w.slack.add_group("oncall", [w.anna])

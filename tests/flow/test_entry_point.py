@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from sandbox.bot_process import SOURCE
+from tests.flow.modes import usual
 from tests.flow.world import World, free_port
 
 USER = 10001
@@ -108,7 +109,7 @@ def test_wrong_settings_are_named(image: Image) -> None:
 
 def test_it_deletes_a_job_and_stops(image: Image, tmp_path: Path) -> None:
     """With its default ledger in the data folder, secrets from files, ready at OPS_PORT, and SIGTERM straight to it."""
-    w = World(tmp_path).start()
+    w = World(tmp_path, **usual(tmp_path)).start()
     port = free_port()
     process = None
     try:

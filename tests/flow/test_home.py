@@ -133,7 +133,7 @@ def test_it_says_what_is_wrong(w: World) -> None:
     assert f"@{w.ben} stopped all deletions" in page
     assert "wrong jobs went" in page
     w.ask("unfreeze")
-    w.cloud.faults.add(play.SHOW, play.gateway(401, "APIGW.0301"))
+    w.cloud.faults.add(play.SHOW, play.gateway(401, "APIGW.0301"), times=None)
     w.ask(failed_job(w))
     page = home(w)
     assert "MetaStudio rejected the bot's credentials" in page

@@ -154,8 +154,7 @@ def test_a_trial_write_leaves_one_row_however_often_it_is_made(w: World) -> None
         probe(w)
         get(w, "/readyz")
         get(w, "/metrics")
-    with sqlite3.connect(w.folder / "ledger.db") as database:
-        assert database.execute("select count(*) from owners").fetchone() == (1,)
+    assert w.app.ledger._read(lambda c: c.exec_driver_sql("select count(*) from owners").scalar_one()) == 1
     assert w.app.ledger.head() == before
 
 
@@ -211,7 +210,7 @@ def test_a_socket_that_fell_silent_is_not_ready(tmp_path: Path, monkeypatch: pyt
     """The SDK still believes in the connection; what counts is when Slack was heard. Times are cut to a tenth here."""
     monkeypatch.setattr(socket_transport, "PING_INTERVAL", 0.5)
     monkeypatch.setattr(socket_transport, "HEARD_WITHIN", 1.5)
-    with world(tmp_path, OPS_PORT=str(free_port())) as w:
+    with world(tmp_path, SLACK_MODE="socket", OPS_PORT=str(free_port())) as w:
         probe(w)
         becomes(w, "/readyz", 200, 5)
         (silent,) = w.slack.sockets.wait_connected()
@@ -232,7 +231,7 @@ def test_a_quiet_socket_stays_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Nobody types anything, Slack answers the pings: that is a connection."""
     monkeypatch.setattr(socket_transport, "PING_INTERVAL", 0.5)
     monkeypatch.setattr(socket_transport, "HEARD_WITHIN", 1.5)
-    with world(tmp_path, OPS_PORT=str(free_port())) as w:
+    with world(tmp_path, SLACK_MODE="socket", OPS_PORT=str(free_port())) as w:
         probe(w)
         becomes(w, "/readyz", 200, 5)
         link = w.slack.sockets.wait_connected()[0]

@@ -114,4 +114,4 @@ def test_a_bug_report_asks_for_what_helps() -> None:
 def test_a_weakness_is_reported_in_private() -> None:
     """By GitHub's own way, which docs/security.md leads to."""
     assert "private vulnerability reporting" in (GITHUB / "SECURITY.md").read_text(encoding="utf-8")
-    assert "(../.github/SECURITY.md)" in (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    assert ".github/SECURITY.md" in (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
