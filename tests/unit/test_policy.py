@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.job_states import STATES
-from bot.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place, PlaceKind, Refused
+from bot.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place, PlaceKind, Refused, State
 from bot.policy import (
     COMPARED,
     PLACE_RULES,
@@ -25,8 +25,10 @@ from bot.policy import (
     may_confirm,
     may_freeze,
     may_operate,
+    waits_for,
     who_confirms,
 )
+from tests.contract.values import deletion
 
 ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
 LISTED = Rules(users=frozenset({"UANNA"}))
@@ -321,6 +323,30 @@ def test_one_shared_id_makes_the_same_person() -> None:
     asked, pressed = person(ANNA, "WGRID"), person(Actor("UTWO", "T2"), "WGRID")
     assert may_confirm(pressed, asked, ConfirmBy.SECOND_PERSON) == Refused(Reason.SECOND_PERSON_NEEDED)
     assert may_confirm(pressed, asked, ConfirmBy.REQUESTER) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "who", "state", "waits"),
+    [
+        (ConfirmBy.REQUESTER, ANNA, State.AWAITING, True),
+        (ConfirmBy.REQUESTER, BEN, State.AWAITING, False),
+        (ConfirmBy.ANY_OPERATOR, BEN, State.AWAITING, True),
+        (ConfirmBy.SECOND_PERSON, ANNA, State.AWAITING, False),
+        (ConfirmBy.SECOND_PERSON, BEN, State.AWAITING, True),
+        (ConfirmBy.REQUESTER, ANNA, State.DELETING, False),
+        (ConfirmBy.ANY_OPERATOR, BEN, State.EXPIRED, False),
+    ],
+)
+def test_whose_decision_a_card_waits_for(*, rule: ConfirmBy, who: Actor, state: State, waits: bool) -> None:
+    """Of whoever may confirm it, and only while it waits."""
+    card = deletion(requester=ANNA, confirm_by=rule, state=state)
+    assert waits_for(card, person(who)) is waits
+
+
+def test_a_card_waits_for_its_requester_under_another_id_too() -> None:
+    """Enterprise Grid gives one person several."""
+    card = deletion(requester=ANNA, confirm_by=ConfirmBy.REQUESTER, state=State.AWAITING)
+    assert waits_for(card, Person(Actor("WANNA", "T2"), frozenset({"WANNA", "UANNA"}), is_own=True))
 
 
 # -- the job -------------------------------------------------------------------------------------------------------
