@@ -12,7 +12,6 @@ trail.py             PURE  the audit trail's vocabulary, and that of what is tol
 
 permission.py        whether somebody may do something: the look-ups around ``policy.may``
 proposing.py         the command: check, and post the card; or only show what would happen
-proposing.py         propose: from the command to the offer
 posting.py           posts the card until Slack takes it
 deletions.py         confirm, cancel: everything up to the claim
 sending.py           from the claim to the recorded outcome; the only place that sends a DELETE

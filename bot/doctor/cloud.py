@@ -37,9 +37,9 @@ def region(settings: Settings) -> Finding:
     return fine(REGION, f"{settings.metastudio_region}, one that MetaStudio is documented for.")
 
 
-def not_asked(why: str) -> Findings:
-    """When the call must not be made."""
-    yield from (not_checked(name, why) for name in ORDER)
+def not_asked(why: str, keys: Finding | None = None) -> Findings:
+    """When the call must not be made; ``keys`` is what is wrong with the credentials, where that is the reason."""
+    yield from (keys if keys is not None and name == KEYS else not_checked(name, why) for name in ORDER)
 
 
 def judge(reply: Reply) -> Findings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.clients import credentials_of, metastudio_of, tls_context, web_client
-from bot.doctor import Finding, Findings, State, cloud, ledger, slack
+from bot.doctor import Finding, Findings, State, cloud, ledger, slack, wrong
 from bot.metastudio.auth import CannotSignIn
 from bot.ports import LedgerTrouble
 from bot.settings import Settings
@@ -26,8 +26,7 @@ def _cloud(settings: Settings) -> Findings:
     try:
         credentials = credentials_of(settings, clock, tls)
     except CannotSignIn as error:
-        yield Finding(cloud.KEYS, State.WRONG, str(error))
-        yield from (each for each in cloud.not_asked("There are no keys to ask with.") if each.check != cloud.KEYS)
+        yield from cloud.not_asked("There are no keys to ask with.", wrong(cloud.KEYS, str(error)))
         return
     try:
         stopped = ledger.stopped_since(settings.database_url, settings.target, credentials.fingerprint())
@@ -35,14 +34,12 @@ def _cloud(settings: Settings) -> Findings:
         yield from cloud.not_asked("The ledger cannot say whether calls are stopped, so none was made.")
         return
     if stopped is not None:
-        yield Finding(
-            cloud.KEYS,
-            State.WRONG,
+        rejected = (
             f"MetaStudio rejected them at {stopped:%F %R} UTC, and the bot has stopped calling it; this made no call "
             "either, since wrong signatures lock a key. Check the access key, the project and the clock, then restart "
-            "the bot.",
+            "the bot."
         )
-        yield from (each for each in cloud.not_asked("Calls are stopped.") if each.check != cloud.KEYS)
+        yield from cloud.not_asked("Calls are stopped.", wrong(cloud.KEYS, rejected))
         return
     client = metastudio_of(settings, credentials, clock, tls)
     try:
