@@ -88,15 +88,17 @@ def is_noticed(name: str, code: ast.Module, at: int, number: int, known: dict[st
         package, _, last = name.rpartition(".")
         setattr(sys.modules[package], last, module)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            result = int(pytest.main([*HOW, tests_of(name)]))
+            result = int(pytest.main([*HOW, *tests_of(name)]))
     except BaseException:  # noqa: BLE001 - a module that cannot even be imported has been noticed.
         result = 1
     finally:
         os._exit(result)
 
 
-def tests_of(name: str) -> str:
-    return f"tests/unit/test_{name.rpartition('.')[2]}.py"
+def tests_of(name: str) -> list[str]:
+    """Those of its name, and the table of who may do what, which is the policy's too."""
+    own = f"tests/unit/test_{name.rpartition('.')[2]}.py"
+    return [own, "tests/unit/test_who_may_table.py"] if name == "bot.policy" else [own]
 
 
 def trees() -> dict[str, ast.Module]:
