@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,12 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),  # it also takes the test classes of each run for new ones
 )
 settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "dh-bot")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave no database server behind. Most runs have none, and need not import what starts one."""
+    if postgres := sys.modules.get("tests.postgres"):
+        postgres.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

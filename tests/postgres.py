@@ -1,11 +1,10 @@
 """A real PostgreSQL server for the tests, from a wheel, and databases on it.
 
-One server per test process, started when the first test asks for it and gone with the process.
+One server per test process, started when the first test asks for it and gone with the last test.
 """
 
 from __future__ import annotations
 
-import atexit
 import shutil
 import subprocess
 import tempfile
@@ -68,9 +67,14 @@ def _start(get_server: Callable[..., Any], folder: Path) -> Any:
 @cache
 def server() -> Server:
     """The server of this test process."""
-    made = Server()
-    atexit.register(made.stop)
-    return made
+    return Server()
+
+
+def stop() -> None:
+    """End the server of this test process, if there is one. A worker of xdist may end without its atexit functions."""
+    if server.cache_info().currsize:
+        server().stop()
+        server.cache_clear()
 
 
 @cache
