@@ -27,6 +27,7 @@ import ssl
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,7 +85,7 @@ class Reply:
         return cls(status, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})})
 
 
-class Server:
+class Server(ABC):
     """Serves HTTP/1.1 on a loopback port, one daemon thread per connection."""
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
@@ -97,9 +98,9 @@ class Server:
         self._gates: set[threading.Event] = set()
         self._listener: _Listener | None = None
 
+    @abstractmethod
     def answer(self, request: Request) -> Reply:
-        """Answer one request; subclasses must write this."""
-        raise NotImplementedError
+        """Answer one request."""
 
     @property
     def url(self) -> str:

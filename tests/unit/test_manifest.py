@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -17,6 +15,7 @@ from slack_sdk import WebClient
 
 from bot.doctor import slack as doctor
 from bot.settings import Settings
+from tests.unit.scripts import script
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT.parent / "shared" / "reference" / "slack-manifest-schema" / "manifest.schema.2.0.0.json"
@@ -118,20 +117,10 @@ URL = "https://bot.example.com"
 EVENTS = f"{URL}/slack/events"
 
 
-def script() -> ModuleType:
-    """deploy/manifest_http.py, which is no package."""
-    spec = importlib.util.spec_from_file_location("manifest_http", ROOT / "deploy" / "manifest_http.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The text that `make manifest-http` writes."""
-    http = script()
+    http = script("manifest_http")
     monkeypatch.setattr(http, "MADE", tmp_path / "manifest-http.yml")
     assert http.main([URL]) == 0
     return (tmp_path / "manifest-http.yml").read_text(encoding="utf-8")
@@ -170,7 +159,7 @@ def test_event_subscriptions_get_their_request_url_too() -> None:
     text = (ROOT / "manifest.yml").read_text(encoding="utf-8")
     more = text.replace("settings:\n", "settings:\n  event_subscriptions:\n    bot_events: [app_home_opened]\n", 1)
     more = more.replace("  slash_commands:\n", "  slash_commands:\n    - command: /other\n      description: x\n", 1)
-    http = yaml.safe_load(script().for_http(more, EVENTS))
+    http = yaml.safe_load(script("manifest_http").for_http(more, EVENTS))
     assert http["settings"]["event_subscriptions"]["request_url"] == EVENTS
     assert [command["url"] for command in http["features"]["slash_commands"]] == [EVENTS, EVENTS]
 
@@ -180,7 +169,7 @@ def test_a_manifest_in_another_form_is_refused_rather_than_half_changed() -> Non
     text = (ROOT / "manifest.yml").read_text(encoding="utf-8")
     flow = text.replace("  socket_mode_enabled: true", "  'socket_mode_enabled': true")
     with pytest.raises(ValueError, match="its own line"):
-        script().for_http(flow, EVENTS)
+        script("manifest_http").for_http(flow, EVENTS)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +192,7 @@ def test_a_manifest_in_another_form_is_refused_rather_than_half_changed() -> Non
 )
 def test_a_url_that_slack_could_not_use_is_refused(url: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The message names the rule and the remedy, and nothing is written."""
-    http = script()
+    http = script("manifest_http")
     assert http.main([url]) == 2
     told = capsys.readouterr().err
     assert rule in told
@@ -213,5 +202,5 @@ def test_a_url_that_slack_could_not_use_is_refused(url: str, rule: str, capsys: 
 @pytest.mark.parametrize("url", ["https://bot.example.com/", "https://bot.example.com:8443", "https://BOT.example.com"])
 def test_urls_that_can_be_used(url: str) -> None:
     """A slash at the end, a port, and capital letters do no harm."""
-    assert script().request_url(url).endswith("/slack/events")
-    assert "//slack" not in script().request_url(url)
+    assert script("manifest_http").request_url(url).endswith("/slack/events")
+    assert "//slack" not in script("manifest_http").request_url(url)

@@ -5,16 +5,15 @@ The script is deploy/release.py; what it builds is tried in tests/release.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from importlib.metadata import version as installed
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from bot.cli import main
+from tests.unit.scripts import script
 
 ROOT = Path(__file__).parents[2]
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -22,17 +21,7 @@ KINDS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 """The sections of Keep a Changelog, in its order."""
 
 
-def script() -> ModuleType:
-    """deploy/release.py, which is no package."""
-    spec = importlib.util.spec_from_file_location("release", ROOT / "deploy" / "release.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-RELEASE = script()
+RELEASE = script("release")
 VERSION = RELEASE.version()
 
 
