@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.ledger import chain
-from bot.ledger.chain import BEGINNING, GENESIS, Fault, Head, Line, Verdict, link, recorded, verify
+from bot.ledger.chain import BEGINNING, GENESIS, Fault, Head, Line, Verdict, facts_in, link, recorded, verify
 from bot.model import Actor, DeletionId, JobId
 from bot.trail import Event, Kind, Recorded
 
@@ -49,6 +49,23 @@ trails = st.lists(events, min_size=1, max_size=8).map(lambda made: link(BEGINNIN
 
 def head_of(lines: list[Line]) -> Head:
     return Head(lines[-1].number, lines[-1].hash)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (link(BEGINNING, [EVENT])[0].text, {"http": 204, "again": False}),
+        ('{"facts":{}}', {}),
+        ('{"facts":[]}', None),
+        ("{}", None),
+        ("[]", None),
+        ("no longer JSON", None),
+        (None, None),
+    ],
+)
+def test_facts_in_a_text_that_may_have_been_tampered_with(text: Any, found: dict[str, Any] | None) -> None:
+    """Those of an event; None of what is none any more, and never an exception in the hands of who investigates."""
+    assert facts_in(text) == found
 
 
 class TestText:
