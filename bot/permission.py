@@ -22,9 +22,9 @@ def look_up(ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool)
     first = ports.people.person(actors[0], fresh=fresh)
     fresh = fresh and not (policy.may_operate(first, rules) and policy.may_freeze(first, rules))
     # Nobody else is asked about after a failure: it means no, and each look-up may take its full timeout.
-    is_known = actors[0] if not isinstance(first, LookupFailed) else None
+    has_failed = isinstance(first, LookupFailed)
     others = tuple(
-        first if is_known in {None, actor} else ports.people.person(actor, fresh=fresh) for actor in actors[1:]
+        first if has_failed or actor == actors[0] else ports.people.person(actor, fresh=fresh) for actor in actors[1:]
     )
     return ports.people.place(channel, fresh=fresh), (first, *others)
 
