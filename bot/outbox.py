@@ -42,8 +42,7 @@ def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTro
 
 def send(due: Due, leased_until: datetime, ports: Ports) -> bool:
     """Send one leased message. False when it has to wait, and all that follow it in its thread."""
-    tell = due.tell
-    deletion = ports.ledger.get(tell.deletion) if tell.deletion else None
+    tell, deletion = due.tell, due.deletion
     if tell.deletion and (deletion is None or is_overtaken(tell, deletion)):
         ports.ledger.told(due)
         return True
@@ -106,10 +105,13 @@ def _event(kind: Kind, due: Due, deletion: Deletion | None, ports: Ports, **fact
     return event_about(kind, deletion, now, **facts)
 
 
-def run_once(ports: Ports, limit: int = 20) -> int:
-    """Send what is due anywhere; returns how many messages were taken up. Another replica's leases are left alone."""
+def run_once(ports: Ports) -> int:
+    """Send the message that has been due longest, and what follows it in its thread; returns how many it took up.
+
+    One at a time, since Slack may take its time over each, and what it says has to be true when it is said.
+    """
     now = ports.clock.now()
-    leased = ports.ledger.lease_tells(now, seconds=LEASE_SECONDS, limit=limit)
+    leased = ports.ledger.lease_tells(now, seconds=LEASE_SECONDS)
     for due in leased:
         if send(due, now + LEASE, ports):
             deliver((due.tell,), ports, _raise)

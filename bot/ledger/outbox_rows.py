@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
 
-from bot.ledger import dialects
+from bot.ledger import deletion_rows, dialects
 from bot.ledger.rows import due_from, tell_columns
 from bot.ledger.tables import UtcText, log_cursors, outbox
 from bot.trail import Due, Tell, TellKind
@@ -72,12 +72,13 @@ def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it pos
 def lease(
     connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, owner: str
 ) -> list[Due]:
-    """Take the oldest message of each thread, where it is due and nobody holds it."""
+    """Take the oldest message of each thread, where it is due and nobody holds it, and what each is about."""
     parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
     if thread is not None:
         parameters["of_thread"] = thread
     rows = connection.execute(_lease(thread is not None), parameters).all()
-    return sorted((due_from(row) for row in rows), key=lambda due: due.number)
+    dues = (due_from(row, deletion_rows.get(connection, row.deletion) if row.deletion else None) for row in rows)
+    return sorted(dues, key=lambda due: due.number)
 
 
 def gone(connection: Connection, due: Due) -> bool:
