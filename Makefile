@@ -9,7 +9,7 @@ JOBS   ?= 4 --dist worksteal
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long test-modes pictures mutants lint fix docs lock bench release manifest-http clean
+.PHONY: help sandbox test test-long test-modes pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,8 +70,11 @@ lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer
 		-o requirements-dev.lock pyproject.toml
 	@! grep -nE '://|@ |^-' requirements.lock requirements-dev.lock
 
-bench: $(VENV)/.for-work  ## Measure how fast a long audit trail is verified, and print the figures
-	@$(BIN)/python -m benchmarks.verify
+bench: $(VENV)/.for-work  ## Measure how fast the bot is beside two others, and what grows (ten minutes)
+	@$(BIN)/python -m benchmarks $(if $(PAGE),--page $(PAGE))
+
+bench-quick: $(VENV)/.for-work  ## The comparison with the two others in short (one minute)
+	@$(BIN)/python -m benchmarks --quick
 
 # The tests run between the two, on what the first has found to be the last commit.
 release: $(VENV)/.for-work  ## Check, test and build the version of pyproject.toml into dist/; tags and pushes nothing

@@ -61,7 +61,7 @@ enterprise=False)`; `start()`, `stop()`, context manager. `strict=False` switche
   `sockets.drop(link=None)` (RST; None: all), `sockets.go_silent(link=None)` (never sends again, answers no ping),
   `sockets.disconnect(reason, link=None, close=...)` (warning, refresh_requested, link_disabled), `sockets.refuse`
   (True: the WebSocket handshake gets 503), `sockets.mute` (True: new links are silent from birth),
-  `sockets.pick` (a callable that chooses among the live links).
+  `sockets.pick` (a callable that chooses among the live links), `sockets.base` (another address for new links).
 
 **Faults**  `faults.add(method, kind, times=1, when="before"|"after", where=None, skip=0, ...) -> Fault`, kinds
   ratelimited, http, error, silence, reset, cut, drop, latency; see sandbox/slack_faults.py.

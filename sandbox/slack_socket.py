@@ -27,6 +27,8 @@ class Sockets:
         self.slack = slack
         self.links: list[Link] = []
         self.refuse = False
+        self.base: str | None = None
+        """Where links are opened, if not where the Web API is: the SDK (3.47) speaks TLS there on port 443 only."""
         self.mute = False
         """New links are silent from birth: the handshake succeeds, but neither hello nor pong ever comes."""
         self.pick: Callable[[Sequence[Link]], Link] = secrets.choice
@@ -37,7 +39,8 @@ class Sockets:
         """Make a temporary address; each opens one connection."""
         ticket = secrets.token_hex(16)
         self._tickets.add(ticket)
-        return f"{self.slack.base.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self.slack.app_id}"
+        base = self.base or self.slack.base
+        return f"{base.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self.slack.app_id}"
 
     def handshake(self, request: Request) -> Reply:
         """Answer the WebSocket handshake; a ticket that is unknown or used gets 401, `refuse` gets 503."""

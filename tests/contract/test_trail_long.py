@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from benchmarks.verify import fill
+from benchmarks.ledgers import add_events
 from bot.ledger import chain, migrations, verifying
 from bot.ledger.chain import Fault, Line
 from bot.ledger.engine import connect
@@ -32,7 +32,7 @@ def unguarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
     folder: Path = tmp_path_factory.mktemp("trail")
     database = connect(f"sqlite:///{folder}/ledger.db")
     migrations.upgrade(database)
-    fill(database, MANY)
+    add_events(database, 0, MANY)
     database.writer.close()
     with database.writing.connect() as connection:
         for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():

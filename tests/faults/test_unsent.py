@@ -6,10 +6,7 @@ What never left is failed and safe to ask again; what may have left is not known
 from __future__ import annotations
 
 import itertools
-import shutil
 import socket
-import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +16,7 @@ import pytest
 from bot.model import State
 from sandbox.metastudio import MetaStudio
 from sandbox.metastudio_faults import AFTER, BEFORE, DELETE, SHOW, Spoil, error, http, late, throttled
+from tests.certificates import certificate, server_context
 from tests.faults.cells import CHECK_NOW, LIVE, Cell, Keeper
 from tests.faults.oracle import DELETED as SAYS_DELETED
 from tests.faults.oracle import NOT_DELETED as SAYS_NOT_DELETED
@@ -64,7 +62,7 @@ def no_address(cell: Cell) -> Iterator[None]:
 @contextmanager
 def bad_certificate(cell: Cell) -> Iterator[None]:
     """The server shows a certificate that nobody vouches for."""
-    good, cell.w.cloud.tls = cell.w.cloud.tls, server_context(certificate())
+    good, cell.w.cloud.tls = cell.w.cloud.tls, server_context(certificate(cell.w.folder))
     end_connections(cell)
     try:
         yield
@@ -120,32 +118,9 @@ WAYS: dict[str, tuple[Way, str, str, str]] = {
 EVERY_WAY = pytest.mark.parametrize("way", list(WAYS))
 
 
-def certificate() -> Path:
-    """A certificate for 127.0.0.1 that signs itself, with its key, in one file; another one each time."""
-    openssl = shutil.which("openssl")
-    assert openssl, "the openssl command is needed to make a certificate"
-    folder = Path(
-        subprocess.run(["/usr/bin/env", "mktemp", "-d"], check=True, capture_output=True).stdout.decode().strip()
-    )
-    subprocess.run(  # noqa: S603 - arguments of ours
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    both = folder / "both.pem"
-    both.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return both
-
-
-def server_context(file: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
 def tls_world(folder: Path) -> World:
     """A world whose MetaStudio speaks TLS, with a certificate that the bot was told to trust."""
-    mine = certificate()
+    mine = certificate(folder)
     made = World(folder, CA_BUNDLE=str(mine), CONFIRM_BY="any_operator", CONNECT_TIMEOUT="0.3")
     made.cloud = MetaStudio(now=made.clock.now, tls=server_context(mine))
     return made

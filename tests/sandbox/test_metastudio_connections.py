@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from bot.metastudio.replies import OnDelete, on_delete
 from bot.model import Cause, JobId, Reply, Target
 from sandbox.metastudio import MetaStudio as Cloud
 from sandbox.metastudio_faults import DELETE, TOKEN, drop, http, reset_connection
+from tests import certificates
 
 JOB = JobId("job-1")
 
@@ -67,24 +66,12 @@ def closed_port() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, with its key, in one file."""
-    openssl = shutil.which("openssl")
-    assert openssl, "the openssl command is needed to make a certificate"
-    folder = tmp_path_factory.mktemp("tls")
-    both = folder / "both.pem"
-    subprocess.run(  # noqa: S603 - arguments of ours
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return both
+    return certificates.certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def tls_cloud(certificate: Path) -> Iterator[Cloud]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with Cloud(tls=context) as cloud:
+    with Cloud(tls=certificates.server_context(certificate)) as cloud:
         yield cloud
 
 

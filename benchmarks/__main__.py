@@ -1,0 +1,153 @@
+"""How fast dh-bot is, beside the smallest bot that makes the same calls and one as the tutorials write it.
+
+    make bench          everything, about ten minutes
+    make bench-quick    the comparison in short, under one
+
+All bots run at the same time, each with a Slack and a MetaStudio to itself, and are measured in turn, round after
+round: so whatever else this machine does meets all of them, and the ratios are worth more than the figures. It measures
+and judges the goals of docs/performance.md; it never fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import growing, measuring
+from benchmarks.arena import FLOOR, OURS, TUTORIAL, Arena, Way
+from benchmarks.measuring import Figures
+from benchmarks.report import Run, terminal, write_page
+from tests import postgres
+
+COMPARED = (
+    Way(FLOOR), Way(OURS), Way(TUTORIAL),
+    Way(FLOOR, tls=True), Way(OURS, tls=True), Way(TUTORIAL, tls=True),
+)  # fmt: skip
+OTHERS = (
+    Way(FLOOR, http=True), Way(OURS, http=True),
+    Way(OURS, postgresql=True), Way(OURS, http=True, postgresql=True),
+)  # fmt: skip
+BURST = (Way(FLOOR), Way(OURS), Way(TUTORIAL))
+LIMITED = Way(OURS, limiter=True)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything. Nought leaves a part out."""
+
+    ways: tuple[Way, ...]
+    rounds: int
+    starts: int
+    singles: int
+    seconds: float
+    burst: int = 0
+    limited: int = 0
+    flows: int = 0
+    events: int = 0
+    open: int = 0
+    jobs: int = 0
+    steps: int = 10
+
+
+FULL = Plan((*COMPARED, *OTHERS), 3, 3, 25, 4, 200, 5, 10_000, 1_000_000, 5_000, 50_000)
+QUICK = Plan(COMPARED, rounds=1, starts=1, singles=10, seconds=2)
+TINY = Plan((Way(FLOOR), Way(OURS)), 1, 1, 2, 0.5, 3, 1, 40, 900, 10, 500, steps=1)
+"""Too little to mean anything: for the test that all of this works."""
+
+
+def say(what: str) -> None:
+    """How far it is."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
+def compare(run: Run, plan: Plan, folder: Path) -> None:
+    """All bots, in turn."""
+    with ExitStack() as stack:
+        arenas: dict[Way, Arena] = {}
+        databases = postgres.Server() if any(way.postgresql for way in plan.ways) else None
+        if databases is not None:
+            # As in production: what is committed is on the disk.
+            postgres.execute(databases.url, "ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
+            stack.callback(databases.stop)
+        for number, way in enumerate(plan.ways):
+            url = databases.database(f"bench_{number}") if databases and way.postgresql else None
+            arena = arenas[way] = Arena(way, folder / f"bot-{number}", url)
+            stack.callback(measuring.end, arena, run.figures.setdefault(way, Figures()))
+            measuring.start(arena, run.figures[way], plan.starts)
+            say(f"started {way}")
+        for way, arena in arenas.items():
+            measuring.warm_up(arena, run.figures[way])
+        for turn in range(plan.rounds):
+            say(f"round {turn + 1} of {plan.rounds}: one at a time")
+            for way, arena in arenas.items():
+                measuring.one_by_one(arena, run.figures[way], plan.singles)
+            say(f"round {turn + 1} of {plan.rounds}: {measuring.IN_FLIGHT} in flight")
+            for way, arena in arenas.items():
+                measuring.in_flight(arena, run.figures[way], plan.seconds)
+        for way in BURST if plan.burst else ():
+            if way in arenas:
+                say(f"{plan.burst} commands at once: {way}")
+                measuring.burst(arenas[way], run.figures[way], plan.burst)
+    if plan.limited:
+        limited(run, plan.limited, folder / "limited")
+
+
+def limited(run: Run, many: int, folder: Path) -> None:
+    """The one row with the limiter as it is set by default."""
+    say(str(LIMITED))
+    arena = Arena(LIMITED, folder)
+    arena.start()
+    began = time.perf_counter()
+    arena.flows.one_by_one(many)
+    run.figures[LIMITED] = figures = Figures()
+    figures.together.per_second.append(many / (time.perf_counter() - began))
+    measuring.end(arena, figures)
+
+
+def grow(run: Run, plan: Plan, folder: Path) -> None:
+    """The curves."""
+    if plan.flows:
+        run.growth.flows = growing.flows(folder / "flows", plan.flows, plan.steps, say)
+    if plan.events:
+        growing.trail(run.growth, folder / "trail", plan.events, plan.steps, say)
+    if plan.open:
+        run.growth.open = growing.open_deletions(folder / "open", plan.open, min(plan.steps, 5), say)
+    if plan.jobs:
+        run.growth.jobs = growing.jobs(folder / "jobs", plan.jobs, min(plan.steps, 5), say)
+
+
+def main(words: Iterable[str] | None = None) -> None:
+    """Measure, print, and write the page if that was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", dest="plan", action="store_const", const=QUICK, default=FULL, help="under a minute")
+    size.add_argument("--tiny", dest="plan", action="store_const", const=TINY, help="a test of the benchmark itself")
+    parser.add_argument("--page", type=Path, help="write tables and plots into this page, between its marks")
+    parser.add_argument("--growth-only", action="store_true", help="only the curves")
+    asked = parser.parse_args(None if words is None else list(words))
+    began = time.monotonic()
+    run = Run(datetime.now(UTC))
+    if (os.cpu_count() or 0) > 0 and os.getloadavg()[0] > 1:
+        say("something else runs on this machine; the ratios will tell less")
+    with tempfile.TemporaryDirectory(prefix="dh-bot-bench-") as folder:
+        if not asked.growth_only:
+            compare(run, asked.plan, Path(folder))
+        grow(run, asked.plan, Path(folder))
+    run.minutes = (time.monotonic() - began) / 60
+    print(terminal(run))
+    if asked.page:
+        write_page(run, asked.page)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""One bot as a process of its own, with a Slack and a MetaStudio to itself, which play in the measuring process."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+import psutil
+
+from benchmarks.flows import Flows
+from sandbox.bot_process import settings_for, shut_in
+from sandbox.metastudio import MetaStudio
+from sandbox.slack import Slack
+from sandbox.slack_web import Front
+from tests.certificates import certificate, server_context
+from tests.flow.world import free_port, is_listening
+
+CHANNELS = 40
+"""More than flows are ever in flight: Slack takes a message per second and channel, so nobody works in one alone."""
+READY_WITHIN = 30.0
+END_WITHIN = 20.0
+REST_FOR = 1.5
+"""Seconds of silence; dh-bot looks once a second for what it may have to look after."""
+REST_WITHIN = 20.0
+
+UNLIMITED = {"DELETES_PER_SECOND": "0", "READS_PER_SECOND": "0", "MAX_OPEN": "10000"}
+"""dh-bot without its limiter. All the rest is at its defaults."""
+
+
+AS_INSTALLED = (
+    "import runpy, sys; sys.modules['rich'] = None; sys.argv = sys.argv[1:]; "
+    "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
+"""Starts a module as ``python -m`` does, but without rich: structlog loads it where it is, and here it is among the
+developers' tools only. Nobody who installs the bot has it."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a bot is started, reached and set."""
+
+    module: str
+    tls: bool = False
+    http: bool = False
+    postgresql: bool = False
+    limiter: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is dh-bot."""
+        return self.module == "bot.cli"
+
+    def __str__(self) -> str:
+        name = "dh-bot" if self.is_ours else self.module.rpartition(".")[2]
+        reached = f"{'HTTP' if self.http else 'socket'}{', TLS' if self.tls else ''}"
+        kept = f", {'PostgreSQL' if self.postgresql else 'SQLite'}" if self.is_ours else ""
+        return f"{name} ({reached}{kept}{', limiter at its defaults' if self.limiter else ''})"
+
+
+OURS, FLOOR, TUTORIAL = "bot.cli", "benchmarks.bots.floor", "benchmarks.bots.tutorial"
+
+
+class Arena:
+    """A bot, and all that it talks to."""
+
+    def __init__(self, way: Way, folder: Path, database_url: str | None = None) -> None:
+        self.way = way
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        pem = certificate(folder) if way.tls else None
+        tls = server_context(pem) if pem else None
+        self.slack = Slack(strict=False, tls=tls)
+        self.cloud = MetaStudio(tls=tls, keep=10_000)
+        self.slack.start()
+        self.cloud.start()
+        # slack_sdk speaks TLS with port 443 only, so the WebSocket stays plain beside a Web API with TLS.
+        self._plain = Front(self.slack, 0, None).start()
+        self.slack.sockets.base = self._plain.url
+        person = self.slack.add_user("anna")
+        channels = [self.slack.add_channel(f"ops-{number}", members=[person]) for number in range(CHANNELS)]
+        self.settings = settings_for(self.slack, self.cloud, folder) | {"AUTHORIZED_USERS": person}
+        if database_url:
+            self.settings["DATABASE_URL"] = database_url
+        if not way.limiter:
+            self.settings |= UNLIMITED
+        if pem:
+            # The usual authorities stand before ours, since loading them is what TLS costs whoever does it each time.
+            # dh-bot and the floor read the first setting, requests and OpenSSL the others.
+            bundle = folder / "authorities.pem"
+            bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8") + pem.read_text(), encoding="utf-8")
+            self.settings |= dict.fromkeys(("CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(bundle))
+        if way.http:
+            port = free_port()
+            self.slack.deliver_http_to = f"http://127.0.0.1:{port}/slack/events"
+            self.settings |= {
+                "SLACK_MODE": "http",
+                "HTTP_PORT": str(port),
+                "HTTP_HOST": "127.0.0.1",
+                "SLACK_SIGNING_SECRET": self.slack.signing_secret,
+            }
+        self.flows = Flows(self.slack, self.cloud, person, channels)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> psutil.Process:
+        """The bot's process."""
+        assert self._process is not None, "the bot runs only between start and stop"
+        return psutil.Process(self._process.pid)
+
+    def start(self, more: Mapping[str, str] | None = None) -> float:
+        """Start the bot; gives the seconds until Slack could reach it."""
+        words = [self.way.module, "run"] if self.way.is_ours else [self.way.module]
+        with (self.folder / "log").open("ab") as log:
+            began = time.perf_counter()
+            self._process = subprocess.Popen(  # noqa: S603 - our own words
+                [sys.executable, "-c", AS_INSTALLED, *words],
+                cwd=self.folder,
+                env=shut_in(self.folder, {**self.settings, **(more or {})}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        while not self._is_reachable():
+            if self._process.poll() is not None or time.perf_counter() - began > READY_WITHIN:
+                raise RuntimeError(f"{self.way} did not start:\n{(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.002)
+        return time.perf_counter() - began
+
+    def _is_reachable(self) -> bool:
+        if self.way.http:
+            return is_listening(int(self.settings["HTTP_PORT"]))
+        return bool(self.slack.sockets.links)
+
+    def stop(self) -> None:
+        """End the bot, as a person would, and with force if that takes too long."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(END_WITHIN)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        """End everything."""
+        self.stop()
+        self.slack.stop()
+        self._plain.stop()
+        self.cloud.stop()
+
+    def answers_take(self, shortest: float, longest: float) -> None:
+        """Let MetaStudio take so many seconds for each answer, by chance, the same chances for each bot."""
+        dice = random.Random(0)  # noqa: S311 - chance, not secrecy # nosec B311
+        self.cloud.before_call = lambda _: time.sleep(dice.uniform(shortest, longest)) if longest else None
+
+    def rest(self) -> None:
+        """Wait until nobody has been asked anything for a moment: then the looks after the outcomes are done."""
+        give_up = time.monotonic() + REST_WITHIN
+        before = None
+        while (now := (len(self.slack.calls), self._asked_of_the_cloud)) != before and time.monotonic() < give_up:
+            before = now
+            time.sleep(REST_FOR)
+
+    @property
+    def _asked_of_the_cloud(self) -> int:
+        return self.cloud.requests[-1].number if self.cloud.requests else 0
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the bot has had."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def memory(self) -> float:
+        """MiB that are resident in memory."""
+        return float(self.process.memory_info().rss) / 2**20
+
+    def deletes(self) -> dict[str, int]:
+        """How many DELETEs arrived for each job that was asked about."""
+        return {job: self.cloud.deletes_arrived(job) for job in self.flows.jobs}
+
+    def calls_before(self, began: float, outcome_at: float) -> tuple[list[str], list[str]]:
+        """Calls on the way to the outcome, and look-ups of people and places beside it, by name."""
+        names = [(seen.at.timestamp(), f"{seen.method} job") for seen in self.cloud.requests]
+        names += [(call.at, call.method) for call in self.slack.calls]
+        between = [name for at, name in sorted(names) if began <= at <= outcome_at]
+        beside = [name for name in between if name.endswith((".info", ".list"))]
+        return [name for name in between if name not in beside], beside

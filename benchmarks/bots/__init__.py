@@ -1,0 +1,1 @@
+"""The bots that dh-bot is measured against, each started as a process of its own."""

@@ -1,0 +1,29 @@
+"""A signed request to MetaStudio, by Huawei's own signer and by nothing of dh-bot's, which would be loaded with it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+
+ENDPOINT = os.environ["METASTUDIO_ENDPOINT"]
+PROJECT = os.environ["METASTUDIO_PROJECT_ID"]
+KEYS = BasicCredentials(os.environ["HUAWEICLOUD_SDK_AK"], os.environ["HUAWEICLOUD_SDK_SK"], PROJECT)
+
+
+def signed(method: str, job: str) -> tuple[str, dict[str, str]]:
+    """The address and the headers of a call about one job."""
+    scheme, _, host = ENDPOINT.partition("://")
+    request = SdkRequest(
+        method=method,
+        schema=scheme,
+        host=host,
+        resource_path=f"/v1/{PROJECT}/digital-human-training-manage/user/jobs/{job}",
+        query_params=[],
+        header_params={"X-Project-Id": PROJECT, "X-Sdk-Date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")},
+    )
+    Signer(KEYS).sign(request)
+    return f"{ENDPOINT}{request.uri}", request.header_params

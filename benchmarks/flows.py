@@ -1,0 +1,173 @@
+"""Deletions from the command to the outcome, as fast as people could never press: the load on a bot.
+
+Nothing waits here: what the bot posts is noticed in the thread that took it in, and the next step is taken by one
+thread that presses what is due. So many flows in flight cost no more than few.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from sandbox.metastudio import MetaStudio, Seen
+from sandbox.slack import Invocation, Message, Slack
+from sandbox.slack_world import Call
+
+CONFIRM = "dh_confirm"
+SEES_THE_CARD = 0.005
+"""Seconds from a card's arrival in Slack to the press of its button: by then the bot has heard that it arrived."""
+JOB = re.compile(r"\b[0-9a-f]{32}\b")
+
+
+@dataclass
+class Flow:
+    """One deletion. Times are those of ``time.perf_counter``."""
+
+    job: str
+    asked: Invocation
+    card: Message | None = None
+    pressed: Invocation | None = None
+    pressed_at: float = 0.0
+    told_at: float | None = None
+    api_seconds: float = 0.0
+    """How long MetaStudio took for its answers between the press and the outcome."""
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def acks(self) -> list[float | None]:
+        """Seconds to both acks; None where there was none in time."""
+        both = (self.asked, self.pressed) if self.pressed is not None else (self.asked,)
+        return [one.ack_seconds if one.acked else None for one in both]
+
+    @property
+    def to_outcome(self) -> float | None:
+        """Seconds from the press to the outcome in the thread, without those that MetaStudio took."""
+        return None if self.told_at is None else self.told_at - self.pressed_at - self.api_seconds
+
+
+class Flows:
+    """Asks, presses, and notices outcomes."""
+
+    def __init__(self, slack: Slack, cloud: MetaStudio, person: str, channels: Sequence[str]) -> None:
+        self.slack, self.cloud, self.person, self.channels = slack, cloud, person, channels
+        self.jobs: dict[str, Flow] = {}
+        self.cloud_seconds = 0.0
+        """How long MetaStudio has taken for all of its answers."""
+        self._cards: dict[str, Flow] = {}
+        self._numbers = count()
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._changed = threading.Condition()
+        self._then: Callable[[], None] = lambda: None
+        slack.after_call = self._on_slack
+        cloud.after_call = self._on_cloud
+        threading.Thread(target=self._press_what_is_due, daemon=True).start()
+
+    # -- what people do --
+
+    def ask(self) -> Flow:
+        """A new job, and the command for it."""
+        number = next(self._numbers)
+        job = self.cloud.add_job(state="TRAIN_FAILED")
+        channel = self.channels[number % len(self.channels)]
+        with self._changed:
+            # Under the lock, so that a quick card finds its flow.
+            flow = self.jobs[job] = Flow(job, self.slack.command(self.person, channel, job))
+        return flow
+
+    def answered(self, text: str, wait: float = 60.0) -> None:
+        """A subcommand, and its answer after the first word."""
+        asked = self.slack.command(self.person, self.channels[0], text)
+        self.slack.wait_for(lambda: len(asked.answers) > 1, wait)
+
+    def one_by_one(self, many: int, wait: float = 30.0) -> list[Flow]:
+        """So many, each after the outcome of the one before."""
+        made = []
+        for _ in range(many):
+            flow = self.ask()
+            flow.over.wait(wait)
+            made.append(flow)
+        return made
+
+    def at_once(self, many: int, wait: float) -> list[Flow]:
+        """So many commands in the same moment; each card's button is pressed as soon as it is there."""
+        flows = [self.ask() for _ in range(many)]
+        give_up = time.perf_counter() + wait
+        for flow in flows:
+            flow.over.wait(max(give_up - time.perf_counter(), 0))
+        return flows
+
+    def in_flight(self, many: int, seconds: float = float("inf"), total: float = float("inf")) -> tuple[int, float]:
+        """Keep so many going, for so long or until so many are done. Gives how many were done, in how many seconds."""
+        done, is_over, lock = count(1), threading.Event(), threading.Lock()
+        finished = 0
+        began = time.perf_counter()
+
+        def next_one() -> None:
+            nonlocal finished
+            with lock:
+                finished = next(done)
+            if finished >= total or time.perf_counter() - began >= seconds:
+                is_over.set()
+            if not is_over.is_set():
+                self._soon(0, self.ask)
+
+        self._then = next_one
+        flows = [self.ask() for _ in range(many)]
+        is_over.wait(min(seconds, 600) + 60 if seconds != float("inf") else None)
+        took, reached = time.perf_counter() - began, finished
+        self._then = lambda: None
+        for flow in (*flows, *list(self.jobs.values())[-2 * many :]):
+            flow.over.wait(30)
+        return reached, took
+
+    # -- what is noticed --
+
+    def _on_cloud(self, seen: Seen) -> None:
+        took = time.time() - seen.at.timestamp()
+        self.cloud_seconds += took
+        flow = self.jobs.get(seen.job_id or "")
+        if flow is not None and flow.pressed_at and flow.told_at is None:
+            flow.api_seconds += took
+
+    def _on_slack(self, call: Call) -> None:
+        if call.method != "chat.postMessage" or not call.ok:
+            return
+        now = time.perf_counter()
+        thread = call.args.get("thread_ts")
+        if thread is None:
+            found = JOB.search(call.args["text"])
+            with self._changed:
+                flow = self.jobs.get(found[0]) if found else None
+            if flow is not None and flow.card is None:
+                flow.card = self.slack.message(call.args["channel"], (call.response or {})["ts"])
+                self._cards[flow.card.ts] = flow
+                self._soon(SEES_THE_CARD, lambda: self._press(flow))
+            return
+        told = self._cards.get(thread)
+        if told is not None and told.told_at is None and "is deleted" in call.args["text"]:
+            told.told_at = now
+            told.over.set()
+            self._then()
+
+    def _press(self, flow: Flow) -> None:
+        assert flow.card is not None
+        flow.pressed_at = time.perf_counter()
+        flow.pressed = self.slack.click(self.person, flow.card, CONFIRM)
+
+    def _soon(self, seconds: float, what: Callable[[], object]) -> None:
+        with self._changed:
+            heapq.heappush(self._due, (time.perf_counter() + seconds, next(self._numbers), lambda: (what(), None)[1]))
+            self._changed.notify()
+
+    def _press_what_is_due(self) -> None:
+        while True:
+            with self._changed:
+                while not self._due or self._due[0][0] > time.perf_counter():
+                    self._changed.wait(max(self._due[0][0] - time.perf_counter(), 0) if self._due else None)
+                _, _, what = heapq.heappop(self._due)
+            what()

@@ -1,0 +1,127 @@
+"""The goals, and what a run has to say about each. Pure: figures in, rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan, nan
+
+from benchmarks.growing import Growth
+from benchmarks.measuring import Figures, middle, p99
+
+ERRBOT_START, ERRBOT_MIB = 1.050, 76.0
+"""What another well-known bot needs, measured once beside these."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One goal, and what was found; nothing, where it was not measured."""
+
+    what: str
+    goal: str
+    floor: str = ""
+    ours: str = ""
+    is_met: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        return {True: "met", False: "**missed**", None: "not measured"}[self.is_met]
+
+
+def row(
+    what: str, goal: str, ours: float, is_met: Callable[[], bool], *, form: str = "{:.1f}", floor: float = nan
+) -> Row:
+    """A row where ``ours`` was measured, and an empty one where it was not."""
+    if isnan(ours):
+        return Row(what, goal)
+    return Row(what, goal, "" if isnan(floor) else form.format(floor), form.format(ours), is_met())
+
+
+def against_the_floor(ours: Figures, floor: Figures) -> list[Row]:
+    """One way of reaching a bot, plain or over TLS."""
+    ack, floor_ack = middle(ours.singly.acks), middle(floor.singly.acks)
+    late = p99(ours.singly.acks) if ours.singly.acks else nan
+    out, floor_out = middle(ours.singly.to_outcome), middle(floor.singly.to_outcome)
+    rate, floor_rate = middle(ours.together.per_second), middle(floor.together.per_second)
+    cpu, floor_cpu = middle(ours.together.cpu_ms), middle(floor.together.cpu_ms)
+    return [
+        row("ack, median", "≤ 1.5 × floor", ack, lambda: ack <= 1.5 * floor_ack, form="{:.2f} ms", floor=floor_ack),
+        row("ack, 99 %", "≤ 8 ms", late, lambda: late <= 8, form="{:.2f} ms"),
+        row("press to outcome without API, median", "≤ floor + 5 ms", out, lambda: out <= floor_out + 5,
+            form="{:.1f} ms", floor=floor_out),
+        row("deletions/s, 32 in flight", "≥ 0.6 × floor", rate, lambda: rate >= 0.6 * floor_rate,
+            form="{:.0f}", floor=floor_rate),
+        row("CPU for a deletion, with all that follows it", "≤ 1.6 × floor", cpu, lambda: cpu <= 1.6 * floor_cpu,
+            form="{:.1f} ms", floor=floor_cpu),
+    ]  # fmt: skip
+
+
+def over_tls(ours: Figures, tutorial: Figures) -> Row:
+    """How much a shared TLS context is worth."""
+    rate, theirs = middle(ours.together.per_second), middle(tutorial.together.per_second)
+    return row("deletions/s over TLS, 32 in flight", "≥ 10 × tutorial", rate, lambda: rate >= 10 * theirs,
+               form="{:.0f}", floor=theirs)  # fmt: skip
+
+
+def of_a_burst(ours: Figures) -> list[Row]:
+    """Many commands in one moment, at a slow MetaStudio."""
+    if ours.burst is None:
+        return [Row("commands at once, API 0.5–5 s", "ack 99 % ≤ 0.5 s, none late or lost, every deletion finished")]
+    many, acks = ours.burst.asked, ours.burst.acks
+    late = p99(acks) if acks else nan
+    lost, finished = ours.burst.late_or_lost, ours.burst.finished
+    return [
+        row(f"{many} commands at once, API 0.5–5 s: ack, 99 %", "≤ 0.5 s", late, lambda: late <= 0.5, form="{:.2f} s"),
+        row("… acks late or lost", "0", lost, lambda: lost == 0, form="{:.0f}"),
+        row("… deletions finished", f"{many}", finished, lambda: finished == many, form="{:.0f}"),
+    ]
+
+
+def of_the_process(ours: Figures, floor: Figures) -> list[Row]:
+    """Cold start and memory."""
+    start, floor_start = middle(ours.starts), middle(floor.starts)
+    idle, floor_idle = middle(ours.idle_mib), middle(floor.idle_mib)
+    return [
+        row("cold start to ready", "≤ 3 × floor, below 1,050 ms", 1000 * start,
+            lambda: start <= 3 * floor_start and start < ERRBOT_START, form="{:.0f} ms", floor=1000 * floor_start),
+        row("memory, idle", "≤ 2.2 × floor, below 76 MiB", idle,
+            lambda: idle <= 2.2 * floor_idle and idle < ERRBOT_MIB, form="{:.0f} MiB", floor=floor_idle),
+    ]  # fmt: skip
+
+
+def of_one_deletion(ours: Figures) -> list[Row]:
+    """What leaves the bot for one deletion."""
+    calls = len(ours.on_the_way) or nan
+    twice = sum(count for number, count in ours.deletes.items() if number > 1) if ours.deletes else nan
+    return [
+        row("calls before the outcome", "5", calls, lambda: calls == 5, form="{:.0f}"),
+        row("deletions with more than one DELETE", "0", twice, lambda: twice == 0, form="{:.0f}"),
+    ]
+
+
+def of_growth(growth: Growth) -> list[Row]:
+    """What grows, and what must not."""
+    rows = []
+    if growth.flows is None:
+        rows.append(Row("memory over 10,000 deletions", "≤ 8 MiB more, flat in the second half"))
+    else:
+        memory, most = growth.flows["memory_mib"], growth.flows.at[-1]
+        grown, second_half = memory[-1] - memory[0], memory[-1] - memory[len(memory) // 2]
+        # Flat: no more in the second half than the pages that an allocator gives and takes.
+        rows.append(row(f"memory over {most:,} deletions", "≤ 8 MiB more, flat in the second half", grown,
+                        lambda: grown <= 8 and second_half <= 2, form="{:+.1f} MiB"))  # fmt: skip
+        rows.append(row("… in the second half", "flat (≤ 2 MiB)", second_half, lambda: second_half <= 2,
+                        form="{:+.1f} MiB"))  # fmt: skip
+    if growth.trail is None:
+        return [*rows, Row("audit trail of 1,000,000 events", "append ≤ 1.2 × empty, history ≤ 10 ms, 200,000/s")]
+    append, history, most = growth.trail["append_ms"], growth.trail["history_ms"][-1], growth.trail.at[-1]
+    per_second = nan if growth.verified_per_second is None else growth.verified_per_second
+    return [
+        *rows,
+        row(f"append to {most:,} events", "≤ 1.2 × empty", append[-1], lambda: append[-1] <= 1.2 * append[0],
+            form="{:.2f} ms", floor=append[0]),
+        row(f"history of {most:,} events", "≤ 10 ms", history, lambda: history <= 10, form="{:.2f} ms"),
+        row(f"verify {most:,} events", "≥ 200,000 events/s", per_second, lambda: per_second >= 200_000,
+            form="{:,.0f}/s of CPU"),
+    ]  # fmt: skip

@@ -1,0 +1,145 @@
+"""What is measured on one bot, and how. Figures only; what they are worth stands in ``benchmarks.goals``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from statistics import median
+
+from benchmarks.arena import Arena
+from benchmarks.flows import Flow
+
+API_SECONDS = 0.02
+"""What MetaStudio takes for each answer where deletions are measured one at a time."""
+BURST_API_SECONDS = (0.5, 5.0)
+IN_FLIGHT = 32
+ACK_WITHIN = 3.0
+BURST_WITHIN = 40.0
+
+
+@dataclass
+class Singly:
+    """Deletions one at a time. All in milliseconds."""
+
+    acks: list[float] = field(default_factory=list)
+    to_outcome: list[float] = field(default_factory=list)
+    """From the press to the outcome in the thread, without what MetaStudio took."""
+
+
+@dataclass
+class Together:
+    """Deletions with 32 in flight, a window at a time."""
+
+    per_second: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+    """CPU of the bot for each deletion, with the look after its outcome and all that it tells."""
+    load_share: list[float] = field(default_factory=list)
+    """CPU of the measuring process, as a share of one core."""
+
+
+@dataclass
+class Burst:
+    """Commands in one moment, with a slow MetaStudio. Seconds."""
+
+    asked: int
+    acks: list[float]
+    late_or_lost: int
+    finished: int
+
+
+@dataclass
+class Figures:
+    """Everything that was measured on one bot."""
+
+    starts: list[float] = field(default_factory=list)
+    """Seconds from its start until Slack could reach it."""
+    idle_mib: list[float] = field(default_factory=list)
+    singly: Singly = field(default_factory=Singly)
+    together: Together = field(default_factory=Together)
+    burst: Burst | None = None
+    on_the_way: list[str] = field(default_factory=list)
+    """The calls of one deletion from the command to the outcome, in their order."""
+    beside: list[str] = field(default_factory=list)
+    """The look-ups of people and places beside them."""
+    deletes: dict[int, int] = field(default_factory=dict)
+    """How many jobs got how many DELETEs."""
+    violations: list[str] = field(default_factory=list)
+
+
+def p99(values: list[float]) -> float:
+    """The value that one in a hundred exceeds."""
+    return sorted(values)[min(int(len(values) * 0.99), len(values) - 1)]
+
+
+def start(arena: Arena, figures: Figures, times: int) -> None:
+    """Start it so often, and leave it running; the first start of dh-bot, which makes its ledger, is not counted."""
+    if arena.way.is_ours:
+        arena.start()
+        arena.stop()
+    for again in range(times):
+        if again:
+            arena.stop()
+        figures.starts.append(arena.start())
+    time.sleep(1)
+    figures.idle_mib.append(arena.memory())
+
+
+def warm_up(arena: Arena, figures: Figures) -> None:
+    """A few deletions that are not counted, and the calls of one more."""
+    arena.flows.one_by_one(5)
+    arena.rest()
+    began = time.time()
+    [flow] = arena.flows.one_by_one(1)
+    over_at = time.time() - (time.perf_counter() - (flow.told_at or time.perf_counter()))
+    figures.on_the_way, figures.beside = arena.calls_before(began, over_at)
+
+
+def one_by_one(arena: Arena, figures: Figures, many: int) -> None:
+    """Deletions one at a time."""
+    arena.rest()
+    arena.answers_take(API_SECONDS, API_SECONDS)
+    flows = arena.flows.one_by_one(many)
+    arena.answers_take(0, 0)
+    figures.singly.acks += [1000 * ack for flow in flows for ack in flow.acks if ack is not None]
+    figures.singly.to_outcome += [1000 * flow.to_outcome for flow in flows if flow.to_outcome is not None]
+
+
+def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
+    """One window with 32 in flight, and the rest that its deletions need afterwards."""
+    arena.rest()
+    bot, load = arena.cpu(), time.process_time()
+    done, took = arena.flows.in_flight(IN_FLIGHT, seconds)
+    load = time.process_time() - load
+    arena.rest()
+    if done:
+        figures.together.per_second.append(done / took)
+        figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / done)
+        figures.together.load_share.append(load / took)
+
+
+def burst(arena: Arena, figures: Figures, many: int) -> None:
+    """So many commands at once."""
+    arena.rest()
+    arena.answers_take(*BURST_API_SECONDS)
+    flows = arena.flows.at_once(many, BURST_WITHIN)
+    arena.answers_take(0, 0)
+    acks = [ack for flow in flows for ack in flow.acks]
+    in_time = [ack for ack in acks if ack is not None and ack <= ACK_WITHIN]
+    finished = sum(flow.told_at is not None for flow in flows)
+    figures.burst = Burst(many, in_time, len(acks) - len(in_time), finished)
+
+
+def end(arena: Arena, figures: Figures) -> None:
+    """Count what must not have happened, and end it."""
+    for count in arena.deletes().values():
+        figures.deletes[count] = figures.deletes.get(count, 0) + 1
+    figures.violations = arena.slack.violations[:5]
+    arena.close()
+
+
+def middle(values: list[float]) -> float:
+    """The median; not a number where nothing was measured."""
+    return median(values) if values else float("nan")
+
+
+__all__ = ["Figures", "Flow", "burst", "end", "in_flight", "middle", "one_by_one", "p99", "start", "warm_up"]

@@ -1,0 +1,229 @@
+"""A run as tables and curves: for the terminal, and as the page of docs/."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import isnan
+from pathlib import Path
+
+from benchmarks import goals
+from benchmarks.arena import FLOOR, OURS, TUTORIAL, Way
+from benchmarks.goals import Row
+from benchmarks.growing import Curve, Growth
+from benchmarks.measuring import Figures, middle, p99
+
+TITLES = {
+    "memory_mib": "memory, MiB", "threads": "threads", "file_mib": "ledger file, MiB", "append_ms": "append, ms",
+    "history_ms": "history, ms", "home_ms": "what Home shows, ms", "story_ms": "the story of one deletion, ms",
+    "to_outcome_ms": "press to outcome, ms", "list_ms": "the list, ms", "idle_cpu_percent": "CPU while idle, %",
+    "find_ms": "find without MetaStudio, ms", "metastudio_ms": "MetaStudio (ours, played), ms",
+}  # fmt: skip
+
+
+@dataclass
+class Run:
+    """Everything that one run found."""
+
+    began: datetime
+    figures: dict[Way, Figures] = field(default_factory=dict)
+    growth: Growth = field(default_factory=Growth)
+    minutes: float = 0.0
+
+    def of(self, module: str, **way: bool) -> Figures:
+        """The figures of one bot; empty where it did not run."""
+        return self.figures.get(Way(module, **way), Figures())
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Aligned Markdown, as readable in a terminal as on a page."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+
+    return "\n".join([line(lines[0]), line(["-" * width for width in widths]), *map(line, lines[1:])])
+
+
+def number(value: float, form: str) -> str:
+    """A figure, or a dash where there is none."""
+    return "–" if isnan(value) else form.format(value)
+
+
+def goal_rows(run: Run) -> list[tuple[str, list[Row]]]:
+    """Every goal with its row, in parts."""
+    ours, floor = run.of(OURS), run.of(FLOOR)
+    tls = run.of(OURS, tls=True)
+    return [
+        ("Plain", goals.against_the_floor(ours, floor)),
+        ("Over TLS", goals.against_the_floor(tls, run.of(FLOOR, tls=True))),
+        ("Over TLS", [goals.over_tls(tls, run.of(TUTORIAL, tls=True))]),
+        ("Many at once", goals.of_a_burst(ours)),
+        ("One deletion", goals.of_one_deletion(ours)),
+        ("The process", goals.of_the_process(ours, floor)),
+        ("Growth", goals.of_growth(run.growth)),
+    ]  # fmt: skip
+
+
+def goals_table(run: Run) -> str:
+    """The goals table."""
+    rows = [
+        (f"{part}: {row.what}", row.goal, row.floor, row.ours, row.verdict)
+        for part, rows in goal_rows(run)
+        for row in rows
+    ]
+    return table(("what", "goal", "floor or other", "dh-bot", "verdict"), rows)
+
+
+def missed(run: Run) -> list[str]:
+    """What was not reached, in plain words."""
+    return [
+        f"{part}, {row.what}: {row.ours} instead of {row.goal}{f' (there {row.floor})' if row.floor else ''}."
+        for part, rows in goal_rows(run)
+        for row in rows
+        if row.is_met is False
+    ]
+
+
+def bots_table(run: Run) -> str:
+    """Every bot in every way, one line each."""
+    lines = []
+    for way, found in run.figures.items():
+        acks, burst = found.singly.acks, found.burst
+        lines.append(
+            (
+                str(way),
+                number(middle(acks), "{:.2f}"),
+                number(p99(acks), "{:.2f}") if acks else "–",
+                number(middle(found.singly.to_outcome), "{:.1f}"),
+                number(middle(found.together.per_second), "{:.1f}"),
+                number(middle(found.together.cpu_ms), "{:.1f}"),
+                number(100 * middle(found.together.load_share), "{:.0f} %"),
+                number(1000 * middle(found.starts), "{:.0f}"),
+                number(middle(found.idle_mib), "{:.0f}"),
+                "–" if burst is None else f"{p99(burst.acks) if burst.acks else float('nan'):.2f}",
+                "–" if burst is None else f"{burst.late_or_lost}",
+                "–" if burst is None else f"{burst.finished}/{burst.asked}",
+            )
+        )
+    head = (
+        "bot", "ack ms", "99 %", "to outcome ms", "per second", "CPU ms", "load side", "start ms", "MiB",
+        "burst ack 99 % s", "late or lost", "finished",
+    )  # fmt: skip
+    return table(head, lines)
+
+
+def calls_text(run: Run) -> str:
+    """The calls of one deletion."""
+    lines = []
+    for module in (FLOOR, OURS):
+        found = run.of(module)
+        beside = f"; beside them {', '.join(found.beside)}" if found.beside else ""
+        lines.append(f"{Way(module)}: {', '.join(found.on_the_way) or 'not measured'}{beside}.")
+    return "\n".join(lines)
+
+
+def curve_table(curve: Curve) -> str:
+    """The points of a curve."""
+    names = list(curve.values)
+    rows = [(f"{place:,}", *(f"{curve[name][index]:.2f}" for name in names)) for index, place in enumerate(curve.at)]
+    return table((curve.along, *(TITLES[name] for name in names)), rows)
+
+
+def curves(growth: Growth) -> Mapping[str, Curve]:
+    """Those that were measured, by the names of their plots."""
+    found = {"flows": growth.flows, "trail": growth.trail, "open": growth.open, "jobs": growth.jobs}
+    return {name: curve for name, curve in found.items() if curve is not None}
+
+
+def plot(curve: Curve, file: Path) -> None:
+    """A curve as SVG, one panel for each thing, since their units differ."""
+    # Late, because it takes a second to load and only a run that writes a page needs it.
+    import matplotlib as mpl  # noqa: PLC0415
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = file.name
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    names = list(curve.values)
+    figure, panels = plt.subplots(1, len(names), figsize=(3.4 * len(names), 2.8), squeeze=False, layout="constrained")
+    for panel, name in zip(panels[0], names, strict=True):
+        panel.plot(curve.at, curve[name], marker="o", markersize=3, color="#1264a3")
+        panel.set_title(TITLES[name], fontsize=10)
+        panel.set_xlabel(curve.along, fontsize=9)
+        panel.set_ylim(bottom=0, top=1.15 * max(*curve[name], 0.01))
+        panel.tick_params(labelsize=8)
+        panel.grid(alpha=0.3)
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)
+
+
+def machine() -> str:
+    """What this ran on, as far as it says anything about the figures."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
+    )
+    memory = next((int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return (
+        f"{os.cpu_count()} cores ({cpu}), {memory:.0f} GiB, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def revision() -> str:
+    """The commit that was measured."""
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    command = [git, "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent)  # noqa: S603
+    return found.stdout.strip() or "unknown"
+
+
+def terminal(run: Run) -> str:
+    """What `make bench` prints at the end."""
+    parts = [
+        f"{run.began:%Y-%m-%d %H:%M} UTC, {run.minutes:.0f} minutes, {machine()}",
+        bots_table(run),
+        calls_text(run),
+        goals_table(run),
+        *(curve_table(curve) for curve in curves(run.growth).values()),
+        "Not reached:\n" + "\n".join(f"- {one}" for one in missed(run))
+        if missed(run)
+        else "Every goal measured was reached.",
+    ]
+    return "\n\n".join(parts)
+
+
+BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
+
+
+def write_page(run: Run, page: Path) -> None:
+    """Put the tables and plots of this run into the page, between its two marks."""
+    pictures = page.parent / "pictures"
+    text = page.read_text(encoding="utf-8")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    parts = [
+        f"One run at commit `{revision()}`, {run.began:%Y-%m-%d}, {run.minutes:.0f} minutes on {machine()}.",
+        "## The goals", goals_table(run),
+        "## The bots", bots_table(run), calls_text(run),
+        "## What grows",
+    ]  # fmt: skip
+    for name, curve in curves(run.growth).items():
+        plot(curve, pictures / f"growth-{name}.svg")
+        told = ", ".join(TITLES[each] for each in curve.values)
+        parts += [f"![{told}, along {curve.along}](pictures/growth-{name}.svg)", curve_table(curve)]
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}", encoding="utf-8")
