@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,10 +16,8 @@ import pytest
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.app import build
 from bot.ledger import engine
 from bot.model import Deletion, State
-from bot.settings import Settings
 from sandbox.metastudio import MetaStudio, Seen
 from sandbox.slack import Invocation, Message, NotAcked, Slack
 from sandbox.slack_world import Call, Happening
@@ -32,8 +29,6 @@ DELETE = "Delete2dModelTrainingJob"
 LEASE = 61.0
 """Seconds after which what a dead process was about to say is free to be said by the next."""
 DAY = 24 * 3600.0
-TLS = ssl.create_default_context()
-"""Never used, since all is plain HTTP here; made once, since loading the CA bundle takes longer than a cell."""
 
 
 class StillClock(HeldClock):
@@ -202,9 +197,8 @@ class Stage(World):
         life = Life(self.life.number, ends_at)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("bot.app.SocketTransport", NoSocket)
-            patch.setattr("bot.app.tls_context", lambda _: TLS)
             patch.setattr("bot.ledger.engine._sqlite_engine", self._engine)
-            self.app = build(Settings.load(self.environ(), env_file=None), MortalClock(self.clock, life))
+            self.app = self.build(MortalClock(self.clock, life))
         self.life = life
         life.watch(self.app.ledger)
 
