@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
 
 from bot.ledger import dialects
 from bot.ledger.tables import breakers
@@ -16,6 +16,7 @@ REST = timedelta(minutes=5)
 TRIAL = timedelta(seconds=60)
 
 _c = breakers.c
+_STANDING = select(breakers).where(_c.target == bindparam("of"))
 
 
 def key(target: Target) -> str:
@@ -25,7 +26,7 @@ def key(target: Target) -> str:
 
 def standing(connection: Connection, target: str) -> Row[Any] | None:
     """The row of that target, if the breaker is open."""
-    return connection.execute(select(breakers).where(_c.target == target)).one_or_none()
+    return connection.execute(_STANDING, {"of": target}).one_or_none()
 
 
 def stop(connection: Connection, target: str, fingerprint: str, now: datetime) -> bool:

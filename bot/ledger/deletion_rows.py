@@ -63,9 +63,9 @@ _ATTEMPTS_OF_MANY = (
     select(attempts).where(attempts.c.deletion.in_(bindparam("of", expanding=True))).order_by(attempts.c.number)
 )
 _OPEN_COUNT = select(func.count()).select_from(deletions).where(is_open)
-_SAME_JOB = and_(
-    _c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"), _c.job_id == bindparam("job_id")
-)
+_SAME_TARGET = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
+_OPEN_ELSEWHERE = select(func.count()).where(is_open, ~_SAME_TARGET)
+_SAME_JOB = and_(_SAME_TARGET, _c.job_id == bindparam("job_id"))
 _STANDING = select(deletions).where(_SAME_JOB, is_open)
 _SINCE = bindparam("since", type_=UtcText)
 _EARLIER = (
@@ -300,8 +300,8 @@ def open_count(connection: Connection) -> int:
 
 def open_elsewhere(connection: Connection, target: Target) -> int:
     """How many open deletions belong to another target."""
-    is_ours = and_(_c.endpoint == target.endpoint, _c.project_id == target.project_id)
-    return int(connection.execute(select(func.count()).where(is_open, ~is_ours)).scalar_one())
+    ours = {"endpoint": target.endpoint, "project_id": target.project_id}
+    return int(connection.execute(_OPEN_ELSEWHERE, ours).scalar_one())
 
 
 def counts(connection: Connection) -> dict[State, int]:

@@ -25,6 +25,15 @@ _AGAIN = (
     .where(_c.number == bindparam("wanted"), _c.lease_owner == bindparam("me"))
     .values(attempts=_c.attempts + 1, due_at=bindparam("due", type_=UtcText), lease_owner=None, lease_until=None)
 )
+_COUNT = select(func.count()).select_from(outbox)
+_IS_CHANNEL = _cursor.channel == bindparam("of_channel")
+_CURSOR = select(_cursor.number).where(_IS_CHANNEL)
+_GIVE_UP = (
+    update(log_cursors)
+    .where(_IS_CHANNEL, _cursor.lease_owner == bindparam("me"))
+    .values(lease_owner=None, lease_until=None)
+)
+_ADVANCE = update(log_cursors).where(_IS_CHANNEL, _cursor.number < bindparam("to")).values(number=bindparam("to"))
 
 
 def write(connection: Connection, tells: Sequence[Tell], now: datetime) -> None:
@@ -93,12 +102,12 @@ def again(connection: Connection, due: Due, at: datetime, owner: str) -> None:
 
 def count(connection: Connection) -> int:
     """How many messages Slack still has to take."""
-    return int(connection.execute(select(func.count()).select_from(outbox)).scalar_one())
+    return int(connection.execute(_COUNT).scalar_one())
 
 
 def cursor(connection: Connection, channel: str) -> int | None:
     """Where the running log of that channel stands."""
-    return connection.execute(select(log_cursors.c.number).where(log_cursors.c.channel == channel)).scalar()
+    return connection.execute(_CURSOR, {"of_channel": channel}).scalar()
 
 
 def start_cursor(connection: Connection, channel: str, number: int) -> int:
@@ -108,6 +117,18 @@ def start_cursor(connection: Connection, channel: str, number: int) -> int:
     return number if standing is None else standing
 
 
+@lru_cache(maxsize=2)
+def _lease_cursor(is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    is_mine = _cursor.lease_owner == bindparam("me")
+    has_ended = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= _NOW, is_mine)
+    return (
+        update(log_cursors)
+        .where(_IS_CHANNEL, true() if is_alone else has_ended)
+        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
+        .returning(_cursor.number)
+    )
+
+
 def lease_cursor(
     connection: Connection, channel: str, now: datetime, until: datetime, owner: str, *, is_alone: bool
 ) -> int | None:
@@ -115,23 +136,15 @@ def lease_cursor(
 
     Where nobody else uses the ledger, the lease of another owner is that of a dead process.
     """
-    has_ended = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= now, _cursor.lease_owner == owner)
-    is_free = true() if is_alone else has_ended
-    taken = (
-        update(log_cursors)
-        .where(_cursor.channel == channel, is_free)
-        .values(lease_owner=owner, lease_until=until)
-        .returning(_cursor.number)
-    )
-    return connection.execute(taken).scalar()
+    parameters = {"of_channel": channel, "until": until, "me": owner} | ({} if is_alone else {"now": now})
+    return connection.execute(_lease_cursor(is_alone), parameters).scalar()
 
 
 def move_cursor(connection: Connection, channel: str, number: int, owner: str) -> None:
     """Move a running log on, never back, whoever comes late; and give up our lease."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
     _advance(connection, channel, number)
-    ours = update(log_cursors).where(_cursor.channel == channel, _cursor.lease_owner == owner)
-    connection.execute(ours.values(lease_owner=None, lease_until=None))
+    connection.execute(_GIVE_UP, {"of_channel": channel, "me": owner})
 
 
 def claim_day(connection: Connection, channel: str, day: int) -> bool:
@@ -143,7 +156,4 @@ def claim_day(connection: Connection, channel: str, day: int) -> bool:
 
 
 def _advance(connection: Connection, name: str, number: int) -> bool:
-    moved = connection.execute(
-        update(log_cursors).where(log_cursors.c.channel == name, log_cursors.c.number < number).values(number=number)
-    )
-    return moved.rowcount == 1
+    return connection.execute(_ADVANCE, {"of_channel": name, "to": number}).rowcount == 1

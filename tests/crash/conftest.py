@@ -1,10 +1,21 @@
-"""Says how large the crash matrix was."""
+"""Where the ledger that dies lies, and how large the crash matrix was."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.ledger_files import folder_in_memory
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for all cells of a story."""
+    with folder_in_memory() as made:
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,19 @@ import pytest
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.app import build
-from bot.ledger.store import open_ledger
-from bot.model import Deletion, State, Target
-from bot.settings import Settings
+from bot.ledger import engine
+from bot.model import Deletion, State
 from sandbox.metastudio import MetaStudio, Seen
 from sandbox.slack import Invocation, Message, NotAcked, Slack
 from sandbox.slack_world import Call, Happening
 from tests.crash.boundaries import AFTER, BEFORE, Boundary, Cut, Died, Life, MortalClock
 from tests.flow.world import HeldClock, World
+from tests.ledger_files import make_ledger
 
 DELETE = "Delete2dModelTrainingJob"
 LEASE = 61.0
 """Seconds after which what a dead process was about to say is free to be said by the next."""
 DAY = 24 * 3600.0
-TLS = ssl.create_default_context()
-"""Never used, since all is plain HTTP here; made once, since loading the CA bundle takes longer than a cell."""
 
 
 class StillClock(HeldClock):
@@ -136,19 +133,19 @@ class Stage(World):
     """The servers, shared by the cells of one test, and the cell that is played."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        super().__init__(folder, **settings)
+        super().__init__(folder / "cell", **settings)
         self.clock: StillClock = StillClock()
         self.cloud = MetaStudio(now=self.clock.now)
         self.slack = Slack(now=self.clock.timestamp)
-        self.top = folder
-        self._cell = 0
-        self._empty = folder / "empty.db"
+        self._engine = cache(engine._sqlite_engine)
+        """One for each purpose: SQLAlchemy compiles every statement anew for a new one, and closing it closes all its
+        connections, so that each life opens the file itself."""
         self.in_process = True
         self.life = Life(0)
 
     def start(self) -> Stage:
         super().start()
-        open_ledger(f"sqlite:///{self._empty}", Target(self.cloud.url, "cn-north-4", self.cloud.project_id)).close()
+        self.folder.mkdir()
         self._deliver = self.slack.sockets.deliver
         self.slack.sockets.deliver = self._hand_over
         self.slack.before_call = lambda call: self._slack_called(BEFORE, call)
@@ -168,11 +165,9 @@ class Stage(World):
         """A new channel with new people, a new job, and an empty ledger."""
         if self.app is not None:
             self.bury()
-        self._cell += 1
-        self.folder = self.top / f"cell{self._cell}"
+        shutil.rmtree(self.folder)
         self.folder.mkdir()
-        # Migrating takes longer than a cell does.
-        shutil.copy(self._empty, self.folder / "ledger.db")
+        make_ledger(self.folder / "ledger.db")
         self.slack.faults.clear()
         self.cloud.faults.clear()
         for held in (self.slack.calls, self.slack.invocations, self.cloud.requests, self.cloud.errors):
@@ -202,8 +197,8 @@ class Stage(World):
         life = Life(self.life.number, ends_at)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("bot.app.SocketTransport", NoSocket)
-            patch.setattr("bot.app.tls_context", lambda _: TLS)
-            self.app = build(Settings.load(self.environ(), env_file=None), MortalClock(self.clock, life))
+            patch.setattr("bot.ledger.engine._sqlite_engine", self._engine)
+            self.app = self.build(MortalClock(self.clock, life))
         self.life = life
         life.watch(self.app.ledger)
 

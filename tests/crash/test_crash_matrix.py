@@ -24,9 +24,9 @@ EACH = 40
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(folder: Path) -> Iterator[Stage]:
     """The servers that all cells of a story share."""
-    made = Stage(tmp_path).start()
+    made = Stage(folder).start()
     try:
         yield made
     finally:

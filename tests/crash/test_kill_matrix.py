@@ -23,6 +23,7 @@ from tests.crash.scene import Stage
 from tests.crash.stories import STORIES, Story, recorded
 from tests.crash.truth import problems
 from tests.flow.process import Process
+from tests.ledger_files import folder_in_memory
 
 ENTRY = """
 import os, signal, sys
@@ -147,23 +148,24 @@ def killed(story: Story, stage: Stage, boundary: Boundary) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Boundary]]:
+def kinds() -> dict[str, list[Boundary]]:
     """Each kind of boundary with the first story that passes it."""
-    stage = Stage(tmp_path_factory.mktemp("kinds")).start()
     found: dict[str, list[Boundary]] = {}
     seen: set[tuple[str, str]] = set()
-    for story in STORIES:
-        passed = {(b.when, b.name): None for b in recorded(story, stage) if OUT_OF_REACH not in b.name}
-        found[story.name] = [Boundary(when, name, 1) for when, name in passed if (when, name) not in seen]
-        seen |= passed.keys()
-    stage.stop()
+    with folder_in_memory() as folder:
+        stage = Stage(folder).start()
+        for story in STORIES:
+            passed = {(b.when, b.name): None for b in recorded(story, stage) if OUT_OF_REACH not in b.name}
+            found[story.name] = [Boundary(when, name, 1) for when, name in passed if (when, name) not in seen]
+            seen |= passed.keys()
+        stage.stop()
     return found
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(folder: Path) -> Iterator[Stage]:
     """The servers that all cells of a story share."""
-    made = Stage(tmp_path).start()
+    made = Stage(folder).start()
     try:
         yield made
     finally:

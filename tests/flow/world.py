@@ -2,22 +2,28 @@
 
 Commands and clicks come in by Socket Mode and go through Bolt; the bot's requests are signed (or bring a token along,
 with METASTUDIO_AUTH=token) and go out over HTTP. Only two things differ from `dh-bot run`: the clock, which stands
-still but for what the test or a pause adds to it, and the workers, which run when the test calls `tick`.
+still but for what the test or a pause adds to it, and the workers, which run when the test calls `tick`. What takes
+long at each start of a bot is there already: the CA bundle is loaded, and the ledger migrated.
 """
 
 from __future__ import annotations
 
 import secrets
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.app import Running, build
+from bot.clients import tls_context
 from bot.ledger.chain import Verdict
 from bot.model import Deletion
+from bot.ports import Clock
 from bot.settings import Settings
 from bot.trail import Kind, Recorded
 from bot.transports.http import HttpTransport
@@ -25,9 +31,18 @@ from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, Slack
 from tests.flow import modes
+from tests.ledger_files import make_ledger
 
 IAM_USER = {"IAM_DOMAIN": "acme", "IAM_USER": "dh-bot", "IAM_PASSWORD": 'correct "horse" battery ünd staple'}
 """With quotes and an umlaut, since JSON writes those in another way."""
+
+
+TLS = ssl.create_default_context()
+
+
+def shared_tls(settings: Settings) -> ssl.SSLContext:
+    """One context for all bots, but for those that trust somebody more."""
+    return TLS if settings.ca_bundle is None else tls_context(settings)
 
 
 class HeldClock:
@@ -126,7 +141,7 @@ class World:
     def run_bot(self, **settings: str) -> Running:
         """Start the bot (again). Its workers run by `tick` only."""
         self.extra |= settings
-        self.app = build(Settings.load(self.environ(), env_file=None), self.clock)
+        self.app = self.build(self.clock)
         if self.app.ops is not None:
             self.app.ops.start()
         self.app.transport.start()
@@ -135,6 +150,16 @@ class World:
         else:
             self.slack.sockets.wait_connected()
         return self.app
+
+    def build(self, clock: Clock) -> Running:
+        """Put the bot together as `dh-bot run` does."""
+        settings = Settings.load(self.environ(), env_file=None)
+        ledger = self.folder / "ledger.db"
+        if settings.database_url == f"sqlite:///{ledger}" and not ledger.exists():
+            make_ledger(ledger)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("bot.app.tls_context", shared_tls)
+            return build(settings, clock)
 
     def deliver_to(self, port: int) -> None:
         """Slack's request URL is there from now on."""
