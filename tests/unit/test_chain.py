@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -103,8 +105,21 @@ class TestText:
     def test_times(self) -> None:
         """Another zone is the same moment; no zone is refused."""
         assert chain.utc_text(NOON.astimezone(timezone(timedelta(hours=8)))) == "2026-11-22T12:00:00.120000Z"
-        with pytest.raises(ValueError, match="time zone"):
+        with pytest.raises(ValueError, match=r"^a time without a time zone cannot be recorded$"):
             chain.utc_text(NOON.replace(tzinfo=None))
+
+    def test_times_are_utc_wherever_the_machine_stands(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The zone of the machine has no say."""
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "Asia/Shanghai")
+            time.tzset()
+            text = chain.utc_text(NOON)
+        time.tzset()
+        assert text == "2026-11-22T12:00:00.120000Z"
+
+    def test_half_a_pair_in_a_forged_text(self) -> None:
+        """A text that no database of ours would have taken can still be hashed: verifying finds it and goes on."""
+        assert chain.next_hash(GENESIS, "\ud800") == sha256(GENESIS.encode() + b"\n\xed\xa0\x80").hexdigest()
 
     @given(st.none() | texts)
     def test_cleaned(self, text: str | None) -> None:
@@ -259,6 +274,60 @@ VERDICTS: dict[str, tuple[list[Line], Head, Head | None, Verdict]] = {
         BEGINNING,
         None,
         Verdict(1, HEADS[1], Fault.REORDERED, 2, "its text was written as number 3"),
+    ),
+    "removed, what follows moved down": (
+        [ONE, THREE._replace(number=2), FOUR._replace(number=3)],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.REMOVED, 2, "its text was written as number 3"),
+    ),
+    "the last moved to the front with new numbers": (
+        [ONE, FOUR._replace(number=2), THREE._replace(number=3), TWO._replace(number=4)],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.REORDERED, 2, "its text was written as number 4"),
+    ),
+    "one that continues the chain inserted, what follows moved up": (
+        [ONE, ANEW, TWO._replace(number=3), THREE._replace(number=4)],
+        BEGINNING,
+        None,
+        Verdict(2, Head(2, ANEW.hash), Fault.INSERTED, 2, "number 3 was written as number 2"),
+    ),
+    "one that continues the chain inserted before the last": (
+        [ONE, ANEW, TWO._replace(number=3)],
+        BEGINNING,
+        None,
+        Verdict(2, Head(2, ANEW.hash), Fault.INSERTED, 2, "number 3 was written as number 2"),
+    ),
+    "an earlier one again in place of another": (
+        [ONE, TWO, TWO._replace(number=3), FOUR],
+        BEGINNING,
+        None,
+        Verdict(2, HEADS[2], Fault.REORDERED, 3, "its text was written as number 2"),
+    ),
+    "an earlier one again at the end": (
+        [ONE, TWO, ONE._replace(number=3)],
+        BEGINNING,
+        None,
+        Verdict(2, HEADS[2], Fault.REORDERED, 3, "its text was written as number 1"),
+    ),
+    "one that fits nowhere inserted, what follows moved up": (
+        [ONE, ANEW._replace(hash=GENESIS), TWO._replace(number=3), THREE._replace(number=4)],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.INSERTED, 2, "number 3 was written as number 2"),
+    ),
+    "changed, and so is the one after it": (
+        [ONE, TWO._replace(hash=GENESIS), TWO._replace(number=3, previous_hash=GENESIS)],
+        BEGINNING,
+        None,
+        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
+    ),
+    "half a pair in a text": (
+        forged(3, text=THREE.text.replace("U1", "\ud800")),
+        BEGINNING,
+        None,
+        Verdict(2, HEADS[2], Fault.CHANGED, 3, "its text does not give its hash"),
     ),
     "another text": (
         forged(3, text=THREE.text.replace("U1", "U7")),
