@@ -82,6 +82,9 @@ class Store:
     def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
         return self._database.writer.run(name, work)
 
+    def _lease(self, name: str, work: Callable[[Connection], Result]) -> Result:
+        return self._database.writer.run(name, work, lasting=False)
+
     def _read(self, work: Callable[[Connection], Result]) -> Result:
         """One look at one moment: what several queries say belongs together."""
         found: LedgerTrouble
@@ -148,7 +151,7 @@ class Store:
 
     def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[Waiting]:
         """Answers whose owner is gone or whose text waits to be given again; ours for a minute."""
-        return self._write(
+        return self._lease(
             "lease_answers",
             lambda connection: answer_rows.lease(
                 connection, now, limit=limit, owner=self.owner, is_alone=self.is_alone
@@ -258,7 +261,7 @@ class Store:
         deadline: tuple[datetime, datetime] | None = None,
     ) -> Sequence[Deletion]:
         """Deletions with work of that kind due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
-        return self._write(
+        return self._lease(
             "lease_deletions",
             lambda connection: deletion_rows.lease(
                 connection,
@@ -284,7 +287,7 @@ class Store:
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
     ) -> Sequence[Due]:
         """The oldest message of each thread, if it is due and nobody holds it."""
-        return self._write(
+        return self._lease(
             "lease_tells",
             lambda connection: outbox_rows.lease(
                 connection, now, thread=thread, seconds=seconds, limit=limit, owner=self.owner
@@ -330,7 +333,7 @@ class Store:
         def work(connection: Connection) -> int | None:
             return outbox_rows.lease_cursor(connection, channel, now, until, self.owner, is_alone=self.is_alone)
 
-        return self._write("lease_log", work)
+        return self._lease("lease_log", work)
 
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""

@@ -47,8 +47,12 @@ class Writer(Protocol):
 
     hooks: Hooks
 
-    def run(self, name: str, work: Work[Result]) -> Result:
-        """All of ``work`` or nothing of it. It may be run again after a rollback, so it must not keep a memory."""
+    def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
+        """All of ``work`` or nothing of it. It may be run again after a rollback, so it must not keep a memory.
+
+        What is not ``lasting`` may be undone by a power cut, though not by the end of this process: a lease is void
+        then anyway, and its transaction need not wait for the disk.
+        """
         ...
 
     def close(self) -> None:
@@ -63,8 +67,8 @@ class PooledWriter:
         self.hooks = Hooks()
         self._engine = engine
 
-    def run(self, name: str, work: Work[Result]) -> Result:
-        """One transaction on a connection of the pool."""
+    def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:  # noqa: ARG002
+        """One transaction on a connection of the pool; all of them last, since saying otherwise takes a round trip."""
         found: LedgerTrouble
         committing = False
         try:
@@ -88,11 +92,12 @@ class PooledWriter:
 class _Turn:
     """One caller's transaction while it waits."""
 
-    __slots__ = ("error", "is_done", "is_to_serve", "name", "result", "wake", "work")
+    __slots__ = ("error", "is_done", "is_to_serve", "lasting", "name", "result", "wake", "work")
 
-    def __init__(self, name: str, work: Work[Any]) -> None:
+    def __init__(self, name: str, work: Work[Any], *, lasting: bool) -> None:
         self.name = name
         self.work = work
+        self.lasting = lasting
         self.result: Any = None
         self.error: BaseException | None = None
         self.is_done = False
@@ -108,13 +113,15 @@ class SharedWriter:
         self.hooks = Hooks()
         self._engine = engine
         self._connection: Connection | None = None
+        self._is_lasting: bool | None = None
+        """Whether that connection waits for the disk at a COMMIT; None while that is not known."""
         self._mutex = Lock()
         self._waiting: deque[_Turn] = deque()
         self._is_served = False
 
-    def run(self, name: str, work: Work[Result]) -> Result:
+    def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
         """Wait for a turn, or serve all who wait."""
-        turn = _Turn(name, work)
+        turn = _Turn(name, work, lasting=lasting)
         with self._mutex:
             self._waiting.append(turn)
             is_serving = not self._is_served
@@ -182,7 +189,8 @@ class SharedWriter:
         committing = False
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
+                self._connection, self._is_lasting = self._engine.connect(), None
+            self._wait_for_the_disk(self._connection, lasting=any(turn.lasting for turn in together))
             transaction = self._connection.begin()
             for turn in together:
                 turn.result = turn.work(self._connection)
@@ -195,6 +203,14 @@ class SharedWriter:
         except BaseException as error:  # noqa: BLE001 - it is handed to the thread whose work it came from.
             return self._undo(error, committing=committing)
         return None
+
+    def _wait_for_the_disk(self, connection: Connection, *, lasting: bool) -> None:
+        """Whether the next COMMIT returns only when the disk has it."""
+        if self._is_lasting is not lasting:
+            # Straight to the driver, as SQLAlchemy would begin a transaction first, and there it has no effect.
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
+            self._is_lasting = lasting
 
     def _undo(self, error: BaseException, *, committing: bool) -> BaseException:
         """Roll back for certain. A COMMIT that failed leaves SQLite's transaction open, and SQLAlchemy forgets it."""

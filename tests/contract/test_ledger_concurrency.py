@@ -230,8 +230,8 @@ def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pyt
 
     real = writer._Turn.__init__
 
-    def impatient(turn: Any, name: str, work: Any) -> None:
-        real(turn, name, work)
+    def impatient(turn: Any, name: str, work: Any, **options: Any) -> None:
+        real(turn, name, work, **options)
         if name == "tell":
             turn.wake = Impatient()
 

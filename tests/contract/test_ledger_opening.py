@@ -13,7 +13,7 @@ from bot.ledger.store import open_ledger
 from bot.ledger.trouble import LedgerHeld, LedgerTooNew
 from bot.ports import LedgerTrouble
 from tests.contract.conftest import Backend
-from tests.contract.values import TARGET, deletion, event
+from tests.contract.values import NOON, TARGET, deletion, event
 
 ROOT = Path(__file__).parents[2]
 SECOND = """
@@ -103,6 +103,31 @@ def test_commits_wait_for_the_disk(sqlite: Backend) -> None:
                 for name in ("journal_mode", "synchronous", "foreign_keys")
             }
         assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_only_a_lease_does_not_wait_for_the_disk(sqlite: Backend) -> None:
+    """A power cut may undo a lease, which is void then. What comes after one waits again, also after an error."""
+    ledger = sqlite.open()
+    writer = ledger._database.writer
+    waits: list[tuple[str, int]] = []
+
+    def look(name: str) -> None:
+        waits.append((name, writer._connection.connection.execute("PRAGMA synchronous").fetchone()[0]))  # type: ignore[attr-defined]
+
+    def refuse(name: str) -> None:
+        raise OSError(name)
+
+    ledger.before_commit = look
+    ledger.record(event())
+    ledger.lease_tells(NOON)
+    ledger.lease_answers(NOON)
+    ledger.lease_deletions("read", NOON, seconds=60)
+    ledger.before_commit = refuse
+    with pytest.raises(LedgerTrouble):
+        ledger.lease_tells(NOON)
+    ledger.before_commit = look
+    ledger.record(event())
+    assert waits == [("record", 2), ("lease_tells", 1), ("lease_answers", 1), ("lease_deletions", 1), ("record", 2)]
 
 
 def test_newer_schema(backend: Backend) -> None:
