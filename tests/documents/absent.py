@@ -54,16 +54,17 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(rest)
 
 
-def docker_refuses(words: Sequence[str]) -> str:
+def docker_refuses(words: Sequence[str], folder: Path) -> str:
     """What docker's own client has against these words; nothing where there is none to ask.
 
-    It is sent to a daemon that does not exist, so the words are read and nothing is done.
+    It is sent to a daemon that does not exist, so the words and `.env` are read and nothing is done.
     """
     path = shutil.which(words[0])
     if path is None:
         return ""
     done = subprocess.run(  # noqa: S603 - what the page says
         [path, *words[1:]],
+        cwd=folder,
         env={"PATH": os.defpath, "HOME": "/nonexistent", "DOCKER_HOST": "unix:///nonexistent/docker.sock"},
         capture_output=True,
         text=True,

@@ -247,7 +247,7 @@ def in_a_container(n: Newcomer) -> None:
     for command in n.block("docker build").commands:
         n.m.types(command)
     told = n.m.told()
-    assert [words for words in told if absent.docker_refuses(with_folder(words, n.clone))] == []
+    assert [words for words in told if absent.docker_refuses(words, n.clone)] == []
     built, ran, logged, executed = map(absent.understood, told)
     assert (n.clone / built.f).is_file()
     assert built.context == "."
@@ -258,11 +258,6 @@ def in_a_container(n: Newcomer) -> None:
     assert ran.volume.endswith(":" + re.findall(r"^WORKDIR (/data)$", dockerfile, re.MULTILINE)[0])
     handed = dict(re.findall(r"^([A-Z_]+)=(.*)$", (n.clone / ran.env_file).read_text(encoding="utf-8"), re.MULTILINE))
     assert Settings.load(handed, env_file=None).notices() == []
-
-
-def with_folder(words: list[str], folder: Path) -> list[str]:
-    """The same words with the one file that docker's client itself reads, wherever it is started."""
-    return [str(folder / word) if word in {".env", "."} else word for word in words]
 
 
 def in_kubernetes(n: Newcomer) -> None:
