@@ -23,6 +23,7 @@ from bot.settings import Settings
 from sandbox.metastudio import MetaStudio, Seen
 from sandbox.slack import Invocation, Message, NotAcked, Slack
 from sandbox.slack_world import Call, Happening
+from tests import markers
 from tests.crash.boundaries import AFTER, BEFORE, Boundary, Cut, Died, Life, MortalClock
 from tests.flow.world import HeldClock, World
 
@@ -168,6 +169,8 @@ class Stage(World):
         """A new channel with new people, a new job, and an empty ledger."""
         if self.app is not None:
             self.bury()
+        if self._cell:
+            markers.look_through(self)
         self._cell += 1
         self.folder = self.top / f"cell{self._cell}"
         self.folder.mkdir()
