@@ -64,3 +64,4 @@ def strict_logs() -> Iterator[None]:
     logs.configure("DEBUG", "json", strict=True, stream=markers.LOG)
     yield
     markers.look_through_the_log()
+    markers.look_for_the_deletion()

@@ -24,6 +24,15 @@ PERSONAL = (
 )
 """What stands in the sandbox's jobs and must never enter the bot; a test keeps this true."""
 
+OF_A_DELETION = frozenset({"delete_replied", "sending_failed", "redraw_failed"})
+KINDS_OF_A_DELETION = frozenset(
+    {
+        *("proposed", "not_offered", "card_posted", "cancelled", "expired", "claimed", "replied", "outcome"),
+        *("unknown", "read", "settled", "corrected", "closed_by_hand"),
+    }
+)
+"""Lines, and kinds of events in lines `recorded`, that are about one deletion wherever they come from."""
+
 IAM_PASSWORD = 'correct "horse" battery ünd staple'
 """With quotes and an umlaut, since JSON writes those in another way."""
 
@@ -78,6 +87,15 @@ def look_through_the_log() -> None:
     """The same for the lines of this test, whichever of the worlds they are from."""
     words = [word for w in WORLDS for word in forbidden(w)] if LOG.lines else []
     _fail(f"{found[:12]!r}… in the log" for found in _found("".join(LOG.lines).encode(), words))
+
+
+def look_for_the_deletion() -> None:
+    """Fail if a line of this test that can only be about a deletion lacks its id."""
+    for line in LOG.lines:
+        if '"deletion": ' not in line and line.startswith("{"):
+            said = json.loads(line)
+            is_one = said["event"] in OF_A_DELETION or said.get("kind") in KINDS_OF_A_DELETION
+            assert not is_one, f"the deletion's id is missing: {line}"
 
 
 def _fail(found: Iterable[str]) -> None:
