@@ -1,4 +1,4 @@
-"""What somebody who reads the log can rely on: a line for each event, with its deletion's id wherever there is one."""
+"""What somebody who reads the log can rely on: a line for each event, with its deletion's id if it has one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from bot.ports import LedgerTrouble
 from bot.running_log import is_shown
 from bot.trail import Kind
+from bot.unwritten import Unwritten
 from sandbox import metastudio_faults as play
 from sandbox.slack import Message
 from tests import markers
@@ -64,10 +66,15 @@ def test_what_was_not_written_is_not_logged(w: World) -> None:
 
 
 def slack_refuses_the_outcome(w: World, card: Message) -> None:
-    w.slack.faults.add("chat.postMessage", "error", error="invalid_auth", where=lambda args: "thread_ts" in args)
+    w.slack.faults.add("chat.postMessage", "error", error="invalid_auth")
     w.press(card)
-    w.slack.faults.add("chat.postMessage", "error", error="invalid_auth", where=lambda args: "thread_ts" in args)
+
+
+def slack_refuses_that_it_expired(w: World, _card: Message) -> None:
+    refused = w.slack.faults.add("chat.postMessage", "error", error="invalid_auth", times=2)
+    w.tick(601)
     w.tick(61)
+    assert refused.hits == 2, "once by the worker of deadlines, once by that of messages"
 
 
 def slack_refuses_the_layout(w: World, card: Message) -> None:
@@ -146,6 +153,7 @@ def a_use_case_has_a_bug(w: World, card: Message) -> None:
 
 TROUBLES: dict[str, Callable[[World, Message], None]] = {
     "slack_refused": slack_refuses_the_outcome,
+    "slack_refused, by workers": slack_refuses_that_it_expired,
     "slack_refused_blocks": slack_refuses_the_layout,
     "answer_not_taken": the_bot_is_busy,
     "slack_refused, an answer": slack_takes_no_answer,
@@ -175,3 +183,17 @@ def test_what_is_about_no_deletion_names_none(w: World) -> None:
     w.ask("open")
     assert "answer_not_taken" in {line["event"] for line in lines()}
     assert [line for line in lines() if "deletion" in line] == []
+
+
+def test_what_was_kept_in_memory_names_its_deletion() -> None:
+    """The worker that repeats a write is on no deletion's behalf, until it is."""
+    unwritten = Unwritten()
+    ends: list[Exception] = [LedgerTrouble("disk full"), ValueError("a bug")]
+
+    def write() -> None:
+        raise ends.pop(0)
+
+    unwritten("0123456789abcdef", write)
+    assert unwritten.run_once() == 0
+    assert [line["event"] for line in lines()] == ["ledger_trouble", "unwritten_failed"]
+    assert {line.get("deletion") for line in lines()} == {"0123456789abcdef"}
