@@ -181,6 +181,22 @@ def test_a_block_of_commands_can_be_typed(block: Block, place: Place) -> None:
         way(command, place)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "docker run --privileged dh-bot",
+        "docker run",
+        "docker pull dh-bot",
+        "kubectl apply --file x",
+        "systemctl start x",
+    ],
+)
+def test_a_stand_in_takes_only_what_it_knows(command: str) -> None:
+    """A misspelt option or a new subcommand is not waved through."""
+    with pytest.raises((SystemExit, ValueError)):
+        absent.understood(shlex.split(command))
+
+
 def test_every_way_is_needed() -> None:
     """An entry for commands that no page has any more goes."""
     commands = [command for block in SHELL if block.page != INSTALL for command in block.commands]

@@ -131,7 +131,8 @@ def the_breaker_cannot_be_written_by_a_worker(w: World, card: Message) -> None:
     ledger = w.app.ledger
     w.cloud.faults.add(DELETE, play.drop())
     w.press(card)
-    w.cloud.faults.add("Show2dModelTrainingJob", play.gateway(401, "APIG.0301", "no"))
+    # With a token the first rejection fetches another one.
+    w.cloud.faults.add("Show2dModelTrainingJob", play.gateway(401, "APIG.0301", "no"), times=2)
 
     def fail(name: str) -> None:
         if name == "breaker_open":
@@ -140,6 +141,7 @@ def the_breaker_cannot_be_written_by_a_worker(w: World, card: Message) -> None:
     ledger.before_commit = fail
     w.tick(30)
     ledger.before_commit = lambda _: None
+    w.cloud.faults.clear()
     w.tick(301)
 
 
