@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.deletions import is_late
-from bot.model import DeletionId, State
+from bot.logs import about
+from bot.model import State
 from bot.ports import Again, Gone, Ports
 from bot.trail import Event, Kind, Waiting
 
@@ -19,7 +20,8 @@ def run_once(ports: Ports) -> int:
     """Give the answers that are owed; returns how many were given."""
     given = 0
     for waiting in ports.ledger.lease_answers(ports.clock.now(), limit=TELL_AGAIN):
-        given += _give(waiting, ports)
+        with about(waiting.about):
+            given += _give(waiting, ports)
     return given
 
 
@@ -27,8 +29,7 @@ def _give(waiting: Waiting, ports: Ports) -> bool:
     if waiting.text is not None:
         answer = ports.teller.answer(waiting, waiting.text, None)
     else:
-        # A command's own id is the id of the deletion that it would have become.
-        deletion = ports.ledger.get(waiting.deletion or DeletionId(waiting.id))
+        deletion = ports.ledger.get(waiting.about) if waiting.about else None
         if deletion is not None and deletion.state is State.AWAITING and is_late(deletion, ports.clock.now()):
             # The worker that expires it may not have come to it yet.
             deletion = replace(deletion, state=State.EXPIRED)

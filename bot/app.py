@@ -27,6 +27,7 @@ from bot.daily_head import DailyHead
 from bot.guard import GuardedJobs
 from bot.ledger.store import Store, open_ledger
 from bot.ledger.trouble import remedy
+from bot.logs_events import log_event
 from bot.metastudio.auth import CannotSignIn, CredentialSource
 from bot.metastudio.limiter import Limiter
 from bot.metastudio.sdk_sources import AgencyKeys
@@ -152,6 +153,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     client = web_client(settings, tls)
     us = _who_are_we(client)
     ledger = _open(settings)
+    ledger.on_event = log_event
     if elsewhere := ledger.looks.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)

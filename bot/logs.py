@@ -1,7 +1,7 @@
 """Structured logs on stderr: one line per event, a closed list of fields, no secrets.
 
 Every module has ``log = structlog.get_logger(__name__)`` and writes ``log.info("card_posted", deletion=…)``: the event
-is a constant, what varies stands in fields. ``about(deletion=…)`` binds fields to everything that is logged inside it.
+is a constant, what varies stands in fields. ``about(id)`` puts a deletion's id on every line that is logged inside it.
 The standard library's logging runs through the same pipeline, but of other people's loggers only warnings and worse:
 below that, Bolt writes whole payloads, slack_sdk tokens and addresses, urllib3 paths, SQLAlchemy parameters, and no
 LOG_LEVEL of ours should bring them in.
@@ -60,9 +60,9 @@ class Pipeline:
     scrub: Callable[[str], str] = staticmethod(scrubber())
 
 
-def about(**fields: str) -> AbstractContextManager[Any]:
-    """Bind fields to every line that is logged inside, in this thread or task."""
-    return structlog.contextvars.bound_contextvars(**fields)
+def about(deletion: str | None) -> AbstractContextManager[Any]:
+    """Bind a deletion's id, where there is one, to every line that is logged inside, in this thread or task."""
+    return structlog.contextvars.bound_contextvars(**({"deletion": deletion} if deletion else {}))
 
 
 def configure(

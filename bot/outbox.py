@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.logs import about
 from bot.model import Deletion
 from bot.ports import Again, Gone, LedgerTrouble, Ports, Told
 from bot.trail import Due, Event, Kind, Tell, TellKind, event_about
@@ -28,20 +29,32 @@ later message of the same thread says what is true, so they are dropped."""
 
 def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
     """Send what waits for the threads of these messages, in order, until one has to wait. Never raises trouble."""
-    try:
-        for thread in dict.fromkeys(tell.thread for tell in tells):
-            while True:
-                now = ports.clock.now()
-                due = ports.ledger.lease_tells(now, thread=thread, seconds=LEASE_SECONDS)
-                if not due or not send(due[0], now + LEASE, ports):
-                    break
-    except LedgerTrouble as trouble:
-        # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
-        on_trouble(trouble)
+    for thread, deletion in {tell.thread: tell.deletion for tell in tells}.items():
+        with about(deletion):
+            try:
+                _send_thread(thread, ports)
+            except LedgerTrouble as trouble:
+                # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
+                on_trouble(trouble)
+                return
+
+
+def _send_thread(thread: str, ports: Ports) -> None:
+    while True:
+        now = ports.clock.now()
+        due = ports.ledger.lease_tells(now, thread=thread, seconds=LEASE_SECONDS)
+        if not due or not send(due[0], now + LEASE, ports):
+            break
 
 
 def send(due: Due, leased_until: datetime, ports: Ports) -> bool:
     """Send one leased message. False when it has to wait, and all that follow it in its thread."""
+    # In a direct message those of several deletions follow each other.
+    with about(due.tell.deletion):
+        return _send(due, leased_until, ports)
+
+
+def _send(due: Due, leased_until: datetime, ports: Ports) -> bool:
     tell, deletion = due.tell, due.deletion
     if tell.deletion and (deletion is None or is_overtaken(tell, deletion)):
         ports.ledger.told(due)

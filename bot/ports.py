@@ -359,4 +359,4 @@ class Ports:
     beside: Beside
     one_at_a_time: OneAtATime
     deliver: Callable[[Iterable[Tell]], None]
-    unwritten: Callable[[str, Callable[[], Deletion | None]], Deletion | None]
+    unwritten: Callable[[DeletionId | None, Callable[[], Deletion | None]], Deletion | None]

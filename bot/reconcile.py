@@ -13,6 +13,7 @@ from typing import Any
 from bot import evidence, outcomes
 from bot.evidence import Finding, Tally
 from bot.lifecycle import Step
+from bot.logs import about
 from bot.metastudio import replies
 from bot.model import OPEN_STATES, Actor, Cause, Deletion, Job, JobId, Listed, Refused, Shown, State
 from bot.outcomes import Ending
@@ -54,7 +55,8 @@ def read_next(ports: Ports) -> int:
     """
     due = ports.ledger.lease_deletions("read", ports.clock.now(), seconds=LEASE_SECONDS, limit=1)
     for deletion in due:
-        read_one(deletion, ports)
+        with about(deletion.id):
+            read_one(deletion, ports)
     return len(due)
 
 

@@ -162,6 +162,11 @@ class Waiting:
     deletion: DeletionId | None = None
     text: str | None = None
 
+    @property
+    def about(self) -> DeletionId | None:
+        """The deletion that it is about: an asker's own id is that of the deletion that the command is to become."""
+        return self.deletion or (DeletionId(self.id) if self.job else None)
+
 
 def event_about(
     kind: Kind,

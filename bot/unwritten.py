@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot.logs import about
 from bot.ports import LedgerTrouble
 
 log = structlog.get_logger(__name__)
@@ -23,15 +24,16 @@ class Unwritten:
     """The writes that wait for the ledger."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[str, Callable[[], object]]] = []
+        self._waiting: list[tuple[str | None, Callable[[], object]]] = []
         self._lock = threading.Lock()
 
-    def __call__(self, deletion: str, write: Callable[[], T]) -> T | None:
+    def __call__(self, deletion: str | None, write: Callable[[], T]) -> T | None:
         """Do the write now, or keep it for later and return None."""
         try:
             return write()
         except LedgerTrouble as trouble:
-            log.error("ledger_trouble", deletion=deletion, diagnosis=trouble.diagnosis, step="unwritten")
+            with about(deletion):
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="unwritten")
             with self._lock:
                 self._waiting.append((deletion, write))
             return None
@@ -42,16 +44,17 @@ class Unwritten:
             waiting, self._waiting = self._waiting, []
         written = 0
         for at, (deletion, write) in enumerate(waiting):
-            try:
-                write()
-                written += 1
-            except LedgerTrouble:
-                with self._lock:
-                    self._waiting.extend(waiting[at:])
-                return written
-            except Exception:
-                # Trying again would fail again, and the others must not wait for it. Reading settles this one.
-                log.exception("unwritten_failed", deletion=deletion)
+            with about(deletion):
+                try:
+                    write()
+                    written += 1
+                except LedgerTrouble:
+                    with self._lock:
+                        self._waiting.extend(waiting[at:])
+                    return written
+                except Exception:
+                    # Trying again would fail again, and the others must not wait for it. Reading settles this one.
+                    log.exception("unwritten_failed")
         return written
 
     def __len__(self) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 
+from bot.logs import about
 from bot.model import Deletion, DeletionId, Refused
 from bot.policy import Reason
 from bot.ports import Again, LedgerTrouble, Ports, Told
@@ -63,13 +64,12 @@ class Desk:
             self.record(replace(event, kind=Kind.REFUSED, facts={**facts, "reason": str(no.reason)}))
             return
         say(first)
-        # The id of what waits is that of the deletion, where there is going to be one.
-        event = replace(event, deletion=DeletionId(waiting.id) if waiting.job else None)
+        event = replace(event, deletion=waiting.about)
         self.pool.run(partial(self.serve, waiting, event, use_case, response_url))
 
     def serve(self, waiting: Waiting, event: Event, use_case: Callable[[], Result], response_url: str | None) -> None:
         """Run behind the ack, on the pool, on a permit that was taken. Never raises."""
-        with structlog.contextvars.bound_contextvars(deletion=waiting.deletion or waiting.id):
+        with about(waiting.about):
             try:
                 self.ports.ledger.note_waiting(waiting, event)
             except LedgerTrouble as trouble:
@@ -94,21 +94,24 @@ class Desk:
         no = Refused(self.busy())
 
         def say() -> None:
-            event = self._refused_event(waiting, no)
-            self._give(waiting, self._text(no, waiting.kind), response_url, event, is_noted=False)
+            with about(waiting.about):
+                event = self._refused_event(waiting, no)
+                self._give(waiting, self._text(no, waiting.kind), response_url, event, is_noted=False)
 
         return self.pool.spare(say)
 
     def record(self, event: Event) -> None:
         """Record something that changes nothing, behind the ack. With no thread left for it, the log alone has it."""
         if not self.pool.spare(lambda: self._record(event)):
-            log.warning("not_recorded", kind=event.kind.value)
+            with about(event.deletion):
+                log.warning("not_recorded", kind=event.kind.value)
 
     def _record(self, event: Event) -> None:
-        try:
-            self.ports.ledger.record(event)
-        except LedgerTrouble as trouble:
-            log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="record")
+        with about(event.deletion):
+            try:
+                self.ports.ledger.record(event)
+            except LedgerTrouble as trouble:
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="record")
 
     def _run(self, use_case: Callable[[], Result]) -> Result:
         try:
@@ -164,7 +167,7 @@ class Desk:
 
         What waits in memory is bounded, since the ledger has taken a first note of each of these answers.
         """
-        self.ports.unwritten(waiting.deletion or waiting.id, write)
+        self.ports.unwritten(waiting.about, write)
 
     def _text(self, no: Refused, kind: str) -> str:
         """The sentence for a refusal of a command or a click, with a link to the card that it speaks of."""

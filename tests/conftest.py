@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from bot import logs
+from tests import markers
 
 UNIT = Path(__file__).parent / "unit"
 
@@ -64,6 +65,10 @@ def clean_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(autouse=True)
-def strict_logs() -> None:
-    """A log call with a field outside the closed list fails the test that makes it."""
-    logs.configure("DEBUG", "json", strict=True)
+def strict_logs() -> Iterator[None]:
+    """A log call with a field outside the closed list fails the test that makes it, and so does a secret in a line."""
+    markers.LOG.lines.clear()
+    logs.configure("DEBUG", "json", strict=True, stream=markers.LOG)
+    yield
+    markers.look_through_the_log()
+    markers.look_for_the_deletion()

@@ -71,6 +71,8 @@ class Store:
         self._database = database
         self._now = now
         self._target = target
+        self.on_event: Callable[[Event], None] = lambda _: None
+        """Told of each event once it is written. Must not raise: what it is told of has happened."""
         self.freezes = Freezes(target, self._read, self._write, now)
         self.looks = Looks(target, self._read)
         self._breaker = Breaker(target, self._read, self._write, is_alone=database.is_alone)
@@ -80,7 +82,18 @@ class Store:
         self._database.close()
 
     def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
-        return self._database.writer.run(name, work)
+        appended: list[Event] = []
+
+        def noted(connection: Connection) -> Result:
+            # It may be run again after a rollback.
+            appended.clear()
+            connection.info[trail_rows.APPENDED] = appended
+            return work(connection)
+
+        result = self._database.writer.run(name, noted)
+        for event in appended:
+            self.on_event(event)
+        return result
 
     def _lease(self, name: str, work: Callable[[Connection], Result]) -> Result:
         return self._database.writer.run(name, work, lasting=False)

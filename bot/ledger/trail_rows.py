@@ -18,6 +18,9 @@ KNOWN_HEAD = "bot.ledger: head"
 """Where SQLite's one writing connection remembers the head, so that it need not ask; forgotten at each rollback.
 Were it ever wrong, the trigger would refuse the event."""
 
+APPENDED = "bot.ledger: appended"
+"""Where the list stands into which a transaction's events are noted, for whoever wants to know of them after it."""
+
 _HEAD = select(chain_head.c.number, chain_head.c.hash)
 _LOCKED_HEAD = _HEAD.with_for_update()
 _APPEND = insert(events)
@@ -47,6 +50,7 @@ def append(connection: Connection, happened: Sequence[Event]) -> Head | None:
         newest = Head(*connection.execute(_LOCKED_HEAD).one())
     lines = chain.link(newest, happened)
     connection.execute(_APPEND, [line._asdict() for line in lines])
+    connection.info.get(APPENDED, []).extend(happened)
     written = Head(lines[-1].number, lines[-1].hash)
     if connection.dialect.name == "sqlite":
         connection.info[KNOWN_HEAD] = written

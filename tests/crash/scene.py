@@ -21,6 +21,7 @@ from bot.model import Deletion, State
 from sandbox.metastudio import MetaStudio, Seen
 from sandbox.slack import Invocation, Message, NotAcked, Slack
 from sandbox.slack_world import Call, Happening
+from tests import markers
 from tests.crash.boundaries import AFTER, BEFORE, Boundary, Cut, Died, Life, MortalClock
 from tests.flow.world import HeldClock, World
 from tests.ledger_files import make_ledger
@@ -165,6 +166,8 @@ class Stage(World):
         """A new channel with new people, a new job, and an empty ledger."""
         if self.app is not None:
             self.bury()
+        if (self.folder / "ledger.db").exists():
+            markers.look_through(self)
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         make_ledger(self.folder / "ledger.db")

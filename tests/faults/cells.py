@@ -25,6 +25,7 @@ from sandbox.metastudio import Seen
 from sandbox.metastudio_faults import BEFORE, DELETE, LIST, SHOW, Spoil
 from sandbox.metastudio_faults import Fault as CloudFault
 from sandbox.slack import Invocation, Message
+from tests import markers
 from tests.faults.oracle import DELETED, NOT_BY_THIS, NOT_DELETED, UNDETERMINED, UNKNOWN, Saying, Witness
 from tests.flow.world import World
 
@@ -347,6 +348,7 @@ class Keeper:
         # Old look-ups must not answer for this cell.
         w.clock.add(61)
         w.cloud.requests = deque(maxlen=MOST_REQUESTS)
+        markers.look_through(w, "calls")
         w.slack.calls.clear()
         channel = w.slack.add_channel(f"cell-{self._count}", members=[w.anna, w.ben, w.carl])
         witness.begin()

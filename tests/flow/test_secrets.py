@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
 
-from bot.ledger.tables import metadata
 from sandbox import metastudio_faults as play
+from tests import markers
 from tests.flow.process import Process
 from tests.flow.world import IAM_USER, World
 
@@ -39,19 +38,6 @@ def hidden_fields() -> dict[str, object]:
         "operation_logs": [{"log_type": "X", "log_description": f"{MARK}-review"}],
         "samples": [{"sample_download_url": f"https://obs.example.com/{MARK}-sample"}],
     }
-
-
-def everything_in_the_ledger(w: World) -> str:
-    """The pages of SQLite's files; on PostgreSQL every row of every table."""
-    url = make_url(w.environ()["DATABASE_URL"])
-    if url.get_backend_name() == "sqlite":
-        return b"".join(path.read_bytes() for path in w.folder.glob("ledger.db*")).decode("latin-1")
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        tables = [connection.exec_driver_sql(f"SELECT * FROM {name}") for name in metadata.tables]  # noqa: S608 - ours.
-        found = "\n".join(str(tuple(row)) for rows in tables for row in rows)
-    engine.dispose()
-    return found
 
 
 @pytest.mark.parametrize("auth", ["aksk", "token"])
@@ -88,7 +74,7 @@ def test_nothing_secret_or_personal_is_seen_anywhere(tmp_path: Path, auth: str) 
             json.dumps({name: value for name, value in call.args.items() if name != "token"}) for call in w.slack.calls
         )
         log = "\n".join(bot.log)
-        pages = everything_in_the_ledger(w)
+        pages = markers.ledger(w).decode("utf-8", "replace")
         secrets = {
             w.slack.bot_token,
             w.slack.app_token,

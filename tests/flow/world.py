@@ -30,11 +30,11 @@ from bot.transports.http import HttpTransport
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio import MetaStudio
 from sandbox.slack import Invocation, Message, Slack
+from tests import markers
 from tests.flow import modes
 from tests.ledger_files import make_ledger
 
-IAM_USER = {"IAM_DOMAIN": "acme", "IAM_USER": "dh-bot", "IAM_PASSWORD": 'correct "horse" battery ünd staple'}
-"""With quotes and an umlaut, since JSON writes those in another way."""
+IAM_USER = {"IAM_DOMAIN": "acme", "IAM_USER": "dh-bot", "IAM_PASSWORD": markers.IAM_PASSWORD}
 
 
 TLS = ssl.create_default_context()
@@ -97,6 +97,7 @@ class World:
         self.processes: list[BotProcess] = []
 
     def start(self) -> World:
+        markers.WORLDS.append(self)
         self.cloud.start()
         self.slack.start()
         self.cloud.gate.users[IAM_USER["IAM_DOMAIN"], IAM_USER["IAM_USER"]] = IAM_USER["IAM_PASSWORD"]
@@ -111,6 +112,8 @@ class World:
             self.stop_bot()
         self.slack.stop()
         self.cloud.stop()
+        markers.WORLDS.remove(self)
+        markers.look_through(self)
 
     def environ(self) -> dict[str, str]:
         """The settings of this bot, as the environment would hold them."""

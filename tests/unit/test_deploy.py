@@ -221,15 +221,16 @@ def test_the_pod_is_restricted() -> None:
 
 
 def test_kubernetes_secrets_are_mounted_where_the_settings_look() -> None:
-    """One folder, one file per secret, named as in the command above."""
+    """One folder, one file per secret, named as at the top of the file."""
     pod = KUBERNETES["Deployment"]["spec"]["template"]["spec"]
     mounts = {mount["name"]: mount for mount in pod["containers"][0]["volumeMounts"]}
     folder = mounts["secrets"]["mountPath"]
     data = KUBERNETES["ConfigMap"]["data"]
     files = {Path(text).name for name, text in data.items() if name.endswith("_FILE")}
     assert {str(Path(text).parent) for name, text in data.items() if name.endswith("_FILE")} == {folder}
-    told = re.findall(r"--from-file=([\w-]+)", (DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8"))
-    assert set(told) == files
+    head = (DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8").partition("apiVersion")[0].replace("\n#", " ")
+    (named,) = re.findall(r"deploy/secrets: ([^.]+)\.", head)
+    assert set(re.split(r",\s+|\s+and\s+", named)) == files
 
 
 # systemd.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,12 +79,21 @@ def test_the_doctor_asks_for_the_same_scopes(manifest: dict[str, Any]) -> None:
     assert sorted((*doctor.SCOPES, doctor.WITH_GROUPS)) == sorted(manifest["oauth_config"]["scopes"]["bot"])
 
 
-def test_every_scope_has_its_reason() -> None:
-    """A comment beside each says why the bot asks for it."""
+def reasons() -> dict[str, str]:
+    """Each scope with the comment beside it."""
     text = (ROOT / "manifest.yml").read_text(encoding="utf-8")
-    lines = text.partition("    bot:\n")[2].partition("settings:")[0].splitlines()
-    assert lines
-    assert all("  # " in line for line in lines)
+    return dict(re.findall(r"^      - ([a-z:]+)  # (.+)$", text.partition("    bot:\n")[2], re.MULTILINE))
+
+
+def test_every_scope_has_its_reason(manifest: dict[str, Any]) -> None:
+    """A comment beside each says why the bot asks for it."""
+    assert [*reasons()] == manifest["oauth_config"]["scopes"]["bot"]
+
+
+def test_the_installing_page_has_every_scope_with_its_reason() -> None:
+    """Whoever approves the app reads there what the manifest says."""
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `([a-z:]+)` \| (.+) \|$", page, re.MULTILINE)) == reasons()
 
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason=f"Slack's schema is not beside this repository ({SCHEMA.name})")

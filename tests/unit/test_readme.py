@@ -9,15 +9,33 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from bot import outcomes
 from bot.cli import EXIT_STATUS, main
 from bot.job_states import DELETABLE
-from bot.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.ledger.trouble import REMEDIES
+from bot.metastudio.replies import OnDelete, on_delete
+from bot.model import (
+    NEVER_LEFT,
+    Actor,
+    Attempt,
+    Cause,
+    ConfirmBy,
+    Deletion,
+    DeletionId,
+    Job,
+    JobId,
+    Operation,
+    Reply,
+    State,
+    Target,
+)
 from bot.settings import SECRET_NAMES, Settings
 from bot.trail import Tell, TellKind
+from handlers.payloads import SUBCOMMANDS
 from handlers.views.card import deletion_card
 from handlers.views.parts import plain
 from handlers.views.thread import thread_message
@@ -93,13 +111,11 @@ def test_the_table_marks_secrets() -> None:
     assert marked == SECRET_NAMES
 
 
-def test_the_sample_settings_start_the_bot(tmp_path: Path) -> None:
-    """They load without a problem and without a notice; only the ids and secrets have to be put in."""
-    path = tmp_path / ".env"
-    path.write_text(block("env"), encoding="utf-8")
-    settings = Settings.load(environ={}, env_file=path)
-    assert settings.notices() == []
-    assert settings.authorized_users
+def test_the_ways_to_sign_in_are_those_of_the_setting() -> None:
+    """Each value of METASTUDIO_AUTH has its row, and no other."""
+    assert [row[0].strip("`") for row in rows("Signing in to Huawei Cloud")] == [
+        *get_args(Settings.model_fields["metastudio_auth"].annotation)
+    ]
 
 
 # Commands.
@@ -126,6 +142,19 @@ def test_every_command_exists(command: str, capsys: pytest.CaptureFixture[str]) 
     assert all(option in told for option in command.split() if option.startswith("--"))
 
 
+def test_every_make_target_is_in_the_table() -> None:
+    """What `make help` lists, and no other."""
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    told = [row[0].strip("`").removeprefix("make ") for row in rows("Development") if row[0].startswith("`make ")]
+    assert sorted(told) == sorted(targets)
+
+
+def test_every_subcommand_is_in_the_table() -> None:
+    """Each that can be typed, and no other."""
+    told = {row[0].strip("`").split()[0] for row in rows("What else can be typed")}
+    assert told == SUBCOMMANDS
+
+
 def test_the_exit_statuses_are_those_of_the_command_line() -> None:
     """The same numbers with the same words."""
     said = EXIT_STATUS.removeprefix("Exit status: ").rstrip(".").split(", ")
@@ -135,6 +164,10 @@ def test_the_exit_statuses_are_those_of_the_command_line() -> None:
 
 # What people see.
 
+STATES_IN_ORDER = (
+    *(State.AWAITING, State.DELETING, State.DELETED, State.FAILED, State.UNKNOWN),
+    *(State.REFUSED, State.CANCELLED, State.EXPIRED),
+)
 ASKED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ANNA = Actor("U0ANNA", "T0TEAM")
 REQUEST_ID = "e40c13061ce81f3c359bc897cddd2503"
@@ -212,6 +245,58 @@ def test_the_thread_is_the_bot_s() -> None:
     )
     text = "\n\n".join(thread_message(tell, deleted(), OURS).text for tell in tells)
     assert block("text thread").split() == read(text), f"README should show:\n{plain(text)}"
+
+
+# How a deletion goes.
+
+
+def test_the_states_of_a_deletion_are_in_the_table() -> None:
+    """All that the ledger knows, but for the moment before there is one."""
+    assert [row[0] for row in rows("How a deletion goes")] == [state.value for state in STATES_IN_ORDER]
+    assert set(STATES_IN_ORDER) == set(State) - {State.NEW}
+
+
+def reply(status: int | None, **how: Any) -> Reply:
+    return Reply(Operation.DELETE, ASKED, status=status, body_ok=True, **how)
+
+
+SAID_OF_REPLIES: dict[str, tuple[str, tuple[Reply, ...]]] = {
+    # Words of README, what it says that they come to, and such replies to a DELETE.
+    "200 or 204 with a request ID": ("deleted", (reply(200, request_id="r"), reply(204, request_id="r"))),
+    "a definite no (most 4xx)": ("failed", (reply(400), reply(401), reply(403), reply(404), reply(409))),
+    "certainly never left": ("failed", tuple(reply(None, cause=cause) for cause in sorted(NEVER_LEFT))),
+    "Every 5xx": ("unknown", (reply(500), reply(502), reply(503))),
+    "500 with `MSS.00000004`": ("unknown", (reply(500, code="MSS.00000004"),)),
+    "a timeout": ("unknown", (reply(None, cause=Cause.TIMED_OUT),)),
+    "a cut connection": ("unknown", (reply(None, cause=Cause.CUT),)),
+    "a success without a request ID": ("unknown", (reply(200), reply(204))),
+    "throttled (429, or a code ending in 0308)": (
+        OnDelete.AGAIN.value,
+        (reply(429), reply(400, code="APIGW.0308"), reply(503, code="APIG.0308")),
+    ),
+}
+
+
+@pytest.mark.parametrize("words", SAID_OF_REPLIES)
+def test_what_replies_come_to_is_said_as_it_is(words: str) -> None:
+    """README names the outcome in the paragraph in which it has these words; the code decides the same."""
+    outcome, replies = SAID_OF_REPLIES[words]
+    text = " ".join(section("How a deletion goes").split())
+    paragraph = text[: text.index(words) + len(words)].rsplit(" - **", maxsplit=1)[-1]
+    assert outcome == OnDelete.AGAIN.value or paragraph.startswith(f"{outcome}**")
+    assert {on_delete(one).value for one in replies} == {outcome}
+
+
+def test_a_throttled_delete_is_sent_again_as_often_as_is_said() -> None:
+    """At most twice."""
+    assert "is sent again, at most twice." in " ".join(section("How a deletion goes").split())
+    assert [outcomes.may_send_again(reply(429), number) for number in (1, 2, 3)] == [True, True, False]
+
+
+def test_every_trouble_of_the_ledger_is_in_the_table() -> None:
+    """Each diagnosis that has a remedy, and no other."""
+    table = section("Operating it").split("| diagnosis |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE)) == REMEDIES.keys()
 
 
 def test_the_deletable_states_are_named() -> None:

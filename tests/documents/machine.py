@@ -1,0 +1,129 @@
+"""A machine with nothing on it but Python, make and git, on which somebody types what a page says.
+
+Its home is empty, and `/srv`, `/etc` and `/var/lib` are folders of the test. `docker`, `kubectl`, `systemctl` and
+`journalctl` are stood in for by programs that write down what they were told; what that has to be is for the test to
+say. pip goes where it goes on the real machine: packages have to come from somewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ABSENT = ("docker", "kubectl", "systemctl", "journalctl")
+STAND_IN = """\
+#!{python} -I
+import json, sys
+with open({told!r}, "a", encoding="utf-8") as told:
+    told.write(json.dumps([{name!r}, *sys.argv[1:]]) + "\\n")
+"""
+
+
+class Machine:
+    """See above. `typed` is every command that was typed."""
+
+    def __init__(self, top: Path) -> None:
+        self.root, self.home, self._programs, self._told = (top / name for name in ("root", "home", "programs", "told"))
+        for folder in (self.root / "etc/systemd/system", self.root / "var/lib", self.home, self._programs):
+            folder.mkdir(parents=True)
+        self._told.touch()
+        for name in ABSENT:
+            path = self._programs / name
+            path.write_text(STAND_IN.format(python=sys.executable, told=str(self._told), name=name), encoding="utf-8")
+            path.chmod(0o755)
+        for name in (".config/pip", ".pip"):
+            if (_real_home() / name).is_dir():
+                shutil.copytree(_real_home() / name, self.home / name)
+        self.folder = self.home
+        self.typed: list[str] = []
+
+    def told(self) -> list[list[str]]:
+        """What the stand-ins were told since this was asked last: the words of each call."""
+        calls = [json.loads(line) for line in self._told.read_text(encoding="utf-8").splitlines()]
+        self._told.write_text("", encoding="utf-8")
+        return calls
+
+    def moved(self, text: str) -> str:
+        """The same with the absolute paths of this machine, which are below a folder of the test."""
+        return re.sub(r"/(srv|etc/dh-bot|etc/systemd|var/lib)\b", rf"{self.root}/\1", text)
+
+    def environ(self) -> dict[str, str]:
+        """What a shell has here: of the real environment only what tells pip where packages are."""
+        pip = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
+        return {
+            "PIP_CACHE_DIR": str(_real_home() / ".cache/pip"),
+            **pip,
+            "PATH": f"{self._programs}:{sys.base_prefix}/bin:{os.defpath}",
+            "HOME": str(self.home),
+            # `make sandbox` opens a browser, which is not what this is about.
+            "BROWSER": "true",
+        }
+
+    def types(self, command: str, answers: str = "", **more: str) -> str:
+        """Type one command, which has to end well; what it printed."""
+        self.typed.append(command)
+        words = self.moved(command)
+        if words.startswith("cd "):
+            self.folder /= words.removeprefix("cd ")
+            assert self.folder.is_dir()
+            return ""
+        return self.runs_to_its_end(words, answers, **more)
+
+    def runs_to_its_end(self, words: str, answers: str = "", **more: str) -> str:
+        """The same without anybody having read it on the page."""
+        done = subprocess.run(  # noqa: S603 - what the page says
+            ["/bin/sh", "-ec", words],
+            cwd=self.folder,
+            env=self.environ() | more,
+            input=answers,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{words}\n{done.stdout}"
+        return done.stdout
+
+    def clones(self, command: str, source: Path) -> None:
+        """Type the command that clones, with the address put in; what is not committed yet comes along."""
+        self.typed.append(command)
+        git = ("git", "-c", f"safe.directory={source}")
+        command = command.replace("ADDRESS", str(source)).replace("git ", " ".join([*git, ""]), 1)
+        self.runs_to_its_end(command)
+        listed = self.runs_to_its_end(f"{' '.join(git)} -C {source} ls-files --others --modified --exclude-standard")
+        clone = self.folder / command.split()[-1]
+        for name in listed.split("\n"):
+            if (source / name).is_file():
+                (clone / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source / name, clone / name)
+
+    def starts(self, command: str, **more: str) -> subprocess.Popen[str]:
+        """Type a command that goes on until it is ended, in a process group of its own, as a terminal has it."""
+        self.typed.append(command)
+        return self.runs(["/bin/sh", "-c", f"exec {self.moved(command)}"], self.folder, self.environ() | more)
+
+    @staticmethod
+    def runs(words: list[str], folder: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+        """A process that nobody typed, such as one that the system starts."""
+        return subprocess.Popen(  # noqa: S603 - what the page or the unit says
+            words,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def _real_home() -> Path:
+    """That of whoever runs the tests; HOME is another one meanwhile."""
+    return Path(pwd.getpwuid(os.getuid()).pw_dir)
