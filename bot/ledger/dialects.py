@@ -8,10 +8,12 @@ and is the only writer).
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+POSTGRESQL = "postgresql"
 
 
 def insert_new(connection: Connection, table: Table, values: dict[str, Any], **conflict: Any) -> bool:
@@ -35,18 +37,17 @@ def upsert(connection: Connection, table: Table, values: dict[str, Any]) -> None
 
 @lru_cache(maxsize=16)
 def _insert_new(dialect: str, table: Table, **conflict: Any) -> Executable:
-    return _insert(dialect, table).on_conflict_do_nothing(**conflict)  # type: ignore[no-any-return]
+    if dialect == POSTGRESQL:
+        return postgresql.insert(table).on_conflict_do_nothing(**conflict)
+    return sqlite.insert(table).on_conflict_do_nothing(**conflict)
 
 
 @lru_cache(maxsize=16)
 def _upsert(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
     keys = list(table.primary_key.columns)
     rest = [name for name in names if name not in table.primary_key.columns]
-    new = _insert(dialect, table)
-    replaced = {name: new.excluded[name] for name in rest}
-    return new.on_conflict_do_update(index_elements=keys, set_=replaced)  # type: ignore[no-any-return]
-
-
-def _insert(dialect: str, table: Table) -> Any:
-    """That database's own INSERT. Only the one in use is loaded: PostgreSQL's would slow each start on SQLite down."""
-    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+    if dialect == POSTGRESQL:
+        theirs = postgresql.insert(table)
+        return theirs.on_conflict_do_update(index_elements=keys, set_={name: theirs.excluded[name] for name in rest})
+    ours = sqlite.insert(table)
+    return ours.on_conflict_do_update(index_elements=keys, set_={name: ours.excluded[name] for name in rest})

@@ -210,22 +210,24 @@ def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
     assert "is deleted" in w.thread(card)[0]
 
 
-def test_a_reply_that_comes_after_the_takeover_is_told(w: World) -> None:
+def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
     """The sender is overtaken while MetaStudio takes its time: unknown, then settled, then the late request ID."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
-    held = play.late()
-    sent = w.cloud.faults.add(DELETE, held, when="after")
-    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
-    w.cloud.wait_for(lambda: sent.hits, 5)
-    w.clock.add(60)
-    w.tick()
-    assert any("A look-up" in said for said in w.thread(card))
-    held.gate.set()
-    w.idle()
-    assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[-1]
-    assert "arrived late" in w.thread(card)[-1]
-    assert w.cloud.deletes_arrived(job) == 1
+    # The connection waits by the real clock, and all of this has to fit into its patience.
+    with world(tmp_path, READ_TIMEOUT="30") as w:
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        held = play.late()
+        sent = w.cloud.faults.add(DELETE, held, when="after")
+        w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+        w.cloud.wait_for(lambda: sent.hits, 5)
+        w.clock.add(60)
+        w.tick()
+        assert any("A look-up" in said for said in w.thread(card))
+        held.gate.set()
+        w.idle()
+        assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[-1]
+        assert "arrived late" in w.thread(card)[-1]
+        assert w.cloud.deletes_arrived(job) == 1
 
 
 def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
