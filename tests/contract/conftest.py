@@ -15,6 +15,7 @@ from bot.ledger.store import Store, open_ledger
 from bot.ledger.tables import metadata
 from tests import postgres
 from tests.contract.values import NOON, TARGET
+from tests.ledger_files import make_ledger
 
 
 @dataclass
@@ -93,9 +94,11 @@ def postgresql(postgres_url: str) -> Iterator[Backend]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def backend(request: pytest.FixtureRequest) -> Backend:
-    """Each database in turn."""
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """Each database in turn, as it is after its migrations."""
     made: Backend = request.getfixturevalue(request.param)
+    if made.name == "sqlite":
+        make_ledger(tmp_path / "ledger.db")
     return made
 
 

@@ -7,7 +7,6 @@ cell that fails takes its world along: the next one gets a new one.
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -28,6 +27,7 @@ from sandbox.slack import Invocation, Message
 from tests import markers
 from tests.faults.oracle import DELETED, NOT_BY_THIS, NOT_DELETED, UNDETERMINED, UNKNOWN, Saying, Witness
 from tests.flow.world import World
+from tests.ledger_files import folder_in_memory
 
 CONFIRM, CANCEL, CHECK_NOW = "dh_confirm", "dh_cancel", "dh_check_now"
 LIVE = [CONFIRM, CANCEL]
@@ -36,8 +36,12 @@ REST = 300
 """Seconds that nothing is sent after the credentials were rejected."""
 MOST_REQUESTS = 4000
 MOST_ROUNDS = 400
-FAST = Path("/dev/shm")  # noqa: S108 - no disk is waited for: what fsync is good for is shown elsewhere
 SECRETS = ("ENCODED-DENIAL", "SIGNED-PART")
+FIRST_READ = select(func.min(deletions.c.read_due_at))
+TAKEOVERS = select(deletions.c.takeover_at).where(deletions.c.state == "deleting")
+MESSAGES = select(outbox.c.thread, outbox.c.due_at, outbox.c.lease_until).order_by(outbox.c.number)
+ANSWERS = select(answers.c.lease_until)
+"""What the ledger wants done. Building these anew each time would cost more than running them."""
 
 
 @dataclass
@@ -171,21 +175,18 @@ class Cell:
         with self.w.app.ledger._database.reading.connect() as connection:
             now = self.w.clock.now()
             waits = [
-                *connection.execute(select(func.min(deletions.c.read_due_at))).scalars(),
-                *connection.execute(select(deletions.c.takeover_at).where(deletions.c.state == "deleting")).scalars(),
+                *connection.execute(FIRST_READ).scalars(),
+                *connection.execute(TAKEOVERS).scalars(),
                 *(max(filter(None, (row.due_at, row.lease_until)), default=now) for row in self._heads(connection)),
-                *(row or now for row in connection.execute(select(answers.c.lease_until)).scalars()),
+                *(row or now for row in connection.execute(ANSWERS).scalars()),
             ]
         return min(filter(None, waits), default=None)
 
     @staticmethod
     def _heads(connection: Connection) -> list[Row[Any]]:
         """The oldest message of each thread: those behind it wait for it."""
-        rows = connection.execute(
-            select(outbox.c.thread, outbox.c.due_at, outbox.c.lease_until).order_by(outbox.c.number)
-        )
         heads: dict[str, Row[Any]] = {}
-        for row in rows:
+        for row in connection.execute(MESSAGES):
             heads.setdefault(row.thread, row)
         return list(heads.values())
 
@@ -194,7 +195,7 @@ class Cell:
     def check(self) -> None:
         """Whatever happened in this cell: nothing untrue was said, everybody was answered, nothing is left over."""
         sayings = self.witness.all_said()
-        found = [untruth for saying in sayings for untruth in self.witness.untruths(saying)]
+        found = list(self.witness.untruths(sayings))
         assert not found, "\n".join(found)
         for secret in (self.w.cloud.ak, self.w.cloud.sk, *SECRETS):
             leaks = [saying.text for saying in sayings if secret in saying.text]
@@ -311,6 +312,7 @@ class Keeper:
     def __init__(self, makers: dict[str, Callable[[Path], World]]) -> None:
         self._makers = makers
         self._worlds: dict[str, tuple[World, Witness]] = {}
+        self._folders = ExitStack()
         self._count = 0
 
     def add(self, name: str, maker: Callable[[Path], World]) -> None:
@@ -333,9 +335,7 @@ class Keeper:
         self._worlds[name] = (w, witness)
 
     def _make(self, name: str) -> tuple[World, Witness]:
-        w = self._makers[name](
-            Path(tempfile.mkdtemp(prefix=f"dh-{name}-", dir=FAST if FAST.is_dir() else None))
-        ).start()
+        w = self._makers[name](self._folders.enter_context(folder_in_memory())).start()
         w.run_bot()
         # The running log begins where the trail stands when it looks for the first time.
         w.tick()
@@ -366,13 +366,14 @@ class Keeper:
     def close(self) -> None:
         """Stop the worlds; what they wrote has to verify."""
         worlds, self._worlds = self._worlds, {}
-        for w, _ in worlds.values():
-            try:
-                assert w.verdict().is_sound
-                assert w.app.ledger.outbox_count() == 0
-                assert w.app.ledger.missing_guards() == frozenset()
-            finally:
-                w.stop()
+        with self._folders:
+            for w, _ in worlds.values():
+                try:
+                    assert w.verdict().is_sound
+                    assert w.app.ledger.outbox_count() == 0
+                    assert w.app.ledger.missing_guards() == frozenset()
+                finally:
+                    w.stop()
 
 
 __all__ = ["DELETE", "LIST", "SHOW", "Cell", "Keeper"]

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from bot.model import Deletion
@@ -177,12 +178,18 @@ class Witness:
     def _is_success(self, seen: Seen) -> bool:
         return seen.status in (200, 204) and (self.trusts or not seen.fault)
 
-    def untruths(self, saying: Saying) -> Iterator[str]:
+    def untruths(self, sayings: Iterable[Saying]) -> Iterator[str]:
+        """What these sayings claim against the truth, by the ledger as it stands now."""
+        of = cache(self.deletions)
+        for saying in sayings:
+            yield from self._untruths(saying, of)
+
+    def _untruths(self, saying: Saying, deletions_of: Callable[[str], list[Deletion]]) -> Iterator[str]:
         """What this saying claims against the truth about the deletion that it speaks of."""
         text, truth = without_questions(saying.text), saying.truth
         named = DELETION_ID.search(saying.text)
         if named is not None:
-            deletions = self.deletions(self._job_of(saying.message))
+            deletions = deletions_of(self._job_of(saying.message))
             truth = replace(
                 truth,
                 ours=any(sender_at(moment, deletions) == named[1] for moment in truth.effects),

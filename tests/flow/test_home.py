@@ -163,21 +163,17 @@ def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
     """The page comes in less than a second, whoever deleted all of them, and so do the history and what is open."""
     assert w.app is not None
     target = w.app.ports.terms.target
+    row = deletion_columns(deletion(target=target, requester=Actor(w.ben, "T"), channel=w.ops), "somebody")
     rows = [
-        deletion_columns(
-            deletion(
-                number,
-                target=target,
-                job=f"job-{number % 977}",
-                state=State.DELETED if number % 2 else State.FAILED,
-                requester=Actor(w.ben, "T"),
-                channel=w.ops,
-                asked_at=after(number),
-                ended_at=after(number + 1),
-                message_ts=f"1.{number:06}",
-            ),
-            "somebody",
-        )
+        row
+        | {
+            "id": f"{number:016x}",
+            "job_id": f"job-{number % 977}",
+            "state": (State.DELETED if number % 2 else State.FAILED).value,
+            "asked_at": after(number),
+            "ended_at": after(number + 1),
+            "message_ts": f"1.{number:06}",
+        }
         for number in range(1, 100_001)
     ]
     w.app.ledger._write("fill", lambda connection: connection.execute(insert(deletions), rows))
