@@ -229,7 +229,8 @@ class MetaStudio(Server):
         try:
             with self.changed:
                 self._route(seen.operation)
-                self.gate.check(request, project_id, self.now())
+                # By its arrival: the clock may be moved on while a fault holds the request up.
+                self.gate.check(request, project_id, seen.at)
                 self._throttle(seen.operation)
         except Denied as denied:
             seen.denied = denied.message

@@ -339,6 +339,20 @@ def test_a_late_answer_is_released_by_hand(cloud: Cloud, when: str) -> None:
     assert (answers, job in cloud.jobs) == ([200], False)
 
 
+def test_what_was_held_up_is_judged_by_when_it_arrived(cloud: Cloud, clock: HeldClock) -> None:
+    """A signature does not expire behind the gate, however far the clock is moved on meanwhile."""
+    job = cloud.add_job()
+    fault = cloud.faults.add(DELETE, late())
+    answers: list[int] = []
+    caller = threading.Thread(target=lambda: answers.append(call(cloud, "DELETE", job).status_code))
+    caller.start()
+    assert cloud.wait_for(lambda: cloud.deletes_arrived(job) == 1)
+    clock.time += timedelta(hours=1)
+    fault.release()
+    caller.join(5)
+    assert answers == [200]
+
+
 def test_faults_are_chosen_by_operation_job_and_turn(cloud: Cloud) -> None:
     """The oldest that fits strikes, as often as it may, after as many as it lets through."""
     one, other = cloud.add_job(), cloud.add_job()
