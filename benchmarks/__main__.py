@@ -15,14 +15,14 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import growing, measuring
-from benchmarks.arena import FLOOR, OURS, TUTORIAL, Arena, Way
+from benchmarks.arena import FLOOR, OURS, PROFILED, TUTORIAL, Arena, Way
 from benchmarks.measuring import Figures
 from benchmarks.report import Run, terminal, write_page
 from tests import postgres
@@ -49,6 +49,7 @@ class Plan:
     singles: int
     seconds: float
     burst: int = 0
+    profiled: float = 0
     limited: int = 0
     flows: int = 0
     events: int = 0
@@ -57,9 +58,9 @@ class Plan:
     steps: int = 10
 
 
-FULL = Plan((*COMPARED, *OTHERS), 3, 3, 25, 4, 200, 5, 10_000, 1_000_000, 5_000, 50_000)
+FULL = Plan((*COMPARED, *OTHERS), 3, 3, 25, 4, 200, 5, 5, 10_000, 1_000_000, 5_000, 50_000)
 QUICK = Plan(COMPARED, rounds=1, starts=1, singles=10, seconds=2)
-TINY = Plan((Way(FLOOR), Way(OURS)), 1, 1, 2, 0.5, 3, 1, 40, 900, 10, 500, steps=1)
+TINY = Plan((Way(FLOOR), Way(OURS)), 1, 1, 2, 0.5, 3, 0.5, 1, 40, 900, 10, 500, steps=1)
 """Too little to mean anything: for the test that all of this works."""
 
 
@@ -83,21 +84,33 @@ def compare(run: Run, plan: Plan, folder: Path) -> None:
             stack.callback(measuring.end, arena, run.figures.setdefault(way, Figures()))
             measuring.start(arena, run.figures[way], plan.starts)
             say(f"started {way}")
+        take_turns(run, plan, arenas)
+
+
+def take_turns(run: Run, plan: Plan, arenas: Mapping[Way, Arena]) -> None:
+    """Measure one after the other, in rounds."""
+    for way, arena in arenas.items():
+        measuring.warm_up(arena, run.figures[way])
+    for turn in range(plan.rounds):
+        say(f"round {turn + 1} of {plan.rounds}: one at a time")
         for way, arena in arenas.items():
-            measuring.warm_up(arena, run.figures[way])
-        for turn in range(plan.rounds):
-            say(f"round {turn + 1} of {plan.rounds}: one at a time")
-            for way, arena in arenas.items():
-                measuring.one_by_one(arena, run.figures[way], plan.singles)
-            say(f"round {turn + 1} of {plan.rounds}: {measuring.IN_FLIGHT} in flight")
-            for way, arena in arenas.items():
-                measuring.in_flight(arena, run.figures[way], plan.seconds)
-        for way in BURST if plan.burst else ():
-            if way in arenas:
-                say(f"{plan.burst} commands at once: {way}")
-                measuring.burst(arenas[way], run.figures[way], plan.burst)
-    if plan.limited:
-        limited(run, plan.limited, folder / "limited")
+            measuring.one_by_one(arena, run.figures[way], plan.singles)
+        say(f"round {turn + 1} of {plan.rounds}: {measuring.IN_FLIGHT} in flight")
+        for way, arena in arenas.items():
+            measuring.in_flight(arena, run.figures[way], plan.seconds)
+    for way in BURST if plan.burst else ():
+        say(f"{plan.burst} commands at once: {way}")
+        if way in arenas:
+            measuring.burst(arenas[way], run.figures[way], plan.burst)
+
+
+def profiled(run: Run, seconds: float, folder: Path) -> None:
+    """Where the CPU of a deletion goes."""
+    say("the parts of dh-bot")
+    arena = Arena(Way(PROFILED), folder)
+    arena.start()
+    run.profile = measuring.profile(arena, seconds)
+    arena.close()
 
 
 def limited(run: Run, many: int, folder: Path) -> None:
@@ -142,6 +155,10 @@ def main(words: Iterable[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="dh-bot-bench-") as folder:
         if not asked.growth_only:
             compare(run, asked.plan, Path(folder))
+            if asked.plan.profiled:
+                profiled(run, asked.plan.profiled, Path(folder) / "profiled")
+            if asked.plan.limited:
+                limited(run, asked.plan.limited, Path(folder) / "limited")
         grow(run, asked.plan, Path(folder))
     run.minutes = (time.monotonic() - began) / 60
     print(terminal(run))

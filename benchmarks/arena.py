@@ -54,7 +54,7 @@ class Way:
     @property
     def is_ours(self) -> bool:
         """Whether it is dh-bot."""
-        return self.module == "bot.cli"
+        return self.module in {OURS, PROFILED}
 
     def __str__(self) -> str:
         name = "dh-bot" if self.is_ours else self.module.rpartition(".")[2]
@@ -63,7 +63,8 @@ class Way:
         return f"{name} ({reached}{kept}{', limiter at its defaults' if self.limiter else ''})"
 
 
-OURS, FLOOR, TUTORIAL = "bot.cli", "benchmarks.bots.floor", "benchmarks.bots.tutorial"
+OURS, PROFILED = "bot.cli", "benchmarks.bots.profiled"
+FLOOR, TUTORIAL = "benchmarks.bots.floor", "benchmarks.bots.tutorial"
 
 
 class Arena:

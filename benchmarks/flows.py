@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from sandbox.metastudio import MetaStudio, Seen
@@ -21,6 +21,8 @@ from sandbox.slack_world import Call
 CONFIRM = "dh_confirm"
 SEES_THE_CARD = 0.005
 """Seconds from a card's arrival in Slack to the press of its button: by then the bot has heard that it arrived."""
+LONGEST_WINDOW = 900.0
+FLOW_WITHIN = 30.0
 JOB = re.compile(r"\b[0-9a-f]{32}\b")
 
 
@@ -48,6 +50,15 @@ class Flow:
     def to_outcome(self) -> float | None:
         """Seconds from the press to the outcome in the thread, without those that MetaStudio took."""
         return None if self.told_at is None else self.told_at - self.pressed_at - self.api_seconds
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was done while so many were in flight: ``done`` in those seconds, ``all_done`` when those left had ended."""
+
+    done: int
+    seconds: float
+    all_done: int = 0
 
 
 class Flows:
@@ -101,29 +112,36 @@ class Flows:
             flow.over.wait(max(give_up - time.perf_counter(), 0))
         return flows
 
-    def in_flight(self, many: int, seconds: float = float("inf"), total: float = float("inf")) -> tuple[int, float]:
-        """Keep so many going, for so long or until so many are done. Gives how many were done, in how many seconds."""
-        done, is_over, lock = count(1), threading.Event(), threading.Lock()
-        finished = 0
+    def in_flight(self, many: int, seconds: float = float("inf"), total: float = float("inf")) -> Window:
+        """Keep so many going, for so long or until so many are done; then wait for those that are left."""
+        lock, is_over = threading.Lock(), threading.Event()
+        before = len(self.jobs)
+        asked = done = 0
         began = time.perf_counter()
 
         def next_one() -> None:
-            nonlocal finished
+            nonlocal asked, done
             with lock:
-                finished = next(done)
-            if finished >= total or time.perf_counter() - began >= seconds:
+                done += 1
+                is_late = time.perf_counter() - began >= seconds
+                goes_on = asked < total and not is_late
+                asked += goes_on
+            if is_late or done >= total:
                 is_over.set()
-            if not is_over.is_set():
+            elif goes_on:
                 self._soon(0, self.ask)
 
         self._then = next_one
-        flows = [self.ask() for _ in range(many)]
-        is_over.wait(min(seconds, 600) + 60 if seconds != float("inf") else None)
-        took, reached = time.perf_counter() - began, finished
+        asked = int(min(many, total))
+        for _ in range(asked):
+            self.ask()
+        is_over.wait(LONGEST_WINDOW)
+        window = Window(done, time.perf_counter() - began)
         self._then = lambda: None
-        for flow in (*flows, *list(self.jobs.values())[-2 * many :]):
-            flow.over.wait(30)
-        return reached, took
+        mine = list(self.jobs.values())[before:]
+        for flow in mine:
+            flow.over.wait(FLOW_WITHIN)
+        return replace(window, all_done=sum(flow.told_at is not None for flow in mine))
 
     # -- what is noticed --
 

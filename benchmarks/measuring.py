@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.arena import Arena
-from benchmarks.flows import Flow
 
 API_SECONDS = 0.02
 """What MetaStudio takes for each answer where deletions are measured one at a time."""
@@ -108,13 +108,34 @@ def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
     """One window with 32 in flight, and the rest that its deletions need afterwards."""
     arena.rest()
     bot, load = arena.cpu(), time.process_time()
-    done, took = arena.flows.in_flight(IN_FLIGHT, seconds)
+    window = arena.flows.in_flight(IN_FLIGHT, seconds)
     load = time.process_time() - load
     arena.rest()
-    if done:
-        figures.together.per_second.append(done / took)
-        figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / done)
-        figures.together.load_share.append(load / took)
+    figures.together.per_second.append(window.done / window.seconds)
+    figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / window.all_done)
+    figures.together.load_share.append(load / window.seconds)
+
+
+def profile(arena: Arena, seconds: float) -> dict[str, tuple[float, float]]:
+    """CPU in milliseconds, and calls, of each part of dh-bot for one deletion, with ``IN_FLIGHT`` in flight."""
+    arena.flows.in_flight(IN_FLIGHT, total=100)
+    arena.rest()
+    before = _counted(arena)
+    done = arena.flows.in_flight(IN_FLIGHT, seconds).all_done
+    arena.rest()
+    after = _counted(arena)
+    found = {}
+    for part, (cpu, calls) in after.items():
+        cpu_before, calls_before = before.get(part, (0.0, 0.0))
+        found[part] = (1000 * (cpu - cpu_before) / done, (calls - calls_before) / done)
+    return found
+
+
+def _counted(arena: Arena) -> dict[str, tuple[float, float]]:
+    # It is written twice a second, and the bot rests.
+    time.sleep(1.1)
+    found: dict[str, tuple[float, float]] = json.loads((arena.folder / "profile.json").read_text(encoding="utf-8"))
+    return found
 
 
 def burst(arena: Arena, figures: Figures, many: int) -> None:
@@ -140,6 +161,3 @@ def end(arena: Arena, figures: Figures) -> None:
 def middle(values: list[float]) -> float:
     """The median; not a number where nothing was measured."""
     return median(values) if values else float("nan")
-
-
-__all__ = ["Figures", "Flow", "burst", "end", "in_flight", "middle", "one_by_one", "p99", "start", "warm_up"]

@@ -33,6 +33,8 @@ class Run:
     began: datetime
     figures: dict[Way, Figures] = field(default_factory=dict)
     growth: Growth = field(default_factory=Growth)
+    profile: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """CPU in milliseconds, and calls, of each part of dh-bot for one deletion."""
     minutes: float = 0.0
 
     def of(self, module: str, **way: bool) -> Figures:
@@ -129,6 +131,18 @@ def calls_text(run: Run) -> str:
     return "\n".join(lines)
 
 
+def profile_table(run: Run) -> str:
+    """Where the CPU of one deletion goes, the costliest part first."""
+    whole = run.profile.get("all", (0.0, 0.0))[0]
+    parts = {name: found for name, found in run.profile.items() if name != "all"}
+    parts["everything else: workers, threads, the socket"] = (whole - sum(cpu for cpu, _ in parts.values()), 0.0)
+    ranked = sorted(parts.items(), key=lambda part: -part[1][0])
+    rows = [
+        (name, f"{cpu:.1f}", f"{cpu / whole:.0%}", f"{calls:.1f}" if calls else "") for name, (cpu, calls) in ranked
+    ]
+    return table(("part", "CPU ms", "share", "times"), [*rows, ("all", f"{whole:.1f}", "100%", "")])
+
+
 def curve_table(curve: Curve) -> str:
     """The points of a curve."""
     names = list(curve.values)
@@ -200,6 +214,7 @@ def terminal(run: Run) -> str:
         bots_table(run),
         calls_text(run),
         goals_table(run),
+        *([profile_table(run)] if run.profile else ()),
         *(curve_table(curve) for curve in curves(run.growth).values()),
         "Not reached:\n" + "\n".join(f"- {one}" for one in missed(run))
         if missed(run)
@@ -219,7 +234,10 @@ def write_page(run: Run, page: Path) -> None:
     parts = [
         f"One run at commit `{revision()}`, {run.began:%Y-%m-%d}, {run.minutes:.0f} minutes on {machine()}.",
         "## The goals", goals_table(run),
+        *(("Not reached:", "\n".join(f"- {one}" for one in missed(run))) if missed(run) else ()),
         "## The bots", bots_table(run), calls_text(run),
+        "## Where the CPU of a deletion goes",
+        profile_table(run),
         "## What grows",
     ]  # fmt: skip
     for name, curve in curves(run.growth).items():

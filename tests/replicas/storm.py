@@ -15,15 +15,15 @@ import argparse
 import random
 import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -154,6 +154,8 @@ class Storm:
         self.cloud = MetaStudio()
         self.database = Server()
         self._folder = folder
+        self._newest = folder / "ops-port"
+        """Where the port of the newest replica stands that shows its metrics."""
         self._replicas: list[BotProcess] = []
         self._started = 0
         self._over = threading.Event()
@@ -195,9 +197,10 @@ class Storm:
         folder = self._folder / f"replica-{self._started}"
         folder.mkdir()
         settings = settings_for(self.slack, self.cloud, folder) | SHORT
-        self._ops_port = free_port()
+        ops_port = str(free_port())
+        self._newest.write_text(ops_port, encoding="ascii")
         settings |= {
-            "OPS_PORT": str(self._ops_port),
+            "OPS_PORT": ops_port,
             "DATABASE_URL": self.url,
             "AUTHORIZED_USERS": ",".join(self.people),
         }
@@ -215,14 +218,18 @@ class Storm:
             # On a slow machine a new one takes seconds to start, and a storm without replicas would show nothing.
             self._wait(lambda: len(self.slack.sockets.links) >= self.plan.replicas, START_WITHIN)
 
-    def scrape(self) -> None:
-        """Read the metrics of the newest replica, as Prometheus does, only more often."""
-        while not self._over.wait(SCRAPE_EVERY):
-            began = time.monotonic()
-            # A replica that starts or was killed does not listen.
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self._ops_port}/metrics") as page:
-                page.read()
-                self.figures.scrapes.append(time.monotonic() - began)
+    @contextmanager
+    def scraped(self) -> Iterator[None]:
+        """The metrics of the newest replica are read all the while, as Prometheus does, only more often."""
+        words = [sys.executable, "-m", "tests.replicas.scraper", str(self._newest), str(SCRAPE_EVERY)]
+        with (self._folder / "scrapes").open("w+", encoding="ascii") as lines:
+            with subprocess.Popen(words, stdout=lines) as scraper:  # noqa: S603 - our own words
+                try:
+                    yield
+                finally:
+                    scraper.terminate()
+            lines.seek(0)
+            self.figures.scrapes = [float(line) for line in lines]
 
     def restart_database(self) -> None:
         """All connections end in the middle of whatever they do."""
@@ -300,9 +307,8 @@ class Storm:
         """Run it, let it come to rest, and count."""
         began = time.monotonic()
         jobs = [self.cloud.add_job(state="TRAIN_FAILED") for _ in range(self.plan.deletions)]
-        beside = [threading.Thread(target=work, daemon=True) for work in (self.make_trouble, self.scrape)]
-        for thread in beside:
-            thread.start()
+        trouble = threading.Thread(target=self.make_trouble, daemon=True)
+        trouble.start()
         marks = [
             self.plan.deletions * (number + 1) // (self.plan.database_restarts + 1)
             for number in range(self.plan.database_restarts)
@@ -318,8 +324,7 @@ class Storm:
             for one in waiting:
                 one.result()
         self._over.set()
-        for thread in beside:
-            thread.join()
+        trouble.join()
         self._come_to_rest()
         self.figures.seconds = time.monotonic() - began
         self._count(jobs)
@@ -395,7 +400,7 @@ def main() -> int:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(usual), default=usual, help=f"default {usual}")
     with tempfile.TemporaryDirectory() as folder:
         storm = Storm(Plan(**vars(parser.parse_args())), Path(folder))
-        with storm.running():
+        with storm.running(), storm.scraped():
             figures = storm.blow()
     print(figures)
     print(*figures.faults(), sep="\n")

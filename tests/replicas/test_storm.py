@@ -13,7 +13,7 @@ from tests.replicas.storm import Plan, Storm
 def test_nothing_is_lost_doubled_or_untold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Replicas are killed and the database restarts while people press twice: one DELETE each, everything told."""
     storm = Storm(Plan(deletions=40, channels=5, database_restarts=2), tmp_path)
-    with storm.running():
+    with storm.running(), storm.scraped():
         figures = storm.blow()
     with capsys.disabled():
         print(f"\nstorm: {figures}")
