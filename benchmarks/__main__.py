@@ -58,8 +58,8 @@ class Plan:
     steps: int = 10
 
 
-FULL = Plan((*COMPARED, *OTHERS), 3, 3, 25, 4, 200, 5, 5, 10_000, 1_000_000, 5_000, 50_000)
-QUICK = Plan(COMPARED, rounds=1, starts=1, singles=10, seconds=2)
+FULL = Plan((*COMPARED, *OTHERS), 3, 3, 12, 2.5, 200, 5, 5, 10_000, 1_000_000, 5_000, 50_000)
+QUICK = Plan(tuple(way for way in COMPARED if way != Way(TUTORIAL)), rounds=1, starts=1, singles=8, seconds=1.5)
 TINY = Plan((Way(FLOOR), Way(OURS)), 1, 1, 2, 0.5, 3, 0.5, 1, 40, 900, 10, 500, steps=1)
 """Too little to mean anything: for the test that all of this works."""
 

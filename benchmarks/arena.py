@@ -25,7 +25,7 @@ CHANNELS = 40
 """More than flows are ever in flight: Slack takes a message per second and channel, so nobody works in one alone."""
 READY_WITHIN = 30.0
 END_WITHIN = 20.0
-REST_FOR = 1.5
+REST_FOR = 1.1
 """Seconds of silence; dh-bot looks once a second for what it may have to look after."""
 REST_WITHIN = 20.0
 

@@ -57,6 +57,8 @@ PATIENCE = 12.0
 READS_THE_ANSWER = 1.0
 """Seconds, before somebody who was refused tries again."""
 SCRAPE_EVERY = 0.5
+SCRAPE_WITHIN = 0.05
+"""Seconds that a scrape should take at most."""
 CLOUD_SECONDS = 0.2
 """How long MetaStudio takes for each answer."""
 REST_WITHIN = 480.0
@@ -133,8 +135,9 @@ class Figures:
                 f"deletions by their end {dict(sorted(self.ends.items()))}",
                 f"claims of dead replicas {len(late)}, told after {', '.join(late) or 'none'} s",
                 (
-                    f"scrapes of /metrics {len(self.scrapes)}, median {statistics.median(scrapes) * 1000:.0f} ms, "
-                    f"95 % under {scrapes[len(scrapes) * 95 // 100] * 1000:.0f} ms, longest {scrapes[-1] * 1000:.0f} ms"
+                    f"scrapes of /metrics {len(scrapes)}, median {_ms(statistics.median(scrapes))}, 99 % under "
+                    f"{_ms(scrapes[len(scrapes) * 99 // 100])}, longest {_ms(scrapes[-1])}, over {_ms(SCRAPE_WITHIN)} "
+                    f"{sum(one > SCRAPE_WITHIN for one in scrapes)}"
                 ),
                 (
                     f"lost {len(self.not_deleted)}, untold {len(self.untold)}, still owed {self.owed}, "
@@ -385,6 +388,10 @@ class Storm:
         ledger.close()
         figures.chain = "" if verdict.is_sound else verdict.why
         figures.violations = self.slack.violations
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
 
 
 def _seconds(at: str) -> float:
