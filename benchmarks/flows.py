@@ -113,16 +113,21 @@ class Flows:
         return flows
 
     def in_flight(self, many: int, seconds: float = float("inf"), total: float = float("inf")) -> Window:
-        """Keep so many going, for so long or until so many are done; then wait for those that are left."""
+        """Keep so many going, for so long or until so many are done; then wait for those that are left.
+
+        The seconds count from when the first ``many`` are done: until then all do the same thing at the same time.
+        """
         lock, is_over = threading.Lock(), threading.Event()
         before = len(self.jobs)
         asked = done = 0
-        began = time.perf_counter()
+        began = float("inf")
 
         def next_one() -> None:
-            nonlocal asked, done
+            nonlocal asked, done, began
             with lock:
                 done += 1
+                if done == many:
+                    began = time.perf_counter()
                 is_late = time.perf_counter() - began >= seconds
                 goes_on = asked < total and not is_late
                 asked += goes_on
@@ -136,7 +141,7 @@ class Flows:
         for _ in range(asked):
             self.ask()
         is_over.wait(LONGEST_WINDOW)
-        window = Window(done, time.perf_counter() - began)
+        window = Window(max(done - many, 0), max(time.perf_counter() - began, 0))
         self._then = lambda: None
         mine = list(self.jobs.values())[before:]
         for flow in mine:

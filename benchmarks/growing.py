@@ -48,6 +48,8 @@ class Growth:
 
     flows: Curve | None = None
     trail: Curve | None = None
+    append_ms: tuple[float, float] | None = None
+    """Milliseconds for one event on an empty ledger, and on that of the curve's end."""
     verified_per_second: float | None = None
     verify_memory_mib: float | None = None
     open: Curve | None = None
@@ -109,6 +111,7 @@ def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None
         append, history, home, story = (median(column) for column in zip(*samples, strict=True))
         curve.add(place, append_ms=append, history_ms=history, home_ms=home, story_ms=story)
         say(f"{place:,} events: append {append:.2f} ms, history {history:.2f} ms")
+    growth.append_ms = _appended(url, f"sqlite:///{folder / 'empty.db'}", there)
     with open_trail(url) as opened:
         before = _resident()
         cpu = time.process_time()
@@ -116,6 +119,20 @@ def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None
         growth.verified_per_second = checked.checked / (time.process_time() - cpu)
         growth.verify_memory_mib = _resident() - before
         say(f"{checked.checked:,} events verified, sound: {checked.is_sound}")
+
+
+def _appended(full: str, empty: str, there: int) -> tuple[float, float]:
+    """Milliseconds for an event on an empty ledger and on a full one, in turn, since the disk has its moods."""
+    with closing(open_ledger(empty, ledgers.TARGET)) as one, closing(open_ledger(full, ledgers.TARGET)) as other:
+        pairs = [
+            (
+                _milliseconds(lambda number=number: one.record(ledgers.event(number))),  # type: ignore[misc]
+                _milliseconds(lambda number=number: other.record(ledgers.event(there + number))),  # type: ignore[misc]
+            )
+            for number in range(5 * SAMPLES)
+        ]
+    on_empty, on_full = (median(column) for column in zip(*pairs, strict=True))
+    return on_empty, on_full
 
 
 def _sample(ledger: Store, number: int, job: DeletionId) -> tuple[float, float, float, float]:

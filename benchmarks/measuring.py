@@ -108,12 +108,14 @@ def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
     """One window with 32 in flight, and the rest that its deletions need afterwards."""
     arena.rest()
     bot, load = arena.cpu(), time.process_time()
+    began = time.perf_counter()
     window = arena.flows.in_flight(IN_FLIGHT, seconds)
-    load = time.process_time() - load
+    load = (time.process_time() - load) / (time.perf_counter() - began)
     arena.rest()
-    figures.together.per_second.append(window.done / window.seconds)
-    figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / window.all_done)
-    figures.together.load_share.append(load / window.seconds)
+    if window.done:
+        figures.together.per_second.append(window.done / window.seconds)
+        figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / window.all_done)
+        figures.together.load_share.append(load)
 
 
 def profile(arena: Arena, seconds: float) -> dict[str, tuple[float, float]]:

@@ -59,19 +59,19 @@ def test_a_burst(late: float, lost: int, finished: int, verdicts: tuple[bool, ..
     assert tuple(row.is_met for row in goals.of_a_burst(ours)) == verdicts
 
 
-def grown(memory: list[float], append: list[float], verified: float) -> Growth:
+def grown(memory: list[float], append: tuple[float, float], verified: float) -> Growth:
     flows = Curve("deletions", [0, 5, 10], {"memory_mib": memory})
-    trail = Curve("events", [0, 10], {"append_ms": append, "history_ms": [1.0, 10.0]})
-    return Growth(flows=flows, trail=trail, verified_per_second=verified)
+    trail = Curve("events", [0, 10], {"history_ms": [1.0, 10.0]})
+    return Growth(flows=flows, trail=trail, append_ms=append, verified_per_second=verified)
 
 
 @pytest.mark.parametrize(
     ("growth", "verdicts"),
     [
         #                                                memory flat   append history verify
-        (grown([80, 88, 88], [1.0, 1.2], 200_000),      (True,  True,  True,  True,  True)),
-        (grown([80, 80, 83], [1.0, 1.3], 199_999),      (False, False, False, True,  False)),
-        (grown([80, 88, 88.1], [1.0, 1.0], 300_000),    (False, True,  True,  True,  True)),
+        (grown([80, 88, 88], (1.0, 1.2), 200_000),      (True,  True,  True,  True,  True)),
+        (grown([80, 80, 83], (1.0, 1.3), 199_999),      (False, False, False, True,  False)),
+        (grown([80, 88, 88.1], (1.0, 1.0), 300_000),    (False, True,  True,  True,  True)),
     ],
 )  # fmt: skip
 def test_growth(growth: Growth, verdicts: tuple[bool, ...]) -> None:
