@@ -73,7 +73,7 @@ lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer
 bench: $(VENV)/.for-work  ## Measure how fast the bot is beside two others, and what grows (a quarter of an hour)
 	@$(BIN)/python -m benchmarks $(if $(PAGE),--page $(PAGE))
 
-bench-quick: $(VENV)/.for-work  ## The comparison with the two others in short (one minute)
+bench-quick: $(VENV)/.for-work  ## The bot beside the smallest one, in short (a minute)
 	@$(BIN)/python -m benchmarks --quick
 
 # The tests run between the two, on what the first has found to be the last commit.

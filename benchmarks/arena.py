@@ -27,7 +27,7 @@ READY_WITHIN = 30.0
 END_WITHIN = 20.0
 REST_FOR = 1.1
 """Seconds of silence; dh-bot looks once a second for what it may have to look after."""
-REST_WITHIN = 20.0
+REST_WITHIN = 60.0
 
 UNLIMITED = {"DELETES_PER_SECOND": "0", "READS_PER_SECOND": "0", "MAX_OPEN": "10000"}
 """dh-bot without its limiter. All the rest is at its defaults."""
@@ -162,12 +162,20 @@ class Arena:
         self.cloud.before_call = lambda _: time.sleep(dice.uniform(shortest, longest)) if longest else None
 
     def rest(self) -> None:
-        """Wait until nobody has been asked anything for a moment: then the looks after the outcomes are done."""
+        """Wait until all that follows the outcomes is over: dh-bot's look five seconds later, and then silence."""
         give_up = time.monotonic() + REST_WITHIN
         before = None
-        while (now := (len(self.slack.calls), self._asked_of_the_cloud)) != before and time.monotonic() < give_up:
+        while time.monotonic() < give_up:
+            now = (len(self.slack.calls), self._asked_of_the_cloud)
+            if now == before and self._has_looked:
+                return
             before = now
             time.sleep(REST_FOR)
+
+    @property
+    def _has_looked(self) -> bool:
+        """Whether dh-bot has looked after each of its outcomes; the others never look."""
+        return not self.way.is_ours or self.flows.looks >= self.flows.outcomes
 
     @property
     def _asked_of_the_cloud(self) -> int:

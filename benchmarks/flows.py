@@ -15,12 +15,16 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from sandbox.metastudio import MetaStudio, Seen
+from sandbox.metastudio_faults import LIST
 from sandbox.slack import Invocation, Message, Slack
 from sandbox.slack_world import Call
 
 CONFIRM = "dh_confirm"
 SEES_THE_CARD = 0.005
 """Seconds from a card's arrival in Slack to the press of its button: by then the bot has heard that it arrived."""
+NEVER = float("inf")
+RAMP = 6.0
+"""Seconds; dh-bot looks five seconds after an outcome whether the job is gone."""
 LONGEST_WINDOW = 900.0
 FLOW_WITHIN = 30.0
 JOB = re.compile(r"\b[0-9a-f]{32}\b")
@@ -69,6 +73,8 @@ class Flows:
         self.jobs: dict[str, Flow] = {}
         self.cloud_seconds = 0.0
         """How long MetaStudio has taken for all of its answers."""
+        self.looks = self.outcomes = 0
+        """How often List was asked, as dh-bot does when it looks after an outcome; and how many outcomes were told."""
         self._cards: dict[str, Flow] = {}
         self._numbers = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -112,22 +118,23 @@ class Flows:
             flow.over.wait(max(give_up - time.perf_counter(), 0))
         return flows
 
-    def in_flight(self, many: int, seconds: float = float("inf"), total: float = float("inf")) -> Window:
+    def in_flight(self, many: int, seconds: float = NEVER, total: float = NEVER) -> Window:
         """Keep so many going, for so long or until so many are done; then wait for those that are left.
 
-        The seconds count from when the first ``many`` are done: until then all do the same thing at the same time.
+        The seconds count from when the first ``many`` are done, since until then all do the same at the same time, and
+        not before ``RAMP``, so that what dh-bot does five seconds after an outcome is among what is measured.
         """
         lock, is_over = threading.Lock(), threading.Event()
         before = len(self.jobs)
         asked = done = 0
-        began = float("inf")
+        began, done_before, asked_at = NEVER, 0, time.perf_counter()
 
         def next_one() -> None:
-            nonlocal asked, done, began
+            nonlocal asked, done, began, done_before
             with lock:
                 done += 1
-                if done == many:
-                    began = time.perf_counter()
+                if began == NEVER and done >= many and (total != NEVER or time.perf_counter() - asked_at >= RAMP):
+                    began, done_before = time.perf_counter(), done
                 is_late = time.perf_counter() - began >= seconds
                 goes_on = asked < total and not is_late
                 asked += goes_on
@@ -141,7 +148,7 @@ class Flows:
         for _ in range(asked):
             self.ask()
         is_over.wait(LONGEST_WINDOW)
-        window = Window(max(done - many, 0), max(time.perf_counter() - began, 0))
+        window = Window(done - done_before, time.perf_counter() - began)
         self._then = lambda: None
         mine = list(self.jobs.values())[before:]
         for flow in mine:
@@ -153,6 +160,7 @@ class Flows:
     def _on_cloud(self, seen: Seen) -> None:
         took = time.time() - seen.at.timestamp()
         self.cloud_seconds += took
+        self.looks += seen.operation == LIST
         flow = self.jobs.get(seen.job_id or "")
         if flow is not None and flow.pressed_at and flow.told_at is None:
             flow.api_seconds += took
@@ -174,6 +182,7 @@ class Flows:
         told = self._cards.get(thread)
         if told is not None and told.told_at is None and "is deleted" in call.args["text"]:
             told.told_at = now
+            self.outcomes += 1
             told.over.set()
             self._then()
 

@@ -63,6 +63,9 @@ class Figures:
     """The look-ups of people and places beside them."""
     deletes: dict[int, int] = field(default_factory=dict)
     """How many jobs got how many DELETEs."""
+    unfinished: int | None = None
+    """Deletions without an outcome, of all that were asked for; and acks late or lost."""
+    not_acked: int | None = None
     violations: list[str] = field(default_factory=list)
 
 
@@ -72,10 +75,9 @@ def p99(values: list[float]) -> float:
 
 
 def start(arena: Arena, figures: Figures, times: int) -> None:
-    """Start it so often, and leave it running; the first start of dh-bot, which makes its ledger, is not counted."""
-    if arena.way.is_ours:
-        arena.start()
-        arena.stop()
+    """Start it so often, and leave it running. One more start, which makes dh-bot its ledger, is not counted."""
+    arena.start()
+    arena.stop()
     for again in range(times):
         if again:
             arena.stop()
@@ -112,10 +114,9 @@ def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
     window = arena.flows.in_flight(IN_FLIGHT, seconds)
     load = (time.process_time() - load) / (time.perf_counter() - began)
     arena.rest()
-    if window.done:
-        figures.together.per_second.append(window.done / window.seconds)
-        figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / window.all_done)
-        figures.together.load_share.append(load)
+    figures.together.per_second.append(window.done / window.seconds)
+    figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / window.all_done)
+    figures.together.load_share.append(load)
 
 
 def profile(arena: Arena, seconds: float) -> dict[str, tuple[float, float]]:
@@ -154,6 +155,8 @@ def burst(arena: Arena, figures: Figures, many: int) -> None:
 
 def end(arena: Arena, figures: Figures) -> None:
     """Count what must not have happened, and end it."""
+    figures.unfinished = sum(flow.told_at is None for flow in arena.flows.jobs.values())
+    figures.not_acked = sum(ack is None for flow in arena.flows.jobs.values() for ack in flow.acks)
     for count in arena.deletes().values():
         figures.deletes[count] = figures.deletes.get(count, 0) + 1
     figures.violations = arena.slack.violations[:5]

@@ -55,7 +55,8 @@ def send(due: Due, leased_until: datetime, ports: Ports) -> bool:
 
 
 def _send(due: Due, leased_until: datetime, ports: Ports) -> bool:
-    tell, deletion = due.tell, due.deletion
+    tell = due.tell
+    deletion = ports.ledger.get(tell.deletion) if tell.deletion else None
     if tell.deletion and (deletion is None or is_overtaken(tell, deletion)):
         ports.ledger.told(due)
         return True

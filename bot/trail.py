@@ -132,16 +132,12 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A ``Tell`` under this process's lease: ``number`` is its place in the outbox, ``attempts`` counts failures.
-
-    ``deletion`` is what it is about, as that stood when the lease was taken.
-    """
+    """A ``Tell`` under this process's lease: ``number`` is its place in the outbox, ``attempts`` counts failures."""
 
     number: int
     tell: Tell
     attempts: int
     written_at: datetime
-    deletion: Deletion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
 
-from bot.ledger import deletion_rows, dialects
+from bot.ledger import dialects
 from bot.ledger.rows import due_from, tell_columns
 from bot.ledger.tables import UtcText, log_cursors, outbox
 from bot.trail import Due, Tell, TellKind
@@ -18,7 +18,14 @@ _cursor = log_cursors.c
 _older = outbox.alias("older")
 _NOW = bindparam("now", type_=UtcText)
 _WRITE = insert(outbox)
-_LAST = select(_c.kind, _c.lease_owner).where(_c.thread == bindparam("of_thread")).order_by(_c.number.desc()).limit(1)
+_LAST = (
+    select(_c.kind, _c.lease_owner)
+    .where(_c.thread == bindparam("of_thread"))
+    .order_by(_c.number.desc())
+    .limit(1)
+    # Whoever is leasing it at this moment may draw it as things stood before; then it does not count.
+    .with_for_update(skip_locked=True)
+)
 _GONE = delete(outbox).where(_c.number == bindparam("wanted"))
 _AGAIN = (
     update(outbox)
@@ -81,13 +88,12 @@ def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it pos
 def lease(
     connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, owner: str
 ) -> list[Due]:
-    """Take the oldest message of each thread, where it is due and nobody holds it, and what each is about."""
+    """Take the oldest message of each thread, where it is due and nobody holds it."""
     parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
     if thread is not None:
         parameters["of_thread"] = thread
     rows = connection.execute(_lease(thread is not None), parameters).all()
-    dues = (due_from(row, deletion_rows.get(connection, row.deletion) if row.deletion else None) for row in rows)
-    return sorted(dues, key=lambda due: due.number)
+    return sorted((due_from(row) for row in rows), key=lambda due: due.number)
 
 
 def gone(connection: Connection, due: Due) -> bool:

@@ -190,8 +190,8 @@ def tell_columns(tells: Iterable[Tell], written_at: Any) -> list[dict[str, Any]]
     ]
 
 
-def due_from(row: Row[Any], deletion: Deletion | None) -> Due:
-    """A row of ``outbox`` under our lease, with what it is about."""
+def due_from(row: Row[Any]) -> Due:
+    """A row of ``outbox`` under our lease."""
     tell = Tell(
         kind=TellKind(row.kind),
         deletion=DeletionId(row.deletion),
@@ -199,7 +199,7 @@ def due_from(row: Row[Any], deletion: Deletion | None) -> Due:
         thread_ts=row.thread_ts,
         facts=json.loads(row.facts),
     )
-    return Due(row.number, tell, row.attempts, row.written_at, deletion)
+    return Due(row.number, tell, row.attempts, row.written_at)
 
 
 def waiting_columns(waiting: Waiting, owner: str) -> dict[str, Any]:

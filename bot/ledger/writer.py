@@ -50,8 +50,8 @@ class Writer(Protocol):
     def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
         """All of ``work`` or nothing of it. It may be run again after a rollback, so it must not keep a memory.
 
-        What is not ``lasting`` may be undone by a power cut, though not by the end of this process: a lease is void
-        then anyway, and its transaction need not wait for the disk.
+        What is not ``lasting`` may be undone by a power cut, though not by the end of this process. A lease may: nobody
+        is left then who could rely on it, so its transaction need not wait for the disk.
         """
         ...
 
@@ -209,6 +209,7 @@ class SharedWriter:
         if self._is_lasting is not lasting:
             # Straight to the driver, as SQLAlchemy would begin a transaction first, and there it has no effect.
             driver: Any = connection.connection.driver_connection
+            self._is_lasting = None
             driver.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
             self._is_lasting = lasting
 

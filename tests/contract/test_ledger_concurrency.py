@@ -15,7 +15,7 @@ from bot.ledger.store import Store
 from bot.lifecycle import Step
 from bot.model import Deletion, State
 from bot.ports import LedgerTrouble
-from bot.trail import Kind
+from bot.trail import Kind, TellKind
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, attempt, deletion, event, tell, waiting
 
@@ -157,6 +157,29 @@ def test_each_message_is_leased_once(stores: list[Store]) -> None:
     for thread in {due.tell.thread for due in told}:
         numbers = [due.number for due in told if due.tell.thread == thread]
         assert numbers == sorted(numbers)
+
+
+def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> None:
+    """Whoever is just leasing a card may draw it as things stood before a change, so the change writes another one."""
+    mine, other = postgresql.open("mine"), postgresql.open("other")
+    card = tell(kind=TellKind.CARD)
+    mine.tell(card)
+    is_leasing, may_go_on = threading.Event(), threading.Event()
+
+    def hold(_: str) -> None:
+        is_leasing.set()
+        may_go_on.wait(10)
+
+    mine.before_commit = hold
+    with ThreadPoolExecutor(1) as pool:
+        leasing = pool.submit(mine.lease_tells, NOON)
+        assert is_leasing.wait(10)
+        other.tell(card)
+        may_go_on.set()
+        (leased,) = leasing.result(10)
+    mine.before_commit = lambda name: None
+    mine.told(leased)
+    assert [due.tell.kind for due in other.lease_tells(NOON)] == [TellKind.CARD]
 
 
 def test_each_deletion_is_leased_once(stores: list[Store]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from bot.ledger.migrations import HEAD
 from bot.ledger.store import open_ledger
 from bot.ledger.trouble import LedgerHeld, LedgerTooNew
+from bot.ledger.writer import SharedWriter
 from bot.ports import LedgerTrouble
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, TARGET, deletion, event
@@ -122,12 +126,50 @@ def test_only_a_lease_does_not_wait_for_the_disk(sqlite: Backend) -> None:
     ledger.lease_tells(NOON)
     ledger.lease_answers(NOON)
     ledger.lease_deletions("read", NOON, seconds=60)
+    ledger.lease_log("C1", NOON, seconds=60)
     ledger.before_commit = refuse
     with pytest.raises(LedgerTrouble):
         ledger.lease_tells(NOON)
     ledger.before_commit = look
     ledger.record(event())
-    assert waits == [("record", 2), ("lease_tells", 1), ("lease_answers", 1), ("lease_deletions", 1), ("record", 2)]
+    assert waits == [
+        ("record", 2),
+        ("lease_tells", 1),
+        ("lease_answers", 1),
+        ("lease_deletions", 1),
+        ("lease_log", 1),
+        ("record", 2),
+    ]
+
+
+def test_what_shares_a_transaction_with_a_lease_waits_for_the_disk(sqlite: Backend) -> None:
+    """One of them that has to last makes all of them wait."""
+    ledger = sqlite.open()
+    writer = ledger._database.writer
+    assert isinstance(writer, SharedWriter)
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def hold(_: str) -> None:
+        is_held.set()
+        may_go_on.wait(10)
+
+    ledger.before_commit = hold
+    waits: list[tuple[str, int]] = []
+
+    def look(name: str) -> None:
+        waits.append((name, writer._connection.connection.execute("PRAGMA synchronous").fetchone()[0]))  # type: ignore[union-attr]
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(ledger.lease_answers, NOON)
+        assert is_held.wait(10)
+        ledger.before_commit = look
+        others = [pool.submit(ledger.lease_tells, NOON), pool.submit(ledger.record, event())]
+        while len(writer._waiting) < len(others):
+            time.sleep(0.001)
+        may_go_on.set()
+        for each in (first, *others):
+            each.result(10)
+    assert sorted(waits) == [("lease_tells", 2), ("record", 2)]
 
 
 def test_newer_schema(backend: Backend) -> None:
