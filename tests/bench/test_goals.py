@@ -105,7 +105,7 @@ def test_a_figure_that_is_none() -> None:
 def test_a_run_measures_every_row(tmp_path: Path) -> None:
     """`python -m benchmarks --tiny` starts the bots, measures every goal that needs no TLS, and writes the page."""
     page = tmp_path / "performance.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n", encoding="utf-8")
+    page.write_text(f"before\n{report.BEGIN}\nstale\n{report.END}\nafter\n", encoding="utf-8")
     (tmp_path / "pictures").mkdir()
     done = subprocess.run(  # noqa: S603 - our own words
         [sys.executable, "-m", "benchmarks", "--tiny", "--page", str(page)],
@@ -122,7 +122,7 @@ def test_a_run_measures_every_row(tmp_path: Path) -> None:
     written = page.read_text(encoding="utf-8")
     assert written.startswith("before\n")
     assert written.endswith("after\n")
-    assert "old" not in written
+    assert "stale" not in written
     plots = re.findall(r"\(pictures/(.*?\.svg)\)", written)
     assert len(plots) == 4
     assert all((tmp_path / "pictures" / plot).stat().st_size > 1000 for plot in plots)

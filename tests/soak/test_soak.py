@@ -17,6 +17,7 @@ from tests.flow.world import World, world
 pytestmark = pytest.mark.long
 
 RECONNECTS = 160
+RECONNECTS_WITHIN = 90.0
 HOURS = 8
 
 
@@ -56,8 +57,9 @@ def reconnect(w: World, number: int) -> None:
             w.slack.sockets.disconnect("warning")
         case _:
             w.slack.sockets.disconnect("refresh_requested")
-    w.slack.wait_for(lambda: any(link is not old for link in w.slack.sockets.links), 30)
-    w.slack.wait_for(lambda: len(w.slack.sockets.links) == 1, 30)
+    # Where the end of a connection falls into its beginning, the SDK (3.47) notices by four missing pongs, 20 s later.
+    w.slack.wait_for(lambda: any(link is not old for link in w.slack.sockets.links), RECONNECTS_WITHIN)
+    w.slack.wait_for(lambda: len(w.slack.sockets.links) == 1, RECONNECTS_WITHIN)
 
 
 def test_160_real_reconnects_leave_nothing_behind(tmp_path: Path) -> None:
