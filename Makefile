@@ -70,7 +70,7 @@ lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer
 		-o requirements-dev.lock pyproject.toml
 	@! grep -nE '://|@ |^-' requirements.lock requirements-dev.lock
 
-bench: $(VENV)/.for-work  ## Measure how fast the bot is beside two others, and what grows (a quarter of an hour)
+bench: $(VENV)/.for-work  ## Measure how fast the bot is beside two others, and what grows (twenty minutes)
 	@$(BIN)/python -m benchmarks $(if $(PAGE),--page $(PAGE))
 
 bench-quick: $(VENV)/.for-work  ## The bot beside the smallest one, in short (a minute)

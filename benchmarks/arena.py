@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,7 +113,7 @@ class Arena:
         assert self._process is not None, "the bot runs only between start and stop"
         return psutil.Process(self._process.pid)
 
-    def start(self, more: Mapping[str, str] | None = None) -> float:
+    def start(self) -> float:
         """Start the bot; gives the seconds until Slack could reach it."""
         words = [self.way.module, "run"] if self.way.is_ours else [self.way.module]
         with (self.folder / "log").open("ab") as log:
@@ -122,7 +121,7 @@ class Arena:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
                 [sys.executable, "-c", AS_INSTALLED, *words],
                 cwd=self.folder,
-                env=shut_in(self.folder, {**self.settings, **(more or {})}),
+                env=shut_in(self.folder, self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

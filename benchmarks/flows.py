@@ -77,7 +77,7 @@ class Flows:
         """How often List was asked, as dh-bot does when it looks after an outcome; and how many outcomes were told."""
         self._cards: dict[str, Flow] = {}
         self._numbers = count()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._changed = threading.Condition()
         self._then: Callable[[], None] = lambda: None
         slack.after_call = self._on_slack
@@ -193,7 +193,7 @@ class Flows:
 
     def _soon(self, seconds: float, what: Callable[[], object]) -> None:
         with self._changed:
-            heapq.heappush(self._due, (time.perf_counter() + seconds, next(self._numbers), lambda: (what(), None)[1]))
+            heapq.heappush(self._due, (time.perf_counter() + seconds, next(self._numbers), what))
             self._changed.notify()
 
     def _press_what_is_due(self) -> None:

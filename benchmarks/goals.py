@@ -95,11 +95,13 @@ def of_one_deletion(ours: Figures) -> list[Row]:
     calls = len(ours.on_the_way) or nan
     unfinished = nan if ours.unfinished is None else ours.unfinished
     not_acked = nan if ours.not_acked is None else ours.not_acked
+    broken = len(ours.violations) if ours.deletes else nan
     twice = sum(count for number, count in ours.deletes.items() if number > 1) if ours.deletes else nan
     return [
         row("calls before the outcome, without look-ups beside them", "5", calls, lambda: calls == 5, form="{:.0f}"),
         row("deletions without an outcome, of all", "0", unfinished, lambda: unfinished == 0, form="{:.0f}"),
         row("acks late or lost, of all", "0", not_acked, lambda: not_acked == 0, form="{:.0f}"),
+        row("rules of Slack broken", "0", broken, lambda: broken == 0, form="{:.0f}"),
         row("deletions with more than one DELETE", "0", twice, lambda: twice == 0, form="{:.0f}"),
     ]
 

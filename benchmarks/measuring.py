@@ -114,6 +114,8 @@ def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
     window = arena.flows.in_flight(IN_FLIGHT, seconds)
     load = (time.process_time() - load) / (time.perf_counter() - began)
     arena.rest()
+    if not window.all_done:
+        raise RuntimeError(f"{arena.way} finished no deletion; its log is in {arena.folder}")
     figures.together.per_second.append(window.done / window.seconds)
     figures.together.cpu_ms.append(1000 * (arena.cpu() - bot) / window.all_done)
     figures.together.load_share.append(load)

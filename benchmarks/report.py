@@ -236,8 +236,7 @@ def write_page(run: Run, page: Path) -> None:
         "## The goals", goals_table(run),
         *(("Not reached:", "\n".join(f"- {one}" for one in missed(run))) if missed(run) else ()),
         "## The bots", bots_table(run), calls_text(run),
-        "## Where the CPU of a deletion goes",
-        profile_table(run),
+        *(("## Where the CPU of a deletion goes", profile_table(run)) if run.profile else ()),
         "## What grows",
     ]  # fmt: skip
     for name, curve in curves(run.growth).items():

@@ -50,7 +50,7 @@ settings_forms.py      what one setting may look like
 settings_addresses.py  the same for addresses, files and databases
 settings_checks.py     how settings belong together, and what to know at start
 logs.py              structured logs, a closed list of fields
-logs_events.py         a line for each event of the audit trail
+logs_events.py       a line for each event of the audit trail
 logs_scrubbing.py    PURE  takes secrets out of them
 app.py               the only place where all of this is put together
 cli.py               ``dh-bot run | sandbox``, and the groups of commands below it

@@ -83,9 +83,11 @@ def test_growth(growth: Growth, verdicts: tuple[bool, ...]) -> None:
 
 def test_one_deletion() -> None:
     """A sixth call before the outcome, a lost outcome or ack, or a second DELETE, is a missed goal."""
-    assert [row.is_met for row in goals.of_one_deletion(figures())] == [True, True, True, True]
-    worse = Figures(on_the_way=["GET job"] * 6, deletes={1: 9, 2: 1}, unfinished=1, not_acked=1)
-    assert [row.is_met for row in goals.of_one_deletion(worse)] == [False, False, False, False]
+    assert [row.is_met for row in goals.of_one_deletion(figures())] == [True] * 5
+    worse = Figures(
+        on_the_way=["GET job"] * 6, deletes={1: 9, 2: 1}, unfinished=1, not_acked=1, violations=["unknown argument"]
+    )
+    assert [row.is_met for row in goals.of_one_deletion(worse)] == [False] * 5
 
 
 def test_the_late_ones() -> None:
