@@ -60,6 +60,7 @@ START_PAUSES = (0.0, 1.0, 3.0)
 DRAIN_SECONDS = 60.0
 TICKERS_SECONDS = 3.0
 LAST_ANSWERS_SECONDS = 2.0
+PROCESS_EVERY = 5.0
 SOCKET_CONCURRENCY = 32
 READERS = 4
 """So many deletions are read at the same time at most; the limiter bounds what they send."""
@@ -322,7 +323,8 @@ def _with_ops(
     edges.watch_ledger(running.ledger, metrics)
     watched = Watched(running.pool, running.transport, running.tickers, unwritten, running.ports.clock)
     ops = Ops(watched, running.ledger, lambda: jobs.fingerprint, metrics, address)
-    return replace(running, ops=ops, tickers=(*running.tickers, ops.ticker))
+    process = Ticker("process", metrics.process.look, every=PROCESS_EVERY)
+    return replace(running, ops=ops, tickers=(*running.tickers, ops.ticker, process))
 
 
 def _renewal(credentials: CredentialSource) -> Iterable[Ticker]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 
 from bot.model import Operation, State
@@ -64,12 +64,34 @@ class Standing:
             yield family
 
 
+class Process:
+    """CPU, memory and open files of this process as they were at the newest look, as a collector.
+
+    To read them takes a dozen system calls, each of which lets go of the interpreter; under load every one of them may
+    wait five milliseconds to get it back, and a scrape must not.
+    """
+
+    def __init__(self) -> None:
+        self._collector = ProcessCollector(registry=None)
+        self._newest: tuple[Metric, ...] = ()
+
+    def look(self) -> int:
+        """Look anew. Returns 0, as there is never more to do at once."""
+        self._newest = tuple(self._collector.collect())
+        return 0
+
+    def collect(self) -> Iterator[Metric]:
+        """What was seen; nothing before the first look."""
+        return iter(self._newest)
+
+
 class Metrics:
     """The registry of this process, with what is counted as it happens."""
 
     def __init__(self, version: str) -> None:
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self.process = Process()
+        self._registry.register(self.process)
         self.acks = self._histogram("ack_seconds", "From Slack's request to its ack.", ACK_BUCKETS, "kind", "result")
         self.slack = self._histogram("slack_seconds", "Calls of Slack's Web API.", CALL_BUCKETS, "method", "result")
         self.metastudio = self._histogram(

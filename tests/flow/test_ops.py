@@ -406,6 +406,24 @@ def test_a_metric_that_cannot_be_counted_spoils_nothing(w: World, monkeypatch: p
     assert "is deleted" in w.thread(w.slack.messages(w.ops)[-1])[0]
 
 
+def test_a_scrape_reads_no_file_and_shows_the_process_as_it_was_seen_last(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each system call may wait for the interpreter, so CPU, memory and open files are looked up by a worker."""
+    assert w.app is not None
+    assert not [name for name, _ in samples(w) if name.startswith("process_")]
+    (worker,) = (ticker for ticker in w.app.tickers if ticker.name == "process")
+    worker.work()
+    opened: list[str] = []
+    with monkeypatch.context() as watched:
+        watched.setattr("builtins.open", lambda name, *_, **__: opened.append(str(name)))
+        found = samples(w)
+    assert opened == []
+    assert found["process_resident_memory_bytes", ()] > 10 * 2**20
+    assert found["process_open_fds", ()] > 3
+    assert found["process_cpu_seconds_total", ()] > 0
+
+
 def test_a_scrape_while_much_goes_on_is_quick(w: World) -> None:
     """Fifty commands at the same time, and each scrape under them takes well under a second."""
     jobs = [w.cloud.add_job(state="TRAIN_FAILED") for _ in range(50)]
