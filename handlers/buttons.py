@@ -67,13 +67,21 @@ def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Resu
     press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts, seen.is_copy)
     result = use_case(press, desk.ports)
     try:
-        _redraw(desk, press, use_case)
+        if not _drew_its_card(result, press):
+            _redraw(desk, press, use_case)
     except LedgerTrouble as trouble:
         # The result stands whatever becomes of the card: nobody may be told that nothing happened because of this.
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
     except Exception:
         log.exception("redraw_failed")
     return _still_to_say(result, use_case, desk.wording)
+
+
+def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
+    """Whether what the click brought about is drawn already: an outcome brings the new card, but only the one card."""
+    if isinstance(result, Refused) or result.state is State.DELETING:
+        return False
+    return result.message_ts == press.message_ts
 
 
 def _redraw(desk: Desk, press: Press, use_case: UseCase) -> None:

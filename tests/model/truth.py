@@ -156,8 +156,13 @@ def _judge_patience(world: World, deletion: Deletion) -> None:
     world.expect(enough, f"treated as not deleted after {len(seen)} reads")
 
 
-def claims(world: World, deletion: str, *places: tuple[str, str | None]) -> list[tuple[bool, str]]:
-    """What was claimed about the outcome at these places, in order: (whether it is a correction, deleted | not)."""
+def claims(
+    world: World, deletion: str, *places: tuple[str, str | None], late_too: bool = False
+) -> list[tuple[bool, str]]:
+    """What was claimed about the outcome at these places, in order: (whether it is a correction, deleted | not).
+
+    What a sender said that had been paused before it spoke counts only with ``late_too``: others went on without it.
+    """
     found = []
     for message in world.slack.messages:
         if message.deletion != deletion or (message.where, message.thread_ts) not in places or message.is_card:
@@ -168,7 +173,7 @@ def claims(world: World, deletion: str, *places: tuple[str, str | None]) -> list
             (CORRECTED_DELETED, True, "deleted"),
             (CORRECTED_NOT, True, "not"),
         ):
-            if pattern.search(message.text) and not message.is_late:
+            if pattern.search(message.text) and (late_too or not message.is_late):
                 found.append((is_correction, claim))
         if message.kind == TellKind.CLOSED.value:
             found.append((False, "deleted" if "is gone" in message.text else "not"))
@@ -228,7 +233,9 @@ def _judge_thread(world: World, deletion: str, state: State, channel: str, messa
     if state in {State.DELETED, State.FAILED} and deletion not in world.slack.lost:
         claim = "deleted" if state is State.DELETED else "not"
         # Where the place of the card is gone by then, people are told by direct message.
-        everywhere = claims(world, deletion, thread, *((actor.user, None) for actor in OPERATORS))
+        places = (thread, *((actor.user, None) for actor in OPERATORS))
+        # Where Slack took nobody else's message meanwhile, the late one is the one that told.
+        everywhere = claims(world, deletion, *places) or claims(world, deletion, *places, late_too=True)
         expect(everywhere and everywhere[-1][1] == claim, f"{deletion} is {state}, but the thread says {everywhere}")
 
 
