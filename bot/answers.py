@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import structlog
+
 from bot.deletions import is_late
 from bot.logs import about
 from bot.model import State
-from bot.ports import Again, Gone, Ports
+from bot.ports import Again, Gone, Ports, Told
 from bot.trail import Event, Kind, Waiting
+
+log = structlog.get_logger(__name__)
 
 TELL_AGAIN = 10
 TRY_AFTER = 60.0
@@ -25,15 +29,23 @@ def run_once(ports: Ports) -> int:
     return given
 
 
-def _give(waiting: Waiting, ports: Ports) -> bool:
+def _say(waiting: Waiting, ports: Ports) -> Told | Again | Gone:
     if waiting.text is not None:
-        answer = ports.teller.answer(waiting, waiting.text, None)
-    else:
-        deletion = ports.ledger.get(waiting.about) if waiting.about else None
-        if deletion is not None and deletion.state is State.AWAITING and is_late(deletion, ports.clock.now()):
-            # The worker that expires it may not have come to it yet.
-            deletion = replace(deletion, state=State.EXPIRED)
-        answer = ports.teller.answer_after_restart(waiting, deletion)
+        return ports.teller.answer(waiting, waiting.text, None)
+    deletion = ports.ledger.get(waiting.about) if waiting.about else None
+    if deletion is not None and deletion.state is State.AWAITING and is_late(deletion, ports.clock.now()):
+        # The worker that expires it may not have come to it yet.
+        deletion = replace(deletion, state=State.EXPIRED)
+    try:
+        return ports.teller.answer_after_restart(waiting, deletion)
+    except Exception:
+        # It may hold what this version has no words for, written by a newer one. It must not hold up the others.
+        log.exception("answer_failed")
+        return Again(TRY_AFTER, "bug")
+
+
+def _give(waiting: Waiting, ports: Ports) -> bool:
+    answer = _say(waiting, ports)
     if isinstance(answer, Again):
         pause = timedelta(seconds=max(answer.after, TRY_AFTER))
         ports.ledger.answer_later(waiting.id, ports.clock.now() + pause)

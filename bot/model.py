@@ -33,10 +33,13 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The one MetaStudio project that this bot serves. Deletions are unique per (endpoint, project_id, job)."""
+    """The one MetaStudio project that this bot serves. Deletions are unique per (endpoint, project_id, job).
+
+    The region only names it: with another one written beside the same endpoint it is the same project.
+    """
 
     endpoint: str
-    region: str
+    region: str = field(compare=False)
     project_id: str
 
 

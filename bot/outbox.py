@@ -11,10 +11,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from bot.logs import about
 from bot.model import Deletion
 from bot.ports import Again, Gone, LedgerTrouble, Ports, Told
 from bot.trail import Due, Event, Kind, Tell, TellKind, event_about
+
+log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 60.0
 LEASE = timedelta(seconds=LEASE_SECONDS)
@@ -63,7 +67,7 @@ def _send(due: Due, leased_until: datetime, ports: Ports) -> bool:
     if ports.clock.now() >= leased_until:
         # Somebody else may be sending it by now, and then what follows it; ours would come after that.
         return False
-    answer = ports.teller.tell(tell, deletion) if deletion else ports.teller.announce(tell)
+    answer = _say(tell, deletion, ports)
     now = ports.clock.now()
     if isinstance(answer, Told):
         # Redrawing a card says nothing that its thread does not say, so it is no event of its own.
@@ -77,6 +81,15 @@ def _send(due: Due, leased_until: datetime, ports: Ports) -> bool:
         return True
     ports.ledger.tell_again(due, now + timedelta(seconds=pause(due, answer)))
     return False
+
+
+def _say(tell: Tell, deletion: Deletion | None, ports: Ports) -> Told | Again | Gone:
+    try:
+        return ports.teller.tell(tell, deletion) if deletion else ports.teller.announce(tell)
+    except Exception:
+        # It may hold what this version has no words for, written by a newer one. It must not hold up other threads.
+        log.exception("telling_failed")
+        return Again(LONGEST_PAUSE, "bug")
 
 
 def is_overtaken(tell: Tell, deletion: Deletion) -> bool:

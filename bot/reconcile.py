@@ -82,17 +82,21 @@ def _list(job: JobId, ports: Ports) -> Listed:
     first = ports.jobs.find(job_id=job)
     if not evidence.ignores_the_filter(first, job) or evidence.lists_it(first, job):
         return first
-    seen = 0
+    seen, last = 0, None
     for _ in range(MOST_PAGES):
-        page = ports.jobs.find(offset=seen, limit=PAGE)
+        # Each page begins with the job that ended the one before. Where it does not, the list has moved meanwhile, and
+        # the job may have slipped past between two pages.
+        page = ports.jobs.find(offset=max(seen - 1, 0), limit=PAGE)
         if page.reply.status != 200 or not page.reply.body_ok or evidence.lists_it(page, job):
             return page
-        if page.unreadable:
+        found = [one.job_id for one in page.jobs]
+        if page.unreadable or (last is not None and found[:1] != [last]):
             break
-        seen += len(page.jobs)
-        if not page.jobs:
+        new = found if last is None else found[1:]
+        if not new:
             complete = page.count is not None and seen >= page.count
             return Listed(page.reply, count=0 if complete else None)
+        seen, last = seen + len(new), new[-1]
     return replace(first, count=None, jobs=())
 
 
@@ -244,6 +248,10 @@ def _pause(deletion: Deletion) -> timedelta:
     return timedelta(seconds=VERIFY_PAUSES[min(deletion.reads_agreeing, len(VERIFY_PAUSES) - 1)])
 
 
+NOT_LOOKED: dict[Cause, Reason] = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, Cause.LIMITED: Reason.BUSY}
+"""Why MetaStudio was not even asked; after any other cause it was."""
+
+
 def check_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """*Check now*: one read at once, whatever the schedule says."""
     if deletion.state is not State.UNKNOWN:
@@ -252,8 +260,7 @@ def check_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     weighed = _weigh(deletion, seen, shown, ports)
     if weighed is not None and shown.reply.cause is not None:
         # Nothing was seen, or not even looked for, and nobody shall read that the bot has looked.
-        stopped = shown.reply.cause is Cause.BREAKER_OPEN
-        return Refused(Reason.BREAKER_OPEN if stopped else Reason.JOB_NOT_READ, {"reply": shown.reply})
+        return Refused(NOT_LOOKED.get(shown.reply.cause, Reason.JOB_NOT_READ), {"reply": shown.reply})
     return weighed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
 
 

@@ -14,7 +14,12 @@ LEAST_LEFT = timedelta(seconds=60)
 
 
 def run_once(ports: Ports) -> int:
-    """Remind of what has waited for half of its time; returns of how many cards. The ledger says it only once."""
+    """Remind of what has waited for half of its time; returns of how many cards. The ledger says it only once.
+
+    Nobody is asked to press what a freeze forbids; once it is lifted, those that still have time are reminded of.
+    """
+    if ports.ledger.freezes.standing() is not None:
+        return 0
     now = ports.clock.now()
     half = now + ports.terms.rules.confirm_within / 2
     reminded = 0

@@ -34,7 +34,7 @@ SHOWN = frozenset(
         Kind.PRUNED,
     }
 )
-MOST_LINES = 10
+MOST_LINES = 7
 """So many fit into one message; see the views' limit for a line."""
 MOST_BEHIND = 1000
 LEASE_SECONDS = 60.0

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.ledger.chain import Line, facts_in
 from bot.ledger.trail_texts import printable
+from bot.outcomes import Ending
 from bot.trail import Kind
 
 SENTENCES: dict[Kind, str] = {
@@ -32,6 +33,11 @@ SENTENCES: dict[Kind, str] = {
     Kind.TOLD: "Slack took a message: {what} to {to}",
     Kind.NOT_TOLD: "A message could not be told there: {what} to {to}",
     Kind.RESTARTED: "After a restart {who} was told how things stand",
+}
+AFTER_A_RESTORE: dict[Kind, str] = {
+    # The ledger was put back to what it was, so it does not know whether the card was used since.
+    Kind.EXPIRED: "The card was closed because the ledger was restored",
+    Kind.UNKNOWN: "Whether the job is deleted became unknown because the ledger was restored",
 }
 DETAILS = {
     "status": "HTTP {}",
@@ -64,7 +70,11 @@ def _sentence(line: Line, facts: Mapping[str, Any]) -> str:
         known["who"] = line.actor_user
     if line.channel:
         known["channel"] = line.channel
-    pattern = SENTENCES[Kind(line.kind)] if line.kind in SENTENCES else f"Recorded: {line.kind}"
+    is_known = line.kind in SENTENCES
+    pattern = SENTENCES[Kind(line.kind)] if is_known else f"Recorded: {line.kind}"
+    if is_known and names.get("why") == Ending.RESTORED:
+        pattern = AFTER_A_RESTORE.get(Kind(line.kind), pattern)
+        del names["why"]
     details = [
         text.format(known[name]) for name, text in DETAILS.items() if name in names and f"{{{name}}}" not in pattern
     ]

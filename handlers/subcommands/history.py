@@ -22,6 +22,8 @@ def history(desk: Desk, waiting: Waiting, rest: str) -> Result:
     typed = parse_job(rest) if rest else None
     if isinstance(typed, UsageError):
         return Refused(typed.rule, {"detail": typed.detail, "length": typed.length})
+    if typed and typed.reason:
+        return Refused(Reason.UNEXPECTED_TEXT, {"subcommand": "history &lt;job_id&gt;", "length": len(typed.reason)})
     if no := permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
         return no
     return _page(desk, job=typed.job_id) if typed else _page(desk, channel=waiting.channel)

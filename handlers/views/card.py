@@ -130,7 +130,7 @@ def _heading(deletion: Deletion, wording: Wording) -> str:
 def _ending_line(deletion: Deletion) -> Para | None:
     """Who did what, and Huawei's request ID or error code: the card must be enough for whoever sees only it."""
     who = f" Confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
-    at = f" {when(deletion.ended_at)}." if deletion.ended_at else ""
+    at = f" ({when(deletion.ended_at)})" if deletion.ended_at else ""
     reply = last_reply(deletion)
     match deletion.state:
         case State.DELETING:
@@ -141,16 +141,21 @@ def _ending_line(deletion: Deletion) -> Para | None:
                 f"{who}{reply}"
             )
         case State.DELETED | State.FAILED:
-            gone = _verified_gone(deletion)
-            hand = f" By the word of {mention(deletion.ended_by)}." if deletion.ended_by else ""
-            return Para(f"{_plain_heading(deletion)}.{at}{who}{hand}{reply}{gone}")
+            return Para(f"{_plain_heading(deletion)}{at}.{who}{_by_hand(deletion)}{reply}{_verified_gone(deletion)}")
         case State.CANCELLED:
             by = f" by {mention(deletion.ended_by)}" if deletion.ended_by else ""
-            return Para(f"Cancelled{by}.{at} Nothing was deleted.")
+            return Para(f"Cancelled{by}{at}. Nothing was deleted.")
         case State.EXPIRED | State.REFUSED:
-            return Para(f"{_plain_heading(deletion)}.{at}")
+            return Para(f"{_plain_heading(deletion)}{at}.")
         case _:
             return None
+
+
+def _by_hand(deletion: Deletion) -> str:
+    # Whoever closed it is still named in it where a late reply has ended it otherwise since.
+    if deletion.ended_by is None or deletion.ended_why != Ending.BY_HAND:
+        return ""
+    return f" By the word of {mention(deletion.ended_by)}."
 
 
 def _verified_gone(deletion: Deletion) -> str:
@@ -160,7 +165,7 @@ def _verified_gone(deletion: Deletion) -> str:
 
 
 def last_reply(deletion: Deletion) -> str:
-    """What MetaStudio answered to the last DELETE, as one more sentence; empty where none was sent."""
+    """What became of the last DELETE, as one more sentence; empty where none was sent."""
     if not deletion.attempts:
         return ""
     last = deletion.attempts[-1]
@@ -171,7 +176,8 @@ def last_reply(deletion: Deletion) -> str:
         f"{last.cause.value}" if last.cause is not None else "",
     ]
     text = ", ".join(part for part in told if part)
-    return f" MetaStudio: {text}." if text else ""
+    who = "MetaStudio" if last.status is not None else "The DELETE"
+    return f" {who}: {text}." if text else ""
 
 
 def _rows(deletion: Deletion) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from bot.policy import Reason
 from handlers.views.freezing import freeze_line
 from handlers.views.lists import Links, entry
 from handlers.views.parts import Block, Entry, Fields, Heading, Note, Para, Part, blocks_of, code, when
+from handlers.views.refusals import NO_GROUPS
 from handlers.views.wording import Wording
 
 MOST_SHOWN = 5
@@ -78,7 +79,7 @@ def home_blocks(look: Look, links: Links, wording: Wording) -> list[Block]:
 
 def stranger_blocks(no: Refused, wording: Wording, *, may_freeze: bool) -> list[Block]:
     """The page of somebody who may not: how to get the right, and nothing about jobs."""
-    why = WHY_NOT.get(no.reason, NOT_KNOWN)
+    why = _groups_unknown(no) if no.reason == Reason.GROUPS_UNKNOWN else WHY_NOT.get(no.reason, NOT_KNOWN)
     then = "" if no.reason == Reason.FOREIGN else f" {wording.whom_to_ask()}"
     return blocks_of(
         [
@@ -86,6 +87,13 @@ def stranger_blocks(no: Refused, wording: Wording, *, may_freeze: bool) -> list[
             Para(f"This bot deletes MetaStudio avatar training jobs, after a person has confirmed it. {why}{then}"),
             Para(f"You may stop all deletions: `{wording.command} freeze &lt;reason&gt;`.") if may_freeze else None,
         ]
+    )
+
+
+def _groups_unknown(no: Refused) -> str:
+    return NO_GROUPS.get(str(no.facts.get("why"))) or (
+        "Slack could not say whether you are in a user group that may delete jobs, and without that the bot shows "
+        "nothing. Open this page again in a minute."
     )
 
 

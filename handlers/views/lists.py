@@ -16,7 +16,6 @@ from bot.outcomes import Ending
 from handlers.payloads import ABOUT_A_JOB
 from handlers.views.card import last_reply
 from handlers.views.parts import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
-from handlers.views.thread import duration
 from handlers.views.wording import Wording
 
 OLDER_OF_CHANNEL = "dh_older_of_channel"
@@ -58,6 +57,8 @@ def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
 def _stands(deletion: Deletion) -> str:
     if deletion.ended_why == Ending.RESTORED:
         return "closed because the ledger was restored; its thread says what was done before"
+    if deletion.ended_why == Ending.READ_PRESENT:
+        return "still there after several reads, so treated as not deleted"
     by_hand = ", by a person's word" if deletion.ended_why == Ending.BY_HAND else ""
     return STANDS.get(deletion.state, deletion.state.value) + by_hand
 
@@ -65,8 +66,8 @@ def _stands(deletion: Deletion) -> str:
 def _time_left(deletion: Deletion, now: datetime) -> str:
     if deletion.state is not State.AWAITING or deletion.deadline_at is None:
         return ""
-    left = (deletion.deadline_at - now).total_seconds()
-    return f", {duration(left)} left" if left > 0 else ", its time is over"
+    # A moment stays true however long the list stands; "so many seconds left" would not.
+    return f" until {when(deletion.deadline_at)}" if now < deletion.deadline_at else ", its time is over"
 
 
 def history_message(

@@ -27,8 +27,11 @@ WORDS: dict[Kind, str] = {
     Kind.PRUNED: "pruned: old events or personal data were removed by whoever runs the bot",
 }
 
-LINE_LIMIT = 280
-"""Ten of these fit into one section, so nothing that was counted as told is cut away."""
+LINE_LIMIT = 415
+"""As many of these as one message has lines fit into one section, so nothing that was counted as told is cut away."""
+
+LEAST_ROOM = 20
+SEPARATOR = " · "
 
 SHOWN_FACTS = (
     "reason",
@@ -64,25 +67,20 @@ def head_line(number: int, digest: str) -> str:
 def log_line(recorded: Recorded) -> str:
     """One event in one line."""
     event = recorded.event
+    what = f"{recorded.number}. {when(event.at)} {WORDS.get(event.kind, event.kind.value)}"
     details = [f"{name} {code(str(event.facts[name]))}" for name in SHOWN_FACTS if event.facts.get(name) is not None]
-    line = " · ".join(
-        part
-        for part in (
-            f"{recorded.number}. {when(event.at)} {WORDS.get(event.kind, event.kind.value)}",
-            *details,
-            *_ids(event),
-        )
-        if part
-    )
-    return cut(line, LINE_LIMIT)
+    ids = _ids(event)
+    # The details are cut before the ids, which are what anybody looks for; the audit trail has the rest.
+    room = max(LINE_LIMIT - len(SEPARATOR.join((what, "", *ids))), LEAST_ROOM)
+    return cut(SEPARATOR.join(part for part in (what, cut(SEPARATOR.join(details), room), *ids) if part), LINE_LIMIT)
 
 
 def _ids(event: Event) -> list[str]:
-    # A long line is cut at its end, so what support asks for goes first.
-    return [
+    ids = [
         f"job {code(event.job)}" if event.job else "",
         f"request ID {code(event.request_id)}" if event.request_id else "",
         f"by {code(event.actor.user)}" if event.actor else "",
         f"in <#{event.channel}>" if event.channel else "",
         f"deletion {code(event.deletion)}" if event.deletion else "",
     ]
+    return [one for one in ids if one]

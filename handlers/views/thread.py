@@ -89,12 +89,14 @@ def reply_line(deletion: Deletion) -> str:
     if not deletion.attempts:
         return ""
     last = deletion.attempts[-1]
+    # Below "is deleted" it is no cause of that, but what kept the bot from knowing it at once.
+    cause = "The DELETE itself" if deletion.state is State.DELETED else "Cause"
     rows = [
         f"Request ID: {code(last.request_id)}" if last.request_id else "",
         f"HTTP status: {last.status}" if last.status is not None else "",
         f"Error code: {code(last.code)}" if last.code else "",
         f"Message: {code(last.message)}" if last.message else "",
-        f"Cause: {last.cause.value}" if last.cause is not None else "",
+        f"{cause}: {last.cause.value}" if last.cause is not None else "",
     ]
     return "\n".join(row for row in rows if row)
 
@@ -211,10 +213,14 @@ def _correction(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             f"{how}."
         )
     else:
+        how = (
+            "the DELETE never left the bot"
+            if deletion.ended_why == Ending.NEVER_SENT
+            else "MetaStudio's answer arrived late and says no"
+        )
         says = (
             f"*Correction: this request did not delete job {code(deletion.job.job_id)}.* If this thread said otherwise "
-            "before, that was wrong: MetaStudio's answer arrived late and says no. If the job is gone, something else "
-            "removed it."
+            f"before, that was wrong: {how}. If the job is gone, something else removed it."
         )
     return [Para(f"{people(deletion)} {says}"), _maybe(reply_line(deletion)), escalation(deletion)]
 

@@ -31,7 +31,10 @@ class Wording:
         if not self.help_contact:
             return "Ask whoever runs this bot."
         who = self.help_contact
-        return f"Ask {as_slack_shows(who)}."
+        # Nearly every id has a digit, and words in capitals have none. An id without one can still be looked up, but of
+        # WEBMASTER taken for an id nothing would be left to read.
+        may_be_an_id = any(character.isdigit() for character in who)
+        return f"Ask {as_slack_shows(who) if may_be_an_id else escape(who)}."
 
 
 _SLACK_ID = re.compile(r"[UWCGS][A-Z0-9]{8,}")

@@ -212,3 +212,14 @@ def test_a_second_freeze_is_told_of_the_first(w: World) -> None:
     assert f"frozen already: <@{w.ben}> stopped all deletions" in w.said_to(w.anna)[-1]
     w.tick(1)
     assert len(w.slack.messages(w.ops)) == 1
+
+
+def test_nobody_is_reminded_of_a_card_that_may_not_be_confirmed(w: World) -> None:
+    """While deletions are frozen the thread does not ask to press; once they are allowed again it does."""
+    card = w.card(failed_job(w))
+    w.ask(f"freeze {WHY}", w.ben)
+    w.tick(310)
+    assert not any("still waits" in said for said in w.thread(card))
+    w.ask("unfreeze")
+    w.tick(10)
+    assert "This card still waits for you" in w.thread(card)[-1]

@@ -116,6 +116,24 @@ def test_who_cannot_be_looked_up_sees_nothing(w: World) -> None:
     assert "The bot is well" in home(w)
 
 
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("missing_scope", "lacks the scope `usergroups:read`"),
+        ("fatal_error", "whether you are in a user group that may delete jobs"),
+    ],
+)
+def test_where_a_group_cannot_be_looked_into_it_says_so(tmp_path: Path, fault: str, says: str) -> None:
+    """What to open again helps against is told from what whoever runs the bot has to mend."""
+    with world(tmp_path) as w:
+        w.stop_bot()
+        w.run_bot(AUTHORIZED_USERGROUPS=w.slack.add_group("oncall", [w.ben]), AUTHORIZED_USERS=w.anna)
+        w.slack.faults.add("usergroups.users.list", "error", error=fault, times=None)
+        page = home(w, w.ben)
+    assert says in page
+    assert "who you are" not in page
+
+
 def test_who_may_only_freeze_is_told_how(tmp_path: Path) -> None:
     """Somebody whom FREEZE_BY names and nobody authorizes."""
     with world(tmp_path) as w:

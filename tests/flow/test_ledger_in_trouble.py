@@ -108,7 +108,9 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
 
 
 @on_sqlite
-def test_a_restored_backup_confirms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restored_backup_confirms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """After a restore and `dh-bot db expire-open` a card that was used meanwhile deletes nothing a second time.
 
     Its thread keeps what was said, and says that the ledger was restored; the card has no buttons.
@@ -140,4 +142,10 @@ def test_a_restored_backup_confirms_nothing(tmp_path: Path, monkeypatch: pytest.
             assert "restored from a backup" in w.said_to(w.anna)[-1]
         assert "is deleted" in w.thread(first)[0]
         assert (w.cloud.deletes_arrived(used), w.cloud.deletes_arrived(unused)) == (1, 0)
+        story = w.deletion(used)
+        assert story is not None
+        assert cli.main(["audit", "show", story.id]) == 0
+        told = capsys.readouterr().out
+        assert "The card was closed because the ledger was restored" in told
+        assert "nothing was sent" not in told
         assert w.verdict().is_sound

@@ -9,6 +9,7 @@ import pytest
 
 from bot.trail import Kind
 from handlers.payloads import SUBCOMMANDS
+from handlers.views.parts import when
 from sandbox import metastudio_faults as play
 from sandbox.slack import Message
 from tests.flow.world import World, world
@@ -52,6 +53,7 @@ def test_nothing_is_read_where_others_listen(w: World, text: str) -> None:
     ("text", "says"),
     [
         ("history a.b", "letters, digits"),
+        ("history job-1 please", "`/delete-dh-job history &lt;job_id&gt;` stands alone, but 6 characters follow it"),
         ("--dry-run", "not a job id: there is none"),
         ("--dry-run höhe", "outside ASCII"),
         (f"--dry-run job {'x' * 501}", "longer than 500"),
@@ -134,7 +136,7 @@ def test_an_older_page_is_checked_like_the_command(w: World) -> None:
 
 
 def test_open_shows_what_waits_and_what_is_unknown(w: World) -> None:
-    """Oldest first, of every channel, with the time left and a link."""
+    """Oldest first, of every channel, each with its deadline and a link."""
     lost, waits, over = failed_job(w), failed_job(w), failed_job(w)
     first = w.card(lost)
     w.cloud.faults.add(play.DELETE, play.error(500, "MSS.00000004"))
@@ -145,7 +147,10 @@ def test_open_shows_what_waits_and_what_is_unknown(w: World) -> None:
     told = answer(w, "open", w.ben).text
     assert told.index(lost) < told.index(waits)
     assert over not in told
-    assert "waits for a decision, 7 min left" in told
+    deletion = w.deletion(waits)
+    assert deletion is not None
+    assert deletion.deadline_at is not None
+    assert f"waits for a decision until {when(deletion.deadline_at)}" in told
     assert "outcome not known yet" in told
     for card in (first, second):
         assert f"p{card.ts.replace('.', '')}|its card>" in told

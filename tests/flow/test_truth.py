@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from bot import reconcile
-from bot.model import Deletion
+from bot.model import Actor, Deletion, JobId, Reply
+from bot.trail import Tell, TellKind, Waiting
 from sandbox import metastudio_faults as play
 from sandbox.metastudio import Seen
 from tests.flow.world import World, world
@@ -230,6 +232,36 @@ def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
         assert w.cloud.deletes_arrived(job) == 1
 
 
+def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken over between claim and sending, and the job removed by somebody else: the correction names the reason."""
+    with world(tmp_path) as w:
+        assert w.app is not None
+        job = w.cloud.add_job(state="TRAIN_FAILED")
+        card = w.card(job)
+        jobs = w.app.ports.jobs
+        entered, gate, delete = threading.Event(), threading.Event(), jobs.delete
+
+        def held(job_id: JobId, *, send_before: datetime) -> Reply:
+            entered.set()
+            gate.wait(30)
+            return delete(job_id, send_before=send_before)
+
+        monkeypatch.setattr(jobs, "delete", held)
+        w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+        assert entered.wait(10)
+        w.tick(60)
+        w.cloud.remove(job)
+        w.tick(100)
+        assert any("A look-up" in said for said in w.thread(card))
+        gate.set()
+        w.idle()
+        assert w.cloud.deletes_arrived(job) == 0
+        correction = w.thread(card)[-1]
+        assert "*Correction: this request did not delete job" in correction
+        assert "the DELETE never left the bot" in correction
+        assert "answer" not in correction.partition("\n")[0]
+
+
 def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
     """Between a 429 and the next attempt nobody takes the row over, however long the limiter takes."""
     job = w.cloud.add_job(state="TRAIN_FAILED")
@@ -340,3 +372,56 @@ def test_a_click_before_slack_answered_makes_that_card_count(w: World) -> None:
     assert w.cloud.deletes_arrived(job) == 1
     assert card.buttons == []
     assert w.said_to(w.anna) == []
+
+
+def test_a_message_without_words_holds_up_no_other(w: World) -> None:
+    """What a newer version has left in the ledger may have no words here; every other thread gets its outcome."""
+    assert w.app is not None
+    stays, goes = (w.cloud.add_job(state="TRAIN_FAILED") for _ in range(2))
+    first, second = w.card(stays), w.card(goes)
+    odd = w.deletion(stays)
+    assert odd is not None
+    w.app.ledger.tell(Tell(TellKind.REFUSED, odd.id, odd.channel, odd.message_ts, {"reason": "of_a_newer_version"}))
+    w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=5)
+    w.press(second)
+    assert w.thread(second) == []
+    w.tick(60)
+    assert "is deleted" in w.thread(second)[0]
+    assert w.thread(first) == []
+    assert w.app.ledger.outbox_count() == 1
+
+
+def test_an_answer_without_words_holds_up_no_other(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People who wait after a restart are answered one by one; one answer that cannot be made is tried again later."""
+    assert w.app is not None
+    for number, person in enumerate((w.anna, w.ben)):
+        actor = Actor(person, w.slack.team_id)
+        w.app.ledger.note_waiting(Waiting(f"w{number}", "command", actor, w.ops, w.clock.now()))
+    w.stop_bot()
+    w.run_bot()
+    teller, real = w.app.ports.teller, w.app.ports.teller.answer_after_restart
+
+    def without_words(waiting: Waiting, deletion: Deletion | None) -> object:
+        return real(waiting, deletion) if waiting.actor.user == w.ben else real(None, deletion)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(teller, "answer_after_restart", without_words)
+    w.tick(1)
+    assert "restarted" in w.said_to(w.ben)[-1]
+    assert w.said_to(w.anna) == []
+    monkeypatch.undo()
+    w.tick(70)
+    assert "restarted" in w.said_to(w.anna)[-1]
+
+
+def test_another_name_of_the_region_is_no_other_project(w: World) -> None:
+    """Deletions belong to an endpoint and a project; a corrected METASTUDIO_REGION leaves their cards in use."""
+    waits, lost = (w.cloud.add_job(state="TRAIN_FAILED") for _ in range(2))
+    cards = w.card(waits), w.card(lost)
+    w.cloud.faults.add(DELETE, play.drop(), when="after")
+    w.press(cards[1])
+    w.stop_bot()
+    w.run_bot(METASTUDIO_REGION="cn-east-3")
+    w.press(cards[1], "dh_check_now")
+    assert "is deleted" in w.thread(cards[1])[-1]
+    w.press(cards[0])
+    assert w.cloud.deletes_arrived(waits) == 1

@@ -409,38 +409,49 @@ def others(number: int) -> list[str]:
 
 WALKS: dict[str, tuple[Callable[[int, int], Listed], Finding, list[int]]] = {
     # the pages, what they prove, and at which offsets they were asked
-    "all pages, and it is on none": (pages(*others(250)), GONE, [0, 100, 200, 250]),
-    "exactly full pages": (pages(*others(200)), GONE, [0, 100, 200]),
+    "all pages, and it is on none": (pages(*others(250)), GONE, [0, 99, 198, 249]),
+    "exactly full pages": (pages(*others(200)), GONE, [0, 99, 198, 199]),
     "no jobs any more": (pages(), GONE, [0]),
-    "more jobs than were counted": (pages(*others(150), count=140), GONE, [0, 100, 150]),
+    "more jobs than were counted": (pages(*others(150), count=140), GONE, [0, 99, 149]),
     "on the first page": (pages("job-1", *others(250)), PRESENT, [0]),
-    "on the last page": (pages(*others(249), "job-1"), PRESENT, [0, 100, 200]),
-    "fewer jobs than were counted": (pages(*others(250), count=251), NOTHING, [0, 100, 200, 250]),
-    "the pages stop halfway": (pages(*others(250), broken={100: page_of(count=250)}), NOTHING, [0, 100]),
-    "nobody counted": (pages(*others(250), count=None), NOTHING, [0, 100, 200, 250]),
+    "on the last page": (pages(*others(249), "job-1"), PRESENT, [0, 99, 198]),
+    "fewer jobs than were counted": (pages(*others(250), count=251), NOTHING, [0, 99, 198, 249]),
+    "the pages stop halfway": (pages(*others(250), broken={99: page_of(count=250)}), NOTHING, [0, 99]),
+    "nobody counted": (pages(*others(250), count=None), NOTHING, [0, 99, 198, 249]),
     "nobody counted and none there": (pages(count=None), NOTHING, [0]),
-    "a page fails": (pages(*others(250), broken={100: page_of(count=None, status=500)}), NOTHING, [0, 100]),
-    "a page has no answer": (pages(*others(250), broken={100: page_of(count=None, status=None)}), NOTHING, [0, 100]),
-    "the last page fails": (pages(*others(99), broken={99: page_of(count=0, status=503)}), NOTHING, [0, 99]),
+    "a page fails": (pages(*others(250), broken={99: page_of(count=None, status=500)}), NOTHING, [0, 99]),
+    "a page has no answer": (pages(*others(250), broken={99: page_of(count=None, status=None)}), NOTHING, [0, 99]),
+    "the last page fails": (pages(*others(99), broken={98: page_of(count=0, status=503)}), NOTHING, [0, 98]),
     "a page is not whole": (
-        pages(*others(250), broken={100: page_of(*others(100), count=250, body_ok=False)}),
+        pages(*others(250), broken={99: page_of(*others(250)[99:199], count=250, body_ok=False)}),
         NOTHING,
-        [0, 100],
+        [0, 99],
     ),
     "a page with an entry that cannot be read": (
-        pages(*others(250), broken={100: replace(page_of(*others(100), count=250), unreadable=1)}),
+        pages(*others(250), broken={99: replace(page_of(*others(250)[99:199], count=250), unreadable=1)}),
         NOTHING,
-        [0, 100],
+        [0, 99],
     ),
     "unreadable, but there it is": (
-        pages(*others(250), broken={100: replace(page_of("job-1", count=250), unreadable=1)}),
+        pages(*others(250), broken={99: replace(page_of("job-1", count=250), unreadable=1)}),
         PRESENT,
-        [0, 100],
+        [0, 99],
     ),
     "a failed page with jobs on it": (
-        pages(*others(250), broken={100: page_of(*others(100), count=250, status=206)}),
+        pages(*others(250), broken={99: page_of(*others(250)[99:199], count=250, status=206)}),
         NOTHING,
-        [0, 100],
+        [0, 99],
+    ),
+    # Where a job of the first page is removed in between, all move up, and one slips past.
+    "the list moved up between two pages": (
+        pages(*others(250), broken={99: page_of(*others(250)[100:200], count=249)}),
+        NOTHING,
+        [0, 99],
+    ),
+    "the list moved down between two pages": (
+        pages(*others(250), broken={99: page_of(*others(250)[98:198], count=251)}),
+        NOTHING,
+        [0, 99],
     ),
 }  # fmt: skip
 
@@ -457,10 +468,11 @@ def test_where_the_filter_is_ignored_every_page_is_read(world: World, case: str)
 @pytest.mark.parametrize("count", [0, 100, None])
 def test_a_walk_has_an_end(world: World, count: int | None) -> None:
     """Pages that never end are given up after a hundred, and prove nothing, whatever they count."""
-    same = page_of(*others(100), count=count)
-    world.cloud = Cloud(NOT_FOUND, same, lambda offset, limit: same)
+    world.cloud = Cloud(
+        NOT_FOUND, IGNORED, lambda at, limit: page_of(*(f"other-{one}" for one in range(at, at + limit)), count=count)
+    )
     assert reconcile.look(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
-    assert world.cloud.asked == [JOB, FILTERED, *((None, 100 * page, 100) for page in range(100))]
+    assert world.cloud.asked == [JOB, FILTERED, *((None, 99 * page, 100) for page in range(100))]
 
 
 @pytest.mark.parametrize(("then", "now"), [("", "me"), ("me", ""), ("me", "another")])
@@ -882,11 +894,12 @@ def test_checking_now_is_for_unknown_outcomes(world: World, given: Deletion) -> 
 
 @pytest.mark.parametrize("cause", Cause)
 def test_a_check_that_saw_nothing_does_not_pretend_that_it_looked(world: World, cause: Cause) -> None:
-    """No answer is said as such, stopped calls by their name; the attempt is in the trail all the same."""
+    """No answer is said as such, stopped calls and a full queue by their names; the attempt is in the trail anyway."""
     deletion = world.keep(UNKNOWN)
     reply = show_reply(None, cause=cause)
     world.cloud.shown = Shown(reply)
-    reason = Reason.BREAKER_OPEN if cause is Cause.BREAKER_OPEN else Reason.JOB_NOT_READ
+    not_asked = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, Cause.LIMITED: Reason.BUSY}
+    reason = not_asked.get(cause, Reason.JOB_NOT_READ)
     assert reconcile.check_now(deletion, world.ports) == Refused(reason, {"reply": reply})
     assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
     assert world.now().state is State.UNKNOWN

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bot.job_states import DELETABLE, STATES, describe
 from bot.model import ConfirmBy, Deletion, State
+from bot.outcomes import Ending
 from handlers.views import card
 from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
 from handlers.views.parts import when
@@ -284,7 +285,7 @@ ENDINGS = [
         "Outcome unknown: the bot is finding out",
         (
             "The DELETE may or may not have worked. It is not sent again; the bot looks until it knows. Confirmed by "
-            "<@UBEN>. MetaStudio: the connection broke before a whole answer had arrived."
+            "<@UBEN>. The DELETE: the connection broke before a whole answer had arrived."
         ),
     ),
     (
@@ -298,13 +299,13 @@ ENDINGS = [
     (
         "deleted",
         "Job deleted",
-        f"Job deleted. {when(later(61.5))}. Confirmed by <@UBEN>. MetaStudio: HTTP 200, request ID `req-200`.",
+        f"Job deleted ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP 200, request ID `req-200`.",
     ),
     (
         "verified gone",
         "Job deleted",
         (
-            f"Job deleted. {when(later(61.5))}. Confirmed by <@UBEN>. MetaStudio: HTTP 200, request ID `req-200`. "
+            f"Job deleted ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP 200, request ID `req-200`. "
             f"Verified gone {when(later(120), '{time}')}."
         ),
     ),
@@ -312,13 +313,13 @@ ENDINGS = [
         "rejected",
         "Job not deleted by this request",
         (
-            f"Job not deleted by this request. {when(later(61.5))}. Confirmed by <@UBEN>. MetaStudio: HTTP 400, error "
+            f"Job not deleted by this request ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP 400, error "
             "code `MSS.00000003`, request ID `req-400`."
         ),
     ),
-    ("cancelled", "Cancelled: nothing was deleted", f"Cancelled by <@UBEN>. {when(later(9))}. Nothing was deleted."),
-    ("expired", "Expired: nothing was deleted", f"Expired: nothing was deleted. {when(later(600))}."),
-    ("refused", "Refused: nothing was deleted", f"Refused: nothing was deleted. {when(later(9))}."),
+    ("cancelled", "Cancelled: nothing was deleted", f"Cancelled by <@UBEN> ({when(later(9))}). Nothing was deleted."),
+    ("expired", "Expired: nothing was deleted", f"Expired: nothing was deleted ({when(later(600))})."),
+    ("refused", "Refused: nothing was deleted", f"Refused: nothing was deleted ({when(later(9))})."),
 ]
 
 
@@ -363,7 +364,7 @@ def test_earlier_attempts_are_shown_while_there_is_something_to_decide() -> None
             "request ID `req-400`."
         ),
         (
-            f"{asked}treated as not deleted: the job was still there. MetaStudio: the connection broke before a whole "
+            f"{asked}treated as not deleted: the job was still there. The DELETE: the connection broke before a whole "
             "answer had arrived."
         ),
         f"{asked}cancelled: nothing was deleted.",
@@ -471,3 +472,10 @@ def test_the_same_deletion_makes_the_same_card() -> None:
         return deletion_card(deletion, WORDING, EARLIER)
 
     assert drawn(AWAITING) == drawn(replace(AWAITING, requester=ANNA))
+
+
+def test_an_end_after_a_person_s_word_is_not_by_that_word() -> None:
+    """A late reply may end otherwise what somebody had closed by hand; then the reply is what counts."""
+    corrected = replace(PLAUSIBLE["deleted"], ended_by=BEN)
+    assert "By the word of" not in deletion_card(corrected, BARE).text
+    assert "By the word of <@UBEN>." in deletion_card(replace(corrected, ended_why=Ending.BY_HAND), BARE).text

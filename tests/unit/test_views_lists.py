@@ -20,7 +20,7 @@ from handlers.views.card import rehearsed_card
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_line, freeze_message
 from handlers.views.home import Look, home_blocks, stranger_blocks, trouble_blocks
 from handlers.views.lists import STANDS, Found, Links, entry, found_message, history_message, open_message
-from handlers.views.parts import Message
+from handlers.views.parts import Message, when
 from handlers.views.thread import thread_message
 from sandbox import slack_checks as checks
 from tests.unit.messages import (
@@ -176,18 +176,19 @@ def test_any_text_from_outside_is_tame_in_a_list(text: str) -> None:
     is_sound_home(home_blocks(look([deletion], freeze=replace(FREEZE, reason=text)), {}, WORDING))
 
 
-def test_the_time_left() -> None:
-    """To the deadline, and that it is over where the worker has not come to it yet; of nothing that does not wait."""
+def test_until_when_a_card_waits() -> None:
+    """A moment, which stays true while the list stands; that it is over where the worker has not come to it yet."""
     links: Links = {}
-    assert "waits for a decision, 9 min left" in entry(AWAITING, links, later(60))
+    assert f"waits for a decision until {when(later(600))}" in entry(AWAITING, links, later(60))
     assert "its time is over" in entry(AWAITING, links, later(600))
-    assert "left" not in entry(PLAUSIBLE["unknown, lost"], links, later(60))
+    assert "until" not in entry(PLAUSIBLE["unknown, lost"], links, later(60))
 
 
 def test_every_state_has_its_words() -> None:
     """Short, and true of that state; a person's word and a restored ledger are named as such."""
     assert set(STANDS) == set(State) - {State.NEW}
     assert "deleted, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
+    assert "still there after several reads, so treated as not deleted" in entry(PLAUSIBLE["still present"], {})
     assert "not deleted by this request, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
     restored = entry(PLAUSIBLE["closed after a restore"], {})
     assert "restored" in restored

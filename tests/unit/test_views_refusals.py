@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from bot.job_states import DELETABLE, STATES
 from bot.metastudio.replies import Meaning, meaning
-from bot.model import OPEN_STATES, Cause, Freeze, Operation, Refused, Reply, State
+from bot.model import OPEN_STATES, Actor, Cause, Freeze, JobId, Operation, Refused, Reply, State
 from bot.policy import COMPARED, Reason
-from bot.running_log import SHOWN
+from bot.running_log import MOST_LINES, SHOWN
 from bot.trail import Event, Kind, Recorded, Waiting
 from handlers.subcommands.help import help_text
+from handlers.telling import PLAIN_LIMIT
 from handlers.views.endings import ENDED, how_it_ended, restart_text
-from handlers.views.log_lines import WORDS, log_line, log_lines
-from handlers.views.parts import cut, when
+from handlers.views.log_lines import SHOWN_FACTS, WORDS, log_line, log_lines
+from handlers.views.parts import when
 from handlers.views.refusals import FIELD_NAMES, SENTENCES, changes, refusal_text
 from handlers.views.reply_words import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
@@ -236,6 +237,8 @@ def test_whoever_asked_is_not_taken_for_whoever_presses() -> None:
         ("US", "US"),
         ("WEBTEAM", "WEBTEAM"),
         ("CLOUDOPS", "CLOUDOPS"),
+        ("WEBMASTER", "WEBMASTER"),
+        ("SUPPORTDESK", "SUPPORTDESK"),
         ("UÄÖÜÄÖÜÄÖÜ", "UÄÖÜÄÖÜÄÖÜ"),
         ("u0123456789", "u0123456789"),
         ("D0123456789", "D0123456789"),
@@ -678,10 +681,24 @@ def test_a_line_of_the_running_log(kind: Kind) -> None:
         f"7. {when(AT)} {WORDS.get(kind, kind.value)} · reason `expired` · status `200` · job `{JOB_ID}` · "
         f"request ID `req-1` · by `UANNA` · in <#C1> · deletion `{DELETION_ID}`"
     )
-    assert line == cut(whole, 280)
+    assert line == whole
     assert "internal" not in line
     assert "hash" not in line
     assert checks.notifies(line, []) == set()
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_long_line_of_the_running_log_keeps_its_ids(kind: Kind) -> None:
+    """Only its details are cut, even where every id is as long as can be; as many as one message has fit into it."""
+    facts = dict.fromkeys(SHOWN_FACTS, "&" * 300)
+    longest = Event(
+        kind, AT, Actor("U" + "9" * 11, "T1"), "C" + "9" * 11, DELETION_ID, JobId("j" * 64), "r" * 64, facts
+    )
+    line = log_line(Recorded(9_999_999, longest, "", "", ""))
+    assert line.endswith(f" · in <#C{'9' * 11}> · deletion `{DELETION_ID}`")
+    assert f"job `{'j' * 64}` · request ID `{'r' * 64}` · by `U{'9' * 11}`" in line
+    assert line.count("`") % 2 == 0
+    assert MOST_LINES * (len(line) + 1) + len(log_lines([], 10**9)[0]) <= PLAIN_LIMIT
 
 
 def test_a_line_leaves_out_what_there_is_not() -> None:

@@ -320,7 +320,7 @@ SAID = [
                 f"{BOTH} *Job {JOB} is deleted.* A look-up at 03:27 UTC found it gone: neither Show nor List "
                 "knows it any more."
             ),
-            "Cause: the connection broke before a whole answer had arrived",
+            "The DELETE itself: the connection broke before a whole answer had arrived",
             TOOK,
             NOTE,
         ],
@@ -353,7 +353,7 @@ SAID = [
                 f"{BOTH} *Correction: job {JOB} is deleted.* If this thread said otherwise before, that no longer "
                 "holds: a later look-up found it gone."
             ),
-            "Cause: the connection broke before a whole answer had arrived",
+            "The DELETE itself: the connection broke before a whole answer had arrived",
             TICKET,
             (
                 "Attempt 1: 2026-11-22 03:12:00 UTC, the connection broke before a whole answer had arrived, "
@@ -469,6 +469,7 @@ def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: b
         (PLAUSIBLE["found gone"], "that no longer holds: a later look-up found it gone."),
         (PLAUSIBLE["deleted"], "that was wrong: MetaStudio's answer arrived late and confirms it."),
         (PLAUSIBLE["rejected"], "that was wrong: MetaStudio's answer arrived late and says no."),
+        (replace(PLAUSIBLE["rejected"], ended_why=Ending.NEVER_SENT), "that was wrong: the DELETE never left the bot."),
     ],
 )
 def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletion, how: str) -> None:
