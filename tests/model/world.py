@@ -57,7 +57,12 @@ LIVE: dict[State, frozenset[str]] = {
 }
 """The buttons that can do something, by state; after a day of doubt the two by hand come to *Check now*."""
 BY_HAND = frozenset({CLOSE_DELETED, CLOSE_PRESENT})
-SWALLOWED = frozenset({"sending_failed", "use_case_failed", "listener_failed", "work_failed", "ticker_failed"})
+SWALLOWED = frozenset(
+    {
+        *("sending_failed", "use_case_failed", "listener_failed", "work_failed", "ticker_failed"),
+        *("telling_failed", "answer_failed", "redraw_failed"),
+    }
+)
 """Log lines that only an exception nobody foresaw can write."""
 MOST_ROUNDS = 400
 
