@@ -204,12 +204,10 @@ class Settings(BaseSettings):
     def secrets(self) -> frozenset[str]:
         """Every secret text, for the log scrubber; with the passwords inside addresses also by themselves."""
         values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
-        inside = [
-            *addresses.password_in(self.database_url),
-            *addresses.password_in(self.metastudio_proxy.get_secret_value()),
-        ]
-        whole = [self.database_url] if addresses.password_in(self.database_url) else []
-        return frozenset(text for text in (*values, *inside, *whole) if text)
+        of_ledger = addresses.database_passwords(self.database_url)
+        of_proxy = addresses.password_in(self.metastudio_proxy.get_secret_value())
+        whole = [self.database_url] if of_ledger else []
+        return frozenset(text for text in (*values, *of_ledger, *of_proxy, *whole) if text)
 
 
 def _with_endpoints(settings: Settings) -> Settings:

@@ -99,6 +99,9 @@ ACCEPTED = [
     ("REASON_REQUIRED", "Yes", True),
     ("MAX_OPEN", "1", 1),
     ("DATABASE_URL", "sqlite:////var/lib/dh-bot/ledger.db", "sqlite:////var/lib/dh-bot/ledger.db"),
+    ("DATABASE_URL", "postgresql+psycopg://u:a%40b@[::1]:5432/d", "postgresql+psycopg://u:a%40b@[::1]:5432/d"),
+    ("DATABASE_URL", "postgresql+psycopg://u@/d?host=/run/pg", "postgresql+psycopg://u@/d?host=/run/pg"),
+    ("DATABASE_URL", "postgresql+psycopg://u:p@h1,h2/d", "postgresql+psycopg://u:p@h1,h2/d"),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "console", "console"),
     ("HTTP_PORT", "65535", 65535),
@@ -187,6 +190,12 @@ REFUSED = [
     ("DATABASE_URL", "postgres://u:hunter22@h/d", "driver psycopg"),
     ("DATABASE_URL", "postgresql+psycopg2://u:hunter22@h/d", "driver psycopg"),
     ("DATABASE_URL", "mysql://u:hunter22@h/d", "SQLite file or a PostgreSQL"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hun@ter:22@h/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter@22@h/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u/x:hunter22@h/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@[::1/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@[/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@h:x/d", "the port is a number"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING, ERROR"),
     ("LOG_FORMAT", "xml", "json, console"),
 ]
@@ -527,6 +536,22 @@ def test_secrets_hide() -> None:
     settings = Settings(database_url=url)
     assert "SECRET" not in repr(settings)
     assert settings.secrets() >= {"p-SECRET", url}
+
+
+IN_DATABASE_URL = [
+    ("postgresql+psycopg://u:p%40s%23@h/d", {"p%40s%23", "p@s#"}),
+    ("postgresql+psycopg://u:p#s?t@h/d", {"p#s?t"}),
+    ("postgresql+psycopg://u@h/d?password=p%40s&sslpassword=other", {"p%40s", "p@s", "other"}),
+    ("postgresql+psycopg://u@h/d?password=one&password=two", {"one", "two"}),
+    ("postgresql+psycopg://u@h/d?sslmode=require", set()),
+    ("sqlite:///dh-bot.db", set()),
+]
+
+
+@pytest.mark.parametrize(("url", "passwords"), IN_DATABASE_URL)
+def test_the_scrubber_gets_every_password_of_the_ledger(url: str, passwords: set[str]) -> None:
+    """As written and as meant, wherever in the address it stands; the address itself only where it holds one."""
+    assert Settings(database_url=url).secrets() == passwords | ({url} if passwords else set())
 
 
 def test_every_secret_setting_is_known_as_one() -> None:
