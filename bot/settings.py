@@ -154,7 +154,8 @@ class Settings(BaseSettings):
         """Read everything there is, or raise ``SettingsError`` with every problem.
 
         ``only`` limits the problems to those settings, for commands that need no others; the rest stay at defaults
-        where they are wrong or missing.
+        where they are wrong or missing. What is wrong with ``.env`` itself, or with a name that was meant for one of
+        them, stays: the command would work with another ledger than somebody wrote down.
         """
         around = Surroundings(cls, os.environ if environ is None else environ, env_file, SECRET_NAMES)
         settings, malformed = cls._build(around())
@@ -162,7 +163,7 @@ class Settings(BaseSettings):
         bad = {problem.setting.removesuffix("_FILE") for problem in (*malformed, *around.problems)}
         found = [*around.problems, *_swapped(spelt), *settings_checks.problems(settings, around.found, bad)]
         if only:
-            found = [problem for problem in found if problem.setting.removesuffix("_FILE") in only]
+            found = [problem for problem in found if problem in around.of_file or around.concerns(problem, only)]
         if found:
             raise SettingsError(found)
         return settings

@@ -245,6 +245,14 @@ def test_db_troubles(
     assert "DATABASE_URL" in captured.err
 
 
+def test_db_makes_no_other_ledger(capsys: pytest.CaptureFixture[str]) -> None:
+    """With DATABASE_URL misspelt in .env the default is not taken for it, let alone made."""
+    Path(".env").write_text("DATABASE_URI=sqlite:///ledger.db\n", encoding="utf-8")
+    assert main(["db", "upgrade"]) == 2
+    assert "Did you mean DATABASE_URL?" in capsys.readouterr().err
+    assert not Path("dh-bot.db").exists()
+
+
 def test_db_status_beside_a_holder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A running bot holds the ledger: status may look, upgrade says who is in the way."""
     database = engine.connect("sqlite:///dh-bot.db")

@@ -512,6 +512,32 @@ def test_a_command_may_need_only_some() -> None:
     assert [problem.setting for problem in caught.value.problems] == ["DATABASE_URL_FILE"]
 
 
+STILL_MATTERS = [
+    # What stands in .env, and what is named of it although only DATABASE_URL is asked for.
+    (b"DATABASE_URI=sqlite:///x.db\n", ["DATABASE_URI"]),
+    (b"DATABSE_URL=sqlite:///x.db\n", ["DATABSE_URL"]),
+    (b"DATABASE_URL_FIEL=/run/url\n", ["DATABASE_URL_FIEL"]),
+    (b"MAX_OPEN=7\nDATABASE_URL sqlite:///x.db\n", [".env, line 2,"]),
+    (b"DATABASE_URL=sqlite:///\xff.db\n", [".env"]),
+    (b"MAX_OPEN=x\nAUTHORISED_USERS=U0AAA\nSLACK_BOT_TOKEN='xapp-1'\n", []),
+]
+
+
+@pytest.mark.parametrize(("content", "named"), STILL_MATTERS)
+def test_what_may_hide_a_needed_setting_is_named(
+    content: bytes, named: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that needs few settings does not take the default for one that somebody wrote down wrongly."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(content)
+    found: list[str] = []
+    try:
+        Settings.load({}, Path(".env"), only={"DATABASE_URL"})
+    except SettingsError as error:
+        found = [problem.setting for problem in error.problems]
+    assert found == named
+
+
 # What is never shown.
 
 SECRETS = {
