@@ -7,6 +7,8 @@ raised without the foreign error as its cause; the note says what the engineer n
 
 from __future__ import annotations
 
+import errno
+
 from sqlalchemy import exc as sa_exc
 
 from bot.ports import LedgerTrouble
@@ -43,7 +45,8 @@ class LedgerTooNew(LedgerTrouble):
 
 REMEDIES = {
     DISK_FULL: "Make room on the disk of the ledger. A running bot goes on by itself then.",
-    READ_ONLY: "Make the ledger's file, its folder and its disk writable for the user that runs the bot.",
+    READ_ONLY: "Make the ledger's file, the `.lock` beside it, its folder and its disk readable and writable for the "
+    "user that runs the bot.",
     LOCKED: "One process may use a SQLite ledger: end the other one.",
     DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
     "`dh-bot db expire-open` before the bot.",
@@ -90,6 +93,15 @@ POSTGRES_CODES = {
 }
 """SQLSTATEs, by their longest known beginning."""
 
+OS_CODES = {
+    errno.EACCES: READ_ONLY,
+    errno.EPERM: READ_ONLY,
+    errno.EROFS: READ_ONLY,
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+}
+"""What the system says of the ledger's file, its lock and its folder, before the database has a word."""
+
 LEAVES_COMMIT_OPEN = ("08", "57P", "40003")
 """After these nobody knows whether a COMMIT that was sent has been carried out."""
 
@@ -123,6 +135,8 @@ def _diagnose(origin: BaseException) -> tuple[str, str]:
         if not state and type(origin).__name__ in {"OperationalError", "InterfaceError", "ConnectionTimeout"}:
             return "", UNREACHABLE
         return state, type(origin).__name__
-    if isinstance(origin, OSError | sa_exc.TimeoutError):
+    if isinstance(origin, OSError):
+        return "", OS_CODES.get(origin.errno or 0, UNREACHABLE)
+    if isinstance(origin, sa_exc.TimeoutError):
         return "", UNREACHABLE
     return "", type(origin).__name__

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sqlite3
 import traceback
 from pathlib import Path
@@ -111,6 +113,40 @@ def test_damaged(sqlite: Backend, tmp_path: Path) -> None:
     with pytest.raises(LedgerTrouble) as trouble:
         sqlite.open().events()
     assert trouble.value.diagnosis == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("number", "diagnosis"),
+    [
+        (errno.EACCES, "read-only"),
+        (errno.EPERM, "read-only"),
+        (errno.EROFS, "read-only"),
+        (errno.ENOSPC, "disk full"),
+        (errno.EDQUOT, "disk full"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("", {}), (".lock", {}), ("", {"read_only": True})], ids=["file", "lock", "only looking"]
+)
+def test_not_allowed_to_open_it(
+    sqlite: Backend, monkeypatch: pytest.MonkeyPatch, number: int, diagnosis: str, suffix: str, options: dict[str, bool]
+) -> None:
+    """Rights and room are called that, whichever of the files it is: nobody is sent to look for a server.
+
+    Root may open everything, so the system's answer is put into its mouth.
+    """
+    sqlite.open().close()
+    real = os.open
+
+    def answer(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).endswith(f"ledger.db{suffix}"):
+            raise OSError(number, os.strerror(number))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr("bot.ledger.engine.os.open", answer)
+    with pytest.raises(LedgerTrouble) as trouble:
+        sqlite.open(**options)
+    assert trouble.value.diagnosis == diagnosis
 
 
 @pytest.mark.parametrize("place", ["missing/ledger.db", "."])
