@@ -39,11 +39,7 @@ def check(url: str) -> Findings:
     try:
         database = connect(url, read_only=True)
     except LedgerTrouble as trouble:
-        yield wrong(
-            REACHABLE,
-            f"It cannot be opened: {trouble.diagnosis}. If there is none yet, `dh-bot db upgrade` makes it. "
-            f"{remedy(trouble.diagnosis)}",
-        )
+        yield wrong(REACHABLE, f"It cannot be opened: {_trouble(trouble)}")
         yield from (not_checked(name, "The ledger cannot be opened.") for name in (SCHEMA, WRITABLE, TRAIL))
         return
     with closing(database):

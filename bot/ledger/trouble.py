@@ -17,6 +17,8 @@ DISK_FULL = "disk full"
 READ_ONLY = "read-only"
 LOCKED = "locked by another process"
 DAMAGED = "damaged"
+NOT_THERE = "not there"
+FILE_TROUBLE = "file in trouble"
 UNREACHABLE = "unreachable"
 TOO_NEW = "schema too new"
 TOO_OLD = "schema too old"
@@ -50,7 +52,11 @@ REMEDIES = {
     LOCKED: "One process may use a SQLite ledger: end the other one.",
     DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
     "`dh-bot db expire-open` before the bot.",
-    UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",
+    NOT_THERE: "There is no ledger at DATABASE_URL. A relative path counts from the folder in which the command is "
+    "run. `dh-bot db upgrade` makes a new one, in a folder that is there.",
+    FILE_TROUBLE: "Check that DATABASE_URL names a file, not a folder, that the user that runs the bot may open it and "
+    "the `-wal` and `-shm` beside it, and that its disk is well.",
+    UNREACHABLE: "Check DATABASE_URL, the database server and the network.",
     NO_DRIVER: 'Install the bot with its extra "postgres": pip install ".[postgres]".',
     TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
     TOO_OLD: "Bring the ledger up to date with `dh-bot db upgrade`; `dh-bot run` does the same.",
@@ -66,10 +72,10 @@ SQLITE_CODES = {
     5: LOCKED,  # SQLITE_BUSY
     6: LOCKED,  # SQLITE_LOCKED
     8: READ_ONLY,  # SQLITE_READONLY
-    10: UNREACHABLE,  # SQLITE_IOERR
+    10: FILE_TROUBLE,  # SQLITE_IOERR
     11: DAMAGED,  # SQLITE_CORRUPT
     13: DISK_FULL,  # SQLITE_FULL
-    14: UNREACHABLE,  # SQLITE_CANTOPEN
+    14: FILE_TROUBLE,  # SQLITE_CANTOPEN
     15: LOCKED,  # SQLITE_PROTOCOL
     19: CONSTRAINT,  # SQLITE_CONSTRAINT
     26: DAMAGED,  # SQLITE_NOTADB
@@ -94,6 +100,8 @@ POSTGRES_CODES = {
 """SQLSTATEs, by their longest known beginning."""
 
 OS_CODES = {
+    errno.ENOENT: NOT_THERE,
+    errno.ENOTDIR: NOT_THERE,
     errno.EACCES: READ_ONLY,
     errno.EPERM: READ_ONLY,
     errno.EROFS: READ_ONLY,
@@ -136,7 +144,7 @@ def _diagnose(origin: BaseException) -> tuple[str, str]:
             return "", UNREACHABLE
         return state, type(origin).__name__
     if isinstance(origin, OSError):
-        return "", OS_CODES.get(origin.errno or 0, UNREACHABLE)
+        return "", OS_CODES.get(origin.errno or 0, FILE_TROUBLE)
     if isinstance(origin, sa_exc.TimeoutError):
         return "", UNREACHABLE
     return "", type(origin).__name__

@@ -200,7 +200,7 @@ def test_looking_where_nothing_is(tmp_path: Path) -> None:
     """``read_only`` makes no ledger."""
     with pytest.raises(LedgerTrouble) as trouble:
         open_ledger(f"sqlite:///{tmp_path}/none.db", TARGET, read_only=True)
-    assert trouble.value.diagnosis == "unreachable"
+    assert trouble.value.diagnosis == "not there"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -245,6 +245,19 @@ def test_db_troubles(
     assert "DATABASE_URL" in captured.err
 
 
+@pytest.mark.parametrize(
+    "command", [["db", "status"], ["db", "backup", "copy.db"], ["audit", "list"], ["audit", "verify"]]
+)
+def test_no_ledger_here(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """In another folder than the bot's: what is missing, where it was looked for, and nothing is made."""
+    assert main(command) == 3
+    told = capsys.readouterr().err
+    assert told.startswith("The ledger cannot be used: not there")
+    assert "the folder in which the command is run" in told
+    assert "server" not in told
+    assert list(Path().iterdir()) == []
+
+
 def test_db_makes_no_other_ledger(capsys: pytest.CaptureFixture[str]) -> None:
     """With DATABASE_URL misspelt in .env the default is not taken for it, let alone made."""
     Path(".env").write_text("DATABASE_URI=sqlite:///ledger.db\n", encoding="utf-8")
