@@ -47,7 +47,7 @@ def now() -> datetime:
 
 @click.group(epilog=EXIT_STATUS)
 def audit() -> None:
-    """Verify and read the audit trail. Only DATABASE_URL has to be set, and the bot may be running."""
+    """Verify and read the audit trail. Only DATABASE_URL has to be set and, but for prune, the bot may be running."""
 
 
 @audit.command(epilog=EXIT_STATUS)

@@ -88,6 +88,13 @@ def test_help_everywhere(command: list[str], flag: str, capsys: pytest.CaptureFi
     assert captured.err == ""
 
 
+@pytest.mark.parametrize("command", ["db upgrade", "db status", "db backup copy.db", "db expire-open"])
+def test_the_ledger_is_looked_after_with_its_address_alone(command: str) -> None:
+    """As `dh-bot db --help` says."""
+    main(["db", "upgrade"])
+    assert main(command.split()) == 0
+
+
 def test_only_what_exists_is_offered() -> None:
     """A command that is not built yet is not there."""
     assert sorted(cli.commands) == ["audit", "db", "doctor", "run", "sandbox"]
