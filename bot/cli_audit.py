@@ -24,6 +24,7 @@ from bot.cli_parts import (
     env_file_option,
     ledger_trouble,
     load_settings,
+    output_trouble,
     progress,
 )
 
@@ -38,6 +39,9 @@ CANNOT_SHOW = (
     "channel can: take an event from a thread or from AUDIT_CHANNEL and run\n"
     "  dh-bot audit verify --against NUMBER:HASH"
 )
+
+LAST = 2**63 - 1
+"""The greatest number that either database can hold."""
 
 
 def now() -> datetime:
@@ -112,7 +116,7 @@ def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The filters; what they say is gathered into one ``Wanted`` by ``_wanted``."""
     for option in reversed(
         (
-            click.option("--after", type=click.IntRange(min=0), default=0, help="Only events after this number."),
+            click.option("--after", type=click.IntRange(0, LAST), default=0, help="Only events after this number."),
             click.option("--since", type=Moment(), help="From this moment on: 2026-03-02, 2026-03-02T09:30 (UTC)."),
             click.option("--until", type=Moment(), help="Before this moment."),
             click.option("--kind", "kinds", multiple=True, help="Only this kind of event; may be given several times."),
@@ -134,7 +138,7 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
     wanted = _wanted(**filters)
     from bot.ledger import trail_texts  # noqa: PLC0415
 
-    with _trail(env_file) as trail:
+    with _trail(env_file) as trail, output_trouble():
         lines = trail.lines(wanted)
         if as_lines:
             for line in lines:
@@ -154,7 +158,7 @@ def show(env_file: Path | None, deletion: str) -> None:
     from bot.ledger.story import story_line  # noqa: PLC0415
     from bot.ledger.trail_reader import Wanted  # noqa: PLC0415
 
-    with _trail(env_file) as trail:
+    with _trail(env_file) as trail, output_trouble():
         told = False
         for line in trail.lines(Wanted(deletion=deletion)):
             if not told:
@@ -183,11 +187,15 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
     from bot.ledger import trail_texts  # noqa: PLC0415
 
     rows = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    if form == "csv" and not wanted.after:
-        rows.writerow(trail_texts.CSV_COLUMNS)
     done = wanted.after
-    with _trail(env_file) as trail:
+
+    def how_to_go_on() -> str:
+        return f"Go on behind the last whole line with --after {done}" if done else "Begin anew"
+
+    with _trail(env_file) as trail, output_trouble(how_to_go_on):
         _, head = trail.extent()
+        if form == "csv" and not wanted.after:
+            rows.writerow(trail_texts.CSV_COLUMNS)
         try:
             with progress("Exporting", max(head.number - done, 0)) as step:
                 for line in trail.lines(wanted):
@@ -195,13 +203,13 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
                         rows.writerow(trail_texts.csv_cells(line))
                     else:
                         sys.stdout.write(f"{trail_texts.as_whole_json(line)}\n")
+                    # Each at once: only then is it known which line is the last whole one when no more can be written.
+                    sys.stdout.flush()
                     step(line.number - done)
                     done = line.number
         except KeyboardInterrupt:
-            sys.stdout.flush()
             click.echo(f"Interrupted. Go on with --after {done}", err=True)
             raise
-    sys.stdout.flush()
 
 
 @audit.command(epilog=EXIT_STATUS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -64,6 +66,26 @@ def ledger_trouble() -> Iterator[None]:
         from bot.ledger.trouble import remedy  # noqa: PLC0415
 
         raise NotStarted(f"The ledger cannot be used: {error.diagnosis}{notes}. {remedy(error.diagnosis)}") from None
+
+
+@contextmanager
+def output_trouble(then: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """Say why standard output takes no more, and by ``then`` what to do. A reader that went away is click's to end."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        _let_go_of_output()
+        raise NotStarted(f"Standard output cannot be written: {error.strerror}. {then()}".rstrip()) from None
+
+
+def _let_go_of_output() -> None:
+    """What is still to be written can go nowhere; Python would try once more when it ends, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def load_settings(env_file: Path | None, only: Collection[str] = ()) -> Settings:

@@ -133,6 +133,7 @@ def database_url(text: str) -> str:
             or path.startswith("file:")
             or ":memory:" in path
             or "?" in path
+            or "\0" in path
             or path.endswith("/")
         ):
             # A ledger in memory forgets a running deletion at the first restart, which is what it is there to prevent.

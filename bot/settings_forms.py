@@ -106,7 +106,13 @@ def key(text: str) -> SecretStr:
 
 
 def password(text: str) -> SecretStr:
-    """Any text but an empty one."""
+    """Any text but an empty one, and but for bytes that the environment holds and no request can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Wrong(
+            "is not in UTF-8", "Set it again in UTF-8, or put it into a file that IAM_PASSWORD_FILE names."
+        ) from None
     return SecretStr(text)
 
 

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -83,7 +85,13 @@ def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [["--kind", "nonsense"], ["--since", "yesterday"], ["--after", "-1"], ["--until", "2026-13-01"]],
+    [
+        ["--kind", "nonsense"],
+        ["--since", "yesterday"],
+        ["--until", "2026-13-01"],
+        ["--after", "-1"],
+        ["--after", "99999999999999999999"],
+    ],
 )
 def test_wrong_filters(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Are usage errors that say what is wanted."""
@@ -245,6 +253,54 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     done = subprocess.run(command, shell=True, env=environ, capture_output=True, text=True, check=False)  # noqa: S602
     assert json.loads(done.stdout)["number"] == 1
     assert done.stderr == ""
+
+
+def test_what_can_be_asked_for_can_be_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """The greatest number is one that the database understands."""
+    assert main(["audit", "list", "--json", "--after", str(2**63 - 1)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+OUTPUTS = [
+    (["list"], "No space left on device.", 0),
+    (["list", "--json"], "No space left on device.", 0),
+    (["show", f"{1:016x}"], "No space left on device.", 0),
+    (["export", "--format", "csv"], "No space left on device. Begin anew", 0),
+    (["export", "--format", "jsonl", "--after", "1"], "Go on behind the last whole line with --after 1", 0),
+    # The first of the lines is shorter than that, the first two are not.
+    (["export", "--format", "jsonl"], "Go on behind the last whole line with --after 1", 1000),
+]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(("command", "says", "room"), OUTPUTS, ids=lambda given: str(given)[:40])
+def test_output_that_takes_no_more(tmp_path: Path, command: list[str], says: str, room: int) -> None:
+    """A full disk is told in a sentence, once, and an export can be gone on with; nothing of it is a traceback."""
+    program = [sys.executable, "-m", "bot.cli", "audit", *command]
+    environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DATABASE_URL": f"sqlite:///{tmp_path}/dh-bot.db"}
+    output = Path(tmp_path / "output" if room else "/dev/full")
+
+    def only_so_much_room() -> None:
+        if room:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    with output.open("wb") as full:
+        done = subprocess.run(  # noqa: S603
+            program,
+            env=environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=only_so_much_room,
+        )
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+    assert done.stderr.startswith("Standard output cannot be written: ")
+    assert done.stderr.rstrip().endswith(says)
+    if room:
+        whole = output.read_text(encoding="utf-8").split("\n")[:-1]
+        assert [json.loads(line)["number"] for line in whole] == [1]
 
 
 def test_prune(ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
