@@ -20,6 +20,7 @@ LEAST_FREE = 100 * 1024 * 1024
 """Bytes. A full disk deletes nothing, but also cannot record."""
 
 REACHABLE, SCHEMA, WRITABLE, TRAIL = "ledger", "ledger schema", "ledger writable", "audit trail"
+ORDER = (REACHABLE, SCHEMA, WRITABLE, TRAIL)
 
 
 def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None:

@@ -25,6 +25,9 @@ WITH_GROUPS = "usergroups:read"
 """Needed only where AUTHORIZED_USERGROUPS is set."""
 
 REACH, TOKEN, SCOPE, CLOCK, SOCKET = "Slack", "bot token", "scopes", "Slack's clock", "Socket Mode"
+HTTP = "HTTP mode"
+UNSETTLED = (REACH, TOKEN, SCOPE, CLOCK, "channels", "user groups", f"{SOCKET} or {HTTP}")
+"""What there is to check while it is not known which channels, which groups and which way."""
 
 CAUSES = (
     (ConnectionRefusedError, Cause.CONNECTION_REFUSED),
@@ -171,7 +174,7 @@ def _members(client: WebClient, group: str) -> Finding:
 
 
 def _http_mode() -> Finding:
-    return not_checked("HTTP mode", "Only a request of Slack's shows that it arrives: type the command with help.")
+    return not_checked(HTTP, "Only a request of Slack's shows that it arrives: type the command with help.")
 
 
 def _socket_mode(settings: Settings, client: WebClient) -> Finding:

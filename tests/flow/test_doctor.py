@@ -353,11 +353,16 @@ def test_the_breaker_of_other_keys_stops_nothing(
 def test_wrong_settings_are_findings_too(
     s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each problem is one, the status is that of settings, and nothing is asked of anybody."""
+    """Each problem is one, the status is that of settings, nobody is asked anything, and the rest is said not to be."""
+    visit(s, monkeypatch, capsys)
+    rest = {name for name in s.says if not name.startswith(("channel ", "user group "))} - {"settings", "Socket Mode"}
+    s.w.slack.calls.clear()
     s.env |= {"MAX_OPEN": "many", "AUTHORISED_USERS": "U1"}
     assert visit(s, monkeypatch, capsys) == {"settings"}
     assert s.status == 2
     assert s.w.slack.calls == []
+    waiting = {name for name, says in s.says.items() if says == "Not before this is right: settings."}
+    assert waiting == rest | {"channels", "user groups", "Socket Mode or HTTP mode"}
 
 
 def test_for_people(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
