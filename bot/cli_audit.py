@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import chain as joined
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,13 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
         if as_lines:
             for line in lines:
                 click.echo(trail_texts.as_json(line))
-        elif sys.stdout.isatty():
+            return
+        first = next(lines, None)
+        if first is None:
+            click.echo("No event fits.", err=True)
+            return
+        lines = joined((first,), lines)
+        if sys.stdout.isatty():
             click.echo_via_pager(f"{row}\n" for row in _table(lines))
         else:
             for row in _table(lines):
@@ -169,7 +176,9 @@ def show(env_file: Path | None, deletion: str) -> None:
             return
         if trail.knows(deletion):
             raise CheckFailed("The events of this deletion have been pruned.")
-        raise CheckFailed("The audit trail knows no such deletion. An id has 16 digits, such as 5f0c2a9be1d84c37.")
+        raise CheckFailed(
+            "The audit trail knows no such deletion. An id has 16 hexadecimal digits, such as 5f0c2a9be1d84c37."
+        )
 
 
 @audit.command(epilog=EXIT_STATUS)
@@ -278,8 +287,25 @@ def _wanted(
     deletion: str | None,
 ) -> Wanted:
     from bot.ledger.trail_reader import Wanted  # noqa: PLC0415
+    from bot.model import DELETION_ID_PATTERN, JOB_ID_PATTERN  # noqa: PLC0415
+    from bot.settings_forms import SLACK_IDS  # noqa: PLC0415
     from bot.trail import Kind  # noqa: PLC0415
 
+    # What no event can have would find nothing, and that would be taken for an answer.
+    for option, text, form, rule in (
+        ("--person", person, SLACK_IDS["user"], "the id of a Slack user begins with U or W: U024BE7LH"),
+        (
+            "--job",
+            job,
+            JOB_ID_PATTERN,
+            "a job id has 1 to 64 ASCII letters, digits, - and _, and begins with none of these two",
+        ),
+        ("--deletion", deletion, DELETION_ID_PATTERN, "its id has 16 hexadecimal digits: 5f0c2a9be1d84c37"),
+    ):
+        if text is not None and not form.fullmatch(text):
+            raise click.BadParameter(rule, param_hint=option)
+    if since is not None and until is not None and since >= until:
+        raise click.BadParameter("it has to be before --until", param_hint="--since")
     known = {kind.value for kind in Kind}
     unknown = sorted(set(kinds) - known)
     if unknown:

@@ -353,7 +353,7 @@ def test_the_breaker_of_other_keys_stops_nothing(
 def test_wrong_settings_are_findings_too(
     s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each problem is one, the status is that of settings, nobody is asked anything, and the rest is said not to be."""
+    """Each problem is one, the status is that of settings, nobody is asked anything, and all the rest says so."""
     visit(s, monkeypatch, capsys)
     rest = {name for name in s.says if not name.startswith(("channel ", "user group "))} - {"settings", "Socket Mode"}
     s.w.slack.calls.clear()

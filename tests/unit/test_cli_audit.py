@@ -83,20 +83,55 @@ def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\u202e" not in out
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        ["--kind", "nonsense"],
-        ["--since", "yesterday"],
-        ["--until", "2026-13-01"],
-        ["--after", "-1"],
-        ["--after", "99999999999999999999"],
-    ],
-)
-def test_wrong_filters(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Are usage errors that say what is wanted."""
-    assert main(["audit", "list", *args]) == 2
-    assert capsys.readouterr().out == ""
+WRONG_FILTERS = [
+    (["--kind", "nonsense"], "no such kind"),
+    (["--since", "yesterday"], "write 2026-03-02"),
+    (["--until", "2026-13-01"], "write 2026-03-02"),
+    (["--after", "-1"], "range"),
+    (["--after", "99999999999999999999"], "range"),
+    (["--person", "anna"], "begins with U or W"),
+    (["--person", "C0OPS0000"], "begins with U or W"),
+    (["--job", "a b"], "1 to 64 ASCII letters"),
+    (["--job", "-a"], "none of these two"),
+    (["--job", "j" * 65], "1 to 64 ASCII letters"),
+    (["--deletion", "xyz"], "16 hexadecimal digits"),
+    (["--since", "2026-03-03", "--until", "2026-03-02"], "before --until"),
+    (["--since", "2026-03-02", "--until", "2026-03-02"], "before --until"),
+]
+
+
+@pytest.mark.parametrize("command", [["list"], ["export", "--format", "csv"]], ids=["list", "export"])
+@pytest.mark.parametrize(("args", "says"), WRONG_FILTERS)
+def test_wrong_filters(command: list[str], args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Are usage errors that say what is wanted; finding nothing would look like an answer."""
+    assert main(["audit", *command, *args]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert args[0] in captured.err
+    assert says in captured.err
+
+
+FILTERS = [
+    (["--person", "UANNA"], 2),
+    (["--job", "job-1"], 2),
+    (["--deletion", f"{1:016x}"], 2),
+    (["--since", "2026-11-22T12:00:01", "--until", "2026-11-22T12:00:10"], 1),
+]
+
+
+@pytest.mark.parametrize(("args", "found"), FILTERS)
+def test_filters(args: list[str], found: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each finds what it is meant for."""
+    assert main(["audit", "list", "--json", *args]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == found
+
+
+def test_an_empty_list_says_that_it_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    """To people; programs get no line."""
+    assert main(["audit", "list", "--person", "UNOBODY"]) == 0
+    assert capsys.readouterr() == ("", "No event fits.\n")
+    assert main(["audit", "list", "--person", "UNOBODY", "--json"]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_broken_text_is_still_listed(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,7 +213,9 @@ def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[st
 def test_no_such_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """Is said, and what an id looks like."""
     assert main(["audit", "show", "nonsense"]) == 1
-    assert "knows no such deletion" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "knows no such deletion" in told
+    assert "16 hexadecimal digits" in told
 
 
 @pytest.mark.parametrize("kind", Kind)
