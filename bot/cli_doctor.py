@@ -30,12 +30,12 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
     """
     from bot.doctor import State  # noqa: PLC0415
     from bot.doctor.visit import examine, only_settings  # noqa: PLC0415
-    from bot.settings import Settings, SettingsError  # noqa: PLC0415
+    from bot.settings import ENV_FILE, Settings, SettingsError  # noqa: PLC0415
 
     try:
-        settings = Settings.load(env_file=env_file or Path(".env"))
+        settings = Settings.load(env_file=env_file or ENV_FILE)
     except SettingsError as error:
-        for finding in only_settings(error.problems):
+        for finding in only_settings(error):
             _tell(finding, as_lines=as_lines)
         return 2
     status = 0

@@ -90,10 +90,10 @@ def _let_go_of_output() -> None:
 
 def load_settings(env_file: Path | None, only: Collection[str] = ()) -> Settings:
     """The settings, or the end of the command with everything that is wrong with them."""
-    from bot.settings import Settings, SettingsError  # noqa: PLC0415
+    from bot.settings import ENV_FILE, Settings, SettingsError  # noqa: PLC0415
 
     try:
-        return Settings.load(env_file=env_file or Path(".env"), only=only)
+        return Settings.load(env_file=env_file or ENV_FILE, only=only)
     except SettingsError as error:
         raise WrongSettings(str(error)) from error
 

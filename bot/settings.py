@@ -32,20 +32,26 @@ Host = Annotated[str, form(addresses.host)]
 Line = Annotated[str, form(forms.line(100))]
 
 UNSET = SecretStr("")
+ENV_FILE = Path(".env")
 EVERYTHING: frozenset[str] = frozenset()
 
 
 class SettingsError(Exception):
-    """The settings do not let the bot start. The text names every problem with its remedy, and no value."""
+    """The settings do not let the bot start. The text names every problem with its remedy, and no value.
 
-    def __init__(self, problems: Collection[Problem]) -> None:
+    ``hint`` is a sentence about where they were looked for, or empty.
+    """
+
+    def __init__(self, problems: Collection[Problem], hint: str = "") -> None:
         self.problems = tuple(dict.fromkeys(problems))
+        self.hint = hint
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__(
             "\n".join(
                 (
                     f"dh-bot cannot start: {count} with its settings.",
                     *(f"  - {problem}" for problem in self.problems),
+                    *([hint] if hint else []),
                     "No values are shown here. Every setting is described in .env.example and in the README.",
                 )
             )
@@ -148,7 +154,7 @@ class Settings(BaseSettings):
     def load(
         cls,
         environ: Mapping[str, str] | None = None,
-        env_file: Path | None = Path(".env"),
+        env_file: Path | None = ENV_FILE,
         only: Collection[str] = EVERYTHING,
     ) -> Settings:
         """Read everything there is, or raise ``SettingsError`` with every problem.
@@ -165,7 +171,7 @@ class Settings(BaseSettings):
         if only:
             found = [problem for problem in found if problem in around.of_file or around.concerns(problem, only)]
         if found:
-            raise SettingsError(found)
+            raise SettingsError(found, _without_env_file(found, env_file))
         return settings
 
     @classmethod
@@ -229,6 +235,13 @@ def _is_secret(annotation: Any) -> bool:
 SECRET_NAMES = frozenset(
     {"DATABASE_URL"} | {name.upper() for name, field in Settings.model_fields.items() if _is_secret(field.annotation)}
 )
+
+
+def _without_env_file(problems: list[Problem], env_file: Path | None) -> str:
+    """Where much is missing because somebody is in another folder than their ``.env``, that is the one thing to say."""
+    if env_file == ENV_FILE and not env_file.exists() and any("missing" in problem.rule for problem in problems):
+        return f"There is no file {ENV_FILE} in this folder."
+    return ""
 
 
 def _swapped(problems: list[Problem]) -> list[Problem]:

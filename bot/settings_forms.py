@@ -167,7 +167,7 @@ def job_states(text: str) -> frozenset[str]:
             hint = "is not in capitals" if item.upper() in STATES else "is not a documented state of a job"
             raise Wrong(
                 f"is wrong: item {number} of {len(items)} {hint}",
-                "bot/job_states.py lists the states, for example TRAINING_DATA_PREPROCESS_FAILED.",
+                "docs/messages.md has them under *States of a job*, for example TRAINING_DATA_PREPROCESS_FAILED.",
             )
     return frozenset(items)
 

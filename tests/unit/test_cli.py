@@ -135,6 +135,14 @@ def test_wrong_settings_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_in_a_folder_without_env_file(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """That is said, beside all that is missing for it."""
+    assert main([command]) == 2
+    captured = capsys.readouterr()
+    assert "There is no file .env in this folder." in captured.out + captured.err
+
+
 def test_run_gives_settings_to_the_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """From the environment and the named file; the app's status is the command's."""
     env_file = tmp_path / "other.env"

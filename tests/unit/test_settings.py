@@ -243,7 +243,12 @@ def test_http_mode_needs_the_signing_secret() -> None:
 def test_token_needs_an_iam_user() -> None:
     """METASTUDIO_AUTH=token asks for domain, user and password instead of keys."""
     found = problems("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", METASTUDIO_AUTH="token")
-    assert {"IAM_DOMAIN", "IAM_USER", "IAM_PASSWORD"} <= found.keys()
+    for name, what in (
+        ("IAM_DOMAIN", "name of the account"),
+        ("IAM_USER", "user's name"),
+        ("IAM_PASSWORD", "password"),
+    ):
+        assert what in found[name].partition("Set it to ")[2]
     assert not found.keys() & {"METASTUDIO_AUTH", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"}
 
 
@@ -288,6 +293,31 @@ def test_every_problem_at_once() -> None:
     for name in (*ENOUGH.keys() - {"AUTHORIZED_USERS"}, "AUTHORISED_USERS", "LOG_LEVEL", "MAX_OPEN", "CONFIRM_BY"):
         assert name in text, name
     assert text.startswith("dh-bot cannot start: 8 problems with its settings.")
+
+
+def test_no_env_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is in another folder than their .env is told so, where that is why something is missing."""
+    monkeypatch.chdir(tmp_path)
+    says = "There is no file .env in this folder."
+
+    def told(environ: dict[str, str], env_file: Path | None) -> str:
+        with pytest.raises(SettingsError) as caught:
+            Settings.load(environ, env_file)
+        return str(caught.value)
+
+    assert told({}, Path(".env")).splitlines()[-2] == says
+    assert says not in told({**ENOUGH, "MAX_OPEN": "x"}, Path(".env"))
+    assert says not in told({}, None)
+    Path(".env").touch()
+    assert says not in told({}, Path(".env"))
+
+
+def test_where_the_states_are_named() -> None:
+    """The page that the refusal points to has them all, under that heading."""
+    told = problems(SECOND_PERSON_STATES="INVENTED")["SECOND_PERSON_STATES"]
+    page, heading = re.findall(r"(docs/\S+) has them under \*(.*?)\*", told)[0]
+    section = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert [state for state in STATES if f"`{state}`" not in section] == []
 
 
 NEARLY = [
