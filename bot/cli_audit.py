@@ -181,7 +181,7 @@ def show(env_file: Path | None, deletion: str) -> None:
         )
 
 
-@audit.command(epilog=EXIT_STATUS)
+@audit.command(epilog=EXIT_STATUS, short_help="Write events to standard output, as JSON or CSV.")
 @env_file_option
 @wanted_options
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), required=True, help="What to write.")

@@ -6,10 +6,11 @@ import builtins
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from bot.cli import cli, main
@@ -63,18 +64,17 @@ def raising(error: BaseException) -> Callable[[], int]:
     return run
 
 
-COMMANDS = [
-    [],
-    ["run"],
-    ["doctor"],
-    ["sandbox"],
-    ["db"],
-    ["db", "upgrade"],
-    ["db", "status"],
-    ["audit"],
-    ["audit", "list"],
-    ["audit", "verify"],
-]
+def commands(group: click.Group, *names: str) -> Iterator[list[str]]:
+    """Every command and group, as it is typed."""
+    yield list(names)
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        else:
+            yield [*names, name]
+
+
+COMMANDS = list(commands(cli))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -86,6 +86,18 @@ def test_help_everywhere(command: list[str], flag: str, capsys: pytest.CaptureFi
     assert "Usage: dh-bot" in captured.out
     assert "Exit status: 0 fine" in captured.out
     assert captured.err == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_breaks_nothing_off(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal of the usual width no line on a command is cut, and no command to type is split."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "..." not in told.partition("Commands:")[2]
+    assert "dh-\n" not in told
 
 
 @pytest.mark.parametrize("command", ["db upgrade", "db status", "db backup copy.db", "db expire-open"])
