@@ -107,6 +107,12 @@ def test_the_ledger_is_looked_after_with_its_address_alone(command: str) -> None
     assert main(command.split()) == 0
 
 
+def test_what_may_not_run_beside_the_bot_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the commands about the audit trail one needs a SQLite ledger for itself."""
+    assert main(["audit", "--help"]) == 0
+    assert "but for prune, the bot may be running" in " ".join(capsys.readouterr().out.split())
+
+
 def test_only_what_exists_is_offered() -> None:
     """A command that is not built yet is not there."""
     assert sorted(cli.commands) == ["audit", "db", "doctor", "run", "sandbox"]
