@@ -69,7 +69,7 @@ def run(env_file: Path | None) -> int:
         raise NotStarted(f"dh-bot cannot start: {error}") from error
 
 
-@cli.command(epilog=EXIT_STATUS)
+@cli.command(epilog=EXIT_STATUS, short_help="Show the bot at work, with a local Slack and MetaStudio.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the page; 0 takes any free one. Default: 8480.")
 @click.option("--no-open", is_flag=True, help="Do not open the page in the browser.")
 @click.option("--terminal", is_flag=True, help="No page: carry two deletions through and print what happens.")

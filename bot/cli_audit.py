@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import chain as joined
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from bot.cli_parts import (
     env_file_option,
     ledger_trouble,
     load_settings,
+    output_trouble,
     progress,
 )
 
@@ -39,6 +41,9 @@ CANNOT_SHOW = (
     "  dh-bot audit verify --against NUMBER:HASH"
 )
 
+LAST = 2**63 - 1
+"""The greatest number that either database can hold."""
+
 
 def now() -> datetime:
     """The present moment."""
@@ -47,7 +52,7 @@ def now() -> datetime:
 
 @click.group(epilog=EXIT_STATUS)
 def audit() -> None:
-    """Verify and read the audit trail. Only DATABASE_URL has to be set, and the bot may be running."""
+    """Verify and read the audit trail. Only DATABASE_URL has to be set and, but for prune, the bot may be running."""
 
 
 @audit.command(epilog=EXIT_STATUS)
@@ -112,7 +117,7 @@ def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The filters; what they say is gathered into one ``Wanted`` by ``_wanted``."""
     for option in reversed(
         (
-            click.option("--after", type=click.IntRange(min=0), default=0, help="Only events after this number."),
+            click.option("--after", type=click.IntRange(0, LAST), default=0, help="Only events after this number."),
             click.option("--since", type=Moment(), help="From this moment on: 2026-03-02, 2026-03-02T09:30 (UTC)."),
             click.option("--until", type=Moment(), help="Before this moment."),
             click.option("--kind", "kinds", multiple=True, help="Only this kind of event; may be given several times."),
@@ -134,12 +139,18 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
     wanted = _wanted(**filters)
     from bot.ledger import trail_texts  # noqa: PLC0415
 
-    with _trail(env_file) as trail:
+    with _trail(env_file) as trail, output_trouble():
         lines = trail.lines(wanted)
         if as_lines:
             for line in lines:
                 click.echo(trail_texts.as_json(line))
-        elif sys.stdout.isatty():
+            return
+        first = next(lines, None)
+        if first is None:
+            click.echo("No event fits.", err=True)
+            return
+        lines = joined((first,), lines)
+        if sys.stdout.isatty():
             click.echo_via_pager(f"{row}\n" for row in _table(lines))
         else:
             for row in _table(lines):
@@ -154,7 +165,7 @@ def show(env_file: Path | None, deletion: str) -> None:
     from bot.ledger.story import story_line  # noqa: PLC0415
     from bot.ledger.trail_reader import Wanted  # noqa: PLC0415
 
-    with _trail(env_file) as trail:
+    with _trail(env_file) as trail, output_trouble():
         told = False
         for line in trail.lines(Wanted(deletion=deletion)):
             if not told:
@@ -165,10 +176,12 @@ def show(env_file: Path | None, deletion: str) -> None:
             return
         if trail.knows(deletion):
             raise CheckFailed("The events of this deletion have been pruned.")
-        raise CheckFailed("The audit trail knows no such deletion. An id has 16 digits, such as 5f0c2a9be1d84c37.")
+        raise CheckFailed(
+            "The audit trail knows no such deletion. An id has 16 hexadecimal digits, such as 5f0c2a9be1d84c37."
+        )
 
 
-@audit.command(epilog=EXIT_STATUS)
+@audit.command(epilog=EXIT_STATUS, short_help="Write events to standard output, as JSON or CSV.")
 @env_file_option
 @wanted_options
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), required=True, help="What to write.")
@@ -183,11 +196,15 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
     from bot.ledger import trail_texts  # noqa: PLC0415
 
     rows = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    if form == "csv" and not wanted.after:
-        rows.writerow(trail_texts.CSV_COLUMNS)
     done = wanted.after
-    with _trail(env_file) as trail:
+
+    def how_to_go_on() -> str:
+        return f"Go on behind the last whole line with --after {done}" if done else "Begin anew"
+
+    with _trail(env_file) as trail, output_trouble(how_to_go_on):
         _, head = trail.extent()
+        if form == "csv" and not wanted.after:
+            rows.writerow(trail_texts.CSV_COLUMNS)
         try:
             with progress("Exporting", max(head.number - done, 0)) as step:
                 for line in trail.lines(wanted):
@@ -195,13 +212,13 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
                         rows.writerow(trail_texts.csv_cells(line))
                     else:
                         sys.stdout.write(f"{trail_texts.as_whole_json(line)}\n")
+                    # Each at once: only then is it known which line is the last whole one when no more can be written.
+                    sys.stdout.flush()
                     step(line.number - done)
                     done = line.number
         except KeyboardInterrupt:
-            sys.stdout.flush()
             click.echo(f"Interrupted. Go on with --after {done}", err=True)
             raise
-    sys.stdout.flush()
 
 
 @audit.command(epilog=EXIT_STATUS)
@@ -270,8 +287,25 @@ def _wanted(
     deletion: str | None,
 ) -> Wanted:
     from bot.ledger.trail_reader import Wanted  # noqa: PLC0415
+    from bot.model import DELETION_ID_PATTERN, JOB_ID_PATTERN  # noqa: PLC0415
+    from bot.settings_forms import SLACK_IDS  # noqa: PLC0415
     from bot.trail import Kind  # noqa: PLC0415
 
+    # What no event can have would find nothing, and that would be taken for an answer.
+    for option, text, form, rule in (
+        ("--person", person, SLACK_IDS["user"], "the id of a Slack user begins with U or W: U024BE7LH"),
+        (
+            "--job",
+            job,
+            JOB_ID_PATTERN,
+            "a job id has 1 to 64 ASCII letters, digits, - and _, and begins with none of these two",
+        ),
+        ("--deletion", deletion, DELETION_ID_PATTERN, "its id has 16 hexadecimal digits: 5f0c2a9be1d84c37"),
+    ):
+        if text is not None and not form.fullmatch(text):
+            raise click.BadParameter(rule, param_hint=option)
+    if since is not None and until is not None and since >= until:
+        raise click.BadParameter("it has to be before --until", param_hint="--since")
     known = {kind.value for kind in Kind}
     unknown = sorted(set(kinds) - known)
     if unknown:

@@ -77,9 +77,9 @@ def expire_open(env_file: Path | None) -> None:
     """Close every open card. To be run once after the ledger was restored from a backup, before the bot.
 
     Cards may have been used since the backup was made: none of them can be confirmed any more. Deletions that were
-    under way become unknown, and `dh-bot run` finds out by reading what became of them. The bot must not be running.
+    under way become unknown; the bot finds out by reading what became of them. It must not be running meanwhile.
     """
-    settings = load_settings(env_file)
+    settings = load_settings(env_file, LEDGER)
 
     from datetime import UTC, datetime  # noqa: PLC0415
 
@@ -87,6 +87,7 @@ def expire_open(env_file: Path | None) -> None:
     from bot.ledger.store import open_ledger  # noqa: PLC0415
 
     with ledger_trouble():
+        # The target is not asked for: what is open is closed, whichever project it belongs to.
         ledger = open_ledger(settings.database_url, settings.target)
         try:
             closed, lost = expire_all_open(ledger, datetime.now(UTC))

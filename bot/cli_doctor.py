@@ -28,15 +28,15 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
     Asks Slack with both tokens and MetaStudio with one List call, which is left out while the bot has stopped calls
     because its credentials were rejected. Status 1 if anything is wrong, 2 if it is the settings.
     """
-    from bot.doctor import State, wrong  # noqa: PLC0415
-    from bot.doctor.visit import examine  # noqa: PLC0415
-    from bot.settings import Settings, SettingsError  # noqa: PLC0415
+    from bot.doctor import State  # noqa: PLC0415
+    from bot.doctor.visit import examine, only_settings  # noqa: PLC0415
+    from bot.settings import ENV_FILE, Settings, SettingsError  # noqa: PLC0415
 
     try:
-        settings = Settings.load(env_file=env_file or Path(".env"))
+        settings = Settings.load(env_file=env_file or ENV_FILE)
     except SettingsError as error:
-        for problem in error.problems:
-            _tell(wrong("settings", str(problem)), as_lines=as_lines)
+        for finding in only_settings(error):
+            _tell(finding, as_lines=as_lines)
         return 2
     status = 0
     with _quiet():

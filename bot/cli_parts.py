@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -66,12 +68,32 @@ def ledger_trouble() -> Iterator[None]:
         raise NotStarted(f"The ledger cannot be used: {error.diagnosis}{notes}. {remedy(error.diagnosis)}") from None
 
 
+@contextmanager
+def output_trouble(then: Callable[[], str] = lambda: "") -> Iterator[None]:
+    """Say why standard output takes no more, and by ``then`` what to do. A reader that went away is click's to end."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        _let_go_of_output()
+        raise NotStarted(f"Standard output cannot be written: {error.strerror}. {then()}".rstrip()) from None
+
+
+def _let_go_of_output() -> None:
+    """What is still to be written can go nowhere; Python would try once more when it ends, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def load_settings(env_file: Path | None, only: Collection[str] = ()) -> Settings:
     """The settings, or the end of the command with everything that is wrong with them."""
-    from bot.settings import Settings, SettingsError  # noqa: PLC0415
+    from bot.settings import ENV_FILE, Settings, SettingsError  # noqa: PLC0415
 
     try:
-        return Settings.load(env_file=env_file or Path(".env"), only=only)
+        return Settings.load(env_file=env_file or ENV_FILE, only=only)
     except SettingsError as error:
         raise WrongSettings(str(error)) from error
 

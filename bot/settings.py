@@ -32,20 +32,26 @@ Host = Annotated[str, form(addresses.host)]
 Line = Annotated[str, form(forms.line(100))]
 
 UNSET = SecretStr("")
+ENV_FILE = Path(".env")
 EVERYTHING: frozenset[str] = frozenset()
 
 
 class SettingsError(Exception):
-    """The settings do not let the bot start. The text names every problem with its remedy, and no value."""
+    """The settings do not let the bot start. The text names every problem with its remedy, and no value.
 
-    def __init__(self, problems: Collection[Problem]) -> None:
+    ``hint`` is a sentence about where they were looked for, or empty.
+    """
+
+    def __init__(self, problems: Collection[Problem], hint: str = "") -> None:
         self.problems = tuple(dict.fromkeys(problems))
+        self.hint = hint
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__(
             "\n".join(
                 (
                     f"dh-bot cannot start: {count} with its settings.",
                     *(f"  - {problem}" for problem in self.problems),
+                    *([hint] if hint else []),
                     "No values are shown here. Every setting is described in .env.example and in the README.",
                 )
             )
@@ -148,13 +154,14 @@ class Settings(BaseSettings):
     def load(
         cls,
         environ: Mapping[str, str] | None = None,
-        env_file: Path | None = Path(".env"),
+        env_file: Path | None = ENV_FILE,
         only: Collection[str] = EVERYTHING,
     ) -> Settings:
         """Read everything there is, or raise ``SettingsError`` with every problem.
 
         ``only`` limits the problems to those settings, for commands that need no others; the rest stay at defaults
-        where they are wrong or missing.
+        where they are wrong or missing. What is wrong with ``.env`` itself, or with a name that was meant for one of
+        them, stays: the command would work with another ledger than somebody wrote down.
         """
         around = Surroundings(cls, os.environ if environ is None else environ, env_file, SECRET_NAMES)
         settings, malformed = cls._build(around())
@@ -162,9 +169,9 @@ class Settings(BaseSettings):
         bad = {problem.setting.removesuffix("_FILE") for problem in (*malformed, *around.problems)}
         found = [*around.problems, *_swapped(spelt), *settings_checks.problems(settings, around.found, bad)]
         if only:
-            found = [problem for problem in found if problem.setting.removesuffix("_FILE") in only]
+            found = [problem for problem in found if problem in around.of_file or around.concerns(problem, only)]
         if found:
-            raise SettingsError(found)
+            raise SettingsError(found, _without_env_file(found, env_file))
         return settings
 
     @classmethod
@@ -204,12 +211,10 @@ class Settings(BaseSettings):
     def secrets(self) -> frozenset[str]:
         """Every secret text, for the log scrubber; with the passwords inside addresses also by themselves."""
         values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
-        inside = [
-            *addresses.password_in(self.database_url),
-            *addresses.password_in(self.metastudio_proxy.get_secret_value()),
-        ]
-        whole = [self.database_url] if addresses.password_in(self.database_url) else []
-        return frozenset(text for text in (*values, *inside, *whole) if text)
+        of_ledger = addresses.database_passwords(self.database_url)
+        of_proxy = addresses.password_in(self.metastudio_proxy.get_secret_value())
+        whole = [self.database_url] if of_ledger else []
+        return frozenset(text for text in (*values, *of_ledger, *of_proxy, *whole) if text)
 
 
 def _with_endpoints(settings: Settings) -> Settings:
@@ -230,6 +235,13 @@ def _is_secret(annotation: Any) -> bool:
 SECRET_NAMES = frozenset(
     {"DATABASE_URL"} | {name.upper() for name, field in Settings.model_fields.items() if _is_secret(field.annotation)}
 )
+
+
+def _without_env_file(problems: list[Problem], env_file: Path | None) -> str:
+    """Where much is missing because somebody is in another folder than their ``.env``, that is the one thing to say."""
+    if env_file == ENV_FILE and not env_file.exists() and any("missing" in problem.rule for problem in problems):
+        return f"There is no file {ENV_FILE} in this folder."
+    return ""
 
 
 def _swapped(problems: list[Problem]) -> list[Problem]:

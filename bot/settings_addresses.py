@@ -9,13 +9,19 @@ import ipaddress
 import re
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import SecretStr
 
 from bot.settings_forms import PRINTABLE, Wrong
 
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+PASSWORD_OPTIONS = ("password", "sslpassword")
+"""What libpq also takes a password from, behind the question mark of a database's address."""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -127,6 +133,7 @@ def database_url(text: str) -> str:
             or path.startswith("file:")
             or ":memory:" in path
             or "?" in path
+            or "\0" in path
             or path.endswith("/")
         ):
             # A ledger in memory forgets a running deletion at the first restart, which is what it is there to prevent.
@@ -136,7 +143,46 @@ def database_url(text: str) -> str:
         raise Wrong("must name the driver psycopg", remedy)
     if not re.fullmatch(r"postgresql\+psycopg://[!-~]*/[!-~]+", text):
         raise Wrong("must name a SQLite file or a PostgreSQL database", remedy)
+    if not _is_database(text):
+        raise Wrong(
+            "cannot be taken apart into user, password, host, port and database",
+            "In user and password percent-encode @ : / # ? (for example %40 for @); the port is a number.",
+        )
     return text
+
+
+def _as_sqlalchemy_reads(url: str) -> URL:
+    """What the ledger will make of the address. Late, because most of what reads settings opens no database."""
+    from sqlalchemy import make_url  # noqa: PLC0415
+
+    return make_url(url)
+
+
+def _is_database(url: str) -> bool:
+    """Whether nothing of user and password has got into host, port or name: they would stand in an error then."""
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        parts = _as_sqlalchemy_reads(url)
+    except (ArgumentError, ValueError):
+        return False
+    host = parts.host or ""
+    # A slash in the user's name makes the beginning of it the host, and all that follows the database.
+    lost_user = parts.username is None and "@" in (parts.database or "")
+    return not lost_user and not any(sign in host for sign in "@[]")
+
+
+def database_passwords(url: str) -> list[str]:
+    """Like ``password_in`` of the ledger's address, by SQLAlchemy's rules: with it # and ? may stand in a password."""
+    if not url.startswith("postgresql"):
+        return []
+    parts = _as_sqlalchemy_reads(url)
+    meant = [
+        parts.password or "",
+        *(text for name in PASSWORD_OPTIONS for text in parts.normalized_query.get(name, ())),
+    ]
+    written = re.findall(rf"^[^:]+://[^:/]*:([^@]*)@|[?&](?:{'|'.join(PASSWORD_OPTIONS)})=([^&]*)", url)
+    return [text for text in (*meant, *(text for pair in written for text in pair)) if text]
 
 
 def password_in(url: str) -> list[str]:

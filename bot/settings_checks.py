@@ -85,13 +85,13 @@ def _metastudio(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
     if settings.metastudio_auth == "aksk":
         yield from _keys(settings, bad)
     if settings.metastudio_auth == "token":
-        for name, given in (
-            ("IAM_DOMAIN", settings.iam_domain),
-            ("IAM_USER", settings.iam_user),
-            ("IAM_PASSWORD", settings.iam_password),
+        for name, given, what in (
+            ("IAM_DOMAIN", settings.iam_domain, "the name of the account to which the IAM user belongs"),
+            ("IAM_USER", settings.iam_user, "the IAM user's name"),
+            ("IAM_PASSWORD", settings.iam_password, "that user's password"),
         ):
             if not given:
-                yield Problem(name, "is missing, which METASTUDIO_AUTH=token needs", "Set it to that of an IAM user.")
+                yield Problem(name, "is missing, which METASTUDIO_AUTH=token needs", f"Set it to {what}.")
 
 
 def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:

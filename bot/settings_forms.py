@@ -106,7 +106,13 @@ def key(text: str) -> SecretStr:
 
 
 def password(text: str) -> SecretStr:
-    """Any text but an empty one."""
+    """Any text but an empty one, and but for bytes that the environment holds and no request can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Wrong(
+            "is not in UTF-8", "Set it again in UTF-8, or put it into a file that IAM_PASSWORD_FILE names."
+        ) from None
     return SecretStr(text)
 
 
@@ -161,7 +167,7 @@ def job_states(text: str) -> frozenset[str]:
             hint = "is not in capitals" if item.upper() in STATES else "is not a documented state of a job"
             raise Wrong(
                 f"is wrong: item {number} of {len(items)} {hint}",
-                "bot/job_states.py lists the states, for example TRAINING_DATA_PREPROCESS_FAILED.",
+                "docs/messages.md has them under *States of a job*, for example TRAINING_DATA_PREPROCESS_FAILED.",
             )
     return frozenset(items)
 

@@ -85,10 +85,12 @@ class Surroundings(PydanticBaseSettingsSource):
     ) -> None:
         super().__init__(settings_cls)
         self.problems: list[Problem] = []
+        self.meant: dict[str, str] = {}
         self.names = [name.upper() for name in settings_cls.model_fields]
         self.secrets = {*secrets, *(other for name, other in ALTERNATIVES.items() if name in secrets)}
         self.environ = environ
         self.in_file = dict(self._env_file(env_file)) if env_file is not None else {}
+        self.of_file = tuple(self.problems)
         self.found = {name: text for name, text in {**self.in_file, **environ}.items() if text.strip()}
         self.written_as: dict[str, str] = {}
         self.texts = dict(self._gather())
@@ -100,6 +102,10 @@ class Surroundings(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         return {name.lower(): text for name, text in self.texts.items()}
+
+    def concerns(self, problem: Problem, settings: Collection[str]) -> bool:
+        """Whether it is about one of these settings: by its name, its file's, or a name that is nearly one of these."""
+        return self.meant.get(problem.setting, problem.setting).removesuffix(FILE) in settings
 
     def _env_file(self, path: Path) -> Iterator[tuple[str, str]]:
         """The pairs of a ``.env``; python-dotenv only warns of lines that it cannot read, and we stop at them."""
@@ -188,4 +194,5 @@ class Surroundings(PydanticBaseSettingsSource):
                 continue
             meant = nearest(name, known, anywhere=name in self.in_file)
             if meant and not self._is_set(meant):
+                self.meant[name] = meant
                 yield Problem(name, "is not a setting", f"Did you mean {meant}?")

@@ -1,6 +1,6 @@
 """Looking over an installation: one finding per check, fine or what to do. Works beside a running bot.
 
-slack.py    tokens, scopes, Socket Mode, channels, user groups, clock
+slack.py    reachable, tokens, scopes, Socket Mode, channels, user groups, clock
 cloud.py    region, MetaStudio's answer to one harmless call: keys, project, permission, clock
 ledger.py   reachable, migrated, writable, audit trail sound; whether calls are stopped
 

@@ -20,6 +20,7 @@ LEAST_FREE = 100 * 1024 * 1024
 """Bytes. A full disk deletes nothing, but also cannot record."""
 
 REACHABLE, SCHEMA, WRITABLE, TRAIL = "ledger", "ledger schema", "ledger writable", "audit trail"
+ORDER = (REACHABLE, SCHEMA, WRITABLE, TRAIL)
 
 
 def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None:
@@ -39,11 +40,7 @@ def check(url: str) -> Findings:
     try:
         database = connect(url, read_only=True)
     except LedgerTrouble as trouble:
-        yield wrong(
-            REACHABLE,
-            f"It cannot be opened: {trouble.diagnosis}. If there is none yet, `dh-bot db upgrade` makes it. "
-            f"{remedy(trouble.diagnosis)}",
-        )
+        yield wrong(REACHABLE, f"It cannot be opened: {_trouble(trouble)}")
         yield from (not_checked(name, "The ledger cannot be opened.") for name in (SCHEMA, WRITABLE, TRAIL))
         return
     with closing(database):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,30 +14,62 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.doctor import Finding, Findings, clock, fine, not_checked, wrong
-from bot.model import PlaceKind
+from bot.model import Cause, PlaceKind
 from bot.people import as_place
 from bot.settings import Settings
-from bot.slack_errors import CUT_OFF, error_code
+from bot.slack_errors import CUT_OFF, error_code, is_passing
 
 SCOPES = ("commands", "chat:write", "users:read", "channels:read", "groups:read")
 """What the bot always needs of manifest.yml; a test keeps the two in step."""
 WITH_GROUPS = "usergroups:read"
 """Needed only where AUTHORIZED_USERGROUPS is set."""
 
-TOKEN, SCOPE, CLOCK, SOCKET = "bot token", "scopes", "Slack's clock", "Socket Mode"
+REACH, TOKEN, SCOPE, CLOCK, SOCKET = "Slack", "bot token", "scopes", "Slack's clock", "Socket Mode"
+HTTP = "HTTP mode"
+UNSETTLED = (REACH, TOKEN, SCOPE, CLOCK, "channels", "user groups", f"{SOCKET} or {HTTP}")
+"""What there is to check while it is not known which channels, which groups and which way."""
+
+CAUSES = (
+    (ConnectionRefusedError, Cause.CONNECTION_REFUSED),
+    (socket.gaierror, Cause.NO_ADDRESS),
+    (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
+    (TimeoutError, Cause.TIMED_OUT),
+)
+"""The bot's words for what urllib raises; anything else is told by the name of its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class _No:
+    """No response, and why.
+
+    ``trouble`` is empty where Slack answered and refused, which tells of what was asked. Otherwise it continues a
+    sentence about Slack: the way there is broken, or Slack itself is unwell.
+    """
+
+    why: str
+    trouble: str = ""
 
 
 def check(settings: Settings, client: WebClient, now: Callable[[], datetime]) -> Findings:
-    """Everything but the app-level token stands on the bot token."""
+    """Everything but the app-level token stands on the bot token, and that on an answer of Slack."""
     us = _ask(client.auth_test)
-    if isinstance(us, str):
+    if isinstance(us, _No) and us.trouble:
+        yield wrong(REACH, f"It {us.trouble}")
+        yield from (not_checked(name, f"Not before this is right: {REACH}.") for name in (TOKEN, *_on_token(settings)))
+        yield (
+            _http_mode()
+            if settings.slack_mode == "http"
+            else not_checked(SOCKET, f"Not before this is right: {REACH}.")
+        )
+        return
+    yield fine(REACH, "It answers.")
+    if isinstance(us, _No):
         yield wrong(
             TOKEN,
-            f"Slack refuses it, or cannot be reached ({us}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of "
-            "this app, that the app is installed, and the network and proxy.",
+            f"Slack refuses it ({us.why}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of this app, that "
+            "the app is installed, and, if the workspace restricts addresses, that this machine's is allowed.",
         )
-        rest = (SCOPE, CLOCK, *(name for name, _ in _places(settings)), *map(_group, settings.authorized_usergroups))
-        yield from (not_checked(name, "The bot token does not work.") for name in rest)
+        yield from (not_checked(name, "The bot token does not work.") for name in _on_token(settings))
     elif not us.data.get("bot_id"):
         yield wrong(TOKEN, "It is a person's token. SLACK_BOT_TOKEN must be the Bot User OAuth Token, xoxb-…")
     else:
@@ -45,17 +80,32 @@ def check(settings: Settings, client: WebClient, now: Callable[[], datetime]) ->
             yield _channel(client, name, channel)
         for group in sorted(settings.authorized_usergroups):
             yield _members(client, group)
-    yield _mode(settings, client)
+    yield _http_mode() if settings.slack_mode == "http" else _socket_mode(settings, client)
+
+
+def _on_token(settings: Settings) -> Iterable[str]:
+    """What only a bot token that works can show."""
+    groups = map(_group, sorted(settings.authorized_usergroups))
+    return (SCOPE, CLOCK, *(name for name, _ in _places(settings)), *groups)
 
 
 def _ask(method: Callable[..., Any], **arguments: str) -> Any:
-    """The response, or why there is none."""
+    """The response, or ``_No``."""
     try:
         return method(**arguments)
     except SlackApiError as error:
-        return error_code(error.response)
+        code = error_code(error.response)
+        return _No(code, f"answers with an error ({code}). Try again later." if is_passing(error) else "")
     except CUT_OFF as error:
-        return type(error).__name__
+        why = _cause(error)
+        return _No(why, f"cannot be reached ({why}). Check the network and HTTPS_PROXY.")
+
+
+def _cause(error: Exception) -> str:
+    """What lies behind urllib's error; its text may quote an address."""
+    reason = getattr(error, "reason", None)
+    found = reason if isinstance(reason, Exception) else error
+    return next((cause.value for kind, cause in CAUSES if isinstance(found, kind)), type(found).__name__)
 
 
 def _header(headers: Mapping[str, Any], wanted: str) -> str:
@@ -94,8 +144,9 @@ def _places(settings: Settings) -> Iterable[tuple[str, str]]:
 
 def _channel(client: WebClient, name: str, channel: str) -> Finding:
     answer = _ask(client.conversations_info, channel=channel)
-    if isinstance(answer, str):
-        return wrong(name, f"Slack does not show it to the bot ({answer}). Check the id, and invite the bot there.")
+    if isinstance(answer, _No):
+        refused = f"does not show it to the bot ({answer.why}). Check the id, and invite the bot there."
+        return wrong(name, f"Slack {answer.trouble or refused}")
     found = answer.data.get("channel")
     place = as_place(channel, found if isinstance(found, Mapping) else {})
     if place.is_archived:
@@ -113,22 +164,25 @@ def _group(group: str) -> str:
 
 def _members(client: WebClient, group: str) -> Finding:
     answer = _ask(client.usergroups_users_list, usergroup=group)
-    if isinstance(answer, str):
-        return wrong(_group(group), f"Its members cannot be read ({answer}). Check the id and the scope {WITH_GROUPS}.")
+    if isinstance(answer, _No):
+        refused = f"does not tell its members ({answer.why}). Check the id and the scope {WITH_GROUPS}."
+        return wrong(_group(group), f"Slack {answer.trouble or refused}")
     members = answer.data.get("users")
     if not isinstance(members, list) or not members:
         return wrong(_group(group), "Nobody is in it, or it is disabled.")
     return fine(_group(group), f"It has {len(members)} members.")
 
 
-def _mode(settings: Settings, client: WebClient) -> Finding:
-    if settings.slack_mode == "http":
-        return not_checked("HTTP mode", "Only a request of Slack's shows that it arrives: type the command with help.")
+def _http_mode() -> Finding:
+    return not_checked(HTTP, "Only a request of Slack's shows that it arrives: type the command with help.")
+
+
+def _socket_mode(settings: Settings, client: WebClient) -> Finding:
     opened = _ask(client.apps_connections_open, app_token=settings.slack_app_token.get_secret_value())
-    if isinstance(opened, str):
-        return wrong(
-            SOCKET,
-            f"Slack gives no connection ({opened}). Check that SLACK_APP_TOKEN is this app's token with the scope "
-            "connections:write, and that Socket Mode is switched on.",
+    if isinstance(opened, _No):
+        refused = (
+            f"gives no connection ({opened.why}). Check that SLACK_APP_TOKEN is this app's token with the scope "
+            "connections:write, and that Socket Mode is switched on."
         )
+        return wrong(SOCKET, f"Slack {opened.trouble or refused}")
     return fine(SOCKET, "Slack accepts the app-level token and offers a connection.")

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from bot.clients import credentials_of, metastudio_of, tls_context, web_client
-from bot.doctor import Finding, Findings, State, cloud, ledger, slack, wrong
+from bot.doctor import Finding, Findings, State, cloud, ledger, not_checked, slack, wrong
 from bot.metastudio.auth import CannotSignIn
 from bot.ports import LedgerTrouble
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
 from bot.work import SystemClock
+
+SETTINGS = "settings"
+
+
+def only_settings(error: SettingsError) -> Findings:
+    """What there is to say while the settings are wrong: nothing else can be looked at, and nobody is asked."""
+    yield from (wrong(SETTINGS, str(problem)) for problem in error.problems)
+    if error.hint:
+        yield Finding(SETTINGS, State.NOTE, error.hint)
+    rest = (*ledger.ORDER, cloud.REGION, *cloud.ORDER, *slack.UNSETTLED)
+    yield from (not_checked(name, f"Not before this is right: {SETTINGS}.") for name in rest)
 
 
 def examine(settings: Settings) -> Findings:
     """One finding per check, as it is made. Changes nothing anywhere."""
     for notice in settings.notices():
-        yield Finding("settings", State.NOTE, notice)
-    yield Finding("settings", State.FINE, "Well formed, and they fit together.")
+        yield Finding(SETTINGS, State.NOTE, notice)
+    yield Finding(SETTINGS, State.FINE, "Well formed, and they fit together.")
     yield from ledger.check(settings.database_url)
     yield cloud.region(settings)
     yield from _cloud(settings)

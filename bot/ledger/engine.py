@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 from bot.ledger import trouble
 from bot.ledger.trouble import LedgerHeld
@@ -54,7 +55,11 @@ class Database:
 
 def connect(url: str, *, read_only: bool = False) -> Database:
     """Open the database behind the URL. Raises ``LedgerHeld`` when another process has this SQLite file."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Its text quotes what it took for the port, which may be the end of a password.
+        raise ValueError("the ledger is at an address that cannot be taken apart") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return _sqlite(parsed, read_only=read_only)

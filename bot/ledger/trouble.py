@@ -7,6 +7,8 @@ raised without the foreign error as its cause; the note says what the engineer n
 
 from __future__ import annotations
 
+import errno
+
 from sqlalchemy import exc as sa_exc
 
 from bot.ports import LedgerTrouble
@@ -15,6 +17,8 @@ DISK_FULL = "disk full"
 READ_ONLY = "read-only"
 LOCKED = "locked by another process"
 DAMAGED = "damaged"
+NOT_THERE = "not there"
+FILE_TROUBLE = "file in trouble"
 UNREACHABLE = "unreachable"
 TOO_NEW = "schema too new"
 TOO_OLD = "schema too old"
@@ -43,11 +47,16 @@ class LedgerTooNew(LedgerTrouble):
 
 REMEDIES = {
     DISK_FULL: "Make room on the disk of the ledger. A running bot goes on by itself then.",
-    READ_ONLY: "Make the ledger's file, its folder and its disk writable for the user that runs the bot.",
+    READ_ONLY: "Make the ledger's file, the `.lock` beside it, its folder and its disk readable and writable for the "
+    "user that runs the bot.",
     LOCKED: "One process may use a SQLite ledger: end the other one.",
     DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
     "`dh-bot db expire-open` before the bot.",
-    UNREACHABLE: "Check DATABASE_URL, the database server and the network, and that the folder exists.",
+    NOT_THERE: "There is no ledger at DATABASE_URL. A relative path counts from the folder in which the command is "
+    "run. `dh-bot db upgrade` makes a new one, in a folder that is there.",
+    FILE_TROUBLE: "Check that DATABASE_URL names a file, not a folder, that the user that runs the bot may open it and "
+    "the `-wal` and `-shm` beside it, and that its disk is well.",
+    UNREACHABLE: "Check DATABASE_URL, the database server and the network.",
     NO_DRIVER: 'Install the bot with its extra "postgres": pip install ".[postgres]".',
     TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
     TOO_OLD: "Bring the ledger up to date with `dh-bot db upgrade`; `dh-bot run` does the same.",
@@ -63,10 +72,10 @@ SQLITE_CODES = {
     5: LOCKED,  # SQLITE_BUSY
     6: LOCKED,  # SQLITE_LOCKED
     8: READ_ONLY,  # SQLITE_READONLY
-    10: UNREACHABLE,  # SQLITE_IOERR
+    10: FILE_TROUBLE,  # SQLITE_IOERR
     11: DAMAGED,  # SQLITE_CORRUPT
     13: DISK_FULL,  # SQLITE_FULL
-    14: UNREACHABLE,  # SQLITE_CANTOPEN
+    14: FILE_TROUBLE,  # SQLITE_CANTOPEN
     15: LOCKED,  # SQLITE_PROTOCOL
     19: CONSTRAINT,  # SQLITE_CONSTRAINT
     26: DAMAGED,  # SQLITE_NOTADB
@@ -89,6 +98,17 @@ POSTGRES_CODES = {
     "XX002": DAMAGED,
 }
 """SQLSTATEs, by their longest known beginning."""
+
+OS_CODES = {
+    errno.ENOENT: NOT_THERE,
+    errno.ENOTDIR: NOT_THERE,
+    errno.EACCES: READ_ONLY,
+    errno.EPERM: READ_ONLY,
+    errno.EROFS: READ_ONLY,
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+}
+"""What the system says of the ledger's file, its lock and its folder, before the database has a word."""
 
 LEAVES_COMMIT_OPEN = ("08", "57P", "40003")
 """After these nobody knows whether a COMMIT that was sent has been carried out."""
@@ -123,6 +143,8 @@ def _diagnose(origin: BaseException) -> tuple[str, str]:
         if not state and type(origin).__name__ in {"OperationalError", "InterfaceError", "ConnectionTimeout"}:
             return "", UNREACHABLE
         return state, type(origin).__name__
-    if isinstance(origin, OSError | sa_exc.TimeoutError):
+    if isinstance(origin, OSError):
+        return "", OS_CODES.get(origin.errno or 0, FILE_TROUBLE)
+    if isinstance(origin, sa_exc.TimeoutError):
         return "", UNREACHABLE
     return "", type(origin).__name__

@@ -200,15 +200,22 @@ def test_looking_where_nothing_is(tmp_path: Path) -> None:
     """``read_only`` makes no ledger."""
     with pytest.raises(LedgerTrouble) as trouble:
         open_ledger(f"sqlite:///{tmp_path}/none.db", TARGET, read_only=True)
-    assert trouble.value.diagnosis == "unreachable"
+    assert trouble.value.diagnosis == "not there"
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "sqlite:///file:x?uri=true"])
+NO_LEDGER = [
+    *("sqlite://", "sqlite:///:memory:", "mysql://x/y", "sqlite:///file:x?uri=true"),
+    *("nothing", "postgresql+psycopg://u:p@hush:hush@h/d"),
+]
+
+
+@pytest.mark.parametrize("url", NO_LEDGER)
 def test_not_a_ledger(url: str) -> None:
-    """What would forget everything, or is no database we know, is refused."""
-    with pytest.raises(ValueError, match="ledger is"):
+    """What would forget everything, or is no database we know, is refused without being quoted."""
+    with pytest.raises(ValueError, match="ledger is") as refused:
         open_ledger(url, TARGET)
+    assert "hush" not in str(refused.value)
 
 
 def test_reopening_finds_everything(backend: Backend) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sqlite3
 import traceback
 from pathlib import Path
@@ -13,6 +15,7 @@ from sqlalchemy import event as sa_event
 
 from bot.ledger import engine
 from bot.ledger.store import Store, open_ledger
+from bot.ledger.trouble import SQLITE_CODES, remedy, translate
 from bot.ledger.writer import SharedWriter
 from bot.lifecycle import Step
 from bot.ports import LedgerTrouble
@@ -113,12 +116,61 @@ def test_damaged(sqlite: Backend, tmp_path: Path) -> None:
     assert trouble.value.diagnosis == "damaged"
 
 
-@pytest.mark.parametrize("place", ["missing/ledger.db", "."])
-def test_no_such_place(tmp_path: Path, place: str) -> None:
-    """A folder that is not there, or a folder instead of a file, cannot be reached."""
+@pytest.mark.parametrize(
+    ("number", "diagnosis"),
+    [
+        (errno.EACCES, "read-only"),
+        (errno.EPERM, "read-only"),
+        (errno.EROFS, "read-only"),
+        (errno.ENOSPC, "disk full"),
+        (errno.EDQUOT, "disk full"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("", {}), (".lock", {}), ("", {"read_only": True})], ids=["file", "lock", "only looking"]
+)
+def test_not_allowed_to_open_it(
+    sqlite: Backend, monkeypatch: pytest.MonkeyPatch, number: int, diagnosis: str, suffix: str, options: dict[str, bool]
+) -> None:
+    """Rights and room are called that, whichever of the files it is: nobody is sent to look for a server.
+
+    Root may open everything, so the system's answer is put into its mouth.
+    """
+    sqlite.open().close()
+    real = os.open
+
+    def answer(path: Any, *args: Any, **kwargs: Any) -> int:
+        if str(path).endswith(f"ledger.db{suffix}"):
+            raise OSError(number, os.strerror(number))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr("bot.ledger.engine.os.open", answer)
+    with pytest.raises(LedgerTrouble) as trouble:
+        sqlite.open(**options)
+    assert trouble.value.diagnosis == diagnosis
+
+
+@pytest.mark.parametrize(
+    ("place", "diagnosis"),
+    [("missing/ledger.db", "not there"), ("a-file/ledger.db", "not there"), (".", "file in trouble")],
+)
+def test_no_such_place(tmp_path: Path, place: str, diagnosis: str) -> None:
+    """A folder that is not there, or a folder instead of a file: what to do then is about files, not about servers."""
+    (tmp_path / "a-file").touch()
     with pytest.raises(LedgerTrouble) as trouble:
         open_ledger(f"sqlite:///{tmp_path}/{place}", TARGET)
-    assert trouble.value.diagnosis == "unreachable"
+    assert trouble.value.diagnosis == diagnosis
+    assert "server" not in remedy(diagnosis)
+
+
+@pytest.mark.parametrize("code", sorted(SQLITE_CODES))
+def test_sqlite_has_no_server(code: int) -> None:
+    """Whatever SQLite answers, nobody is sent to look for a server or at the network."""
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+    told = remedy(translate(error).diagnosis)
+    assert "server" not in told
+    assert "network" not in told
 
 
 def test_no_server(tmp_path: Path) -> None:

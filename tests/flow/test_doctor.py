@@ -86,7 +86,7 @@ def test_all_is_well(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert set(s.says) == channels | {
         *("settings", "ledger", "ledger schema", "ledger writable", "audit trail"),
         *("region", "MetaStudio", "credentials", "project", "permission", "MetaStudio's clock"),
-        *("bot token", "scopes", "Slack's clock", "Socket Mode", f"user group {s.group}"),
+        *("Slack", "bot token", "scopes", "Slack's clock", "Socket Mode", f"user group {s.group}"),
     }
     assert [seen.operation for seen in s.w.cloud.requests] == [LIST]
     assert {call.method for call in s.w.slack.calls} == {
@@ -221,7 +221,32 @@ BROKEN: dict[str, tuple[Callable[[Surgery], object], Callable[[Surgery], set[str
     "no such group": (
         lambda s: s.env.update(AUTHORIZED_USERGROUPS="S0NOWHERE"),
         lambda s: {"user group S0NOWHERE"},
-        "cannot be read",
+        "does not tell its members",
+    ),
+    "Slack down": (
+        lambda s: s.env.update(SLACK_API_URL="http://127.0.0.1:9/api/"),
+        lambda s: {"Slack"},
+        "It cannot be reached (connection refused). Check the network and HTTPS_PROXY.",
+    ),
+    "Slack ill": (
+        lambda s: s.w.slack.faults.add("auth.test", "http", status=503),
+        lambda s: {"Slack"},
+        "It answers with an error (http_503). Try again later.",
+    ),
+    "Slack cuts a look at a channel": (
+        lambda s: s.w.slack.faults.add("conversations.info", "drop"),
+        lambda s: {f"channel {s.w.ops}"},
+        "Slack cannot be reached",
+    ),
+    "Slack is throttling a look at a group": (
+        lambda s: s.w.slack.faults.add("usergroups.users.list", "ratelimited"),
+        lambda s: {f"user group {s.group}"},
+        "Slack answers with an error (ratelimited)",
+    ),
+    "Slack cuts Socket Mode": (
+        lambda s: s.w.slack.faults.add("apps.connections.open", "cut"),
+        lambda s: {"Socket Mode"},
+        "Slack cannot be reached",
     ),
 }
 
@@ -240,11 +265,25 @@ def test_names_the_one_thing(
     assert remedy in s.says[named]
     assert s.status == 1
     said = json.dumps(s.says)
+    if "cannot be reached" in s.says[named]:
+        assert "SLACK_APP_TOKEN" not in said
+        assert "SLACK_BOT_TOKEN" not in said
     for secret in (s.w.cloud.ak, s.w.cloud.sk, s.w.slack.bot_token, s.w.slack.app_token, s.w.slack.signing_secret):
         assert secret not in said
     if name in {"calls are stopped", "no ledger yet"}:
         assert list(s.w.cloud.requests) == []
     assert len(s.w.cloud.requests) <= (3 if name == "MetaStudio ill" else 1)
+
+
+def test_what_stands_on_slack_is_not_checked(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a way to Slack nothing is said of tokens, scopes and channels but that."""
+    s.env["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
+    visit(s, monkeypatch, capsys)
+    waiting = {name for name, says in s.says.items() if says == "Not before this is right: Slack."}
+    channels = {f"channel {s.w.ops}", f"channel {s.audit}"}
+    assert waiting == channels | {"bot token", "scopes", "Slack's clock", "Socket Mode", f"user group {s.group}"}
 
 
 def sign_in_by(s: Surgery, how: str, **settings: str) -> None:
@@ -314,11 +353,16 @@ def test_the_breaker_of_other_keys_stops_nothing(
 def test_wrong_settings_are_findings_too(
     s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each problem is one, the status is that of settings, and nothing is asked of anybody."""
+    """Each problem is one, the status is that of settings, nobody is asked anything, and all the rest says so."""
+    visit(s, monkeypatch, capsys)
+    rest = {name for name in s.says if not name.startswith(("channel ", "user group "))} - {"settings", "Socket Mode"}
+    s.w.slack.calls.clear()
     s.env |= {"MAX_OPEN": "many", "AUTHORISED_USERS": "U1"}
     assert visit(s, monkeypatch, capsys) == {"settings"}
     assert s.status == 2
     assert s.w.slack.calls == []
+    waiting = {name for name, says in s.says.items() if says == "Not before this is right: settings."}
+    assert waiting == rest | {"channels", "user groups", "Socket Mode or HTTP mode"}
 
 
 def test_for_people(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,9 @@ URLS = [
     f"mysql://user:{PASSWORD}@h/db",
     f"sqlite:////nowhere/{PASSWORD}/x.db",
     f"postgresql+psycopg://user:{PASSWORD}@[broken/db",
+    f"postgresql+psycopg://user:s3cr@t:{PASSWORD}@db.example/dh",
+    f"postgresql+psycopg://user:{PASSWORD}@[::1/db",
+    f"postgresql+psycopg://user:{PASSWORD}@h:x/db",
     PASSWORD,
 ]
 COMMANDS = [

@@ -6,10 +6,11 @@ import builtins
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from bot.cli import cli, main
@@ -63,18 +64,17 @@ def raising(error: BaseException) -> Callable[[], int]:
     return run
 
 
-COMMANDS = [
-    [],
-    ["run"],
-    ["doctor"],
-    ["sandbox"],
-    ["db"],
-    ["db", "upgrade"],
-    ["db", "status"],
-    ["audit"],
-    ["audit", "list"],
-    ["audit", "verify"],
-]
+def commands(group: click.Group, *names: str) -> Iterator[list[str]]:
+    """Every command and group, as it is typed."""
+    yield list(names)
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        else:
+            yield [*names, name]
+
+
+COMMANDS = list(commands(cli))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -86,6 +86,31 @@ def test_help_everywhere(command: list[str], flag: str, capsys: pytest.CaptureFi
     assert "Usage: dh-bot" in captured.out
     assert "Exit status: 0 fine" in captured.out
     assert captured.err == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_breaks_nothing_off(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal of the usual width no line on a command is cut, and no command to type is split."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([*command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "..." not in told.partition("Commands:")[2]
+    assert "dh-\n" not in told
+
+
+@pytest.mark.parametrize("command", ["db upgrade", "db status", "db backup copy.db", "db expire-open"])
+def test_the_ledger_is_looked_after_with_its_address_alone(command: str) -> None:
+    """As `dh-bot db --help` says."""
+    main(["db", "upgrade"])
+    assert main(command.split()) == 0
+
+
+def test_what_may_not_run_beside_the_bot_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the commands about the audit trail one needs a SQLite ledger for itself."""
+    assert main(["audit", "--help"]) == 0
+    assert "but for prune, the bot may be running" in " ".join(capsys.readouterr().out.split())
 
 
 def test_only_what_exists_is_offered() -> None:
@@ -126,6 +151,14 @@ def test_wrong_settings_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert captured.out == ""
     assert captured.err.startswith("dh-bot cannot start: 4 problems")
     assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_in_a_folder_without_env_file(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """That is said, beside all that is missing for it."""
+    assert main([command]) == 2
+    captured = capsys.readouterr()
+    assert "There is no file .env in this folder." in captured.out + captured.err
 
 
 def test_run_gives_settings_to_the_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -243,6 +276,27 @@ def test_db_troubles(
     captured = capsys.readouterr()
     assert url not in captured.err + captured.out
     assert "DATABASE_URL" in captured.err
+
+
+@pytest.mark.parametrize(
+    "command", [["db", "status"], ["db", "backup", "copy.db"], ["audit", "list"], ["audit", "verify"]]
+)
+def test_no_ledger_here(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """In another folder than the bot's: what is missing, where it was looked for, and nothing is made."""
+    assert main(command) == 3
+    told = capsys.readouterr().err
+    assert told.startswith("The ledger cannot be used: not there")
+    assert "the folder in which the command is run" in told
+    assert "server" not in told
+    assert list(Path().iterdir()) == []
+
+
+def test_db_makes_no_other_ledger(capsys: pytest.CaptureFixture[str]) -> None:
+    """With DATABASE_URL misspelt in .env the default is not taken for it, let alone made."""
+    Path(".env").write_text("DATABASE_URI=sqlite:///ledger.db\n", encoding="utf-8")
+    assert main(["db", "upgrade"]) == 2
+    assert "Did you mean DATABASE_URL?" in capsys.readouterr().err
+    assert not Path("dh-bot.db").exists()
 
 
 def test_db_status_beside_a_holder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

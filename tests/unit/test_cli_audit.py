@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import os
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -81,14 +83,55 @@ def test_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\u202e" not in out
 
 
-@pytest.mark.parametrize(
-    "args",
-    [["--kind", "nonsense"], ["--since", "yesterday"], ["--after", "-1"], ["--until", "2026-13-01"]],
-)
-def test_wrong_filters(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Are usage errors that say what is wanted."""
-    assert main(["audit", "list", *args]) == 2
-    assert capsys.readouterr().out == ""
+WRONG_FILTERS = [
+    (["--kind", "nonsense"], "no such kind"),
+    (["--since", "yesterday"], "write 2026-03-02"),
+    (["--until", "2026-13-01"], "write 2026-03-02"),
+    (["--after", "-1"], "range"),
+    (["--after", "99999999999999999999"], "range"),
+    (["--person", "anna"], "begins with U or W"),
+    (["--person", "C0OPS0000"], "begins with U or W"),
+    (["--job", "a b"], "1 to 64 ASCII letters"),
+    (["--job", "-a"], "none of these two"),
+    (["--job", "j" * 65], "1 to 64 ASCII letters"),
+    (["--deletion", "xyz"], "16 hexadecimal digits"),
+    (["--since", "2026-03-03", "--until", "2026-03-02"], "before --until"),
+    (["--since", "2026-03-02", "--until", "2026-03-02"], "before --until"),
+]
+
+
+@pytest.mark.parametrize("command", [["list"], ["export", "--format", "csv"]], ids=["list", "export"])
+@pytest.mark.parametrize(("args", "says"), WRONG_FILTERS)
+def test_wrong_filters(command: list[str], args: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Are usage errors that say what is wanted; finding nothing would look like an answer."""
+    assert main(["audit", *command, *args]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert args[0] in captured.err
+    assert says in captured.err
+
+
+FILTERS = [
+    (["--person", "UANNA"], 2),
+    (["--job", "job-1"], 2),
+    (["--deletion", f"{1:016x}"], 2),
+    (["--since", "2026-11-22T12:00:01", "--until", "2026-11-22T12:00:10"], 1),
+]
+
+
+@pytest.mark.parametrize(("args", "found"), FILTERS)
+def test_filters(args: list[str], found: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each finds what it is meant for."""
+    assert main(["audit", "list", "--json", *args]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == found
+
+
+def test_an_empty_list_says_that_it_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    """To people; programs get no line."""
+    assert main(["audit", "list", "--person", "UNOBODY"]) == 0
+    assert capsys.readouterr() == ("", "No event fits.\n")
+    assert main(["audit", "list", "--person", "UNOBODY", "--json"]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_broken_text_is_still_listed(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +213,9 @@ def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[st
 def test_no_such_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """Is said, and what an id looks like."""
     assert main(["audit", "show", "nonsense"]) == 1
-    assert "knows no such deletion" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "knows no such deletion" in told
+    assert "16 hexadecimal digits" in told
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -245,6 +290,54 @@ def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     done = subprocess.run(command, shell=True, env=environ, capture_output=True, text=True, check=False)  # noqa: S602
     assert json.loads(done.stdout)["number"] == 1
     assert done.stderr == ""
+
+
+def test_what_can_be_asked_for_can_be_looked_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """The greatest number is one that the database understands."""
+    assert main(["audit", "list", "--json", "--after", str(2**63 - 1)]) == 0
+    assert capsys.readouterr().out == ""
+
+
+OUTPUTS = [
+    (["list"], "No space left on device.", 0),
+    (["list", "--json"], "No space left on device.", 0),
+    (["show", f"{1:016x}"], "No space left on device.", 0),
+    (["export", "--format", "csv"], "No space left on device. Begin anew", 0),
+    (["export", "--format", "jsonl", "--after", "1"], "Go on behind the last whole line with --after 1", 0),
+    # The first of the lines is shorter than that, the first two are not.
+    (["export", "--format", "jsonl"], "Go on behind the last whole line with --after 1", 1000),
+]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(("command", "says", "room"), OUTPUTS, ids=lambda given: str(given)[:40])
+def test_output_that_takes_no_more(tmp_path: Path, command: list[str], says: str, room: int) -> None:
+    """A full disk is told in a sentence, once, and an export can be gone on with; nothing of it is a traceback."""
+    program = [sys.executable, "-m", "bot.cli", "audit", *command]
+    environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DATABASE_URL": f"sqlite:///{tmp_path}/dh-bot.db"}
+    output = Path(tmp_path / "output" if room else "/dev/full")
+
+    def only_so_much_room() -> None:
+        if room:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    with output.open("wb") as full:
+        done = subprocess.run(  # noqa: S603
+            program,
+            env=environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            preexec_fn=only_so_much_room,
+        )
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+    assert done.stderr.startswith("Standard output cannot be written: ")
+    assert done.stderr.rstrip().endswith(says)
+    if room:
+        whole = output.read_text(encoding="utf-8").split("\n")[:-1]
+        assert [json.loads(line)["number"] for line in whole] == [1]
 
 
 def test_prune(ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

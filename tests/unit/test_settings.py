@@ -99,6 +99,9 @@ ACCEPTED = [
     ("REASON_REQUIRED", "Yes", True),
     ("MAX_OPEN", "1", 1),
     ("DATABASE_URL", "sqlite:////var/lib/dh-bot/ledger.db", "sqlite:////var/lib/dh-bot/ledger.db"),
+    ("DATABASE_URL", "postgresql+psycopg://u:a%40b@[::1]:5432/d", "postgresql+psycopg://u:a%40b@[::1]:5432/d"),
+    ("DATABASE_URL", "postgresql+psycopg://u@/d?host=/run/pg", "postgresql+psycopg://u@/d?host=/run/pg"),
+    ("DATABASE_URL", "postgresql+psycopg://u:p@h1,h2/d", "postgresql+psycopg://u:p@h1,h2/d"),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "console", "console"),
     ("HTTP_PORT", "65535", 65535),
@@ -153,6 +156,7 @@ REFUSED = [
     ("METASTUDIO_APP_USER_ID", "a\r\nX-Evil: 1", "ASCII"),
     ("METASTUDIO_AUTH", "password", "aksk, profile, agency, token"),
     ("HUAWEICLOUD_SDK_SK", "with space", "access key"),
+    ("IAM_PASSWORD", "hunter\udcff", "not in UTF-8"),
     ("METASTUDIO_PROXY", "socks5://proxy:1080", "http://"),
     ("CA_BUNDLE", "/nowhere/ca.pem", "readable file"),
     ("CONNECT_TIMEOUT", "nan", "0.1 to 60"),
@@ -184,9 +188,16 @@ REFUSED = [
     ("DATABASE_URL", "sqlite://", "after sqlite:///"),
     ("DATABASE_URL", "sqlite:///:memory:", "after sqlite:///"),
     ("DATABASE_URL", "sqlite:///x.db?mode=ro", "without options"),
+    ("DATABASE_URL", "sqlite:///x\0.db", "after sqlite:///"),
     ("DATABASE_URL", "postgres://u:hunter22@h/d", "driver psycopg"),
     ("DATABASE_URL", "postgresql+psycopg2://u:hunter22@h/d", "driver psycopg"),
     ("DATABASE_URL", "mysql://u:hunter22@h/d", "SQLite file or a PostgreSQL"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hun@ter:22@h/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter@22@h/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u/x:hunter22@h/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@[::1/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@[/d", "percent-encode"),
+    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@h:x/d", "the port is a number"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING, ERROR"),
     ("LOG_FORMAT", "xml", "json, console"),
 ]
@@ -232,7 +243,12 @@ def test_http_mode_needs_the_signing_secret() -> None:
 def test_token_needs_an_iam_user() -> None:
     """METASTUDIO_AUTH=token asks for domain, user and password instead of keys."""
     found = problems("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", METASTUDIO_AUTH="token")
-    assert {"IAM_DOMAIN", "IAM_USER", "IAM_PASSWORD"} <= found.keys()
+    for name, what in (
+        ("IAM_DOMAIN", "name of the account"),
+        ("IAM_USER", "user's name"),
+        ("IAM_PASSWORD", "password"),
+    ):
+        assert what in found[name].partition("Set it to ")[2]
     assert not found.keys() & {"METASTUDIO_AUTH", "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"}
 
 
@@ -277,6 +293,31 @@ def test_every_problem_at_once() -> None:
     for name in (*ENOUGH.keys() - {"AUTHORIZED_USERS"}, "AUTHORISED_USERS", "LOG_LEVEL", "MAX_OPEN", "CONFIRM_BY"):
         assert name in text, name
     assert text.startswith("dh-bot cannot start: 8 problems with its settings.")
+
+
+def test_no_env_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is in another folder than their .env is told so, where that is why something is missing."""
+    monkeypatch.chdir(tmp_path)
+    says = "There is no file .env in this folder."
+
+    def told(environ: dict[str, str], env_file: Path | None) -> str:
+        with pytest.raises(SettingsError) as caught:
+            Settings.load(environ, env_file)
+        return str(caught.value)
+
+    assert told({}, Path(".env")).splitlines()[-2] == says
+    assert says not in told({**ENOUGH, "MAX_OPEN": "x"}, Path(".env"))
+    assert says not in told({}, None)
+    Path(".env").touch()
+    assert says not in told({}, Path(".env"))
+
+
+def test_where_the_states_are_named() -> None:
+    """The page that the refusal points to has them all, under that heading."""
+    told = problems(SECOND_PERSON_STATES="INVENTED")["SECOND_PERSON_STATES"]
+    page, heading = re.findall(r"(docs/\S+) has them under \*(.*?)\*", told)[0]
+    section = (ROOT / page).read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert [state for state in STATES if f"`{state}`" not in section] == []
 
 
 NEARLY = [
@@ -503,6 +544,32 @@ def test_a_command_may_need_only_some() -> None:
     assert [problem.setting for problem in caught.value.problems] == ["DATABASE_URL_FILE"]
 
 
+STILL_MATTERS = [
+    # What stands in .env, and what is named of it although only DATABASE_URL is asked for.
+    (b"DATABASE_URI=sqlite:///x.db\n", ["DATABASE_URI"]),
+    (b"DATABSE_URL=sqlite:///x.db\n", ["DATABSE_URL"]),
+    (b"DATABASE_URL_FIEL=/run/url\n", ["DATABASE_URL_FIEL"]),
+    (b"MAX_OPEN=7\nDATABASE_URL sqlite:///x.db\n", [".env, line 2,"]),
+    (b"DATABASE_URL=sqlite:///\xff.db\n", [".env"]),
+    (b"MAX_OPEN=x\nAUTHORISED_USERS=U0AAA\nSLACK_BOT_TOKEN='xapp-1'\n", []),
+]
+
+
+@pytest.mark.parametrize(("content", "named"), STILL_MATTERS)
+def test_what_may_hide_a_needed_setting_is_named(
+    content: bytes, named: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that needs few settings does not take the default for one that somebody wrote down wrongly."""
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_bytes(content)
+    found: list[str] = []
+    try:
+        Settings.load({}, Path(".env"), only={"DATABASE_URL"})
+    except SettingsError as error:
+        found = [problem.setting for problem in error.problems]
+    assert found == named
+
+
 # What is never shown.
 
 SECRETS = {
@@ -527,6 +594,22 @@ def test_secrets_hide() -> None:
     settings = Settings(database_url=url)
     assert "SECRET" not in repr(settings)
     assert settings.secrets() >= {"p-SECRET", url}
+
+
+IN_DATABASE_URL = [
+    ("postgresql+psycopg://u:p%40s%23@h/d", {"p%40s%23", "p@s#"}),
+    ("postgresql+psycopg://u:p#s?t@h/d", {"p#s?t"}),
+    ("postgresql+psycopg://u@h/d?password=p%40s&sslpassword=other", {"p%40s", "p@s", "other"}),
+    ("postgresql+psycopg://u@h/d?password=one&password=two", {"one", "two"}),
+    ("postgresql+psycopg://u@h/d?sslmode=require", set()),
+    ("sqlite:///dh-bot.db", set()),
+]
+
+
+@pytest.mark.parametrize(("url", "passwords"), IN_DATABASE_URL)
+def test_the_scrubber_gets_every_password_of_the_ledger(url: str, passwords: set[str]) -> None:
+    """As written and as meant, wherever in the address it stands; the address itself only where it holds one."""
+    assert Settings(database_url=url).secrets() == passwords | ({url} if passwords else set())
 
 
 def test_every_secret_setting_is_known_as_one() -> None:
