@@ -24,14 +24,16 @@ from bot.settings import Settings
 from sandbox.bot_process import shut_in
 from tests import postgres
 from tests.documents import absent
-from tests.documents.blocks import PAGES, ROOT, Block, blocks
+from tests.documents.blocks import PAGES, ROOT, Block, blocks, in_sentences
 from tests.flow.modes import usual
 from tests.flow.world import World
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELL = [block for block in BLOCKS if block.info == "sh"]
 INSTALL = "docs/install.md"
-ON_THE_INSTALLING_PAGE = {command for block in SHELL if block.page == INSTALL for command in block.commands}
+ON_THE_INSTALLING_PAGE = {command for block in SHELL if block.page == INSTALL for command in block.commands} | {
+    *in_sentences(ROOT / INSTALL)
+}
 """Typed by tests/documents/test_install_page.py, all of them."""
 EXAMPLE_DELETION, EXAMPLE_EVENT = "5f0c2a9be1d84c37", "1234:9f3a62c1d0b4e7aa"
 
@@ -169,7 +171,7 @@ WAYS: dict[str, Callable[[str, Place], None]] = {
     r"\.venv/bin/python -m pytest .*": collected,
     r"docker (build|run) .*": docker_is_told_what_it_knows,
     r"pipx .*": pipx_is_told_what_it_knows,
-    r"make sandbox|(python3|\S+/python) -m (venv|pip) .*": typed_by_the_newcomer,
+    r"make (sandbox|install)|(python3|\S+/python) -m (venv|pip) .*": typed_by_the_newcomer,
 }
 
 
