@@ -60,7 +60,7 @@ export function backstage(store, send, redraw, desk) {
           : h("span", { class: `state ${job.deletable ? "yes" : "no"}` }, job.state)),
       h("p", { class: "id" }, h("code", {}, job.id)),
       job.gone ? whatIsLeft(job.gone) : h("p", { class: "buttons" },
-        h("button", { type: "button", "aria-label": `Copy the id of ${job.name}`, "data-focus": `copy ${job.id}`,
+        h("button", { type: "button", "aria-label": `Copy id of ${job.name}`, "data-focus": `copy ${job.id}`,
           on: { click: (event) => copy(job.id, event.currentTarget) } }, "Copy id"),
         h("button", { type: "button", "aria-label": `Type the command for ${job.name}`, "data-focus": `type ${job.id}`,
           on: { click: () => desk.type(command) } }, "Type the command"),
