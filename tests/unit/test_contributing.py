@@ -64,16 +64,18 @@ def test_the_first_change_is_still_one() -> None:
     for block in blocks:
         ast.parse(re.sub(r"^   ", "", block, flags=re.MULTILINE))
     assert "version" not in SUBCOMMANDS, "the first change of CONTRIBUTING.md was made; it needs another example"
-    for path, word in {
-        "tests/unit/test_payloads.py": "NAMES = ",
-        "handlers/payloads.py": "SUBCOMMANDS = ",
-        "handlers/subcommands/__init__.py": "AT_ONCE: ",
-        "handlers/subcommands/help.py": "LINES = ",
-        "README.md": "### What else can be typed",
-        "tests/unit/test_policy.py": "def test_the_words_for_reasons_are_fixed",
-        "handlers/views/refusals.py": "SENTENCES: ",
-        "tests/unit/test_views_refusals.py": "def test_what_is_said",
-    }.items():
+    for path, word in [
+        ("tests/unit/test_payloads.py", "NAMES = "),
+        ("handlers/payloads.py", "SUBCOMMANDS = "),
+        ("handlers/subcommands/__init__.py", "AT_ONCE: "),
+        ("handlers/subcommands/help.py", "LINES = "),
+        ("README.md", "### What else can be typed"),
+        ("tests/unit/test_policy.py", "def test_the_words_for_reasons_are_fixed"),
+        ("handlers/views/refusals.py", "SENTENCES: "),
+        ("tests/unit/test_views_refusals.py", "def test_what_is_said"),
+        ("tests/messages_page.py", "NEXT: "),
+        ("tests/messages_page.py", "FACTS: "),
+    ]:
         assert re.search(f"^{re.escape(word)}", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), path
         assert path in GUIDE or path == "README.md"
         assert word.removeprefix("def ").rstrip(" =:").removeprefix("### ") in GUIDE
