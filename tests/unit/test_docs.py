@@ -59,6 +59,14 @@ def test_the_page_of_messages_has_everything() -> None:
     assert [word for word in words if f"\n| {word} |" not in page] == []
 
 
+def test_every_page_is_in_the_lists() -> None:
+    """The first page of docs/ and the head of README lead to each of the others."""
+    others = PAGES.keys() - {"index.md"}
+    assert set(re.findall(r"^\| \[[^]]+\]\((.+?)\) \|", PAGES["index.md"], re.MULTILINE)) == others
+    head = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ", maxsplit=1)[0]
+    assert set(re.findall(r"\]\(docs/(.+?)\)", head)) == set(PAGES)
+
+
 def test_the_site_builds_strictly(tmp_path: Path) -> None:
     """Every link and anchor leads somewhere, every page is in the menu; a warning is an error."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
