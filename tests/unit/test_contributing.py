@@ -114,6 +114,10 @@ def test_a_bug_report_asks_for_what_helps() -> None:
 
 
 def test_a_weakness_is_reported_in_private() -> None:
-    """By GitHub's own way, which docs/security.md leads to."""
-    assert "private vulnerability reporting" in (GITHUB / "SECURITY.md").read_text(encoding="utf-8")
+    """By GitHub's own way, which docs/security.md leads to; where that is missing, by a form that there is."""
+    page = (GITHUB / "SECURITY.md").read_text(encoding="utf-8")
+    assert "private vulnerability reporting" in page
+    (form,) = re.findall(r"with the form \*(.+?)\*", page)
+    (loaded,) = [one for one in (yaml.safe_load(path.read_text("utf-8")) for path in FORMS) if one["name"] == form]
+    assert "unless it sends you here" in " ".join(loaded["body"][0]["attributes"]["value"].split())
     assert ".github/SECURITY.md" in (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
