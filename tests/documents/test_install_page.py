@@ -259,6 +259,7 @@ def in_a_container(n: Newcomer) -> None:
     assert (n.clone / built.f).is_file()
     assert built.context == "."
     assert ran.image == built.t
+    assert ran.restart == "unless-stopped", "on-failure does not start it again after the machine was restarted"
     assert ran.name == logged.container == executed.container
     dockerfile = (n.clone / built.f).read_text(encoding="utf-8")
     assert f'ENTRYPOINT ["{executed.program}"]' in dockerfile
