@@ -9,10 +9,13 @@ JOBS   ?= 4 --dist worksteal
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-long test-modes pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
+.PHONY: help install sandbox test test-long test-modes pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.for-use  ## Make .venv with the locked versions
+	@echo "The bot is $(BIN)/dh-bot"
 
 # Ctrl-C is how the sandbox is meant to end, so its status is no failure.
 sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, with a local Slack and MetaStudio

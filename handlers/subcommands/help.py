@@ -11,6 +11,7 @@ LINES = (
     ("open", "shows the cards that wait and the outcomes that are not known yet."),
     ("history [job_id]", "shows what was asked in this channel, or for one job."),
     ("freeze &lt;reason&gt;", "stops all deletions, until `unfreeze`."),
+    ("unfreeze", "allows deletions again."),
     ("whoami", "says what you may do here, and by which rule."),
     ("help", "shows this."),
 )
@@ -25,6 +26,6 @@ def help_text(wording: Wording) -> str:
             "Nothing is deleted until somebody who may presses *Delete permanently* there.",
             "The outcome, with Huawei's request ID or error code, comes in the card's thread.",
             "A job id has 1 to 64 ASCII letters, digits, hyphens and underscores. A reason has at most 500 characters.",
-            wording.whom_to_ask(),
+            f"Questions? {wording.whom_to_ask()}",
         )
     )

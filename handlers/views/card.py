@@ -294,7 +294,7 @@ def _confirm_button(deletion: Deletion) -> Button:
         deletion.id,
         style="danger",
         ask=(title, text, "Delete permanently", "Keep the job"),
-        tells="Delete this job permanently; asks once more",
+        tells="Delete permanently: asks once more",
     )
 
 

@@ -77,7 +77,7 @@ def history_message(
     where = f"for job {code(job)}" if job else "in this channel"
     if not page:
         return message([Para(f"No {'' if is_first else 'earlier '}deletion was asked {where}.")])
-    older = Button(OLDER_OF_JOB if job else OLDER_OF_CHANNEL, "Older", page[-1].id, tells="Show older deletions")
+    older = Button(OLDER_OF_JOB if job else OLDER_OF_CHANNEL, "Older", page[-1].id, tells="Older deletions")
     return message(
         [
             Para(f"*{'Newest' if is_first else 'Earlier'} deletions asked {where}*"),
@@ -135,9 +135,8 @@ def _hit(job: Job, *, can_offer: bool) -> Entry:
     name = f"*Name* {cut(code(job.name), NAME_LIMIT)}" if job.name else "No name"
     may = "may be deleted" if is_deletable else f"may not be deleted. {state.hint}"
     text = f"{name} · {code(job.job_id)}\n{code(job.state)} {state.meaning}: {may}".rstrip(" .") + "."
-    offer = Button(
-        OFFER, "Ask to delete", ABOUT_A_JOB + job.job_id, tells="Check this job and post a card for it; deletes nothing"
-    )
+    tells = "Ask to delete: checks this job and posts a card for it; deletes nothing"
+    offer = Button(OFFER, "Ask to delete", ABOUT_A_JOB + job.job_id, tells=tells)
     return Entry(text, offer if is_deletable and can_offer else None)
 
 

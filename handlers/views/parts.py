@@ -178,7 +178,8 @@ class Button:
     ask: tuple[str, str, str, str] | None = None
     """Title, text, confirm label, deny label."""
     tells: str = ""
-    """What a screen reader says instead of the label, at most 75 characters."""
+    """What a screen reader says instead of the label, at most 75 characters. It begins with the label, which is what
+    people say who press buttons by speaking (WCAG 2.5.3)."""
 
     def element(self) -> Block:
         block: Block = {

@@ -14,22 +14,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SUBCOMMANDS: dict[tuple[str, ...], tuple[dict[str, bool], tuple[str, ...]]] = {
-    # The program and its subcommand; its options, and whether each has a value; what else stands there.
+    # The program and its subcommand; its options, and whether each has a value; what else stands there, the last of it
+    # with "..." if it is any number of words.
     ("docker", "build"): ({"-f": True, "-t": True}, ("context",)),
     ("docker", "run"): (
         {
-            **dict.fromkeys(("--detach", "--read-only"), False),
+            **dict.fromkeys(("--detach", "--read-only", "--rm"), False),
             **dict.fromkeys(("--name", "--restart", "--tmpfs", "--volume", "--env-file", "--stop-timeout"), True),
+            **dict.fromkeys(("--user", "--entrypoint"), True),
         },
-        ("image",),
+        ("image", "words..."),
     ),
     ("docker", "logs"): ({"--follow": False}, ("container",)),
-    ("docker", "exec"): ({}, ("container", "program", "word")),
+    ("docker", "exec"): ({}, ("container", "program", "words...")),
+    ("docker", "cp"): ({}, ("source", "target")),
     ("kubectl", "create", "namespace"): ({}, ("name",)),
     ("kubectl", "create", "secret", "generic"): ({"--namespace": True, "--from-file": True}, ("name",)),
     ("kubectl", "apply"): ({"--namespace": True, "--filename": True}, ()),
     ("kubectl", "rollout", "status"): ({"--namespace": True}, ("what",)),
-    ("kubectl", "exec"): ({"--namespace": True}, ("what", "program", "word")),
+    ("kubectl", "exec"): ({"--namespace": True}, ("what", "program", "words...")),
     ("systemctl", "enable"): ({"--now": False}, ("unit",)),
     ("journalctl",): ({"--unit": True, "--follow": False}, ()),
     ("pipx", "install"): ({}, ("what",)),
@@ -50,7 +53,7 @@ def understood(words: Sequence[str]) -> argparse.Namespace:
     for number, word in enumerate(known[1:]):
         parser.add_argument(f"subcommand_{number}", choices=[word])
     for place in places:
-        parser.add_argument(place)
+        parser.add_argument(place.removesuffix("..."), nargs=argparse.REMAINDER if place.endswith("...") else None)
     return parser.parse_args(rest)
 
 

@@ -24,16 +24,20 @@ from bot.settings import Settings
 from sandbox.bot_process import shut_in
 from tests import postgres
 from tests.documents import absent
-from tests.documents.blocks import PAGES, ROOT, Block, blocks
+from tests.documents.blocks import PAGES, ROOT, Block, blocks, in_sentences
 from tests.flow.modes import usual
 from tests.flow.world import World
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELL = [block for block in BLOCKS if block.info == "sh"]
 INSTALL = "docs/install.md"
-ON_THE_INSTALLING_PAGE = {command for block in SHELL if block.page == INSTALL for command in block.commands}
+ON_THE_INSTALLING_PAGE = {command for block in SHELL if block.page == INSTALL for command in block.commands} | {
+    *in_sentences(ROOT / INSTALL)
+}
 """Typed by tests/documents/test_install_page.py, all of them."""
 EXAMPLE_DELETION, EXAMPLE_EVENT = "5f0c2a9be1d84c37", "1234:9f3a62c1d0b4e7aa"
+ELSEWHERE = "/somewhere"
+OPERATING = ROOT / "docs" / "operating.md"
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         assert deletion.state is State.DELETED
         assert w.app is not None
         examples = {EXAMPLE_DELETION: deletion.id, EXAMPLE_EVENT: short(*w.app.ledger.head())}
+        (folder / "somewhere").mkdir()
+        examples[ELSEWHERE] = f"{folder}{ELSEWHERE}"
         w.stop_bot()
         programs = folder / "programs"
         programs.mkdir()
@@ -167,9 +173,9 @@ WAYS: dict[str, Callable[[str, Place], None]] = {
     r"\S*dh-bot run": the_run_of_the_newcomer,
     r"make test": said_what_would_be_done,
     r"\.venv/bin/python -m pytest .*": collected,
-    r"docker (build|run) .*": docker_is_told_what_it_knows,
+    r"docker (build|run|exec|cp) .*": docker_is_told_what_it_knows,
     r"pipx .*": pipx_is_told_what_it_knows,
-    r"make sandbox|(python3|\S+/python) -m (venv|pip) .*": typed_by_the_newcomer,
+    r"make (sandbox|install)|(python3|\S+/python) -m (venv|pip) .*": typed_by_the_newcomer,
 }
 
 
@@ -201,6 +207,32 @@ def test_every_way_is_needed() -> None:
     """An entry for commands that no page has any more goes."""
     commands = [command for block in SHELL if block.page != INSTALL for command in block.commands]
     assert [pattern for pattern in WAYS if not any(re.fullmatch(pattern, one) for one in commands)] == []
+
+
+def test_what_is_typed_in_place_of_the_program_is_so(place: Place) -> None:
+    """Each row of the table is how the installing page types it there, or what docker and the image know."""
+    section = OPERATING.read_text(encoding="utf-8").split("## How to type `dh-bot`")[1].split("\n## ")[0]
+    by_hand, systemd, container, stopped, kubernetes = re.findall(
+        r"^\| [^|`]+[^|]*\| `([^`]+)` \|$", section, re.MULTILINE
+    )
+    for way in (by_hand, container, kubernetes):
+        assert f"{way} doctor" in ON_THE_INSTALLING_PAGE
+    assert any(f" {systemd} doctor " in command for command in ON_THE_INSTALLING_PAGE)
+    docker_is_told_what_it_knows(stopped, place)
+    (installed,) = [command for command in ON_THE_INSTALLING_PAGE if command.startswith("docker run ")]
+    here, there = (absent.understood(shlex.split(command)) for command in (stopped, installed))
+    assert (here.image, here.volume, here.env_file) == (there.image, there.volume, there.env_file)
+
+
+def test_the_ledger_is_given_to_whom_the_bot_runs_as(place: Place) -> None:
+    """The user of the image, and the folder that systemd makes for a dynamic user."""
+    (command,) = [span for span in in_sentences(OPERATING) if "--entrypoint chown" in span]
+    docker_is_told_what_it_knows(command, place)
+    user = absent.understood(shlex.split(command)).words[1]
+    assert f"USER {user}\n" in (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    unit = (ROOT / "deploy" / "systemd" / "dh-bot.service").read_text(encoding="utf-8")
+    assert {"DynamicUser=yes", "StateDirectory=dh-bot"} <= set(unit.splitlines())
+    assert "chown -R --reference=/var/lib/private/dh-bot /var/lib/private/dh-bot" in in_sentences(OPERATING)
 
 
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: str(block.name))

@@ -172,14 +172,9 @@ def is_fine(told: str) -> None:
     assert states["note"] == 1, told
 
 
-def by_hand(n: Newcomer) -> None:
-    """`.env`, the sandbox, the doctor, the bot."""
-    env = n.clone / ".env"
-    env.write_text(n.filled_in(n.block("SLACK_BOT_TOKEN=").text), encoding="utf-8")
-    n.m.types("chmod 600 .env")
-    assert stat.S_IMODE(env.stat().st_mode) == 0o600
-    n.done.append("chmod 600 .env")
-    sandbox, upgrade, doctor, run = n.block("make sandbox").commands
+def looks_at_the_sandbox(n: Newcomer) -> None:
+    """The sandbox, which needs no settings."""
+    (sandbox,) = [span for span in in_sentences(PAGE) if span == "make sandbox"]
     n.done.append(sandbox)
     with running(process := n.m.starts(sandbox), "Ctrl-C") as lines:
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+/", "".join(lines))
@@ -188,6 +183,18 @@ def by_hand(n: Newcomer) -> None:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
     assert "nothing is left behind" in "".join(lines)
+
+
+def by_hand(n: Newcomer) -> None:
+    """`.env`, the doctor, the bot."""
+    env = n.clone / ".env"
+    env.write_text(n.filled_in(n.block("SLACK_BOT_TOKEN=").text), encoding="utf-8")
+    n.m.types("chmod 600 .env")
+    assert stat.S_IMODE(env.stat().st_mode) == 0o600
+    n.done.append("chmod 600 .env")
+    install, upgrade, doctor, run = n.block("make install").commands
+    n.m.types(install)
+    n.done.append(install)
     n.m.types(upgrade)
     is_fine(n.m.types(doctor, **n.pointers()))
     with running(process := n.m.starts(run, **n.pointers()), "ready"):
@@ -252,6 +259,7 @@ def in_a_container(n: Newcomer) -> None:
     assert (n.clone / built.f).is_file()
     assert built.context == "."
     assert ran.image == built.t
+    assert ran.restart == "unless-stopped", "on-failure does not start it again after the machine was restarted"
     assert ran.name == logged.container == executed.container
     dockerfile = (n.clone / built.f).read_text(encoding="utf-8")
     assert f'ENTRYPOINT ["{executed.program}"]' in dockerfile
@@ -304,6 +312,7 @@ def test_following_only_the_page_a_newcomer_deletes_a_job(tmp_path: Path) -> Non
         assert n.m.folder == n.clone
         n.install_the_app()
         by_hand(n)
+        looks_at_the_sandbox(n)
         over_http(n)
         in_a_container(n)
         in_kubernetes(n)

@@ -64,7 +64,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         target = folder / "tree" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    for secret in ("deploy/secrets/slack_bot_token", "deploy/settings.env", ".env", "deploy/.env", "tests/dh-bot.db"):
+    for secret in ("deploy/secrets/slack-bot-token", "deploy/settings.env", ".env", "deploy/.env", "tests/dh-bot.db"):
         path = folder / "tree" / secret
         path.parent.mkdir(exist_ok=True)
         path.write_text("a secret that must stay here", encoding="utf-8")

@@ -64,16 +64,18 @@ def test_the_first_change_is_still_one() -> None:
     for block in blocks:
         ast.parse(re.sub(r"^   ", "", block, flags=re.MULTILINE))
     assert "version" not in SUBCOMMANDS, "the first change of CONTRIBUTING.md was made; it needs another example"
-    for path, word in {
-        "tests/unit/test_payloads.py": "NAMES = ",
-        "handlers/payloads.py": "SUBCOMMANDS = ",
-        "handlers/subcommands/__init__.py": "AT_ONCE: ",
-        "handlers/subcommands/help.py": "LINES = ",
-        "README.md": "### What else can be typed",
-        "tests/unit/test_policy.py": "def test_the_words_for_reasons_are_fixed",
-        "handlers/views/refusals.py": "SENTENCES: ",
-        "tests/unit/test_views_refusals.py": "def test_what_is_said",
-    }.items():
+    for path, word in [
+        ("tests/unit/test_payloads.py", "NAMES = "),
+        ("handlers/payloads.py", "SUBCOMMANDS = "),
+        ("handlers/subcommands/__init__.py", "AT_ONCE: "),
+        ("handlers/subcommands/help.py", "LINES = "),
+        ("README.md", "### What else can be typed"),
+        ("tests/unit/test_policy.py", "def test_the_words_for_reasons_are_fixed"),
+        ("handlers/views/refusals.py", "SENTENCES: "),
+        ("tests/unit/test_views_refusals.py", "def test_what_is_said"),
+        ("tests/messages_page.py", "NEXT: "),
+        ("tests/messages_page.py", "FACTS: "),
+    ]:
         assert re.search(f"^{re.escape(word)}", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), path
         assert path in GUIDE or path == "README.md"
         assert word.removeprefix("def ").rstrip(" =:").removeprefix("### ") in GUIDE
@@ -112,6 +114,10 @@ def test_a_bug_report_asks_for_what_helps() -> None:
 
 
 def test_a_weakness_is_reported_in_private() -> None:
-    """By GitHub's own way, which docs/security.md leads to."""
-    assert "private vulnerability reporting" in (GITHUB / "SECURITY.md").read_text(encoding="utf-8")
+    """By GitHub's own way, which docs/security.md leads to; where that is missing, by a form that there is."""
+    page = (GITHUB / "SECURITY.md").read_text(encoding="utf-8")
+    assert "private vulnerability reporting" in page
+    (form,) = re.findall(r"with the form \*(.+?)\*", page)
+    (loaded,) = [one for one in (yaml.safe_load(path.read_text("utf-8")) for path in FORMS) if one["name"] == form]
+    assert "unless it sends you here" in " ".join(loaded["body"][0]["attributes"]["value"].split())
     assert ".github/SECURITY.md" in (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

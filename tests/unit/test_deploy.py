@@ -64,6 +64,18 @@ def test_every_setting_that_is_named_exists(where: str) -> None:
     assert "sqlite" in UNIT_ENVIRONMENT["DATABASE_URL"], "which is no secret there"
 
 
+def test_a_secret_has_one_name_everywhere() -> None:
+    """For compose, Kubernetes and the unit, also in what their comments hint at; so one loop asks for all of them."""
+    written = [(DEPLOY / name).read_text(encoding="utf-8") for name in ("compose.yaml", "kubernetes.yaml")]
+    for text in (*written, UNIT):
+        for secret, file in re.findall(r"^\W*(?:Environment=)?([A-Z_]+)_FILE\b\S* ?\S*/([\w-]+)$", text, re.MULTILINE):
+            assert secret == "POSTGRES_PASSWORD" or secret in SECRET_NAMES
+            assert file == secret.lower().replace("_", "-")
+        for file, secret in re.findall(r"([a-z-]+) as ([A-Z_]+)_FILE", text.replace("\n#", "")):
+            assert secret in SECRET_NAMES
+            assert file == secret.lower().replace("_", "-")
+
+
 SAMPLES = {
     "SLACK_BOT_TOKEN": "xoxb-1-made-up",
     "SLACK_APP_TOKEN": "xapp-1-made-up",

@@ -59,6 +59,14 @@ def test_the_page_of_messages_has_everything() -> None:
     assert [word for word in words if f"\n| {word} |" not in page] == []
 
 
+def test_every_page_is_in_the_lists() -> None:
+    """The first page of docs/ and the head of README lead to each of the others."""
+    others = PAGES.keys() - {"index.md"}
+    assert set(re.findall(r"^\| \[[^]]+\]\((.+?)\) \|", PAGES["index.md"], re.MULTILINE)) == others
+    head = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ", maxsplit=1)[0]
+    assert set(re.findall(r"\]\(docs/(.+?)\)", head)) == set(PAGES)
+
+
 def test_the_site_builds_strictly(tmp_path: Path) -> None:
     """Every link and anchor leads somewhere, every page is in the menu; a warning is an error."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
@@ -114,10 +122,17 @@ def test_every_command_exists(command: str, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_runbook_has_every_alert() -> None:
-    """Each alert of deploy/prometheus leads to a section, and no other is named."""
+    """Each alert of deploy/prometheus leads to a section and names it itself; no other is listed."""
     alerts = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
-    names = {rule["alert"] for group in alerts["groups"] for rule in group["rules"]}
-    assert set(re.findall(r"^\| `(DhBot\w+)` \|", RUNBOOK, re.MULTILINE)) == names
+    named = {
+        rule["alert"]: rule["annotations"]["runbook"].removeprefix("docs/runbook.md")
+        for group in alerts["groups"]
+        for rule in group["rules"]
+    }
+    rows = dict(re.findall(r"^\| `(DhBot\w+)` \|(.*)\|$", RUNBOOK, re.MULTILINE))
+    # Where the row leads out of the runbook, the table itself is the section.
+    leads = {alert: next(iter(re.findall(r"\]\((#[^)]+)\)", row)), "#alerts") for alert, row in rows.items()}
+    assert named == leads
 
 
 def test_the_runbook_has_every_line_of_the_log_that_is_trouble() -> None:

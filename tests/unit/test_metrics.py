@@ -75,14 +75,26 @@ def test_the_labels_that_alerts_ask_for_exist() -> None:
     assert results <= {"acked", "not acked", "5xx", "no answer", "never left", "too fast", "ok", "refused"}
 
 
+def test_numbers_of_several_bots_are_not_mixed() -> None:
+    """Alerts judge each job by itself, and the dashboard shows one at a time."""
+    mixed = r"\b(?:sum|max|min|avg|count)\b(?! by \(job[,)])[^.\n]*dh_bot_.*"
+    assert re.findall(mixed, ALERTS.read_text(encoding="utf-8")) == []
+    board = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    (job,) = [one for one in board["templating"]["list"] if one["name"] == "job"]
+    assert (job["multi"], job["includeAll"]) == (False, False)
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    assert [expr for expr in asked if re.search(r'\bdh_bot_\w+(?!\w|\{job="\$job")', expr)] == []
+
+
 def test_every_alert_says_what_it_means_and_what_to_do() -> None:
-    """A severity, a summary and a description each, and names of their own."""
+    """A severity, a summary, a description and a section of the runbook each, and names of their own."""
     rules = [rule for group in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
     assert len({rule["alert"] for rule in rules}) == len(rules)
     for rule in rules:
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"]["summary"].endswith(".")
         assert rule["annotations"]["description"].endswith(".")
+        assert rule["annotations"]["runbook"].startswith("docs/runbook.md#")
 
 
 PROMTOOL = shutil.which("promtool")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from bot.trail import Kind, Tell, TellKind
 from handlers.payloads import ABOUT_A_JOB
 from handlers.subcommands.find import MOST_SHOWN
 from handlers.subcommands.history import PAGE
-from handlers.views.card import rehearsed_card
+from handlers.views.card import deletion_card, rehearsed_card
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_line, freeze_message
 from handlers.views.home import Look, home_blocks, stranger_blocks, trouble_blocks
 from handlers.views.lists import STANDS, Found, Links, entry, found_message, history_message, open_message
@@ -47,6 +49,7 @@ from tests.unit.messages import (
     texts,
 )
 
+HANDLERS = Path(__file__).parents[2] / "handlers"
 LINK = "https://ours.slack.com/archives/C1/p12"
 PEOPLE = {"UANNA", "UBEN", "UCARL"}
 FREEZE = Freeze("0123456789abcdef", BEN, AT, "C1", HOSTILE)
@@ -68,6 +71,21 @@ def blocks_are_sound(blocks: list[dict[str, Any]]) -> None:
     assert checks.advice_on_blocks(blocks) == []
     assert all(is_tame(text) for text in texts(blocks, "mrkdwn"))
     assert checks.notifies("", blocks) <= PEOPLE
+
+
+def test_a_screen_reader_says_what_is_seen() -> None:
+    """The name of every button of every view begins with its label, so whoever speaks to the screen can press it."""
+    offers = Found("Li", (replace(JOB, state="TRAIN_FAILED"),))
+    pages = [history_message([AWAITING], {}, job=job, is_first=True, has_older=True) for job in (None, JOB.job_id)]
+    cards = [deletion_card(deletion, WORDING) for deletion in PLAUSIBLE.values()]
+    views = [*cards, *pages, found_message(offers, WORDING, can_offer=True)]
+    blocks = [block for view in views for block in view.blocks]
+    found = [element for block in blocks for element in (*block.get("elements", ()), block.get("accessory"))]
+    seen = [element for element in found if element and element["type"] == "button"]
+    for button in seen:
+        assert button.get("accessibility_label", button["text"]["text"]).startswith(button["text"]["text"])
+    code = "".join(path.read_text(encoding="utf-8") for path in HANDLERS.rglob("*.py"))
+    assert {button["action_id"] for button in seen} == set(re.findall(r'"(dh_\w+)"', code)), "every button is tried"
 
 
 def is_sound_home(blocks: list[dict[str, Any]]) -> None:

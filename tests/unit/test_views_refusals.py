@@ -16,7 +16,8 @@ from bot.model import OPEN_STATES, Actor, Cause, Freeze, JobId, Operation, Refus
 from bot.policy import COMPARED, Reason
 from bot.running_log import MOST_LINES, SHOWN
 from bot.trail import Event, Kind, Recorded, Waiting
-from handlers.subcommands.help import help_text
+from handlers.payloads import SUBCOMMANDS
+from handlers.subcommands.help import LINES, help_text
 from handlers.telling import PLAIN_LIMIT
 from handlers.views.endings import ENDED, how_it_ended, restart_text
 from handlers.views.log_lines import SHOWN_FACTS, WORDS, log_line, log_lines
@@ -655,11 +656,14 @@ def test_what_is_said_after_a_restart(kind: str, name: str | None, text: str) ->
 
 @pytest.mark.parametrize("wording", [BARE, WORDING, Wording(command="/remove-job")])
 def test_the_help_text(wording: Wording) -> None:
-    """Usage with the installation's own command, and whom to ask."""
+    """Usage with the installation's own command, a line for each subcommand, and whom to ask."""
     text = help_text(wording)
     is_sound(text)
     assert text.startswith(f"`{wording.command} &lt;job_id&gt; [reason]`")
-    assert wording.whom_to_ask() in text
+    assert text.endswith(f"\nQuestions? {wording.whom_to_ask()}")
+    typed = [line.split("`")[1].removeprefix(f"{wording.command} ") for line in text.split("\n")[: len(LINES)]]
+    shown = {words.split()[0] for words in typed}
+    assert shown == SUBCOMMANDS | {"&lt;job_id&gt;"}, "each has a line of its own"
 
 
 def recorded(kind: Kind, **facts: Any) -> Recorded:

@@ -60,7 +60,7 @@ export function backstage(store, send, redraw, desk) {
           : h("span", { class: `state ${job.deletable ? "yes" : "no"}` }, job.state)),
       h("p", { class: "id" }, h("code", {}, job.id)),
       job.gone ? whatIsLeft(job.gone) : h("p", { class: "buttons" },
-        h("button", { type: "button", "aria-label": `Copy the id of ${job.name}`, "data-focus": `copy ${job.id}`,
+        h("button", { type: "button", "aria-label": `Copy id of ${job.name}`, "data-focus": `copy ${job.id}`,
           on: { click: (event) => copy(job.id, event.currentTarget) } }, "Copy id"),
         h("button", { type: "button", "aria-label": `Type the command for ${job.name}`, "data-focus": `type ${job.id}`,
           on: { click: () => desk.type(command) } }, "Type the command"),
@@ -137,7 +137,8 @@ export function backstage(store, send, redraw, desk) {
     const events = [...store.events.values()].sort((a, b) => b.number - a.number);
     keyed($("events"), events.map((event) => [String(event.number), "", () =>
       h("li", {}, h("details", {},
-        h("summary", {}, h("span", { class: "when" }, `${event.number}`), h("span", { class: "way" }, event.kind),
+        h("summary", {}, h("span", { class: "when" }, `${event.number}`),
+          h("span", { class: "when" }, clock(Date.parse(event.at) / 1000)), h("span", { class: "way" }, event.kind),
           h("span", { class: "what" }, facts(event)),
           event.request_id && h("span", { class: "request-id" }, "request ID ", h("code", {}, event.request_id))),
         h("pre", { tabIndex: 0 }, JSON.stringify(event, null, 2))))]));

@@ -43,16 +43,17 @@ export function renderer({ nameOf, isLink, follow, press, ask }) {
       type: "button",
       class: `b-button ${each.style ?? ""}`,
       "aria-label": each.accessibility_label,
-      "data-focus": `${block.block_id}/${each.action_id}`,
+      // Not the block's id, which is another one after each update.
+      "data-focus": `${each.action_id}/${each.value}`,
       "data-action": each.action_id,
     }, each.text.text);
     node.addEventListener("click", async () => {
+      if (node.ariaDisabled === "true") return;
       if (each.confirm && !(await ask(each.confirm))) return;
-      node.disabled = true;
-      node.classList.add("busy");
+      // What is really disabled loses the focus.
+      node.ariaDisabled = "true";
       const error = await press(each, block, owner);
-      node.disabled = false;
-      node.classList.remove("busy");
+      node.ariaDisabled = null;
       node.parentElement?.querySelector(".b-error")?.remove();
       if (error) node.after(h("span", { class: "b-error", role: "alert" }, `⚠ ${error}`));
     });

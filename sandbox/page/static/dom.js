@@ -17,30 +17,40 @@ export function h(tag, props = {}, ...children) {
 
 /**
  * Makes a container show these items, in this order. A node is made anew only when its item's form has changed, so
- * focus, scroll and open details stay. `items` are [key, form, make] triples.
+ * focus, scroll and open details stay. `items` are [key, form, make] triples. Where what had the focus is not made anew,
+ * the focus goes to what is marked with data-focus-else, or to the whole node: whoever uses the keyboard goes on from there.
  */
 export function keyed(container, items) {
   const old = new Map([...container.children].map((node) => [node.dataset.key, node]));
   let at = container.firstElementChild;
   for (const [key, form, make] of items) {
     let node = old.get(key);
+    let had = null;
     old.delete(key);
     if (!node || node.dataset.form !== form) {
       const fresh = make();
       fresh.dataset.key = key;
       fresh.dataset.form = form;
       if (node) {
-        const focus = node.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
+        if (node.contains(document.activeElement)) had = document.activeElement;
         if (at === node) at = node.nextElementSibling;
         node.replaceWith(fresh);
-        if (focus) fresh.querySelector(`[data-focus="${focus}"]`)?.focus();
       }
       node = fresh;
     }
     if (node === at) at = node.nextElementSibling;
     else container.insertBefore(node, at);
+    // Last of all: what is put into its place loses the focus.
+    if (had) passFocus(had, node);
   }
   for (const node of old.values()) node.remove();
+}
+
+function passFocus(had, fresh) {
+  const same = had.dataset.focus && fresh.querySelector(`[data-focus="${had.dataset.focus}"]`);
+  const next = same || fresh.querySelector("[data-focus-else]");
+  if (!next) fresh.tabIndex = -1;
+  (next ?? fresh).focus();
 }
 
 /** Says something to a screen reader. */

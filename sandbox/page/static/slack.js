@@ -69,7 +69,7 @@ export function slack(store, send, redraw) {
           each.blocks?.length ? kit.blocks(each.blocks, each) : h("div", {}, kit.mrkdwn(each.text)),
           each.edited ? h("span", { class: "edited" }, "(edited)") : null),
         !inThread && !each.private && !each.slackbot && h("button", {
-          type: "button", class: each.replies ? "replies" : "replies none", "data-focus": `thread ${each.ts}`,
+          type: "button", class: each.replies ? "replies" : "replies none", "data-focus": `thread ${each.ts}`, "data-focus-else": "",
           "aria-expanded": store.thread === each.ts ? "true" : "false",
           on: { click: () => openThread(each.ts) },
         }, each.replies ? `${each.replies} ${each.replies === 1 ? "reply" : "replies"}` : "Reply in a thread")));
