@@ -36,12 +36,10 @@ from bot.people import SlackPeople
 from bot.policy import Rules
 from bot.ports import Clock, LedgerTrouble, Ports, Terms
 from bot.running_log import RunningLog
-from bot.serving import CannotListen
 from bot.settings import Settings
 from bot.slack_errors import CUT_OFF, error_code, is_passing
 from bot.trail import Tell
-from bot.transports import CannotConnect, Transport
-from bot.transports.http import HttpTransport
+from bot.transports import CannotConnect, CannotListen, Transport
 from bot.transports.socket import PING_INTERVAL, SocketTransport
 from bot.unwritten import Unwritten
 from bot.work import Pool, Queues, SystemClock, Ticker, stop_all
@@ -276,6 +274,9 @@ def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
 
 def _transport(settings: Settings, bolt: App, client: WebClient, *, is_alone: bool) -> Transport:
     if settings.slack_mode == "http":
+        # Late, because in Socket Mode nobody needs waitress.
+        from bot.transports.http import HttpTransport  # noqa: PLC0415
+
         secret = settings.slack_signing_secret.get_secret_value()
         return HttpTransport(bolt, secret, settings.http_host, settings.http_port)
     token = settings.slack_app_token.get_secret_value()

@@ -12,6 +12,8 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import create_server
 
+from bot.transports import CannotListen
+
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]]
 Answer = tuple[HTTPStatus, bytes, str]
@@ -25,10 +27,6 @@ CLOSE_SECONDS = 3.0
 TURN_SECONDS = 1.0
 """The loop turns at least that often, also when nobody asks for anything."""
 LONGEST_TURN = 10.0
-
-
-class CannotListen(Exception):
-    """The address cannot be listened on. The message is the system's reason, for the person who starts the bot."""
 
 
 class Server:

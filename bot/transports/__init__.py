@@ -9,6 +9,10 @@ class CannotConnect(Exception):
     """Slack cannot reach the bot this way. The message is for the person who starts the bot."""
 
 
+class CannotListen(Exception):
+    """The address cannot be listened on. The message is the system's reason, for the person who starts the bot."""
+
+
 class Transport(Protocol):
     """What the running app needs of either."""
 

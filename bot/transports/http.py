@@ -19,8 +19,8 @@ from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
-from bot.serving import Answer, CannotListen, Server, StartResponse, plain, respond
-from bot.transports import CannotConnect
+from bot.serving import Answer, Server, StartResponse, plain, respond
+from bot.transports import CannotConnect, CannotListen
 
 log = structlog.get_logger(__name__)
 
