@@ -4,12 +4,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
-# Tests wait more than they compute, so twice as many as a small machine has cores run side by side.
-JOBS   ?= 4 --dist worksteal
+# Tests wait more than they compute, so more than twice as many as a small machine has cores run side by side.
+JOBS   ?= 5 --dist worksteal
 CODE   := bot handlers sandbox tests deploy benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install sandbox test test-long test-modes pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
+.PHONY: help install sandbox test short test-long test-real test-newest test-modes test-matrix pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,14 +21,24 @@ install: $(VENV)/.for-use  ## Make .venv with the locked versions
 sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, with a local Slack and MetaStudio
 	@$(BIN)/dh-bot sandbox || test $$? -eq 130
 
-test: lint  ## Check style and types, then run the tests (under five minutes)
+test: lint short  ## Check style and types, then run the tests (under five minutes)
+
+short: $(VENV)/.for-work
 	@echo "== tests"
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not long"
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not long and not real" $(TESTS)
 
 # pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
 	@$(BIN)/python -m pytest -n $(JOBS) -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+
+# One after the other: each starts servers, containers and network namespaces of its own.
+test-real: $(VENV)/.for-work  ## Run the tests on real parts of Debian: the image, PostgreSQL, nginx, proxies (as root)
+	@echo "== tests on real parts"
+	@$(BIN)/python -m pytest -m real tests/real
+
+test-newest:  ## Run the tests of make test on the newest Python that is claimed, in a Debian of its own (as root)
+	@TESTS="$(TESTS)" sh tests/newest.sh $(ON)
 
 MODES := http,sqlite,aksk socket,postgresql,aksk http,postgresql,aksk \
 	socket,sqlite,token http,sqlite,token socket,postgresql,token http,postgresql,token
@@ -36,6 +46,10 @@ MODES := http,sqlite,aksk socket,postgresql,aksk http,postgresql,aksk \
 test-modes: $(VENV)/.for-work  ## Run the flow tests in every other way: HTTP, PostgreSQL, IAM token (half an hour)
 	@for mode in $(MODES); do echo "== flow tests: $$mode"; \
 		DHBOT_FLOW=$$mode $(BIN)/python -m pytest -n $(JOBS) -m "not long" tests/flow || exit 1; done
+
+# In make test-long each boundary is passed in one way only.
+test-matrix: $(VENV)/.for-work  ## Let the bot die, and set its clock, at every boundary in every way (over an hour)
+	@DHBOT_MATRIX=whole $(BIN)/python -m pytest -n $(JOBS) -m long tests/crash
 
 pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
 	@$(BIN)/python -m tests.browser.pictures
@@ -63,9 +77,9 @@ docs: $(VENV)/.for-work  ## Write the pages of docs/ that are made from the code
 	@$(BIN)/python -m mkdocs build --quiet --strict
 	@echo "The site begins at site/index.html"
 
-# Versions and hashes only: no registry's address and no path of this machine gets into the files.
-COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --build-deps-for=editable \
-	--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+# One run for every Python: what only some of them need has its condition in the files. Versions and hashes only: no
+# registry's address and no path of this machine gets into them.
+COMPILE := $(BIN)/uv pip compile --universal --quiet --generate-hashes --no-header --group build
 
 lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer versions: make lock UPGRADE=--upgrade)
 	$(COMPILE) $(UPGRADE) --extra sandbox --extra postgres -o requirements.lock pyproject.toml
@@ -82,7 +96,7 @@ bench-quick: $(VENV)/.for-work  ## The bot beside the smallest one, in short (a 
 # The tests run between the two, on what the first has found to be the last commit.
 release: $(VENV)/.for-work  ## Check, test and build the version of pyproject.toml into dist/; tags and pushes nothing
 	@$(BIN)/python deploy/release.py check
-	@$(MAKE) --no-print-directory test test-long
+	@$(MAKE) --no-print-directory test test-long test-real
 	@$(BIN)/python deploy/release.py build
 
 manifest-http: $(VENV)/.for-use  ## Write manifest-http.yml, the manifest for HTTP mode: make manifest-http URL=https://bot.example.com

@@ -72,10 +72,9 @@ def compare(run: Run, plan: Plan, ways: Sequence[Way], folder: Path) -> None:
     """The bots of one group, in turn."""
     with ExitStack() as stack:
         arenas: dict[Way, Arena] = {}
-        databases = postgres.Server() if any(way.postgresql for way in ways) else None
+        # As in production: what is committed is on the disk.
+        databases = postgres.Server(on_disk=True) if any(way.postgresql for way in ways) else None
         if databases is not None:
-            # As in production: what is committed is on the disk.
-            postgres.execute(databases.url, "ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()")
             stack.callback(databases.stop)
         for number, way in enumerate(ways):
             url = databases.database(f"bench_{number}") if databases and way.postgresql else None

@@ -14,17 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from sandbox.metastudio import MetaStudio, Seen
-from sandbox.metastudio_faults import LIST
-from sandbox.slack import Invocation, Message, Slack
-from sandbox.slack_world import Call
+from sandbox.metastudio.faults import LIST
+from sandbox.metastudio.metastudio import MetaStudio
+from sandbox.metastudio.world import Seen
+from sandbox.slack.records import Call
+from sandbox.slack.slack import Invocation, Message, Slack
 
 CONFIRM = "dh_confirm"
 SEES_THE_CARD = 0.005
 """Seconds from a card's arrival in Slack to the press of its button: by then the bot has heard that it arrived."""
 NEVER = float("inf")
-RAMP = 6.0
-"""Seconds; dh-bot looks five seconds after an outcome whether the job is gone."""
+RAMP = 7.0
+"""Seconds; dh-bot looks five and six seconds after an outcome whether the job is gone."""
 LONGEST_WINDOW = 900.0
 FLOW_WITHIN = 30.0
 JOB = re.compile(r"\b[0-9a-f]{32}\b")
@@ -122,7 +123,7 @@ class Flows:
         """Keep so many going, for so long or until so many are done; then wait for those that are left.
 
         The seconds count from when the first ``many`` are done, since until then all do the same at the same time, and
-        not before ``RAMP``, so that what dh-bot does five seconds after an outcome is among what is measured.
+        not before ``RAMP``, so that what dh-bot does some seconds after an outcome is among what is measured.
         """
         lock, is_over = threading.Lock(), threading.Event()
         before = len(self.jobs)

@@ -13,12 +13,13 @@ from statistics import median
 from benchmarks import ledgers
 from benchmarks.arena import OURS, Arena, Way
 from benchmarks.measuring import API_SECONDS, IN_FLIGHT
-from bot.ledger.engine import connect
-from bot.ledger.migrations import upgrade
-from bot.ledger.store import Store, open_ledger
-from bot.ledger.trail_reader import open_trail
-from bot.model import DeletionId, Target
-from sandbox.metastudio_world import make_job
+from bot.domain.model import DeletionId, Target
+from bot.ledger.database.engine import connect
+from bot.ledger.factory import open_ledger
+from bot.ledger.schema.migrations import upgrade
+from bot.ledger.store import Store
+from bot.ledger.trail.reader import open_trail
+from sandbox.metastudio.world import make_job
 
 SAMPLES = 100
 SINGLES = 15

@@ -8,12 +8,12 @@ from itertools import islice
 
 from sqlalchemy import Connection, insert
 
-from bot.ledger import trail_rows
-from bot.ledger.engine import Database
-from bot.ledger.rows import deletion_columns
-from bot.ledger.tables import deletions
-from bot.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.trail import Event, Kind
+from bot.domain.events import Event, Kind
+from bot.domain.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.ledger.database.engine import Database
+from bot.ledger.schema.mapping import deletion_columns
+from bot.ledger.schema.tables import deletions
+from bot.ledger.trail import rows as trail_rows
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ANNA = Actor("U012AB3CD", "T012AB3CD")

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -18,50 +17,55 @@ import structlog
 from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from bot import answers, expire, outbox, reconcile, remind
-from bot.clients import SLACK_TIMEOUT, credentials_of, metastudio_of, tls_context, web_client, webhook
-from bot.daily_head import DailyHead
-from bot.guard import GuardedJobs
-from bot.ledger.store import Store, open_ledger
-from bot.ledger.trouble import remedy
-from bot.logs_events import log_event
-from bot.metastudio.auth import CannotSignIn, CredentialSource
+from bot.clients import SLACK_TIMEOUT, credentials_of, metastudio_of, terms_of, tls_context, web_client, webhook
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.notifications import Tell
+from bot.domain.ports import Clock, Gate, Ports
+from bot.ledger.clock import MOST_OFF
+from bot.ledger.database.trouble import LOST_EVENTS, remedy
+from bot.ledger.factory import open_ledger
+from bot.ledger.store import Store
+from bot.logs.events import log_event
+from bot.metastudio.credentials.keys import CannotSignIn, CredentialSource
+from bot.metastudio.credentials.sdk import AgencyKeys
+from bot.metastudio.guard import GuardedJobs
 from bot.metastudio.limiter import Limiter
-from bot.metastudio.sdk_sources import AgencyKeys
-from bot.metastudio.wire import mark
-from bot.people import SlackPeople
-from bot.policy import Rules
-from bot.ports import Clock, LedgerTrouble, Ports, Terms
-from bot.running_log import RunningLog
-from bot.settings import Settings
-from bot.slack_errors import CUT_OFF, error_code, is_passing
-from bot.trail import Tell
-from bot.transports import CannotConnect, CannotListen, Transport
-from bot.transports.socket import PING_INTERVAL, SocketTransport
-from bot.unwritten import Unwritten
-from bot.work import Pool, Queues, SystemClock, Ticker, stop_all
+from bot.ops.admission import Admission
+from bot.ops.readiness import PROBE_EVERY, Probe
+from bot.runtime.clock import SystemClock
+from bot.runtime.http_server import CannotListen
+from bot.runtime.pool import Pool, Queues
+from bot.runtime.ticker import Ticker, stop_all
+from bot.settings.schema import Settings
+from bot.slack.identity import who_are_we
+from bot.slack.people import SlackPeople
+from bot.slack.socket_mode import PING_INTERVAL, SocketTransport
+from bot.slack.transport import CannotConnect, Transport
+from bot.workers import deliver as outbox
+from bot.workers.ledger_watch import LedgerWatch
+from bot.workers.recheck import Rechecks
+from bot.workers.retry_writes import Unwritten
+from bot.workers.tickers import tickers_of
 from handlers import register
-from handlers.desk import Desk
-from handlers.telling import SlackTeller
+from handlers.dispatch import Desk
+from handlers.messenger import SlackTeller
 from handlers.views.wording import Wording
 
+__all__ = ("CannotStart", "Running", "build", "deliver", "terms_of")
+
 if TYPE_CHECKING:
-    from bot.ops import Ops
+    from bot.ops.health import Ops
 
 log = structlog.get_logger(__name__)
 
-START_PAUSES = (0.0, 1.0, 3.0)
-"""Seconds before each try to reach Slack at the start."""
-DRAIN_SECONDS = 60.0
-TICKERS_SECONDS = 3.0
-LAST_ANSWERS_SECONDS = 2.0
 PROCESS_EVERY = 5.0
 SOCKET_CONCURRENCY = 32
-READERS = 4
-"""So many deletions are read at the same time at most; the limiter bounds what they send."""
+DRAIN_SECONDS = 60.0
+START_ENDS_SECONDS = 2.0
+TICKERS_SECONDS = 3.0
+LAST_ANSWERS_SECONDS = 2.0
 
 
 class CannotStart(Exception):
@@ -81,6 +85,7 @@ class Running:
     ledger: Store
     transport: Transport
     tickers: tuple[Ticker, ...]
+    probe: Probe
     ops: Ops | None = None
 
     def start(self) -> None:
@@ -98,11 +103,35 @@ class Running:
             self.stop(0)
             raise CannotStart(f"OPS_HOST and OPS_PORT cannot be listened on: {error}.") from None
 
+    def hand_over(self) -> None:
+        """Let other replicas take what comes from now on, if some stay; until then it is worked on as always."""
+        self.pool.announce_stop()
+        try:
+            if self._leave_ledger():
+                self.transport.hand_over()
+        except Exception:
+            # Whatever it is, what is in flight has to be finished.
+            log.exception("hand_over_failed")
+
+    def _leave_ledger(self) -> bool:
+        """Count no longer as one that lives; then, whether others do.
+
+        In this order, so that of two that stop together at most one leaves to the other.
+        """
+        try:
+            self.ledger.leave()
+            return self.ledger.looks.others_live(self.ledger.owner)
+        except LedgerTrouble as trouble:
+            log.warning("ledger_trouble", diagnosis=trouble.diagnosis, step="hand_over")
+            return False
+
     def stop(self, seconds: float = DRAIN_SECONDS) -> bool:
         """Take no new work, finish what is in flight, close; True when all of it finished.
 
         What Slack has not taken by then stands in the ledger and is told after the next start.
         """
+        if not self.pool.is_stopping:
+            self._leave_ledger()
         finished = self.pool.drain(seconds)
         stop_all(self.tickers, TICKERS_SECONDS)
         try:
@@ -124,15 +153,23 @@ class Running:
             received.append(number)
             asked_to_stop.set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, on_signal)
-        self.start()
+        try:
+            self.start()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, on_signal)
+        except (SystemExit, KeyboardInterrupt):
+            # Asked to stop while it waited for Slack: what the start has begun is ended in seconds.
+            log.info("stopping")
+            self.stop(START_ENDS_SECONDS)
+            raise
         log.info("ready")
         asked_to_stop.wait()
         log.info("stopping")
         # A second Ctrl-C ends at once, as people expect.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        finished = self.stop()
+        give_up = time.monotonic() + DRAIN_SECONDS
+        self.hand_over()
+        finished = self.stop(max(give_up - time.monotonic(), 0))
         log.info("stopped", outcome="finished" if finished else "left unfinished work to the next start")
         status = 130 if received[0] == signal.SIGINT else 0
         if not finished:
@@ -150,9 +187,18 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     except CannotSignIn as error:
         raise CannotStart(str(error)) from None
     client = web_client(settings, tls)
-    us = _who_are_we(client)
+    try:
+        us = who_are_we(client)
+    except CannotConnect as error:
+        raise CannotStart(str(error)) from None
     ledger = _open(settings)
     ledger.on_event = log_event
+    ledger.most_off = MOST_OFF
+    if ledger.is_new_file:
+        # At the first start this is as it should be. At any other the ledger has been lost, and nothing else says so.
+        log.warning("ledger_created")
+    admission = Admission()
+    admission.on_change = ledger.note_why
     if elsewhere := ledger.looks.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)
@@ -164,6 +210,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     )
     teller = SlackTeller(client, wording, partial(webhook, settings.slack_api_url, tls))
     unwritten = Unwritten()
+    rechecks = Rechecks(clock.monotonic)
     terms = terms_of(settings)
     jobs = _jobs(settings, credentials, ledger, clock, tls)
     ports = Ports(
@@ -177,15 +224,27 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
         one_at_a_time=Queues(),
         deliver=lambda tells: deliver(tells, ports),
         unwritten=unwritten,
+        recheck=rechecks,
+        admission=admission,
     )
     bolt = _bolt(settings, us, tls)
     register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
-    transport = _transport(settings, bolt, client, is_alone=ledger.is_alone)
-    tickers = (*_tickers(settings, ports, unwritten, transport), *_renewal(credentials))
-    running = Running(bolt, ports, pool, ledger, transport, tickers)
+    # Several processes on one Slack app are right where they share the ledger.
+    transport = _transport(settings, bolt, client, admission if ledger.is_alone else None)
+    recheck = Ticker("recheck", rechecks.run_once, every=1)
+    watched = Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
+    working = (*tickers_of(ports, unwritten), watched, recheck)
+    watch = LedgerWatch()
+    for ticker in working:
+        ticker.work = watch.over(ticker.name, ticker.work)
+    probe = Probe(ledger, admission, clock, lambda: jobs.fingerprint)
+    # Once before anything begins: a process whose clock is off must not even begin.
+    probe.run_once()
+    tickers = (*working, Ticker("probe", probe.run_once, every=PROBE_EVERY), *_renewal(credentials))
+    running = Running(bolt, ports, pool, ledger, transport, tickers, probe)
     if settings.ops_port is None:
         return running
-    return _with_ops(running, (settings.ops_host, settings.ops_port), client, jobs, teller, unwritten)
+    return _with_ops(running, (settings.ops_host, settings.ops_port), client, jobs, teller, unwritten, admission)
 
 
 def deliver(tells: Iterable[Tell], ports: Ports) -> None:
@@ -195,55 +254,19 @@ def deliver(tells: Iterable[Tell], ports: Ports) -> None:
     )
 
 
-def terms_of(settings: Settings) -> Terms:
-    """The settings that the use-cases work by."""
-    return Terms(
-        target=settings.target,
-        rules=Rules(
-            users=settings.authorized_users,
-            groups=settings.authorized_usergroups,
-            channels=settings.authorized_channels,
-            confirm_by=settings.confirm_by,
-            second_person_states=settings.second_person_states,
-            reason_required=settings.reason_required,
-            confirm_within=timedelta(seconds=settings.confirm_within_seconds),
-            freeze_by=settings.freeze_by,
-        ),
-        connect_timeout=timedelta(seconds=settings.connect_timeout),
-        read_timeout=timedelta(seconds=settings.read_timeout),
-        settle_after=timedelta(seconds=settings.settle_after_seconds),
-        max_open=settings.max_open,
-        audit_channel=settings.audit_channel or None,
-        seen_as=mark(settings.metastudio_app_user_id),
-    )
-
-
-def _who_are_we(client: WebClient) -> SlackResponse:
-    why = ""
-    for pause in START_PAUSES:
-        time.sleep(pause)
-        try:
-            return client.auth_test()
-        except SlackApiError as error:
-            why = error_code(error.response)
-            if not is_passing(error):
-                break
-        except CUT_OFF as error:
-            why = type(error).__name__
-            log.warning("slack_unreachable", error=why)
-    else:
-        raise CannotStart(f"Slack cannot be reached ({why}). Check the network and the proxy.")
-    raise CannotStart(
-        f"Slack refuses the bot token ({why}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of this app, "
-        "that the app is installed, and, if the workspace restricts addresses, that this machine's is allowed."
-    )
-
-
 def _open(settings: Settings) -> Store:
     try:
-        return open_ledger(settings.database_url, settings.target)
+        return open_ledger(
+            settings.database_url,
+            settings.target,
+            pool_size=settings.database_pool,
+            renewed=settings.database_url_now,
+        )
     except LedgerTrouble as trouble:
-        raise CannotStart(f"The ledger cannot be used: {trouble.diagnosis}. {remedy(trouble.diagnosis)}") from None
+        notes = "".join(f" ({note})" for note in getattr(trouble, "__notes__", ()) if trouble.diagnosis == LOST_EVENTS)
+        raise CannotStart(
+            f"The ledger cannot be used: {trouble.diagnosis}{notes}. {remedy(trouble.diagnosis)}"
+        ) from None
 
 
 def _jobs(
@@ -272,31 +295,19 @@ def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
     )
 
 
-def _transport(settings: Settings, bolt: App, client: WebClient, *, is_alone: bool) -> Transport:
+def _transport(settings: Settings, bolt: App, client: WebClient, admission: Gate | None) -> Transport:
+    """``admission`` is closed while another process is connected to the same Slack app; None where that is right.
+
+    In HTTP mode Slack sends everything to one address and says nothing of others.
+    """
     if settings.slack_mode == "http":
         # Late, because in Socket Mode nobody needs waitress.
-        from bot.transports.http import HttpTransport  # noqa: PLC0415
+        from bot.slack.http_mode import HttpTransport  # noqa: PLC0415
 
         secret = settings.slack_signing_secret.get_secret_value()
         return HttpTransport(bolt, secret, settings.http_host, settings.http_port)
     token = settings.slack_app_token.get_secret_value()
-    return SocketTransport(bolt, token, client, SOCKET_CONCURRENCY, is_alone=is_alone)
-
-
-def _tickers(settings: Settings, ports: Ports, unwritten: Unwritten, transport: Transport) -> Iterable[Ticker]:
-    yield Ticker("expire", partial(expire.run_once, ports), every=1)
-    yield Ticker("remind", partial(remind.run_once, ports), every=5)
-    # One thread for both: a reply that is known but unwritten goes before what would call its deletion unknown.
-    yield Ticker("takeover", lambda: unwritten.run_once() + (0 if unwritten else reconcile.take_over(ports)), every=1)
-    # Threads of their own, since a read may hang for a minute; the leases give each deletion to one of them.
-    for number in range(READERS):
-        yield Ticker(f"reader-{number + 1}", partial(reconcile.read_next, ports), every=1)
-    yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)
-    yield Ticker("answers", partial(answers.run_once, ports), every=2)
-    yield Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
-    if settings.audit_channel:
-        yield Ticker("running-log", RunningLog(ports, settings.audit_channel).run_once, every=2)
-        yield Ticker("daily-head", DailyHead(ports, settings.audit_channel).run_once, every=60)
+    return SocketTransport(bolt, token, client, SOCKET_CONCURRENCY, admission)
 
 
 def _with_ops(
@@ -306,12 +317,13 @@ def _with_ops(
     jobs: GuardedJobs,
     teller: SlackTeller,
     unwritten: Unwritten,
+    admission: Admission,
 ) -> Running:
     """The same, with its health and metrics shown at this address."""
     # Late, because nobody else needs prometheus_client.
-    from bot import metrics_edges as edges  # noqa: PLC0415
-    from bot.metrics import Metrics  # noqa: PLC0415
-    from bot.ops import Ops, Watched  # noqa: PLC0415
+    from bot.ops import instrumentation as edges  # noqa: PLC0415
+    from bot.ops.health import Ops, Watched  # noqa: PLC0415
+    from bot.ops.metrics import Metrics  # noqa: PLC0415
 
     try:
         metrics = Metrics(version("dh-bot"))
@@ -322,10 +334,12 @@ def _with_ops(
     teller.webhook = edges.watched_webhooks(teller.webhook, metrics)
     edges.watch_metastudio(jobs, metrics)
     edges.watch_ledger(running.ledger, metrics)
-    watched = Watched(running.pool, running.transport, running.tickers, unwritten, running.ports.clock)
-    ops = Ops(watched, running.ledger, lambda: jobs.fingerprint, metrics, address)
+    watched = Watched(
+        running.pool, running.transport, running.tickers, unwritten, running.ports.clock, admission, running.probe
+    )
+    ops = Ops(watched, metrics, address)
     process = Ticker("process", metrics.process.look, every=PROCESS_EVERY)
-    return replace(running, ops=ops, tickers=(*running.tickers, ops.ticker, process))
+    return replace(running, ops=ops, tickers=(*running.tickers, process))
 
 
 def _renewal(credentials: CredentialSource) -> Iterable[Ticker]:

@@ -1,19 +1,21 @@
-"""What reaches out to Slack and Huawei, made from settings: for ``bot.app``, and for the doctor, who only looks."""
+"""What is made from settings, for ``bot.app`` and the doctor: what reaches out to Slack and Huawei, and the terms."""
 
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from bot.metastudio import iam
-from bot.metastudio.auth import Credentials, CredentialSource, FixedCredentials
+from bot.domain.ports import Clock, Terms
 from bot.metastudio.client import MetaStudio
-from bot.metastudio.sdk_sources import AgencyKeys, profile_keys
-from bot.ports import Clock
-from bot.settings import Settings
+from bot.metastudio.credentials import iam
+from bot.metastudio.credentials.keys import Credentials, CredentialSource, FixedCredentials
+from bot.metastudio.credentials.sdk import AgencyKeys, profile_keys
+from bot.metastudio.drafts import mark
+from bot.settings.schema import Settings
 
 SLACK_TIMEOUT = 10
 """Seconds for one call of the Web API; the SDK's default of 30 would hold a worker too long."""
@@ -89,4 +91,18 @@ def metastudio_of(settings: Settings, credentials: CredentialSource, clock: Cloc
         read_timeout=settings.read_timeout,
         clock=clock,
         pool_size=settings.workers,
+    )
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The settings that the use-cases work by."""
+    return Terms(
+        target=settings.target,
+        rules=settings.rules,
+        connect_timeout=timedelta(seconds=settings.connect_timeout),
+        read_timeout=timedelta(seconds=settings.read_timeout),
+        settle_after=timedelta(seconds=settings.settle_after_seconds),
+        max_open=settings.max_open,
+        audit_channel=settings.audit_channel or None,
+        seen_as=mark(settings.metastudio_app_user_id),
     )

@@ -10,10 +10,9 @@ from typing import Any
 from slack_bolt import App
 
 from handlers import buttons, command, home
-from handlers.buttons import BUTTONS
-from handlers.desk import Desk
+from handlers.buttons import BUTTONS, LIST_BUTTONS
+from handlers.dispatch import Desk
 from handlers.failures import answered
-from handlers.list_buttons import LIST_BUTTONS
 
 ANY_OTHER = re.compile(rf"(?!(?:{'|'.join((*BUTTONS, *LIST_BUTTONS))})\Z).*", re.DOTALL)
 """Bolt goes on to the next listener that matches, so the last one must not match what the others handle."""

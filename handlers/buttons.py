@@ -8,15 +8,23 @@ from typing import Any
 
 import structlog
 
-from bot import permission, reconcile
-from bot.deletions import cancel, confirm, new_id, pressed_deletion, stands_on
-from bot.model import Deletion, DeletionId, Press, Refused, State
-from bot.policy import Deed, Reason
-from bot.ports import LedgerTrouble, Ports
-from bot.trail import Event, Kind, Tell, TellKind, Waiting
-from handlers.desk import Desk, Result
-from handlers.payloads import Click, click
-from handlers.views import card
+from bot.deletion import permission
+from bot.deletion.by_hand import check_now, close_as_deleted, close_as_present
+from bot.deletion.cancel import cancel
+from bot.deletion.confirm import confirm
+from bot.deletion.pressed import stands_on
+from bot.deletion.propose import propose
+from bot.domain.events import Event, Kind
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Ask, Deletion, DeletionId, Press, State
+from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.policy import Deed
+from bot.domain.ports import Ports
+from bot.domain.refusals import Reason, Refused
+from handlers import actions
+from handlers.dispatch import Desk, Result, new_id
+from handlers.payloads import Click, click, request_digest
+from handlers.subcommands.history import older_of_channel, older_of_job
 from handlers.views.endings import ENDED
 from handlers.views.wording import Wording
 
@@ -38,12 +46,20 @@ def begin(desk: Desk, work: Callable[[Click, Waiting], Result], action: str, ack
     # A button about a job starts what the command starts, and is answered for in the command's words.
     kind = "command" if seen.job else "click"
     waiting = Waiting(
-        new_id(), kind, seen.actor, seen.channel, now, thread_ts=seen.thread_ts, job=seen.job, deletion=seen.deletion
+        new_id(),
+        kind,
+        seen.actor,
+        seen.channel,
+        now,
+        thread_ts=seen.thread_ts,
+        job=seen.job,
+        deletion=seen.deletion,
+        request=request_digest(body),
     )
-    if not desk.pool.take():
+    if no := desk.ports.admission.refusal() or desk.permit():
         # The ack of a click carries no text, so "busy" is told from threads that do nothing else. Where even those are
         # taken there is no ack, and Slack itself shows the person that the click did not arrive.
-        if desk.refuse(waiting, seen.response_url):
+        if desk.refuse(waiting, seen.response_url, no):
             ack()
         return
     ack()
@@ -85,15 +101,27 @@ def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
 
 
 def _redraw(desk: Desk, press: Press, use_case: UseCase) -> None:
-    """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card."""
+    """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card.
+
+    People who may act get that at each press; for all others it happens at most once a minute. Who it is matters only
+    within that minute, and the look-ups that tell are cached.
+    """
     deletion = desk.ports.ledger.get(press.deletion)
     if deletion is None or press.message_ts is None or not stands_on(press, deletion):
         return
     if deletion.target != desk.ports.terms.target or use_case in LIVE.get(deletion.state, ()):
         return
+    is_due = desk.redraws.is_due(press.channel, press.message_ts, desk.ports.clock)
+    if not is_due and not _may_act(press, deletion, desk.ports):
+        return
     tell = Tell(TellKind.CARD, deletion.id, press.channel, press.message_ts)
     desk.ports.ledger.tell(tell)
     desk.ports.deliver((tell,))
+
+
+def _may_act(press: Press, deletion: Deletion, ports: Ports) -> bool:
+    """Whether this person may press any button of this card: authorized people may cancel, and so may the requester."""
+    return press.actor == deletion.requester or permission.may(Deed.COMMAND, press.actor, press.channel, ports) is None
 
 
 def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wording) -> Result:
@@ -111,50 +139,17 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
     return result
 
 
-def _authorized(deed: Deed, press: Press, ports: Ports) -> Deletion | Refused:
-    """The deletion, if this person may operate here."""
-    deletion = pressed_deletion(press, ports)
-    if deletion is None:
-        return Refused(Reason.UNKNOWN_DELETION)
-    if deletion.target != ports.terms.target:
-        return Refused(Reason.OTHER_PROJECT, {"deletion": deletion})
-    return permission.may(deed, press.actor, press.channel, ports, fresh=True) or deletion
-
-
-def check_now(press: Press, ports: Ports) -> Deletion | Refused:
-    """*Check now*."""
-    deletion = _authorized(Deed.CHECK_NOW, press, ports)
-    return deletion if isinstance(deletion, Refused) else reconcile.check_now(deletion, ports)
-
-
-def _close(press: Press, ports: Ports, *, deleted: bool) -> Deletion | Refused:
-    deletion = _authorized(Deed.CLOSE_BY_HAND, press, ports)
-    if isinstance(deletion, Refused):
-        return deletion
-    return reconcile.close_by_hand(deletion, press.actor, deleted=deleted, ports=ports)
-
-
 def unknown(press: Press, ports: Ports) -> Deletion | Refused:
     """A button of ours that this version does not know, whatever it carries."""
     return Refused(Reason.UNKNOWN_BUTTON)
 
 
-def close_as_deleted(press: Press, ports: Ports) -> Deletion | Refused:
-    """*Checked: it is gone*."""
-    return _close(press, ports, deleted=True)
-
-
-def close_as_present(press: Press, ports: Ports) -> Deletion | Refused:
-    """*Checked: still there*."""
-    return _close(press, ports, deleted=False)
-
-
 BUTTONS: dict[str, UseCase] = {
-    card.CONFIRM: confirm,
-    card.CANCEL: cancel,
-    card.CHECK_NOW: check_now,
-    card.CLOSE_DELETED: close_as_deleted,
-    card.CLOSE_PRESENT: close_as_present,
+    actions.CONFIRM: confirm,
+    actions.CANCEL: cancel,
+    actions.CHECK_NOW: check_now,
+    actions.CLOSE_DELETED: close_as_deleted,
+    actions.CLOSE_PRESENT: close_as_present,
 }
 """Every button there is, by its action id."""
 
@@ -163,3 +158,18 @@ LIVE: dict[State, frozenset[UseCase]] = {
     State.UNKNOWN: frozenset({check_now, close_as_deleted, close_as_present}),
 }
 """Which of them do something in which state; pressed in another one, the message they stand on is out of date."""
+
+
+def offer(desk: Desk, seen: Click, waiting: Waiting) -> Result:
+    """Start the normal flow for a job, in the channel of the click."""
+    if seen.job is None:
+        return Refused(Reason.UNKNOWN_BUTTON)
+    return propose(Ask(DeletionId(waiting.id), seen.actor, seen.channel, seen.job), desk.ports)
+
+
+LIST_BUTTONS: dict[str, Callable[[Desk, Click, Waiting], Result]] = {
+    actions.OLDER_OF_CHANNEL: older_of_channel,
+    actions.OLDER_OF_JOB: older_of_job,
+    actions.OFFER: offer,
+}
+"""Every one of them, by its action id."""

@@ -6,35 +6,42 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from bot.deletions import new_id
-from bot.model import Actor, Ask, Refused
-from bot.policy import Reason
-from bot.proposing import propose
-from bot.trail import Event, Kind, Waiting
+from bot.deletion.propose import propose
+from bot.domain.events import Event, Kind
+from bot.domain.model import Ask
+from bot.domain.notifications import Waiting
+from bot.domain.refusals import Reason, Refused
 from handlers import subcommands
-from handlers.desk import Desk
-from handlers.payloads import DeleteCommand, Subcommand, UsageError, command_actor, parse_text
-from handlers.views.parts import code
+from handlers.dispatch import Desk, new_id
+from handlers.grammar import Command, UsageError, parse
+from handlers.payloads import command_actor, request_digest
+from handlers.views.blocks import code
 from handlers.views.refusals import refusal_text
+from handlers.vocabulary import DELETE
 
 Ack = Callable[..., Any]
 
 
 def delete_dh_job(desk: Desk, ack: Ack, body: Mapping[str, Any]) -> None:
     """The listener of the slash command."""
-    typed = parse_text(body.get("text") or "", reason_required=desk.ports.terms.rules.reason_required)
     actor, channel = command_actor(body), body["channel_id"]
+    if closed := desk.ports.admission.refusal():
+        event = Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel)
+        desk.reject(partial(say, ack), closed, event, request_digest(body))
+        return
+    typed = parse(body.get("text") or "", reason_required=desk.ports.terms.rules.reason_required)
     match typed:
         case UsageError():
-            no = Refused(typed.rule, {"detail": typed.detail, "length": typed.length})
-            say(ack, refusal_text(no, desk.wording.for_("command")))
+            # Neither this nor a subcommand whose answer is its ack does anything, so either may come again.
+            no = {"detail": typed.detail, "meant": typed.meant, "subcommand": typed.subcommand}
+            say(ack, refusal_text(Refused(typed.rule, no), desk.wording.for_("command")))
             facts = {"reason": typed.rule.value, "length": typed.length}
             desk.record(Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, facts=facts))
-        case Subcommand():
-            waiting = Waiting(new_id(), "command", actor, channel, desk.ports.clock.now())
+        case Command() if typed.name == DELETE:
+            _delete(desk, ack, Ask(new_id(), actor, channel, typed.job_id, typed.text or None), body)
+        case Command():
+            waiting = Waiting(new_id(), "command", actor, channel, desk.ports.clock.now(), request=request_digest(body))
             subcommands.run(desk, partial(say, ack), waiting, typed, body.get("response_url"))
-        case DeleteCommand():
-            _delete(desk, ack, actor, channel, typed, body.get("response_url"))
 
 
 def say(ack: Ack, text: str) -> None:
@@ -42,11 +49,11 @@ def say(ack: Ack, text: str) -> None:
     ack(text=text, response_type="ephemeral")
 
 
-def _delete(desk: Desk, ack: Ack, actor: Actor, channel: str, typed: DeleteCommand, response_url: str | None) -> None:
-    ask = Ask(new_id(), actor, channel, typed.job_id, typed.reason)
-    waiting = Waiting(ask.id, "command", actor, channel, desk.ports.clock.now(), job=ask.job_id)
-    first = f"Checking {code(typed.job_id)} …"
-    desk.begin(partial(say, ack), first, waiting, partial(propose, ask, desk.ports), response_url)
+def _delete(desk: Desk, ack: Ack, ask: Ask, body: Mapping[str, Any]) -> None:
+    now, request = desk.ports.clock.now(), request_digest(body)
+    waiting = Waiting(ask.id, "command", ask.actor, ask.channel, now, job=ask.job_id, request=request)
+    first = f"Checking {code(ask.job_id)} …"
+    desk.begin(partial(say, ack), first, waiting, partial(propose, ask, desk.ports), body.get("response_url"))
 
 
 def crashed(ack: Ack, desk: Desk) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 
 import structlog
 
-from bot import policy
-from bot.model import Actor, Deletion, Person, Refused, State
-from bot.ports import LedgerTrouble, Ports, Told
-from handlers.desk import Desk
-from handlers.views.home import Look, home_blocks, stranger_blocks, trouble_blocks
-from handlers.views.parts import Block
+from bot.domain import policy
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Actor, Deletion, Person, State
+from bot.domain.ports import Ports, Told
+from bot.domain.refusals import Refused
+from handlers.dispatch import Desk
+from handlers.views.blocks import Block
+from handlers.views.home import Look, closed_blocks, home_blocks, stranger_blocks, trouble_blocks
 
 log = structlog.get_logger(__name__)
 
@@ -32,10 +34,10 @@ def opened(desk: Desk, ack: Callable[..., Any], body: Mapping[str, Any]) -> None
     if event.get("tab") == "home":
         # The team is that of the installation; users.info says whose this person is.
         actor = Actor(event["user"], body.get("team_id") or "")
-        if desk.pool.take():
-            desk.pool.run(partial(_draw, desk, actor))
+        if no := desk.permit():
+            log.info("home_not_drawn", why=str(no.reason))
         else:
-            log.info("home_not_drawn", why=desk.busy().value)
+            desk.pool.run(partial(_draw, desk, actor))
     ack()
 
 
@@ -52,6 +54,8 @@ def _draw(desk: Desk, actor: Actor) -> None:
 
 
 def _blocks(desk: Desk, actor: Actor) -> list[Block]:
+    if closed := desk.ports.admission.refusal():
+        return closed_blocks(closed, desk.wording)
     person = desk.ports.people.person(actor)
     no = policy.may_operate(person, desk.ports.terms.rules)
     if isinstance(person, Person) and no is None:

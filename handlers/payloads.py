@@ -1,90 +1,32 @@
-"""From what Slack sends to our values, or to a usage error. Pure: no Bolt, no client, no ledger.
-
-The job id of a destructive command is never repaired: spaces (U+0020) around it are trimmed, and whatever then is not
-an id by the rule is refused with the rule it broke.
-"""
+"""From what Slack sends to our values. Pure: no Bolt, no client, no ledger. What was typed is for ``grammar``."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model import DELETION_ID_PATTERN, JOB_ID_PATTERN, REASON_LIMIT, Actor, DeletionId, JobId
-from bot.policy import Reason
-from handlers.views.card import small_print
-
-SUBCOMMANDS = frozenset({"help", "history", "find", "open", "whoami", "freeze", "unfreeze", "--dry-run"})
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteCommand:
-    """``/delete-dh-job <job_id> [reason]``, parsed."""
-
-    job_id: JobId
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Subcommand:
-    """``/delete-dh-job help`` and the like; the name in lower case."""
-
-    name: str
-    rest: str
-
-
-@dataclass(frozen=True, slots=True)
-class UsageError:
-    """What was typed breaks a rule. Of the input only its length is kept; it may be anything, also a secret."""
-
-    rule: Reason
-    length: int
-    detail: str = ""
-
-
-def parse_text(text: str, *, reason_required: bool = False) -> DeleteCommand | Subcommand | UsageError:
-    """What stands behind the command's name. Nothing at all means ``help``."""
-    trimmed = text.strip(" ")
-    first, _, rest = trimmed.partition(" ")
-    rest = rest.strip(" ")
-    # ASCII only: casefold() would turn other letters into ours.
-    word = first.lower() if first.isascii() else first
-    if not first or word in SUBCOMMANDS:
-        return Subcommand(word or "help", rest)
-    return parse_job(text, reason_required=reason_required)
-
-
-def parse_job(text: str, *, reason_required: bool = False) -> DeleteCommand | UsageError:
-    """A job id and perhaps a reason. Nothing at all is no job id either."""
-    first, _, rest = text.strip(" ").partition(" ")
-    rest = rest.strip(" ")
-    if not JOB_ID_PATTERN.fullmatch(first):
-        return UsageError(Reason.BAD_JOB_ID, len(text), broken_rule(first))
-    if len(rest) > REASON_LIMIT:
-        return UsageError(Reason.REASON_TOO_LONG, len(text))
-    if reason_required and not rest:
-        return UsageError(Reason.REASON_MISSING, len(text))
-    return DeleteCommand(JobId(first), rest or None)
-
-
-def broken_rule(word: str) -> str:
-    """Which part of the rule a would-be job id breaks, without repeating any of it."""
-    if not word:
-        return "there is none"
-    if not word.isascii():
-        return "it contains a character outside ASCII (perhaps an invisible space or a look-alike letter)"
-    if any(not char.isprintable() for char in word):
-        return "it contains a control character, such as a line break"
-    if not all(char.isalnum() or char in "_-" for char in word):
-        return "it contains a character other than letters, digits, hyphen and underscore"
-    if not word[0].isalnum():
-        return "it does not begin with a letter or a digit"
-    return "it is longer than 64 characters"
+from bot.domain.model import DELETION_ID_PATTERN, JOB_ID_PATTERN, Actor, DeletionId, JobId
+from handlers.actions import ABOUT_A_JOB, small_print
 
 
 def command_actor(body: Mapping[str, Any]) -> Actor:
     """Who typed the command. Raises KeyError when Slack left out an id, which it never documents doing."""
     return Actor(body["user_id"], body["team_id"])
+
+
+def request_digest(body: Mapping[str, Any]) -> str | None:
+    """What tells this command or click from every other one, and is the same when it is posted or handed over again.
+
+    Slack gives each a ``trigger_id`` and a ``response_url`` of its own (rulebook 1.1, 1.5, 2.10); the second stands in
+    for a payload without the first. Both are secrets, so only a digest leaves this function. None where there is
+    neither: such a payload cannot be told from another one, and Slack documents none.
+
+    Events have neither, and need none: drawing the Home once more changes nothing.
+    """
+    secret = body.get("trigger_id") or body.get("response_url")
+    return hashlib.sha256(secret.encode()).hexdigest() if isinstance(secret, str) and secret else None
 
 
 def click_actor(body: Mapping[str, Any]) -> Actor:
@@ -113,10 +55,6 @@ class Click:
     response_url: str | None
     job: JobId | None = None
     is_copy: bool = False
-
-
-ABOUT_A_JOB = "job:"
-"""Before a job id in a button's value: a job may have an id that looks like a deletion's."""
 
 
 def click(body: Mapping[str, Any]) -> Click:

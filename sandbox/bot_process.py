@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,15 +11,18 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sandbox.servers import LOOPBACK
+from sandbox.wire.server import LOOPBACK
 
 if TYPE_CHECKING:
-    from sandbox.metastudio import MetaStudio
-    from sandbox.slack import Slack
+    from sandbox.metastudio.metastudio import MetaStudio
+    from sandbox.slack.slack import Slack
 
 SOURCE = Path(__file__).parents[1]
+PLACES = ("host", "hostaddr", "service")
+KEYWORD = re.compile(rf"(?:^|\s)(?:{'|'.join(PLACES)})\s*=")
+"""Where libpq's keywords say in a database's address where it is. The sandbox itself writes none of that form."""
 
 
 def settings_for(slack: Slack, cloud: MetaStudio, folder: Path) -> dict[str, str]:
@@ -52,11 +56,16 @@ def shut_in(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
 
 def _leads_away(value: str) -> bool:
     """Whether it is an address beyond this machine. A SQLite file and a socket in the file system are not."""
+    if KEYWORD.search(value):
+        return True
     if "://" not in value:
         return False
     url = urlsplit(value)
-    is_file = url.scheme == "sqlite" or dict(parse_qsl(url.query)).get("host", "").startswith("/")
-    return url.hostname != LOOPBACK and not (is_file and url.hostname is None)
+    authority = url.netloc.rpartition("@")[2]
+    named = [host for name, text in parse_qsl(url.query) if name in PLACES for host in text.split(",")]
+    hosts = [*(authority.split(",") if authority else []), *named]
+    is_here = all(unquote(host).startswith("/") or host.partition(":")[0] == LOOPBACK for host in hosts)
+    return not (is_here and (hosts or url.scheme == "sqlite"))
 
 
 class BotProcess:
@@ -66,7 +75,7 @@ class BotProcess:
         self.log: list[str] = []
         self._on_line = on_line
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "bot.cli", "run"],
+            [sys.executable, "-m", "bot", "run"],
             cwd=folder,
             env=shut_in(folder, settings),
             stdin=subprocess.DEVNULL,

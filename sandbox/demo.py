@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import metastudio_faults as play
 from sandbox.bot_process import BotProcess, settings_for
-from sandbox.metastudio import MetaStudio
-from sandbox.slack import Slack
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.metastudio import MetaStudio
+from sandbox.slack.slack import Slack
 
 if TYPE_CHECKING:
-    from sandbox.slack import Message
+    from sandbox.slack.slack import Message
 
 WAIT = 20.0
 COMMAND = "/delete-dh-job"

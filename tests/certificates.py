@@ -27,3 +27,8 @@ def server_context(file: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
+
+
+def trusting(file: Path) -> ssl.SSLContext:
+    """What a client needs that trusts this certificate and no other."""
+    return ssl.create_default_context(cafile=str(file))

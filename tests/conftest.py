@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,10 @@ settings.register_profile(
     suppress_health_check=list(HealthCheck),  # it also takes the test classes of each run for new ones
 )
 settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "dh-bot")
+
+# A shell lets what it runs in the background ignore Ctrl-C, and so would every bot that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish() -> None:

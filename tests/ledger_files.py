@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from bot.ledger.store import open_ledger
+from bot.ledger.factory import open_ledger
 from tests.contract.values import TARGET
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it.

@@ -131,7 +131,7 @@ def ledger(w: World) -> bytes:
     # Most tests need no ledger, and this module is loaded for all of them.
     from sqlalchemy import create_engine, make_url  # noqa: PLC0415
 
-    from bot.ledger.tables import metadata  # noqa: PLC0415
+    from bot.ledger.schema.tables import metadata  # noqa: PLC0415
 
     url = make_url(w.environ()["DATABASE_URL"])
     if url.get_backend_name() == "sqlite":

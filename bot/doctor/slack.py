@@ -1,10 +1,8 @@
-"""Slack's side, asked with the bot's own tokens. No envelope is taken from a running bot: the socket is not opened."""
+"""Slack's side, asked with the bot's own tokens. A running bot loses no envelope: beside it no WebSocket is opened."""
 
 from __future__ import annotations
 
-import socket
-import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -13,11 +11,14 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.doctor import Finding, Findings, clock, fine, not_checked, wrong
-from bot.model import Cause, PlaceKind
-from bot.people import as_place
-from bot.settings import Settings
-from bot.slack_errors import CUT_OFF, error_code, is_passing
+from bot.doctor import people
+from bot.doctor.findings import Finding, Findings, State, clock, fine, not_checked, wrong
+from bot.domain.model import PlaceKind
+from bot.domain.ports import Clock
+from bot.settings.schema import Settings
+from bot.slack.errors import CUT_OFF, cause_of, error_code, is_passing, remedy
+from bot.slack.people import SlackPeople, as_place
+from bot.slack.trial import Trial, try_to_connect
 
 SCOPES = ("commands", "chat:write", "users:read", "channels:read", "groups:read")
 """What the bot always needs of manifest.yml; a test keeps the two in step."""
@@ -25,17 +26,7 @@ WITH_GROUPS = "usergroups:read"
 """Needed only where AUTHORIZED_USERGROUPS is set."""
 
 REACH, TOKEN, SCOPE, CLOCK, SOCKET = "Slack", "bot token", "scopes", "Slack's clock", "Socket Mode"
-HTTP = "HTTP mode"
-UNSETTLED = (REACH, TOKEN, SCOPE, CLOCK, "channels", "user groups", f"{SOCKET} or {HTTP}")
-"""What there is to check while it is not known which channels, which groups and which way."""
-
-CAUSES = (
-    (ConnectionRefusedError, Cause.CONNECTION_REFUSED),
-    (socket.gaierror, Cause.NO_ADDRESS),
-    (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
-    (TimeoutError, Cause.TIMED_OUT),
-)
-"""The bot's words for what urllib raises; anything else is told by the name of its class."""
+WEBSOCKET, HTTP = "WebSocket", "HTTP mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +41,19 @@ class _No:
     trouble: str = ""
 
 
-def check(settings: Settings, client: WebClient, now: Callable[[], datetime]) -> Findings:
-    """Everything but the app-level token stands on the bot token, and that on an answer of Slack."""
+def check(settings: Settings, client: WebClient, ours: Clock, *, bot_runs: bool | None) -> Findings:
+    """Everything but the app-level token stands on the bot token, and that on an answer of Slack.
+
+    ``bot_runs`` on this ledger; None where that is not known.
+    """
     us = _ask(client.auth_test)
     if isinstance(us, _No) and us.trouble:
         yield wrong(REACH, f"It {us.trouble}")
         yield from (not_checked(name, f"Not before this is right: {REACH}.") for name in (TOKEN, *_on_token(settings)))
-        yield (
-            _http_mode()
-            if settings.slack_mode == "http"
-            else not_checked(SOCKET, f"Not before this is right: {REACH}.")
-        )
+        if settings.slack_mode == "http":
+            yield _http_mode()
+        else:
+            yield from (not_checked(name, f"Not before this is right: {REACH}.") for name in (SOCKET, WEBSOCKET))
         return
     yield fine(REACH, "It answers.")
     if isinstance(us, _No):
@@ -75,18 +68,21 @@ def check(settings: Settings, client: WebClient, now: Callable[[], datetime]) ->
     else:
         yield fine(TOKEN, "Slack accepts it as a bot's.")
         yield _scopes(us.headers, needs_groups=bool(settings.authorized_usergroups))
-        yield clock(CLOCK, _skew(us.headers, now()), "Slack")
+        yield clock(CLOCK, _skew(us.headers, ours.now()), "Slack")
         for name, channel in _places(settings):
             yield _channel(client, name, channel)
-        for group in sorted(settings.authorized_usergroups):
-            yield _members(client, group)
-    yield _http_mode() if settings.slack_mode == "http" else _socket_mode(settings, client)
+        yield from _people(settings, client, us.data, ours)
+    if settings.slack_mode == "http":
+        yield _http_mode()
+    else:
+        yield from _socket_mode(settings, client, bot_runs=bot_runs)
 
 
 def _on_token(settings: Settings) -> Iterable[str]:
     """What only a bot token that works can show."""
     groups = map(_group, sorted(settings.authorized_usergroups))
-    return (SCOPE, CLOCK, *(name for name, _ in _places(settings)), *groups)
+    channels = (name for name, _ in _places(settings))
+    return (SCOPE, CLOCK, *channels, people.PEOPLE, *groups, people.CONFIRM, people.FREEZE)
 
 
 def _ask(method: Callable[..., Any], **arguments: str) -> Any:
@@ -97,15 +93,7 @@ def _ask(method: Callable[..., Any], **arguments: str) -> Any:
         code = error_code(error.response)
         return _No(code, f"answers with an error ({code}). Try again later." if is_passing(error) else "")
     except CUT_OFF as error:
-        why = _cause(error)
-        return _No(why, f"cannot be reached ({why}). Check the network and HTTPS_PROXY.")
-
-
-def _cause(error: Exception) -> str:
-    """What lies behind urllib's error; its text may quote an address."""
-    reason = getattr(error, "reason", None)
-    found = reason if isinstance(reason, Exception) else error
-    return next((cause.value for kind, cause in CAUSES if isinstance(found, kind)), type(found).__name__)
+        return _No(cause_of(error), f"cannot be reached ({cause_of(error)}). {remedy(error)}")
 
 
 def _header(headers: Mapping[str, Any], wanted: str) -> str:
@@ -162,27 +150,63 @@ def _group(group: str) -> str:
     return f"user group {group}"
 
 
-def _members(client: WebClient, group: str) -> Finding:
+def _people(settings: Settings, client: WebClient, us: Mapping[str, Any], ours: Clock) -> Findings:
+    groups: dict[str, Sequence[str] | None] = {}
+    for group in sorted(settings.authorized_usergroups):
+        members = _members(client, group)
+        if isinstance(members, Finding):
+            yield members
+        groups[group] = None if isinstance(members, Finding) else members
+    team, enterprise = us["team_id"], us.get("enterprise_id")
+    asked = SlackPeople(client, team, enterprise, ours, settings.rules)
+    yield from people.judge(settings, people.ask(asked, team, settings, groups, is_grid=enterprise is not None))
+
+
+def _members(client: WebClient, group: str) -> Sequence[str] | Finding:
+    """The ids of its members, or what is wrong with it."""
     answer = _ask(client.usergroups_users_list, usergroup=group)
     if isinstance(answer, _No):
         refused = f"does not tell its members ({answer.why}). Check the id and the scope {WITH_GROUPS}."
         return wrong(_group(group), f"Slack {answer.trouble or refused}")
-    members = answer.data.get("users")
-    if not isinstance(members, list) or not members:
-        return wrong(_group(group), "Nobody is in it, or it is disabled.")
-    return fine(_group(group), f"It has {len(members)} members.")
+    found = answer.data.get("users")
+    members = [user for user in found if isinstance(user, str)] if isinstance(found, list) else []
+    return members or wrong(_group(group), "Nobody is in it, or it is disabled.")
 
 
 def _http_mode() -> Finding:
     return not_checked(HTTP, "Only a request of Slack's shows that it arrives: type the command with help.")
 
 
-def _socket_mode(settings: Settings, client: WebClient) -> Finding:
+def _socket_mode(settings: Settings, client: WebClient, *, bot_runs: bool | None) -> Findings:
     opened = _ask(client.apps_connections_open, app_token=settings.slack_app_token.get_secret_value())
     if isinstance(opened, _No):
         refused = (
             f"gives no connection ({opened.why}). Check that SLACK_APP_TOKEN is this app's token with the scope "
             "connections:write, and that Socket Mode is switched on."
         )
-        return wrong(SOCKET, f"Slack {opened.trouble or refused}")
-    return fine(SOCKET, "Slack accepts the app-level token and offers a connection.")
+        yield wrong(SOCKET, f"Slack {opened.trouble or refused}")
+        yield not_checked(WEBSOCKET, f"Not before this is right: {SOCKET}.")
+        return
+    yield fine(SOCKET, "Slack accepts the app-level token and offers a connection.")
+    if bot_runs is None:
+        yield not_checked(WEBSOCKET, "None was opened: the ledger does not say whether a bot runs.")
+    elif bot_runs:
+        yield not_checked(
+            WEBSOCKET,
+            "None was opened: a bot runs on this ledger, and Slack would hand some of its clicks to this one.",
+        )
+    else:
+        yield _websocket(try_to_connect(str(opened.data.get("url")), client))
+
+
+def _websocket(trial: Trial) -> Finding:
+    if trial.trouble:
+        return wrong(WEBSOCKET, trial.trouble)
+    if trial.count is not None and trial.count > 1:
+        return Finding(
+            WEBSOCKET,
+            State.NOTE,
+            f"One was opened, and closed again. Slack counts {trial.count} connections of this app: another "
+            "process has one, or had it until a minute ago. Bots on one app have to share a PostgreSQL ledger.",
+        )
+    return fine(WEBSOCKET, "One was opened, Slack greeted it, and it was closed again.")

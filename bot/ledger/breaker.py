@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from bot.ledger import breaker_rows, trail_rows
+from bot.domain.events import Event
+from bot.domain.model import Target
+from bot.ledger import breaker_rows
 from bot.ledger.breaker_rows import REST
-from bot.model import Target
-from bot.trail import Event
+from bot.ledger.trail import rows
 
 Run = Callable[..., Any]
 
@@ -46,12 +47,17 @@ class Breaker:
             return False
         return bool(self._write("breaker_allows", lambda c: breaker_rows.try_once(c, self._key, fingerprint, now)))
 
+    def forget(self) -> None:
+        """Look again what stands there: the clock was set, and with it the times in the ledger."""
+        with self._lock:
+            self._is_known = False
+
     def open(self, fingerprint: str, now: datetime, *events: Event) -> None:
         """See ``Ledger.breaker_open``."""
 
         def work(connection: Connection) -> None:
             if breaker_rows.stop(connection, self._key, fingerprint, now):
-                trail_rows.append(connection, events)
+                rows.append(connection, events)
 
         with self._lock:
             self._is_known = False
@@ -66,7 +72,7 @@ class Breaker:
 
         def work(connection: Connection) -> None:
             if breaker_rows.close(connection, self._key, fingerprint):
-                trail_rows.append(connection, events)
+                rows.append(connection, events)
 
         with self._lock:
             self._is_known = False

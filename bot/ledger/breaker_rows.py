@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, or_, select, update
 
-from bot.ledger import dialects
-from bot.ledger.tables import breakers
-from bot.model import Target
+from bot.domain.model import Target
+from bot.ledger.database import dialects
+from bot.ledger.schema.tables import breakers
 
 REST = timedelta(minutes=5)
 """Five bad signatures lock an access key for five minutes; each further one would lock it anew."""

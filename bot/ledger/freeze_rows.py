@@ -6,14 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, select, update
 
-from bot.ledger import dialects
-from bot.ledger.tables import deletions, freezes, is_awaiting, stands
-from bot.model import Actor, Freeze, Target
-from bot.trail import Tell
+from bot.domain.model import Actor, Freeze, Target
+from bot.domain.notifications import Tell
+from bot.ledger.database import dialects
+from bot.ledger.schema.tables import deletions, freezes, is_awaiting, stands
 
 _c = freezes.c
 _OURS = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
 _STANDING = select(freezes).where(_OURS, stands)
+_BY_ITSELF = select(freezes.c.id).where(stands, freezes.c.by_user == "")
 _CARDS = select(deletions.c.id, deletions.c.channel, deletions.c.message_ts).where(
     deletions.c.endpoint == bindparam("endpoint"),
     deletions.c.project_id == bindparam("project_id"),
@@ -36,7 +37,13 @@ def standing(connection: Connection, target: Target) -> Freeze | None:
     row = connection.execute(_STANDING, _key(target)).one_or_none()
     if row is None:
         return None
-    return Freeze(row.id, Actor(row.by_user, row.by_team), row.at, row.channel, row.reason)
+    by = Actor(row.by_user, row.by_team) if row.by_user else None
+    return Freeze(row.id, by, row.at, row.channel, row.reason)
+
+
+def stands_by_itself(connection: Connection) -> bool:
+    """Whether a freeze stands that nobody made but the bot."""
+    return connection.execute(_BY_ITSELF).first() is not None
 
 
 def begin(connection: Connection, target: Target, freeze: Freeze) -> bool:
@@ -44,8 +51,9 @@ def begin(connection: Connection, target: Target, freeze: Freeze) -> bool:
     columns = {
         "id": freeze.id,
         **_key(target),
-        "by_user": freeze.by.user,
-        "by_team": freeze.by.team,
+        # Nobody, where the bot did it; a former version, which knows no such freeze, names an empty id then.
+        "by_user": freeze.by.user if freeze.by else "",
+        "by_team": freeze.by.team if freeze.by else "",
         "at": freeze.at,
         "channel": freeze.channel,
         "reason": freeze.reason,

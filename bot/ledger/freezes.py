@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bot.ledger import freeze_rows, outbox_rows, trail_rows
-from bot.model import Actor, Freeze, Target
-from bot.trail import Event, Tell
+from bot.domain.events import Event
+from bot.domain.model import Actor, Freeze, Target
+from bot.domain.notifications import Tell
+from bot.ledger import freeze_rows, outbox
+from bot.ledger.trail import rows
 
 Run = Callable[..., Any]
 
@@ -25,12 +27,12 @@ class Freezes:
         self._now = now
 
     def standing(self) -> Freeze | None:
-        """See ``bot.ports.Freezes``."""
+        """See ``bot.domain.ports.Freezes``."""
         found: Freeze | None = self._read(lambda connection: freeze_rows.standing(connection, self._target))
         return found
 
     def begin(self, freeze: Freeze, tell: Tell, *events: Event) -> Freeze | None:
-        """See ``bot.ports.Freezes``."""
+        """See ``bot.domain.ports.Freezes``."""
 
         def work(connection: Connection) -> Freeze | None:
             while not freeze_rows.begin(connection, self._target, freeze):
@@ -44,7 +46,7 @@ class Freezes:
         return in_the_way
 
     def lift(self, freeze: Freeze, by: Actor, at: datetime, tell: Tell, *events: Event) -> bool:
-        """See ``bot.ports.Freezes``."""
+        """See ``bot.domain.ports.Freezes``."""
 
         def work(connection: Connection) -> bool:
             if not freeze_rows.lift(connection, freeze, by, at):
@@ -56,5 +58,5 @@ class Freezes:
 
     def _say(self, connection: Connection, tell: Tell, events: tuple[Event, ...]) -> None:
         cards = freeze_rows.for_waiting_cards(connection, self._target, tell)
-        outbox_rows.write(connection, [tell, *cards], self._now())
-        trail_rows.append(connection, events)
+        outbox.write(connection, [tell, *cards], self._now())
+        rows.append(connection, events)

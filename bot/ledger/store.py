@@ -1,194 +1,120 @@
-"""``open_ledger``, and ``Store``: the port ``bot.ports.Ledger`` on SQLite or PostgreSQL, one transaction per method."""
+"""``open_ledger``, and ``Store``.
+
+The port ``bot.domain.ports.Ledger`` on SQLite or PostgreSQL, one transaction per method.
+"""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from bot.ledger import (
-    answer_rows,
-    deletion_rows,
-    migrations,
-    outbox_rows,
-    tallies,
-    trail_rows,
-    trouble,
-    verifying,
-    witness,
-)
+from bot.audit import witness
+from bot.audit.chain import Verdict
+from bot.domain.events import Event, Recorded
+from bot.domain.ledger_port import LedgerTrouble, Longest
+from bot.domain.lifecycle import Step
+from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, Target
+from bot.domain.notifications import Due, Tell, Waiting
+from bot.ledger import answers, clock, deletions, outbox, tallies
 from bot.ledger.breaker import Breaker
-from bot.ledger.chain import Verdict
-from bot.ledger.engine import Database, connect
+from bot.ledger.database import trouble
+from bot.ledger.database.engine import Database
 from bot.ledger.freezes import Freezes
-from bot.ledger.looks import Looks
-from bot.ledger.writer import FOREIGN, Hook
-from bot.lifecycle import Step
-from bot.model import Attempt, Deletion, DeletionId, Freeze, JobId, Target
-from bot.ports import LedgerTrouble
-from bot.trail import Due, Event, Recorded, Tell, Waiting
+from bot.ledger.overview import Looks
+from bot.ledger.trail import rows
+from bot.ledger.trail import verify as verifying
+from bot.ledger.transactions import Transactions
 
 Result = TypeVar("Result")
 
 
-def utc_now() -> datetime:
-    """The present moment."""
-    return datetime.now(UTC)
-
-
-def open_ledger(
-    url: str,
-    target: Target,
-    *,
-    owner: str | None = None,
-    now: Callable[[], datetime] = utc_now,
-    read_only: bool = False,
-) -> Store:
-    """Open the ledger, migrate it, and on SQLite hold its file for life.
-
-    ``owner`` names this process among those that share the ledger. ``now`` only dates what has no time of its own.
-    ``read_only`` is for looking beside a running bot: it takes no lock, migrates nothing, and every write is refused.
-    Raises ``LedgerHeld``, ``LedgerTooNew`` or another ``LedgerTrouble``; ``ValueError`` for a URL that cannot be one.
-    """
-    database = connect(url, read_only=read_only)
-    try:
-        migrations.check(database) if read_only else migrations.upgrade(database)
-        return Store(database, target, owner or secrets.token_hex(8), now)
-    except BaseException:
-        database.close()
-        raise
-
-
-class Store:
+class Store(Transactions):
     """The ledger. Safe to use from any thread; every method is one transaction and raises only ``LedgerTrouble``."""
 
     def __init__(self, database: Database, target: Target, owner: str, now: Callable[[], datetime]) -> None:
+        super().__init__(database, now)
         self.owner = owner
-        self.is_alone = database.is_alone
-        self._database = database
-        self._now = now
+        self._is_leaving = False
         self._target = target
-        self.on_event: Callable[[Event], None] = lambda _: None
-        """Told of each event once it is written. Must not raise: what it is told of has happened."""
         self.freezes = Freezes(target, self._read, self._write, now)
         self.looks = Looks(target, self._read)
         self._breaker = Breaker(target, self._read, self._write, is_alone=database.is_alone)
 
-    def close(self) -> None:
-        """Close the connections and give up the file."""
-        self._database.close()
-
-    def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
-        appended: list[Event] = []
-
-        def noted(connection: Connection) -> Result:
-            # It may be run again after a rollback.
-            appended.clear()
-            connection.info[trail_rows.APPENDED] = appended
-            return work(connection)
-
-        result = self._database.writer.run(name, noted)
-        for event in appended:
-            self.on_event(event)
-        return result
-
-    def _lease(self, name: str, work: Callable[[Connection], Result]) -> Result:
-        return self._database.writer.run(name, work, lasting=False)
-
-    def _read(self, work: Callable[[Connection], Result]) -> Result:
-        """One look at one moment: what several queries say belongs together."""
-        found: LedgerTrouble
-        try:
-            with self._database.reading.connect() as connection:
-                return work(connection)
-        except FOREIGN as error:
-            found = trouble.translate(error)
-        raise found
-
-    @property
-    def before_commit(self) -> Hook:
-        """For tests: called with the name of the transaction just before its COMMIT.
-
-        That name is its method's; of ``change`` with a step it is ``change:`` and the step's value.
-        """
-        return self._database.writer.hooks.before_commit
-
-    @before_commit.setter
-    def before_commit(self, hook: Hook) -> None:
-        self._database.writer.hooks.before_commit = hook
-
-    @property
-    def after_commit(self) -> Hook:
-        """For tests: called with the name of the transaction just after its COMMIT, before its caller knows."""
-        return self._database.writer.hooks.after_commit
-
-    @after_commit.setter
-    def after_commit(self, hook: Hook) -> None:
-        self._database.writer.hooks.after_commit = hook
-
     # Open answers.
 
-    def note_waiting(self, waiting: Waiting, *events: Event) -> None:
-        """Remember that somebody is owed an answer by this process."""
+    def note_waiting(self, waiting: Waiting, *events: Event) -> bool:
+        """Remember that somebody is owed an answer by this process; False when their request was served before."""
 
-        def work(connection: Connection) -> None:
-            answer_rows.note(connection, waiting, self.owner)
-            trail_rows.append(connection, events)
+        def work(connection: Connection) -> bool:
+            if not answers.is_first(connection, waiting.request, waiting.since):
+                return False
+            answers.note(connection, waiting, self.owner)
+            rows.append(connection, events)
+            return True
 
-        self._write("note_waiting", work)
+        return self._write("note_waiting", work)
 
     def keep_answer(self, waiting: Waiting, text: str, *events: Event, not_before: datetime | None = None) -> None:
         """Keep an answer that could not be given; ``lease_answers`` offers it from now on, or from then on."""
 
         def work(connection: Connection) -> None:
-            answer_rows.keep(connection, waiting, text, self.owner, not_before)
-            trail_rows.append(connection, events)
+            answers.is_first(connection, waiting.request, waiting.since)
+            answers.keep(connection, waiting, text, self.owner, not_before)
+            rows.append(connection, events)
 
         self._write("keep_answer", work)
 
     def answer_later(self, waiting_id: str, not_before: datetime) -> None:
         """``lease_answers`` does not offer it before then."""
-        self._write("answer_later", lambda connection: answer_rows.later(connection, waiting_id, not_before))
+        self._write("answer_later", lambda connection: answers.later(connection, waiting_id, not_before))
 
     def answered(self, waiting_id: str, *events: Event) -> None:
         """Nobody waits any more."""
 
         def work(connection: Connection) -> None:
-            answer_rows.done(connection, waiting_id)
-            trail_rows.append(connection, events)
+            answers.done(connection, waiting_id)
+            rows.append(connection, events)
 
         self._write("answered", work)
 
     def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[Waiting]:
-        """Answers whose owner is gone or whose text waits to be given again; ours for a minute."""
-        return self._lease(
-            "lease_answers",
-            lambda connection: answer_rows.lease(
-                connection, now, limit=limit, owner=self.owner, is_alone=self.is_alone
-            ),
-        )
+        """Answers whose owner is gone or whose text waits to be given again; ours for a minute.
+
+        This comes every two seconds anyway, so it also forgets the requests that were served too long ago to matter.
+        """
+
+        def work(connection: Connection) -> list[Waiting]:
+            answers.forget_served(connection, now)
+            return answers.lease(connection, now, limit=limit, owner=self.owner, is_alone=self.is_alone)
+
+        return self._lease("lease_answers", now, work, [])
 
     # The trail.
 
-    def record(self, *events: Event) -> None:
-        """Add events that change nothing else."""
+    def record(self, *events: Event, request: str | None = None) -> None:
+        """Add events that change nothing else; ``request`` counts as served, if it is one."""
+
+        def work(connection: Connection) -> None:
+            answers.is_first(connection, request, events[0].at)
+            rows.append(connection, events)
+
         if events:
-            self._write("record", lambda connection: trail_rows.append(connection, events))
+            self._write("record", work)
 
     def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]:
         """Events in the order of their numbers."""
-        return self._read(lambda connection: trail_rows.read(connection, after=after, limit=limit))
+        return self._read(lambda connection: rows.read(connection, after=after, limit=limit))
 
     def events_of(self, deletion: DeletionId) -> Sequence[Recorded]:
         """Everything that happened to one deletion."""
-        return self._read(lambda connection: trail_rows.of_deletion(connection, deletion))
+        return self._read(lambda connection: rows.of_deletion(connection, deletion))
 
     def head(self) -> tuple[int, str]:
         """The newest event's number and hash; (0, ``chain.GENESIS``) when there is none."""
-        return self._read(trail_rows.head)
+        return self._read(rows.head)
 
     def verify(self) -> Verdict:
         """Check the whole trail, from the newest checkpoint to the head, as it stands at one moment."""
@@ -208,32 +134,32 @@ class Store:
         """
 
         def work(connection: Connection) -> Deletion | Freeze | int | None:
-            in_the_way = deletion_rows.propose(connection, deletion, self.owner, max_open)
+            in_the_way = deletions.propose(connection, deletion, self.owner, max_open)
             if in_the_way is None:
-                trail_rows.append(connection, events)
+                rows.append(connection, events)
             return in_the_way
 
         return self._write("propose", work)
 
     def get(self, deletion: DeletionId) -> Deletion | None:
         """One deletion with its attempts."""
-        return self._read(lambda connection: deletion_rows.get(connection, deletion))
+        return self._read(lambda connection: deletions.get(connection, deletion))
 
     def standing(self, job: JobId) -> Deletion | None:
         """The open deletion of that job of this target, if there is one."""
-        return self._read(lambda connection: deletion_rows.standing(connection, self._target, job))
+        return self._read(lambda connection: deletions.standing(connection, self._target, job))
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target, asked, confirmed or ended since then, newest first."""
-        return self._read(lambda connection: deletion_rows.earlier(connection, deletion, since))
+        return self._read(lambda connection: deletions.earlier(connection, deletion, since))
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
         """The deletions that are open, oldest first."""
-        return self._read(lambda connection: deletion_rows.open_ones(connection, limit))
+        return self._read(lambda connection: deletions.open_ones(connection, limit))
 
     def open_count(self) -> int:
         """How many deletions are open."""
-        return self._read(deletion_rows.open_count)
+        return self._read(deletions.open_count)
 
     def change(
         self,
@@ -251,15 +177,18 @@ class Store:
         ``values`` may name any field of ``Deletion`` but ``id``, ``target``, ``state`` and ``attempts``. ``where`` may
         name those, ``state``, and ``job_id``, ``job_state``, ``job_name``, ``asset_id``, ``last_update_time``.
         """
-        statement, parameters = deletion_rows.prepare_change(deletion, step, values, where, before_deadline, self.owner)
+        statement, parameters = deletions.prepare_change(deletion, step, values, where, before_deadline, self.owner)
+        if step in deletions.CLAIMS and self._database.file is not None and not self._database.file.is_in_place():
+            # Whoever starts the bot next would find a ledger without this claim.
+            raise LedgerTrouble(trouble.REPLACED)
         # Kept, because the transaction may be run a second time and an iterator would be empty by then.
         tells = tuple(tell)
 
         def work(connection: Connection) -> Deletion | None:
-            row = deletion_rows.change(connection, statement, parameters, attempt)
+            row = deletions.change(connection, statement, parameters, attempt)
             if row is not None:
-                newest = trail_rows.append(connection, events)
-                outbox_rows.write(connection, witness.quoted(tells, newest), self._now())
+                newest = rows.append(connection, events)
+                outbox.write(connection, witness.quoted(tells, newest), self._now())
             return row
 
         return self._write("change" if step is None else f"change:{step.value}", work)
@@ -276,7 +205,8 @@ class Store:
         """Deletions with work of that kind due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
         return self._lease(
             "lease_deletions",
-            lambda connection: deletion_rows.lease(
+            now,
+            lambda connection: deletions.lease(
                 connection,
                 purpose,
                 now,
@@ -287,6 +217,7 @@ class Store:
                 is_alone=self.is_alone,
                 deadline=deadline,
             ),
+            [],
         )
 
     # The outbox.
@@ -294,7 +225,7 @@ class Store:
     def tell(self, *tells: Tell) -> None:
         """Write messages that belong to no change."""
         if tells:
-            self._write("tell", lambda connection: outbox_rows.write(connection, tells, self._now()))
+            self._write("tell", lambda connection: outbox.write(connection, tells, self._now()))
 
     def lease_tells(
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
@@ -302,9 +233,12 @@ class Store:
         """The oldest message of each thread, if it is due and nobody holds it."""
         return self._lease(
             "lease_tells",
-            lambda connection: outbox_rows.lease(
+            # What a thread has just recorded it sends in any case; only what is due by a clock has to wait for one.
+            None if thread is not None else now,
+            lambda connection: outbox.lease(
                 connection, now, thread=thread, seconds=seconds, limit=limit, owner=self.owner
             ),
+            [],
         )
 
     def told(self, due: Due, *events: Event, then: Iterable[Tell] = ()) -> None:
@@ -312,30 +246,30 @@ class Store:
         following = tuple(then)
 
         def work(connection: Connection) -> None:
-            if outbox_rows.gone(connection, due):
-                outbox_rows.write(connection, following, self._now())
-            trail_rows.append(connection, events)
+            if outbox.gone(connection, due):
+                outbox.write(connection, following, self._now())
+            rows.append(connection, events)
 
         self._write("told", work)
 
     def tell_again(self, due: Due, at: datetime) -> None:
         """Give the message back, to be tried again at that time."""
-        self._write("tell_again", lambda connection: outbox_rows.again(connection, due, at, self.owner))
+        self._write("tell_again", lambda connection: outbox.again(connection, due, at, self.owner))
 
     def outbox_count(self) -> int:
         """How many messages Slack still has to take."""
-        return self._read(outbox_rows.count)
+        return self._read(outbox.count)
 
     # The running log.
 
     def log_cursor(self, channel: str) -> int:
         """The number of the last event told there; the present head when the channel is new."""
-        standing = self._read(lambda connection: outbox_rows.cursor(connection, channel))
+        standing = self._read(lambda connection: outbox.cursor(connection, channel))
         if standing is not None:
             return standing
 
         def work(connection: Connection) -> int:
-            return outbox_rows.start_cursor(connection, channel, trail_rows.head(connection).number)
+            return outbox.start_cursor(connection, channel, rows.head(connection).number)
 
         return self._write("log_cursor", work)
 
@@ -344,17 +278,29 @@ class Store:
         until = now + timedelta(seconds=seconds)
 
         def work(connection: Connection) -> int | None:
-            return outbox_rows.lease_cursor(connection, channel, now, until, self.owner, is_alone=self.is_alone)
+            return outbox.lease_cursor(connection, channel, now, until, self.owner, is_alone=self.is_alone)
 
-        return self._lease("lease_log", work)
+        return self._lease("lease_log", now, work, None)
 
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""
-        self._write("advance_log", lambda connection: outbox_rows.move_cursor(connection, channel, number, self.owner))
+        self._write("advance_log", lambda connection: outbox.move_cursor(connection, channel, number, self.owner))
 
     def claim_day(self, channel: str, day: int) -> bool:
         """Whether this caller tells the head there on that day."""
-        return self._write("claim_day", lambda connection: outbox_rows.claim_day(connection, channel, day))
+        return self._write("claim_day", lambda connection: outbox.claim_day(connection, channel, day))
+
+    def follow_clock(self, now: datetime, step: timedelta, longest: Longest) -> int | None:
+        """Pull back each due time that lies further off than it may; see ``Ledger.follow_clock``."""
+
+        def work(connection: Connection) -> int | None:
+            # By a clock that is off, the due times of all replicas would be pulled to where they do not belong.
+            is_off = self._is_off(connection, now)
+            return None if is_off else clock.set_right(connection, now, step, longest, self.owner)
+
+        count = self._write("follow_clock", work)
+        self._breaker.forget()
+        return count
 
     # The breaker, and readiness.
 
@@ -374,6 +320,22 @@ class Store:
         """How much is open and owed, and whether the breaker is open for these credentials."""
         return self._read(lambda connection: tallies.count(connection, self._target, fingerprint))
 
-    def ping_writable(self) -> None:
-        """Write something and wait for the disk; raises ``LedgerTrouble`` when that cannot be done."""
-        self._write("ping_writable", lambda connection: answer_rows.seen(connection, self.owner, self._now()))
+    def ping_writable(self) -> datetime | None:
+        """Write something and wait for the disk; raises ``LedgerTrouble`` when that cannot be done.
+
+        Returns what PostgreSQL's clock said meanwhile; None on SQLite, which has this machine's.
+        """
+
+        def work(connection: Connection) -> datetime | None:
+            return answers.seen(connection, self.owner, self._now(), lambda: self._is_leaving)
+
+        return self._write("ping_writable", work)
+
+    def leave(self) -> None:
+        """No longer count as one of the processes that live, for good, however long this one is still at work.
+
+        Nobody counts those of a SQLite ledger.
+        """
+        self._is_leaving = True
+        if not self.is_alone:
+            self.ping_writable()

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from bot.domain.model import OPEN_STATES, State, Target
 from bot.ledger import breaker_rows
-from bot.ledger.tables import answers, deletions, in_states, is_open, outbox
-from bot.model import OPEN_STATES, State, Target
+from bot.ledger.schema.tables import answers, deletions, in_states, is_open, outbox
 
 _c = deletions.c
 _OPEN = select(_c.state, func.count()).where(is_open).group_by(_c.state)

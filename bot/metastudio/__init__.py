@@ -1,1 +1,4 @@
-"""Huawei Cloud MetaStudio, as far as the bot speaks with it. Never sees Slack."""
+"""Huawei Cloud MetaStudio: the three calls, behind a limiter and a breaker; ``credentials`` is how to sign in.
+
+Neither Slack nor the ledger come in here.
+"""

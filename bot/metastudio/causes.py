@@ -15,15 +15,20 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import zlib
 from collections.abc import Iterator
 
 from urllib3 import exceptions as urllib3
 
-from bot.model import Cause
+from bot.domain.model import Cause
 
 
 class TooLateToSend(OSError):
     """The time allowed for sending passed before the first byte left."""
+
+
+class UnusableConnection(OSError):
+    """The connection was closed, or something arrived on it, before the request was written."""
 
 
 class HandshakeHung(TimeoutError):
@@ -32,13 +37,14 @@ class HandshakeHung(TimeoutError):
 
 _NEVER_LEFT: tuple[tuple[type[BaseException], Cause], ...] = (
     (TooLateToSend, Cause.TOO_LATE),
+    (UnusableConnection, Cause.UNUSABLE_CONNECTION),
     (urllib3.NameResolutionError, Cause.NO_ADDRESS),
     (urllib3.LocationParseError, Cause.NO_ADDRESS),
     (urllib3.NewConnectionError, Cause.CONNECTION_REFUSED),
     (urllib3.ConnectTimeoutError, Cause.CONNECT_TIMEOUT),
     (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
 )
-"""Raised only while connecting. The first row that fits any link of the chain wins."""
+"""Raised only before the request is written. The first row that fits any link of the chain wins."""
 
 _THROUGH_PROXY = frozenset({Cause.NO_ADDRESS, Cause.CONNECTION_REFUSED, Cause.CONNECT_TIMEOUT})
 
@@ -51,7 +57,7 @@ _LOST: tuple[tuple[type[BaseException], Cause], ...] = (
     (ssl.SSLEOFError, Cause.CUT),
     (ssl.SSLZeroReturnError, Cause.CUT),
     (http.client.HTTPException, Cause.NONSENSE),
-    (urllib3.DecodeError, Cause.NONSENSE),
+    (zlib.error, Cause.NONSENSE),
     (urllib3.InvalidHeader, Cause.NONSENSE),
     (ssl.SSLError, Cause.NONSENSE),
 )

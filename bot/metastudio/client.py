@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
 import requests
 
-from bot.metastudio import wire
-from bot.metastudio.auth import Access, CredentialSource, NoCredentials
+from bot.domain.age import Moment, age, moment
+from bot.domain.model import JobId, Listed, Reply, Shown, Target
+from bot.domain.ports import Clock
+from bot.domain.replies import Meaning, may_repeat_read, meaning
+from bot.metastudio import drafts, scrubbing, wire
+from bot.metastudio.credentials.keys import Access, CredentialSource, NoCredentials
 from bot.metastudio.exchange import Exchange, NoAnswer
-from bot.metastudio.replies import Meaning, may_repeat_read, meaning
-from bot.model import JobId, Listed, Reply, Shown, Target
-from bot.ports import Clock
 
 REPEATS = 2
 """How often a GET is repeated at most."""
@@ -83,10 +85,11 @@ class MetaStudio:
 
     def show(self, job: JobId, *, may_repeat: Callable[[], bool] = _always) -> Shown:
         """Read one job. ``may_repeat`` is asked before each repetition (the limiter has its say there)."""
-        draft = wire.show_draft(self._target, job, self._app_user_id)
+        draft = drafts.show_draft(self._target, job, self._app_user_id)
 
-        def understood(answer: wire.Answer, scrub: wire.Scrub) -> Shown:
-            return wire.shown(answer, job, scrub)
+        def understood(answer: wire.Answer, scrub: wire.Scrub, asked: Moment) -> Shown:
+            shown = wire.shown(answer, job, scrub)
+            return replace(shown, reply=replace(shown.reply, asked=asked))
 
         return self._repeated(lambda: self._read(draft, understood, Shown, may_repeat), may_repeat)
 
@@ -96,25 +99,35 @@ class MetaStudio:
         job_id: str | None = None,
         name: str | None = None,
         offset: int = 0,
-        limit: int = wire.PAGE,
+        limit: int = drafts.PAGE,
         may_repeat: Callable[[], bool] = _always,
     ) -> Listed:
         """List the jobs that match, newest first, one page."""
-        draft = wire.find_draft(
+        draft = drafts.find_draft(
             self._target, job_id=job_id, name=name, offset=offset, limit=limit, app_user_id=self._app_user_id
         )
-        return self._repeated(lambda: self._read(draft, wire.listed, Listed, may_repeat), may_repeat)
+        return self._repeated(
+            lambda: self._read(draft, lambda answer, scrub, _: wire.listed(answer, scrub), Listed, may_repeat),
+            may_repeat,
+        )
 
-    def delete(self, job: JobId, *, send_before: datetime) -> Reply:
-        """Send one DELETE, once, unless ``send_before`` has passed when its connection stands."""
-        draft = wire.delete_draft(self._target, job, self._app_user_id)
+    def prepare_delete(self, job: JobId) -> None:
+        """Open the connection for a DELETE that will follow soon, so that it does not wait for a handshake."""
+        self._exchange.connect_ahead(f"{self._endpoint}{drafts.delete_draft(self._target, job).path}")
+
+    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+        """Send one DELETE, once, if ``may_send`` still says so when its connection stands.
+
+        It has a connection of its own, so that no answer to another request can be taken for the answer to it.
+        """
+        draft = drafts.delete_draft(self._target, job, self._app_user_id)
         try:
             # Nobody is asked for credentials here: the read just before has renewed what was due, and a DELETE that
             # waited for IAM or a metadata service would leave at a time of their choosing.
             access = self._credentials.current()
         except NoCredentials as none:
             return self._unsent(draft, none)
-        answer = self._send(draft, access, lambda: self._clock.now() < send_before)
+        answer = self._send(draft, access, may_send, once=True)
         if isinstance(answer, NoAnswer):
             return self._unanswered(draft, answer)
         reply = wire.deleted(answer, self._scrubber(access))
@@ -124,8 +137,8 @@ class MetaStudio:
 
     def _read(
         self,
-        draft: wire.Draft,
-        understood: Callable[[wire.Answer, wire.Scrub], _R],
+        draft: drafts.Draft,
+        understood: Callable[[wire.Answer, wire.Scrub, Moment], _R],
         unread: Callable[[Reply], _R],
         may_repeat: Callable[[], bool],
     ) -> _R:
@@ -135,32 +148,32 @@ class MetaStudio:
         changed, and Huawei's remedy is a new one. Only that one tells whether the configured user is still welcome: if
         it is rejected too, or IAM refuses to give it, the breaker opens as for a key.
         """
-        no_later = self._clock.now() + NO_NEW_TOKEN_AFTER
-        again = False
+        began, again = moment(self._clock), False
         while True:
             try:
                 access = self._credentials.renewed()
             except NoCredentials as none:
                 return unread(self._unsent(draft, none))
+            asked = moment(self._clock)
             answer = self._send(draft, access)
             if isinstance(answer, NoAnswer):
                 return unread(self._unanswered(draft, answer))
-            result = understood(answer, self._scrubber(access))
+            result = understood(answer, self._scrubber(access), asked)
             if meaning(result.reply) is not Meaning.BAD_CREDENTIALS or not self._credentials.rejected(access):
                 return result
-            if again or self._clock.now() > no_later or not may_repeat():
+            if again or age(began, self._clock) > NO_NEW_TOKEN_AFTER or not may_repeat():
                 return result
             again = True
 
     def _repeated(self, once: Callable[[], _R], may_repeat: Callable[[], bool]) -> _R:
         """Try up to three times, with pauses, and not for too long: somebody is waiting."""
-        no_later = self._clock.now() + NO_TRY_AFTER
+        began = moment(self._clock)
         result = once()
         for number in range(REPEATS):
             if not may_repeat_read(result.reply):
                 return result
             pause = _pause(result.reply, number)
-            if self._clock.now() + timedelta(seconds=pause) > no_later:
+            if age(began, self._clock) > NO_TRY_AFTER - timedelta(seconds=pause):
                 return result
             self._clock.sleep(pause)
             if not may_repeat():
@@ -169,16 +182,17 @@ class MetaStudio:
         return result
 
     def _send(
-        self, draft: wire.Draft, access: Access, may_send: Callable[[], bool] | None = None
+        self, draft: drafts.Draft, access: Access, may_send: Callable[[], bool] | None = None, *, once: bool = False
     ) -> wire.Answer | NoAnswer:
         """Sign, send, and read the whole answer."""
         signed = access.sign(draft, self._endpoint, self._clock.now())
-        return self._exchange(requests.Request(signed.method, signed.url, headers=signed.headers), may_send)
+        return self._exchange(requests.Request(signed.method, signed.url, headers=signed.headers), may_send, once=once)
 
-    def _unanswered(self, draft: wire.Draft, answer: NoAnswer) -> Reply:
-        return Reply(draft.operation, self._clock.now(), cause=answer.cause, request_id=answer.request_id)
+    def _unanswered(self, draft: drafts.Draft, answer: NoAnswer) -> Reply:
+        first, second = wire.first_two(answer.request_ids)
+        return Reply(draft.operation, self._clock.now(), cause=answer.cause, request_id=first, other_request_id=second)
 
-    def _unsent(self, draft: wire.Draft, none: NoCredentials) -> Reply:
+    def _unsent(self, draft: drafts.Draft, none: NoCredentials) -> Reply:
         return Reply(
             draft.operation,
             self._clock.now(),
@@ -189,7 +203,7 @@ class MetaStudio:
         )
 
     def _scrubber(self, access: Access) -> wire.Scrub:
-        return partial(wire.scrub, secrets=(*access.secrets(), self._app_user_id or ""))
+        return partial(scrubbing.scrub, secrets=(*access.secrets(), self._app_user_id or ""))
 
 
 def _pause(reply: Reply, number: int) -> float:

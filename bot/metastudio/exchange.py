@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import ssl
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import requests
 
+from bot.domain.model import Cause
+from bot.domain.ports import Clock
 from bot.metastudio import wire
 from bot.metastudio.causes import cause_of
 from bot.metastudio.session import Session, sending_allowed_while
-from bot.model import Cause
-from bot.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class NoAnswer:
     """Nothing came back, or not all of it; the headers may have brought a request id before it broke."""
 
     cause: Cause
-    request_id: str | None = None
+    request_ids: tuple[str, ...] = ()
 
 
 class Exchange:
@@ -39,20 +42,43 @@ class Exchange:
         self._clock = clock
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._timeout = (connect_timeout, read_timeout)
-        self._session = Session(ssl_context or ssl.create_default_context(), pool_size)
+        ssl_context = ssl_context or ssl.create_default_context()
+        self._session = Session(ssl_context, pool_size)
+        self._once = Session(ssl_context, pool_size, once=True)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
+        self._once.close()
 
-    def __call__(self, request: requests.Request, may_send: Callable[[], bool] | None = None) -> wire.Answer | NoAnswer:
-        """Send it, once. ``may_send`` is asked before connecting, and a last time when the connection stands."""
+    def connect_ahead(self, url: str) -> None:
+        """Open the connection for the next request with ``once``. If that fails, the request opens its own."""
+        with contextlib.suppress(Exception):  # Nothing was sent, and the request itself will say what is wrong.
+            self._once.connect_ahead(url, self._proxies, self._timeout[0])
+
+    def __call__(
+        self, request: requests.Request, may_send: Callable[[], bool] | None = None, *, once: bool = False
+    ) -> wire.Answer | NoAnswer:
+        """Send it, once. ``may_send`` is asked before connecting, and a last time when the connection stands.
+
+        With ``once`` it goes out on a connection of its own. A connection that turns out to be unusable before the
+        request is written is replaced by another one, a single time.
+        """
+        session = self._once if once else self._session
+        answer = self._send(session, request, may_send)
+        if isinstance(answer, NoAnswer) and answer.cause is Cause.UNUSABLE_CONNECTION:
+            return self._send(session, request, may_send)
+        return answer
+
+    def _send(
+        self, session: Session, request: requests.Request, may_send: Callable[[], bool] | None
+    ) -> wire.Answer | NoAnswer:
         if may_send is not None and not may_send():
             return NoAnswer(Cause.TOO_LATE)
         try:
             with sending_allowed_while(may_send):
-                response = self._session.send(
-                    self._session.prepare_request(request),
+                response = session.send(
+                    session.prepare_request(request),
                     stream=True,
                     timeout=self._timeout,
                     allow_redirects=False,
@@ -64,17 +90,45 @@ class Exchange:
             body = _body(response)
         except Exception as error:  # noqa: BLE001 - as above: hostile bytes end in many classes, not all of requests
             response.close()
-            return NoAnswer(cause_of(error), wire.request_id_in(response.headers))
-        return wire.Answer(response.status_code, response.headers, body, self._clock.now())
+            return NoAnswer(cause_of(error), wire.request_ids_in(_headers(response)))
+        return wire.Answer(response.status_code, _headers(response), body, self._clock.now())
+
+
+def _headers(response: requests.Response) -> wire.Headers:
+    """Line by line: those of requests itself are joined where a name stands twice."""
+    return wire.Headers(tuple(response.raw.headers.items()))
 
 
 def _body(response: requests.Response) -> bytes:
-    """All of the body, decompressed; one that is too large is cut off, by us."""
+    """All of the body, decompressed. Raises an error unless the body is known to be whole, and not too large."""
+    if response.raw.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        # http.client knows no other. It would end the body at a Content-Length that does not count, or anywhere.
+        raise http.client.HTTPException("an unknown transfer encoding")
     parts: list[bytes] = []
     size = 0
-    while part := response.raw.read(65536, decode_content=True):
+    while part := response.raw.read(65536, decode_content=False):
         parts.append(part)
         size += len(part)
         if size > wire.LARGEST_BODY:
             raise ConnectionAbortedError("the answer is too large")
-    return b"".join(parts)
+    return _decompressed(b"".join(parts), wire.content_encoding(_headers(response)))
+
+
+def _decompressed(body: bytes, encoding: str) -> bytes:
+    """Undo what a proxy does although the request asks for ``identity``.
+
+    urllib3 would not notice a stream that ends too early, or one behind which more follows: "no" would become "".
+    """
+    if not body or not encoding:
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise http.client.HTTPException("an unknown content encoding")
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
+    text = stream.decompress(body, wire.LARGEST_BODY + 1)
+    if len(text) > wire.LARGEST_BODY:
+        raise ConnectionAbortedError("the answer is too large")
+    if not stream.eof:
+        raise http.client.IncompleteRead(b"")
+    if stream.unused_data:
+        raise http.client.HTTPException("bytes behind the compressed body")
+    return text

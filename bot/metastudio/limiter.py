@@ -7,10 +7,10 @@ region and kind; the rows of our three operations are not readable in any copy),
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from bot.model import Operation
-from bot.ports import Clock
+from bot.domain.model import Operation
+from bot.domain.ports import Clock
 
 
 class Bucket:
@@ -26,23 +26,19 @@ class Bucket:
         self._burst = self._interval * (max(1.0, per_second) - 1)
         self._longest = timedelta(seconds=longest_wait)
         self._lock = threading.Lock()
-        self._next: datetime | None = None
-        """When the next place would be free if the bucket held nothing in advance."""
+        self._next: timedelta | None = None
+        """By the monotonic clock: when the next place would be free if the bucket held nothing in advance."""
 
     def wait(self) -> bool:
         """Take a place and wait for it; False if that would take too long."""
         with self._lock:
-            now = self._clock.now()
+            now = timedelta(seconds=self._clock.monotonic())
             place = max(self._next, now - self._burst) if self._next is not None else now - self._burst
-            if place - now > self._longest + self._interval:
-                # No queue is that long: the clock was set back. Nobody shall wait for it to catch up.
-                place = now
             if place - now > self._longest:
                 return False
             self._next = place + self._interval
-        delay = (place - now).total_seconds()
-        if delay > 0:
-            self._clock.sleep(delay)
+        if place > now:
+            self._clock.sleep((place - now).total_seconds())
         return True
 
 

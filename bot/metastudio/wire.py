@@ -2,7 +2,8 @@
 
 What comes in is hostile until proven otherwise. The job's fields pass an allow-list and nothing else of the body is
 kept: ``contact`` is a telephone number, the many ``*_url`` are bearer links, review texts are about people. Codes and
-request ids go to logs and to Slack, so they keep only the characters that real ones have.
+request ids go to logs, to Slack and into tickets: one that has other characters than real ones is none, since a
+repaired one would be an id that nobody ever gave. What stood in place of a code is quoted with the message instead.
 """
 
 from __future__ import annotations
@@ -11,115 +12,88 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from bot.model import JOB_ID_PATTERN, Job, JobId, Listed, Operation, Reply, Shown, Target
-
-JOBS = "/v1/{project_id}/digital-human-training-manage/user/jobs"
-"""The path of List; Show and Delete add the job id. The ``/rest`` in the example of Huawei's page is not real."""
-
-USER_AGENT = "dh-bot"
-PAGE = 100
-"""The largest ``limit`` that List takes."""
+from bot.domain.model import JOB_ID_PATTERN, Job, JobId, Listed, Operation, Reply, Shown
 
 LARGEST_BODY = 2 * 1024 * 1024
 """A page of a hundred jobs has some 300 KB; nobody reads more than this."""
 
 Scrub = Callable[[str], str]
 
+JSON_SPACE = b" \t\r\n"
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+_CODE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
+"""Nothing in them that Slack or a terminal would act on."""
+
 
 # ------------------------------------------------------------------------------------------------------ request out
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A request before it is signed."""
-
-    operation: Operation
-    method: str
-    path: str
-    query: tuple[tuple[str, str], ...]
-    headers: tuple[tuple[str, str], ...]
-
-
-def show_draft(target: Target, job: JobId, app_user_id: str | None = None) -> Draft:
-    """``GET …/user/jobs/{job_id}``."""
-    return Draft(Operation.SHOW, "GET", _job_path(target, job), (), _headers(target, app_user_id))
-
-
-def delete_draft(target: Target, job: JobId, app_user_id: str | None = None) -> Draft:
-    """``DELETE …/user/jobs/{job_id}``, without query and body."""
-    return Draft(Operation.DELETE, "DELETE", _job_path(target, job), (), _headers(target, app_user_id))
-
-
-def find_draft(
-    target: Target, *, job_id: str | None, name: str | None, offset: int, limit: int, app_user_id: str | None = None
-) -> Draft:
-    """``GET …/user/jobs``, newest first: paging by offset shifts while jobs go, and new ones are looked for more."""
-    query = {
-        "job_id": job_id,
-        "limit": str(min(max(limit, 1), PAGE)),
-        "name": name,
-        "offset": str(max(offset, 0)),
-        "sort_dir": "desc",
-        "sort_key": "create_time",
-    }
-    pairs = tuple((key, value) for key, value in query.items() if value is not None)
-    path = JOBS.format(project_id=target.project_id)
-    return Draft(Operation.LIST, "GET", path, pairs, _headers(target, app_user_id))
-
-
-def _job_path(target: Target, job: JobId) -> str:
-    """The path of one job. An id with a slash would be signed differently from what is sent, an empty one is a List."""
-    if JOB_ID_PATTERN.fullmatch(job) is None:
-        raise ValueError("not a job id")
-    return f"{JOBS.format(project_id=target.project_id)}/{job}"
-
-
-def _headers(target: Target, app_user_id: str | None) -> tuple[tuple[str, str], ...]:
-    """The headers to sign, in the order of Huawei's SDK. ``X-Sdk-Date`` and what the credentials need come later."""
-    app = (("X-App-UserId", app_user_id),) if app_user_id else ()
-    return (
-        ("User-Agent", USER_AGENT),
-        *app,
-        ("Content-Type", "application/json"),
-        ("X-Project-Id", target.project_id),
-    )
-
-
-def mark(app_user_id: str | None) -> str:
-    """What tells one ``X-App-UserId`` from another in the ledger, since the id itself may be personal; "" for none."""
-    return hashlib.sha256(app_user_id.encode()).hexdigest()[:16] if app_user_id else ""
 
 
 # -------------------------------------------------------------------------------------------------------- answer in
 
 
 @dataclass(frozen=True, slots=True)
+class Headers:
+    """The header lines of an answer, in order; names regardless of case."""
+
+    lines: tuple[tuple[str, str], ...]
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """The value of each line of this name, without the white space around it, which by HTTP is no part of it."""
+        return tuple(value.strip(" \t") for key, value in self.lines if key.lower() == name.lower())
+
+    def get(self, name: str, default: str = "") -> str:
+        """All values of this name in one text, as HTTP joins them."""
+        return ", ".join(self.every(name)) or default
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as it came in, whole. ``headers`` must not care about case."""
+    """An HTTP answer as it came in, whole."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
     at: datetime
 
 
 def deleted(answer: Answer, scrub: Scrub) -> Reply:
-    """Read the answer to Delete: 200 without a body by the documentation."""
+    """Read the answer to Delete: 200 without a body by the documentation. A body may hold a request id and no more."""
     body = parsed(answer.body)
-    return _reply(Operation.DELETE, answer, body, scrub, ok=not answer.body.strip() or isinstance(body, dict))
+    says_nothing = not answer.body.strip(JSON_SPACE) and not _announces_more(answer)
+    only_an_id = isinstance(body, dict) and all(
+        name == "request_id" and _is_request_id(value) for name, value in body.items()
+    )
+    # The request asks for no encoding. One that has it comes through something that does not do as it is asked.
+    is_plain = not content_encoding(answer.headers)
+    return _reply(Operation.DELETE, answer, body, scrub, ok=is_plain and (says_nothing or only_an_id))
+
+
+def content_encoding(headers: Headers) -> str:
+    """How the body is encoded, in lower case; "" where it is not."""
+    said = headers.get("Content-Encoding").lower()
+    return "" if said == "identity" else said
+
+
+def _announces_more(answer: Answer) -> bool:
+    """Whether a 204, which has no body, says that it has one: nobody has read what that would have said."""
+    if answer.status != HTTPStatus.NO_CONTENT:
+        return False
+    lengths = answer.headers.every("Content-Length")
+    return any(length != "0" for length in lengths) or bool(answer.headers.every("Transfer-Encoding"))
 
 
 def shown(answer: Answer, asked: JobId, scrub: Scrub) -> Shown:
     """Read the answer to Show. A job with another id than the one asked for is no answer to the question."""
     body = parsed(answer.body)
-    job = _job(body) if answer.status == HTTPStatus.OK else None
+    job = _job(body) if answer.status == HTTPStatus.OK and not _says_no(body) else None
     if job is not None and job.job_id != asked:
         job = None
     return Shown(_reply(Operation.SHOW, answer, body, scrub, ok=job is not None), job)
@@ -133,7 +107,13 @@ def listed(answer: Answer, scrub: Scrub) -> Listed:
     if entries is None and count == 0:
         entries = []
     # In Python True is an int; a count of true is none.
-    if answer.status != HTTPStatus.OK or type(count) is not int or count < 0 or not isinstance(entries, list):
+    if (
+        answer.status != HTTPStatus.OK
+        or _says_no(body)
+        or type(count) is not int
+        or count < 0
+        or not isinstance(entries, list)
+    ):
         return Listed(_reply(Operation.LIST, answer, body, scrub, ok=False))
     jobs = tuple(job for entry in entries if (job := _job(entry)) is not None)
     return Listed(
@@ -141,24 +121,52 @@ def listed(answer: Answer, scrub: Scrub) -> Listed:
     )
 
 
-def request_id_in(headers: Mapping[str, str], body: object = None) -> str | None:
-    """The id that Huawei's support asks for: MetaStudio's header, else the gateway's body, else IAM's header."""
-    in_body = body.get("request_id") if isinstance(body, dict) else None
-    for value in (headers.get("X-Request-Id"), in_body, headers.get("X-IAM-Trace-Id")):
-        if isinstance(value, str) and (known := _token(value, 128)) is not None:
-            return known
-    return None
+def request_ids_in(headers: Headers, body: object = None) -> tuple[str, ...]:
+    """The ids that Huawei's support asks for: of MetaStudio's header, of the gateway's body, of IAM's header.
+
+    The well-formed ones in this order, each once. There may be several: a gateway and the service behind it both give
+    one.
+    """
+    in_body = [body.get("request_id")] if isinstance(body, dict) else []
+    found = (
+        *headers.every("X-Request-Id"),
+        *(value for value in in_body if isinstance(value, str)),
+        *headers.every("X-IAM-Trace-Id"),
+    )
+    return tuple(dict.fromkeys(value for value in found if _is_request_id(value)))
+
+
+def first_two(ids: Iterable[str]) -> tuple[str | None, str | None]:
+    """The request ID of a reply, and the other one that is kept."""
+    first, second, *_ = (*ids, None, None)
+    return first, second
+
+
+def _is_request_id(value: object) -> bool:
+    return isinstance(value, str) and _REQUEST_ID.fullmatch(value) is not None
+
+
+def _says_no(body: object) -> bool:
+    """Whether a body says that something went wrong, whatever else stands in it."""
+    if not isinstance(body, dict):
+        return False
+    wrong = any(body.get(name) not in (None, "") for name in ("error_code", "error_msg", "error"))
+    return wrong or body.get("success", True) is not True
 
 
 def _reply(operation: Operation, answer: Answer, body: object, scrub: Scrub, *, ok: bool) -> Reply:
     code, message = error_in(body)
+    if (code, message) == (None, None) and not ok:
+        code, message = _undocumented_error_in(body, answer.status)
+    first, second = first_two(request_ids_in(answer.headers, body))
     return Reply(
         operation,
         answer.at,
         status=answer.status,
         code=code,
         message=scrub(message) if message else None,
-        request_id=request_id_in(answer.headers, body),
+        request_id=first,
+        other_request_id=second,
         body_ok=ok,
         retry_after=_retry_after(answer),
         clock_skew=_clock_skew(answer),
@@ -184,18 +192,36 @@ def error_in(body: object) -> tuple[str | None, str | None]:
         forms += [(inner.get("code"), inner.get("message")), (inner.get("error_code"), inner.get("error_msg"))]
     for code, message in forms:
         if code is not None or message is not None:
-            return _token(_text(code, 256), 64), _text(message, LARGEST_BODY) or None
+            return _code_and_message(code, message)
     return None, None
 
 
-def _token(value: str, limit: int) -> str | None:
-    """A code or id reduced to the characters that such things have; nothing that Slack or a terminal would act on."""
-    return re.sub(r"[^A-Za-z0-9._:/+=@-]", "", value[: 4 * limit])[:limit] or None
+def _undocumented_error_in(body: object, status: int) -> tuple[str | None, str | None]:
+    """The same from forms that are not Huawei's: ``{"code": …, "message": …}`` and ``{"error": "text"}``.
+
+    Only for being shown: where a code decides what an answer means, beginning with 400, that of a form which nobody
+    documented is quoted with the message.
+    """
+    if not isinstance(body, dict):
+        return None, None
+    words = next((body[name] for name in ("message", "msg", "error") if isinstance(body.get(name), str)), None)
+    code, message = _code_and_message(body.get("code"), words)
+    if code is None or status < HTTPStatus.BAD_REQUEST:
+        return code, message
+    return None, f"{code}: {message}" if message else code
+
+
+def _code_and_message(code: object, message: object) -> tuple[str | None, str | None]:
+    """What stands in place of a code but is not formed like one is quoted in front of the message."""
+    text, words = _text(code, LARGEST_BODY), _text(message, LARGEST_BODY)
+    if _CODE.fullmatch(text):
+        return text, words or None
+    return None, ": ".join(filter(None, (text, words))) or None
 
 
 def _retry_after(answer: Answer) -> float | None:
     """``Retry-After`` in seconds, from either of its two forms; at most an hour."""
-    value = answer.headers.get("Retry-After", "").strip()
+    value = answer.headers.get("Retry-After")
     if re.fullmatch(r"[0-9]{1,6}", value):
         return min(float(value), 3600.0)
     until = _http_date(value)
@@ -203,7 +229,7 @@ def _retry_after(answer: Answer) -> float | None:
 
 
 def _clock_skew(answer: Answer) -> float | None:
-    server = _http_date(answer.headers.get("Date", ""))
+    server = _http_date(answer.headers.get("Date"))
     return None if server is None else (server - answer.at).total_seconds()
 
 
@@ -274,44 +300,3 @@ def _texts(value: Any, most: int, limit: int) -> tuple[str, ...]:
 
 
 # -------------------------------------------------------------------------------------------------------- scrubbing
-
-LONGEST_MESSAGE = 500
-_LONGEST_RAW_MESSAGE = 8000
-_GAP = "[…]"
-
-_SECRETIVE = (
-    # A gateway that rejects a signature quotes what it signed: everything behind the announcement goes.
-    (re.compile(r"(?is)\b(canonical[ _-]?request|string[ _-]?to[ _-]?sign)\b.*"), rf"\1 {_GAP}"),
-    (re.compile(r"(?s)\b(GET|PUT|POST|DELETE|PATCH|HEAD|OPTIONS)\s*[\n|].*"), rf"\1 {_GAP}"),
-    # Links are bearer secrets here, and in a message from outside they are bait.
-    (re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,20}://\S+"), _GAP),
-    (
-        re.compile(
-            r"(?ix)\b((?:x-)? (?:ak|sk|access|signature|credential|authorization|password|passwd|pwd"
-            r"|access[ _-]?key(?:[ _-]?id)?|secret(?:[ _-]?(?:key|access[ _-]?key))?"
-            r"|(?:auth|subject|security)?[ _-]?token))"
-            r"[\"']? \s*[:=]\s* (?:\"[^\"]*\"|'[^']*'|(?:bearer|basic|sdk-hmac-sha256)\s+\S+|[^\s,;]+)"
-        ),
-        rf"\1={_GAP}",
-    ),
-    # By shape: access keys (20 capitals and digits), secret keys (40), and longer runs: tokens, signatures.
-    (re.compile(r"(?<![A-Za-z0-9])[A-Z0-9]{20}(?![A-Za-z0-9])"), _GAP),
-    (re.compile(r"(?<![A-Za-z0-9+/=_-])(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/=_-]{60,})(?![A-Za-z0-9+/=_-])"), _GAP),
-)
-
-
-def scrub(message: str, secrets: tuple[str, ...] = ()) -> str:
-    """A message of the cloud without keys, signatures, tokens, links and control characters, at most 500 characters.
-
-    The known secrets go first, whole, before anything is cut; what is cut off for length takes its last word along,
-    so that half a secret cannot survive at the edge.
-    """
-    text = message
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, _GAP)
-    if len(text) > _LONGEST_RAW_MESSAGE:
-        text = text[: text.rfind(" ", 0, _LONGEST_RAW_MESSAGE) + 1]
-    for pattern, instead in _SECRETIVE:
-        text = pattern.sub(instead, text)
-    text = " ".join("".join(" " if not c.isprintable() else c for c in text).split())
-    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

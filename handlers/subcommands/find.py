@@ -8,24 +8,26 @@ and compared here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
-from bot import permission
-from bot.model import Cause, Job, Refused, Reply
-from bot.policy import Deed, Reason
-from bot.trail import Waiting
-from handlers.desk import Desk, Result
+from bot.deletion import permission
+from bot.domain.model import Cause, Job, Reply
+from bot.domain.notifications import Waiting
+from bot.domain.policy import Deed
+from bot.domain.refusals import Reason, Refused
+from handlers.dispatch import Desk, Result
+from handlers.grammar import Command
 from handlers.views.lists import Found, found_message
 
 LONGEST = 100
 MOST_SHOWN = 10
 PAGE = 100
 MOST_SEARCHED = 1000
-SLOW = timedelta(seconds=5)
+SLOW = 5.0
 
 
-def find(desk: Desk, waiting: Waiting, rest: str) -> Result:
+def find(desk: Desk, waiting: Waiting, typed: Command) -> Result:
     """The jobs that fit, each with its state and a button that starts the normal flow."""
+    rest = typed.text
     if no := _unusable(rest) or permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
         return no
     by_name = desk.ports.jobs.find(name=rest, limit=PAGE)
@@ -48,21 +50,21 @@ def _unusable(text: str) -> Refused | None:
     elif len(text) > LONGEST:
         detail = f"there were {len(text)}"
     elif not text.isprintable():
-        detail = f"of {len(text)} at least one was a control character, such as a line break"
+        detail = f"of {len(text)} at least one was invisible"
     else:
         return None
     return Refused(Reason.BAD_SEARCH, {"most": LONGEST, "detail": detail})
 
 
 def _fits(job: Job, text: str) -> bool:
-    wanted = text.casefold()
-    return wanted in job.name.casefold() or wanted in job.job_id.casefold()
+    wanted, name = text.casefold(), " ".join(job.name.split()).casefold()
+    return wanted in name or wanted in job.job_id.casefold()
 
 
 def _among_the_newest(desk: Desk, waiting: Waiting, text: str) -> Found | Refused:
     """Read the newest jobs page by page. Pages shift while jobs come and go, so each job counts once."""
     seen: dict[str, Job] = {}
-    began, is_cut_short, said = desk.ports.clock.now(), False, False
+    began, is_cut_short, said = desk.ports.clock.monotonic(), False, False
     for offset in range(0, MOST_SEARCHED, PAGE):
         listed = desk.ports.jobs.find(offset=offset, limit=PAGE)
         if listed.count is None:
@@ -73,7 +75,7 @@ def _among_the_newest(desk: Desk, waiting: Waiting, text: str) -> Found | Refuse
         seen |= {job.job_id: job for job in listed.jobs if job.job_id not in seen}
         if offset + PAGE >= listed.count or not listed.jobs:
             break
-        if not said and desk.ports.clock.now() - began > SLOW:
+        if not said and desk.ports.clock.monotonic() - began > SLOW:
             said = True
             desk.ports.teller.answer(waiting, f"Looking … {len(seen)} jobs so far; MetaStudio is slow.", None)
     fitting = tuple(job for job in seen.values() if _fits(job, text))

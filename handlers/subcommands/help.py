@@ -6,11 +6,11 @@ from handlers.views.wording import Wording
 
 LINES = (
     ("&lt;job_id&gt; [reason]", "offers one MetaStudio avatar training job for deletion."),
-    ("--dry-run &lt;job_id&gt;", "makes every check and shows the card, only to you, without posting it."),
+    ("dry-run &lt;job_id&gt; [reason]", "makes every check and shows the card, only to you, without posting it."),
     ("find &lt;text&gt;", "looks for jobs by name or id."),
     ("open", "shows the cards that wait and the outcomes that are not known yet."),
     ("history [job_id]", "shows what was asked in this channel, or for one job."),
-    ("freeze &lt;reason&gt;", "stops all deletions, until `unfreeze`."),
+    ("freeze [reason]", "stops all deletions at once, until `unfreeze`."),
     ("unfreeze", "allows deletions again."),
     ("whoami", "says what you may do here, and by which rule."),
     ("help", "shows this."),
@@ -26,6 +26,7 @@ def help_text(wording: Wording) -> str:
             "Nothing is deleted until somebody who may presses *Delete permanently* there.",
             "The outcome, with Huawei's request ID or error code, comes in the card's thread.",
             "A job id has 1 to 64 ASCII letters, digits, hyphens and underscores. A reason has at most 500 characters.",
+            "`--dry-run` may also stand behind the job id. A reason that begins with a dash takes `--` before it.",
             f"Questions? {wording.whom_to_ask()}",
         )
     )

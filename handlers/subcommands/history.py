@@ -6,27 +6,24 @@ for who may see where it leads.
 
 from __future__ import annotations
 
-from bot import permission
-from bot.model import Deletion, JobId, Refused
-from bot.policy import Deed, Reason
-from bot.trail import Waiting
-from handlers.desk import Desk, Result
-from handlers.payloads import Click, UsageError, parse_job
+from bot.deletion import permission
+from bot.domain.model import Deletion, JobId
+from bot.domain.notifications import Waiting
+from bot.domain.policy import Deed
+from bot.domain.refusals import Reason, Refused
+from handlers.dispatch import Desk, Result
+from handlers.grammar import Command
+from handlers.payloads import Click
 from handlers.views.lists import history_message
 
 PAGE = 10
 
 
-def history(desk: Desk, waiting: Waiting, rest: str) -> Result:
+def history(desk: Desk, waiting: Waiting, typed: Command) -> Result:
     """The first page."""
-    typed = parse_job(rest) if rest else None
-    if isinstance(typed, UsageError):
-        return Refused(typed.rule, {"detail": typed.detail, "length": typed.length})
-    if typed and typed.reason:
-        return Refused(Reason.UNEXPECTED_TEXT, {"subcommand": "history &lt;job_id&gt;", "length": len(typed.reason)})
     if no := permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
         return no
-    return _page(desk, job=typed.job_id) if typed else _page(desk, channel=waiting.channel)
+    return _page(desk, job=typed.job_id) if typed.job_id else _page(desk, channel=waiting.channel)
 
 
 def older_of_channel(desk: Desk, seen: Click, waiting: Waiting) -> Result:

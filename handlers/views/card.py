@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from bot import job_states
-from bot.model import ConfirmBy, Deletion, DeletionId, Job, State
-from bot.outcomes import Ending
-from handlers.views.parts import (
+from bot.domain import job_states
+from bot.domain.model import ConfirmBy, Deletion, Job, State
+from bot.domain.outcomes import REFUSED, Ending
+from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
+from handlers.views.blocks import (
     Button,
     Buttons,
     Fields,
@@ -22,16 +23,11 @@ from handlers.views.parts import (
     escape,
     mention,
     message,
+    request_ids,
     visible,
     when,
 )
 from handlers.views.wording import Wording, as_slack_shows
-
-CONFIRM = "dh_confirm"
-CANCEL = "dh_cancel"
-CHECK_NOW = "dh_check_now"
-CLOSE_DELETED = "dh_close_deleted"
-CLOSE_PRESENT = "dh_close_present"
 
 CONSEQUENCES = (
     "According to Huawei's documentation this deletes the training video, the ID-card photos, the authorization file "
@@ -58,19 +54,26 @@ HEADINGS: dict[State, str] = {
     State.DELETING: "Confirmed: the outcome is not known yet",
     State.UNKNOWN: "Outcome unknown: the bot is finding out",
     State.DELETED: "Job deleted",
-    State.FAILED: "Job not deleted by this request",
+    State.FAILED: "The deletion did not succeed",
     State.REFUSED: "Refused: nothing was deleted",
     State.CANCELLED: "Cancelled: nothing was deleted",
     State.EXPIRED: "Expired: nothing was deleted",
 }
 
 HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
+    Ending.NEVER_SENT: {State.FAILED: "Job not deleted by this request"},
+    **{why: {State.FAILED: "Refused: MetaStudio rejected the DELETE"} for why in REFUSED},
+    Ending.READ_GONE: {State.DELETED: "Job gone: found by look-ups"},
     Ending.READ_PRESENT: {State.FAILED: "Treated as not deleted: the job was still there"},
     Ending.BY_HAND: {
         State.DELETED: "Closed by hand: deleted, by a person's word",
         State.FAILED: "Closed by hand: not deleted, by a person's word",
     },
     Ending.RESTORED: {State.EXPIRED: "Closed: the bot's ledger was restored; see the thread"},
+    Ending.LOST_COMMITS: dict.fromkeys(
+        (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED),
+        "Not known: the bot's ledger lost commits; see the thread",
+    ),
 }
 """Endings whose state alone would say too much."""
 
@@ -112,11 +115,6 @@ def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) ->
     ]
 
 
-def small_print(deletion: DeletionId) -> str:
-    """The last line of every card, in each of its states, by which a card is told from another one."""
-    return f"Deletion {code(deletion)}"
-
-
 def _plain_heading(deletion: Deletion) -> str:
     headings = HEADINGS_BY_ENDING.get(deletion.ended_why or "", HEADINGS)
     return headings.get(deletion.state, HEADINGS[deletion.state])
@@ -142,10 +140,10 @@ def _ending_line(deletion: Deletion) -> Para | None:
             )
         case State.DELETED | State.FAILED:
             return Para(f"{_plain_heading(deletion)}{at}.{who}{_by_hand(deletion)}{reply}{_verified_gone(deletion)}")
-        case State.CANCELLED:
+        case State.CANCELLED if deletion.ended_why != Ending.LOST_COMMITS:
             by = f" by {mention(deletion.ended_by)}" if deletion.ended_by else ""
             return Para(f"Cancelled{by}{at}. Nothing was deleted.")
-        case State.EXPIRED | State.REFUSED:
+        case State.EXPIRED | State.REFUSED | State.CANCELLED:
             return Para(f"{_plain_heading(deletion)}{at}.")
         case _:
             return None
@@ -166,13 +164,13 @@ def _verified_gone(deletion: Deletion) -> str:
 
 def last_reply(deletion: Deletion) -> str:
     """What became of the last DELETE, as one more sentence; empty where none was sent."""
-    if not deletion.attempts:
+    last = deletion.last_attempt
+    if last is None:
         return ""
-    last = deletion.attempts[-1]
     told = [
         f"HTTP {last.status}" if last.status is not None else "",
         f"error code {code(last.code)}" if last.code else "",
-        f"request ID {code(last.request_id)}" if last.request_id else "",
+        f"request ID {request_ids(last)}" if last.request_id else "",
         f"{last.cause.value}" if last.cause is not None else "",
     ]
     text = ", ".join(part for part in told if part)
@@ -260,13 +258,17 @@ MOST_EARLIER = 5
 
 def _earlier(earlier: Sequence[Deletion]) -> str:
     lines = [
-        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_plain_heading(one).lower()}.{last_reply(one)}"
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_small(_plain_heading(one))}.{last_reply(one)}"
         for one in earlier[:MOST_EARLIER]
     ]
     more = len(earlier) - MOST_EARLIER
     return "\n".join(
         ["*Earlier requests for this job in the last 24 hours*", *lines, *([f"• and {more} more"] if more > 0 else [])]
     )
+
+
+def _small(heading: str) -> str:
+    return heading[:1].lower() + heading[1:]
 
 
 def _buttons(deletion: Deletion) -> Buttons | None:

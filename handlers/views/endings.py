@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.model import Deletion, State
-from bot.outcomes import Ending
-from bot.trail import Waiting
+from bot.domain.model import Deletion, State
+from bot.domain.notifications import Waiting
+from bot.domain.outcomes import REFUSED, Ending
 from handlers.views.wording import Wording
 
 ENDED: dict[State, str] = {
@@ -15,21 +15,34 @@ ENDED: dict[State, str] = {
     State.DELETING: "its outcome is not known yet",
     State.UNKNOWN: "its outcome is not known yet and is being found out",
     State.DELETED: "the job is deleted",
-    State.FAILED: "the job was not deleted by it; its thread says why",
+    State.FAILED: "it did not succeed; its thread says why",
     State.REFUSED: "it was refused and nothing was deleted",
     State.CANCELLED: "it was cancelled and nothing was deleted",
     State.EXPIRED: "its time ran out and nothing was deleted",
 }
 
 ENDED_BY_ENDING: dict[tuple[str | None, State], str] = {
+    (Ending.NEVER_SENT, State.FAILED): "its DELETE never left the bot, so it deleted nothing",
+    **{(why, State.FAILED): "MetaStudio refused the DELETE; its thread says more" for why in REFUSED},
+    (
+        Ending.READ_GONE,
+        State.DELETED,
+    ): "the job is gone; whether by this deletion, its thread says as far as it is known",
     (Ending.READ_PRESENT, State.FAILED): (
-        "it is treated as not deleted, since the job was still there whenever the bot looked; its thread says more"
+        "it is treated as not deleted, since several looks found the job still there; its thread says more"
     ),
     (Ending.BY_HAND, State.DELETED): "the job is gone, by the word of a person who looked",
     (Ending.BY_HAND, State.FAILED): "the job is still there, by the word of a person who looked",
     (Ending.RESTORED, State.EXPIRED): (
         "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before"
     ),
+    **{
+        (
+            Ending.LOST_COMMITS,
+            state,
+        ): "what it did is not known, since the bot's ledger lost commits; its thread says more"
+        for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
+    },
 }
 """Endings whose state alone would say too much."""
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.model import Actor, Freeze
-from bot.trail import Kind
-from handlers.views.parts import Message, Para, Part, Typed, code, cut, mention, message, when
+from bot.domain.events import Kind
+from bot.domain.model import Actor, Freeze
+from handlers.views.blocks import Message, Para, Part, Typed, code, cut, mention, message, when
 
 FROZEN, UNFROZEN = Kind.FROZEN.value, Kind.UNFROZEN.value
 REASON_SHOWN = 1000
@@ -19,7 +19,7 @@ STILL = "A deletion that was confirmed before may still be carried out; its thre
 
 def freeze_parts(facts: Mapping[str, Any], *, in_thread: bool) -> list[Part | None]:
     """The announcement, or the notice below a card that waits."""
-    who, at = mention(Actor(str(facts.get("user")), "")), _at(facts)
+    who, at = _who(Actor(str(facts["user"]), "") if facts.get("user") else None), _at(facts)
     if facts.get("about") == UNFROZEN:
         then = "This card can be confirmed again, while its time lasts." if in_thread else "Jobs can be deleted again."
         return [Para(f"*Deletions are no longer frozen:* {who} allowed them again {at}. {then}")]
@@ -30,7 +30,7 @@ def freeze_parts(facts: Mapping[str, Any], *, in_thread: bool) -> list[Part | No
     )
     return [
         Para(f"*All deletions are frozen:* {who} stopped them {at}. {then}"),
-        Typed("Reason", str(facts.get("reason", ""))),
+        Typed("Reason", str(facts["reason"])) if facts.get("reason") else None,
     ]
 
 
@@ -54,13 +54,14 @@ def unfrozen_text(lifted: Freeze) -> str:
 
 
 def freeze_line(freeze: Freeze) -> str:
-    """Who stopped all deletions, when and why, in one line."""
-    return f"{mention(freeze.by)} stopped all deletions {when(freeze.at)}. Reason: {reason(freeze)}."
+    """Who stopped all deletions, when, and why if they said so, in one line."""
+    # In code nothing that was typed has a meaning.
+    why = f" Reason: {cut(code(freeze.reason), REASON_SHOWN)}." if freeze.reason else ""
+    return f"{_who(freeze.by)} stopped all deletions {when(freeze.at)}.{why}"
 
 
-def reason(freeze: Freeze) -> str:
-    """The reason as it was typed, in which nothing has a meaning."""
-    return cut(code(freeze.reason), REASON_SHOWN)
+def _who(actor: Actor | None) -> str:
+    return mention(actor) if actor else "the bot itself"
 
 
 def _at(facts: Mapping[str, Any]) -> str:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from bot.model import Deletion, Freeze, Refused, Target
-from bot.policy import Reason
+from bot.domain.model import Deletion, Freeze, Target
+from bot.domain.refusals import Reason, Refused
+from handlers.views.blocks import Block, Entry, Fields, Heading, Note, Para, Part, blocks_of, code, when
 from handlers.views.freezing import freeze_line
 from handlers.views.lists import Links, entry
-from handlers.views.parts import Block, Entry, Fields, Heading, Note, Para, Part, blocks_of, code, when
-from handlers.views.refusals import NO_GROUPS
+from handlers.views.refusals import NO_GROUPS, refusal_text
 from handlers.views.wording import Wording
 
 MOST_SHOWN = 5
@@ -85,7 +85,7 @@ def stranger_blocks(no: Refused, wording: Wording, *, may_freeze: bool) -> list[
         [
             Heading("MetaStudio training jobs"),
             Para(f"This bot deletes MetaStudio avatar training jobs, after a person has confirmed it. {why}{then}"),
-            Para(f"You may stop all deletions: `{wording.command} freeze &lt;reason&gt;`.") if may_freeze else None,
+            Para(f"You may stop all deletions: `{wording.command} freeze [reason]`.") if may_freeze else None,
         ]
     )
 
@@ -108,6 +108,11 @@ def trouble_blocks(diagnosis: str, wording: Wording) -> list[Block]:
             ),
         ]
     )
+
+
+def closed_blocks(no: Refused, wording: Wording) -> list[Block]:
+    """The page while this bot takes no new work: why, and nothing that it may have no true word about."""
+    return blocks_of([_heading(wording), Para(refusal_text(no, wording))])
 
 
 def _heading(wording: Wording) -> Heading:

@@ -10,17 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import job_states, policy
-from bot.model import Deletion, DeletionId, Job, JobId, State
-from bot.outcomes import Ending
-from handlers.payloads import ABOUT_A_JOB
+from bot.domain import job_states, policy
+from bot.domain.model import Deletion, DeletionId, Freeze, Job, JobId, State
+from bot.domain.outcomes import REFUSED, Ending
+from handlers.actions import ABOUT_A_JOB, OFFER, OLDER_OF_CHANNEL, OLDER_OF_JOB
+from handlers.views.blocks import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
 from handlers.views.card import last_reply
-from handlers.views.parts import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
+from handlers.views.freezing import freeze_line
 from handlers.views.wording import Wording
-
-OLDER_OF_CHANNEL = "dh_older_of_channel"
-OLDER_OF_JOB = "dh_older_of_job"
-OFFER = "dh_offer"
 
 Links = Mapping[DeletionId, str | None]
 
@@ -31,11 +28,26 @@ STANDS: dict[State, str] = {
     State.DELETING: "outcome not known yet",
     State.UNKNOWN: "outcome not known yet",
     State.DELETED: "deleted",
-    State.FAILED: "not deleted by this request",
+    State.FAILED: "did not succeed",
     State.REFUSED: "refused, nothing deleted",
     State.CANCELLED: "cancelled, nothing deleted",
     State.EXPIRED: "expired, nothing deleted",
 }
+
+STANDS_BY_ENDING: dict[tuple[str, State], str] = {
+    (Ending.RESTORED, State.EXPIRED): "closed because the ledger was restored; its thread says what was done before",
+    (Ending.READ_PRESENT, State.FAILED): "still there after several reads, so treated as not deleted",
+    (Ending.READ_GONE, State.DELETED): "gone, found by look-ups",
+    (Ending.NEVER_SENT, State.FAILED): "not deleted by this request",
+    (Ending.BY_HAND, State.DELETED): "deleted, by a person's word",
+    (Ending.BY_HAND, State.FAILED): "still there, by a person's word",
+    **{(why, State.FAILED): "refused by MetaStudio" for why in REFUSED},
+    **{
+        (Ending.LOST_COMMITS, state): "not known, since the ledger lost commits; its thread says more"
+        for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
+    },
+}
+"""Endings whose state alone would say too much or too little."""
 
 
 def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
@@ -55,12 +67,9 @@ def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
 
 
 def _stands(deletion: Deletion) -> str:
-    if deletion.ended_why == Ending.RESTORED:
-        return "closed because the ledger was restored; its thread says what was done before"
-    if deletion.ended_why == Ending.READ_PRESENT:
-        return "still there after several reads, so treated as not deleted"
-    by_hand = ", by a person's word" if deletion.ended_why == Ending.BY_HAND else ""
-    return STANDS.get(deletion.state, deletion.state.value) + by_hand
+    if found := STANDS_BY_ENDING.get((deletion.ended_why or "", deletion.state)):
+        return found
+    return STANDS.get(deletion.state, deletion.state.value)
 
 
 def _time_left(deletion: Deletion, now: datetime) -> str:
@@ -87,13 +96,17 @@ def history_message(
     )
 
 
-def open_message(found: Sequence[Deletion], links: Links, total: int, now: datetime) -> Message:
-    """Cards that wait for a decision, and deletions whose outcome is not known."""
+def open_message(
+    found: Sequence[Deletion], links: Links, total: int, now: datetime, freeze: Freeze | None = None
+) -> Message:
+    """Cards that wait for a decision, and deletions whose outcome is not known, below the freeze if there is one."""
+    frozen = Para(f"*Deletions are frozen:* {freeze_line(freeze)}") if freeze else None
     if not found:
-        return message([Para("No card waits for a decision, and no outcome is unknown.")])
+        return message([frozen, Para("No card waits for a decision, and no outcome is unknown.")])
     more = total - len(found)
     return message(
         [
+            frozen,
             Para("*Open deletions, the oldest first*"),
             *(Entry(entry(one, links, now)) for one in found),
             Note(f"{more} more are open.") if more > 0 else None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ledger.witness import short
-from bot.trail import Event, Kind, Recorded
-from handlers.views.parts import code, cut, when
+from bot.audit.witness import short
+from bot.domain.events import Event, Kind, Recorded
+from handlers.views.blocks import code, cut, when
 
 WORDS: dict[Kind, str] = {
     Kind.REFUSED: "refused",
@@ -24,6 +24,7 @@ WORDS: dict[Kind, str] = {
     Kind.BREAKER_CLOSED: "MetaStudio accepts the credentials again",
     Kind.FROZEN: "deletions are frozen",
     Kind.UNFROZEN: "deletions are allowed again",
+    Kind.LOST_COMMITS: "the ledger lost commits",
     Kind.PRUNED: "pruned: old events or personal data were removed by whoever runs the bot",
 }
 
@@ -44,6 +45,7 @@ SHOWN_FACTS = (
     "attempt",
     "word",
     "late",
+    "stood",
     "up_to",
     "redacted",
 )

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot import job_states
-from bot.metastudio.replies import is_clock_skew, meaning
-from bot.model import OPEN_STATES, Actor, Deletion, Refused, Reply, State
-from bot.policy import Reason
+from bot.domain import job_states
+from bot.domain.model import OPEN_STATES, Actor, Deletion, Reply, State
+from bot.domain.refusals import Reason, Refused
+from bot.domain.replies import is_clock_skew, meaning
+from handlers.views import usage
+from handlers.views.blocks import code, cut, mention, when
 from handlers.views.endings import how_it_ended
 from handlers.views.freezing import freeze_line
-from handlers.views.parts import code, cut, mention, when
-from handlers.views.reply_words import REPLY_SENTENCES, clock_sentence, reply_facts
+from handlers.views.replies import REPLY_SENTENCES, clock_sentence, reply_facts
 from handlers.views.wording import Wording
+
+NEW_REASON_DROPPED = "That freeze stands as it is: the reason that you gave is not recorded. "
 
 Facts = Mapping[str, Any]
 Sentence = Callable[[Facts, Wording], str]
@@ -59,8 +62,8 @@ def _not_listed(facts: Facts, wording: Wording) -> str:
 
 def _not_found(facts: Facts, wording: Wording) -> str:
     return _joined(
-        "MetaStudio has no such job in this project. Check the id: it is looked up in the one region and project that "
-        "this bot serves.",
+        "MetaStudio answers that it has no such job in this project. Check the id: it is looked up in the one region "
+        "and project that this bot serves.",
         reply_facts(facts["reply"]),
         wording.nothing,
     )
@@ -69,8 +72,9 @@ def _not_found(facts: Facts, wording: Wording) -> str:
 def _gone(facts: Facts, wording: Wording) -> str:
     before = facts.get("earlier")
     return _joined(
-        "The job is no longer there, so the card is closed. This deletion did not delete it.",
-        f"An earlier one of this bot, {code(str(before))}, may have, with a late effect." if before else "",
+        "MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card is closed. This "
+        "deletion sent no DELETE.",
+        f"If the job is gone, an earlier one of this bot, {code(str(before))}, may have removed it." if before else "",
         reply_facts(facts["reply"]) if "reply" in facts else "",
     )
 
@@ -141,6 +145,26 @@ def _expired(facts: Facts, wording: Wording) -> str:
     return f"The time to confirm was over{at}. {wording.nothing} Run `{wording.command}` again if the job should go."
 
 
+def _clock_off(facts: Facts, wording: Wording) -> str:
+    seconds = facts.get("seconds")
+    off = f"{abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'}" if seconds else "not in step with"
+    return (
+        f"The clock of the bot's machine is {off} its database's, so this bot takes no commands and clicks until it is "
+        f"set. {wording.nothing} Try again in a minute: where several bots share the work, another one may answer. "
+        f"{wording.whom_to_ask()}"
+    )
+
+
+def _in_doubt(facts: Facts, wording: Wording) -> str:
+    look = f"Look at `{wording.command} open` before you try again."
+    if facts.get("subcommand") in usage.NOT_DONE:
+        look = f"`{wording.command} open` says whether deletions are frozen."
+    return (
+        f"The bot's ledger did not answer whether this was written, so it may have been. {look} {wording.nothing} "
+        f"{wording.whom_to_ask()}"
+    )
+
+
 def _ask(text: str) -> Sentence:
     return lambda facts, wording: f"{text} {wording.nothing} {wording.whom_to_ask()}"
 
@@ -192,31 +216,8 @@ def _groups_unknown(facts: Facts, wording: Wording) -> str:
     )
 
 
-def _usage(facts: Facts, wording: Wording) -> str:
-    detail = facts.get("detail")
-    return (
-        f"That is not a job id{': ' + detail if detail else ''}. A job id has 1 to 64 ASCII letters, digits, hyphens "
-        "and underscores and begins with a letter or digit. Nothing was asked of MetaStudio and nothing was deleted. "
-        f"Usage: `{wording.command} <job_id> [reason]`"
-    ).replace("<job_id>", "&lt;job_id&gt;")
-
-
 SENTENCES: dict[Reason, Sentence] = {
-    Reason.BAD_JOB_ID: _usage,
-    Reason.REASON_TOO_LONG: _again(
-        "The reason is longer than 500 characters, and the bot does not cut it. Shorten it."
-    ),
-    Reason.REASON_MISSING: lambda facts, wording: (
-        f"A reason is required here: `{wording.command} &lt;job_id&gt; why it has to go`. {wording.nothing}"
-    ),
-    Reason.BAD_SEARCH: lambda facts, wording: (
-        f"`{wording.command} find` takes 1 to {facts.get('most', 'so many')} printable characters, part of a job's "
-        f"name or id; {facts.get('detail', 'that was something else')}. {wording.nothing}"
-    ),
-    Reason.UNEXPECTED_TEXT: lambda facts, wording: (
-        f"`{wording.command} {facts.get('subcommand', 'help')}` stands alone, but {facts.get('length', 'some')} "
-        f"characters follow it, so it did nothing. {wording.nothing}"
-    ),
+    **usage.SENTENCES,
     Reason.IN_DIRECT_MESSAGE: _again(
         "Deletions are asked for where the team sees them, so not in a direct message. Use a channel the bot is in."
     ),
@@ -301,20 +302,36 @@ SENTENCES: dict[Reason, Sentence] = {
     ),
     Reason.ALREADY_FROZEN: lambda facts, wording: (
         f"Deletions are frozen already: {freeze_line(facts['freeze'])} "
+        f"{NEW_REASON_DROPPED if facts.get('is_reason_dropped') else ''}"
         f"`{wording.command} unfreeze` allows them again. {wording.nothing}"
     ),
     Reason.NOT_FROZEN: _again("Deletions are not frozen, so there was nothing to allow again."),
-    Reason.FREEZE_NEEDS_REASON: lambda facts, wording: (
-        f"A freeze needs a reason, which everybody is shown: `{wording.command} freeze why`. Nothing was frozen. "
-        f"{wording.nothing}"
+    # Not "deleted nothing": the first of the two may have.
+    Reason.ALREADY_HANDLED: _says(
+        "Already handled: this request reached the bot a second time, and it is not carried out again. "
+        "The answer to the first one, or the thread of its card, says what came of it."
     ),
     Reason.BUSY: _again("The bot is busy. Try again in a minute; a card that waits keeps waiting."),
+    Reason.CHECKS_TOO_OLD: _again(
+        "Slack or MetaStudio took so long to answer that what they said was too old to delete on. The card keeps "
+        "waiting: press again."
+    ),
     Reason.STOPPING: _again("The bot is restarting. Try again in a minute; a card that waits keeps waiting."),
     Reason.BREAKER_OPEN: _ask(
         "Huawei Cloud rejected the bot's credentials a short while ago, so nothing is sent to MetaStudio for now (more "
         "attempts could lock the key or the user). It is tried again after five minutes."
     ),
     Reason.LEDGER_TROUBLE: _ask("The bot cannot write to its ledger at the moment, and without that it does nothing."),
+    Reason.LEDGER_IN_DOUBT: _in_doubt,
+    Reason.LEDGER_REPLACED: _ask(
+        "The file of the bot's ledger was removed or replaced while the bot runs, so it takes no commands and clicks "
+        "until that is mended and the bot restarted."
+    ),
+    Reason.NOT_ALONE: _ask(
+        "Another process is connected to this Slack app, or was a moment ago. This bot has to be alone there, so it "
+        "takes no commands and clicks until it is; it looks again within a minute."
+    ),
+    Reason.CLOCK_OFF: _clock_off,
     Reason.BUG: lambda facts, wording: (
         "Something in the bot went wrong; its log says what. If a deletion was confirmed, the thread of its card says "
         f"how it stands. {wording.whom_to_ask()}"
@@ -330,4 +347,4 @@ def _requester(facts: Facts) -> str:
 
 def refusal_text(no: Refused, wording: Wording) -> str:
     """The sentence for a refusal, in mrkdwn, with everything from outside escaped."""
-    return SENTENCES[Reason(no.reason)](no.facts, wording)
+    return _joined(usage.not_done(no), SENTENCES[Reason(no.reason)](no.facts, wording))

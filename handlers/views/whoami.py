@@ -5,10 +5,11 @@ People without rights learn why, and whom to ask, but not who has them.
 
 from __future__ import annotations
 
-from bot import policy
-from bot.model import Actor, ConfirmBy, LookupFailed, Person, Place, Refused
-from bot.policy import Rules
-from handlers.views.parts import code, mention
+from bot.domain import policy
+from bot.domain.model import Actor, ConfirmBy, LookupFailed, Person, Place
+from bot.domain.policy import Rules
+from bot.domain.refusals import Refused
+from handlers.views.blocks import code, mention
 from handlers.views.refusals import refusal_text
 from handlers.views.wording import Wording
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from handlers.views.parts import escape
+from handlers.views.blocks import escape
 
 NOTHING_DELETED = "Nothing was deleted."
 

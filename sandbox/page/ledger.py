@@ -84,7 +84,7 @@ class Ledger:
             if self.scene.stopping.is_set():
                 return INTERRUPTED, "", ""
             command = subprocess.Popen(  # noqa: S603 - our own command line, with words of our own
-                [sys.executable, "-m", "bot.cli", "audit", *words],
+                [sys.executable, "-m", "bot", "audit", *words],
                 cwd=self.scene.folder,
                 env=shut_in(self.scene.folder, settings),
                 stdin=subprocess.DEVNULL,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.bot_process import BotProcess, settings_for
-from sandbox.metastudio import MetaStudio
-from sandbox.metastudio_world import DELETABLE
-from sandbox.slack import Slack
+from sandbox.metastudio.metastudio import MetaStudio
+from sandbox.metastudio.world import DELETABLE
+from sandbox.slack.slack import Slack
 
 SETTLE_AFTER, READ_TIMEOUT, CONFIRM_WITHIN = 6, 3, 120
 """Seconds. `dh-bot run` waits longer by default; these are the shortest that still let a person watch."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sandbox.page import scene as stage
 from sandbox.page.ledger import Ledger
 from sandbox.page.troubles import Troubles
 from sandbox.page.window import Window
-from sandbox.servers import Reply, Request, Server
-from sandbox.websocket import upgrade
+from sandbox.wire.server import Reply, Request, Server
+from sandbox.wire.websocket import upgrade
 
 if TYPE_CHECKING:
     import socket
@@ -49,7 +47,7 @@ class Page(Server):
     def answer(self, request: Request) -> Reply:
         """Give a file of the page, or open a window."""
         if request.headers.get("Host") not in self._hosts():
-            return Reply(421, b"This page answers only to its own address.")
+            return Reply(421, self._how_to_reach().encode())
         if request.path == "/window":
             if request.headers.get("Origin") not in {f"http://{host}" for host in self._hosts()}:
                 return Reply(403, b"Another site may not open a window here.")
@@ -61,6 +59,12 @@ class Page(Server):
         if request.method not in ("GET", "HEAD") or body is None:
             return Reply(404, b"There is nothing here.", self._headers("text/plain"))
         return Reply(200, body, self._headers(KINDS[name.split(".")[-1]]))
+
+    def _how_to_reach(self) -> str:
+        return (
+            f"This page answers only to its own address: open http://localhost:{self.port} on this machine. From "
+            f"another one, forward the same port first: ssh -L {self.port}:localhost:{self.port} HOST\n"
+        )
 
     def _hosts(self) -> set[str]:
         return {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
@@ -83,24 +87,6 @@ class Page(Server):
         if link is not None:
             self.ledger.watchers += 1
             try:
-                Window(self, link).run()
+                Window(self.scene, self.ledger, self.troubles, self.run_id, link).run()
             finally:
                 self.ledger.watchers -= 1
-
-    def hello(self) -> dict[str, Any]:
-        """What a window is told first: what never changes."""
-        scene, slack = self.scene, self.scene.slack
-        return {
-            "run": self.run_id,
-            "command": slack.command_name,
-            "bot_user": slack.bot_user_id,
-            "people": [asdict(person) for person in scene.people],
-            "names": {
-                **{user.id: user.name for user in slack.users.values()},
-                **{person.id: person.name for person in scene.people},
-                **{channel.id: channel.name for channel in slack.channels.values()},
-            },
-            "team_domain": slack.team_domain,
-            "main_channel": scene.ops,
-            "settle_after": stage.SETTLE_AFTER,
-        }

@@ -8,16 +8,16 @@ from http.client import responses
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from sandbox.servers import WHOLE
-from sandbox.slack_invocation import CLICK, COMMAND
+from sandbox.slack.invocation import CLICK, COMMAND
+from sandbox.wire.server import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sandbox.metastudio import Seen
+    from sandbox.metastudio.world import Seen
     from sandbox.page.scene import Scene
-    from sandbox.servers import Reply
-    from sandbox.slack import Call, Invocation
+    from sandbox.slack.slack import Call, Invocation
+    from sandbox.wire.server import Reply
 
 KEPT = 150
 """Rows of each kind that a window is told of."""

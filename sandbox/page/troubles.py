@@ -8,16 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sandbox import metastudio_faults as play
-from sandbox.metastudio_faults import AFTER, ANY, BEFORE, DELETE
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.faults import AFTER, ANY, BEFORE, DELETE
 from sandbox.page.scene import DOWN_FOR
-from sandbox.slack_world import buttons_of
+from sandbox.slack.records import buttons_of
 
 if TYPE_CHECKING:
-    from sandbox.metastudio import Seen
+    from sandbox.metastudio.world import Seen
     from sandbox.page.scene import Scene
-    from sandbox.slack import Call
-    from sandbox.slack_faults import Fault
+    from sandbox.slack.faults import Fault
+    from sandbox.slack.slack import Call
 
 REFUSE_FOR = 10.0
 SLOW_BY = 1.5
@@ -113,7 +113,7 @@ TROUBLES = (
             "The next DELETE is answered with HTTP 500 and MSS.00000004, and deletes nothing.",
             _fault(play.error(500, "MSS.00000004", "Internal error"))),
     Trouble("throttled", "Throttled",
-            "The next three DELETEs get HTTP 429. This alone is sent again, at most twice: it was not carried out.",
+            "The next three DELETEs get HTTP 429. This alone is sent again, at most twice, after fresh checks.",
             _fault(play.throttled(), times=3)),
     Trouble("slow", "Cloud slow",
             f"Every answer of MetaStudio takes {SLOW_BY} s longer, until you switch this off.",

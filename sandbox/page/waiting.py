@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.metastudio_faults import DELETE, SHOW
+from sandbox.metastudio.faults import DELETE, SHOW
 from sandbox.page.scene import SETTLE_AFTER
 
 if TYPE_CHECKING:
-    from sandbox.metastudio import Seen
+    from sandbox.metastudio.world import Seen
     from sandbox.page.scene import Scene
 
 Waits = list[dict[str, Any]]
@@ -40,7 +40,7 @@ def _unsettled(scene: Scene, requests: list[Seen]) -> Waits:
             found.append(
                 {
                     "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {looks}",
-                    "needs": f"Gone: one look settles it. Still there: 5 that agree, over {SETTLE_AFTER} s.",
+                    "needs": f"Gone: 2 looks that agree, over {SETTLE_AFTER} s. Still there: 5, over {SETTLE_AFTER} s.",
                     "since": sent.at.timestamp(),
                 }
             )

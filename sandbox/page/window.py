@@ -6,15 +6,19 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sandbox.page import traffic
+from sandbox.page.scene import SETTLE_AFTER
 from sandbox.page.waiting import under_way
-from sandbox.slack_world import Channel, Impossible, Message, NotAcked
+from sandbox.slack.records import Channel, Impossible, Message, NotAcked
 
 if TYPE_CHECKING:
-    from sandbox.page.server import Page
-    from sandbox.websocket import Link
+    from sandbox.page.ledger import Ledger
+    from sandbox.page.scene import Scene
+    from sandbox.page.troubles import Troubles
+    from sandbox.wire.websocket import Link
 
 COALESCE = 0.04
 """Seconds in which changes are gathered before a window is told."""
@@ -23,8 +27,9 @@ COALESCE = 0.04
 class Window:
     """Somebody's window, acting as one person at a time."""
 
-    def __init__(self, page: Page, link: Link) -> None:
-        self.page, self.scene, self.link = page, page.scene, link
+    def __init__(self, scene: Scene, ledger: Ledger, troubles: Troubles, run_id: str, link: Link) -> None:
+        self.scene, self.ledger, self.troubles, self.link = scene, ledger, troubles, link
+        self._run_id = run_id
         self.user = self.scene.anna.id
         self._sent: dict[str, Any] = {}
         """What the window knows: a name for each thing, and the form in which it was last sent."""
@@ -32,7 +37,7 @@ class Window:
 
     def run(self) -> None:
         """Serve the window until it closes."""
-        self.link.send(self.page.hello())
+        self.link.send(hello(self.scene, self._run_id))
         teller = threading.Thread(target=self._tell, daemon=True)
         teller.start()
         try:
@@ -79,13 +84,13 @@ class Window:
             "gone": gone,
             "bot": scene.bot_view(),
             "jobs": scene.jobs_view(),
-            "troubles": self.page.troubles.view(),
+            "troubles": self.troubles.view(),
             "under_way": under_way(scene),
-            "ledger": {"missing": self.page.ledger.missing},
+            "ledger": {"missing": self.ledger.missing},
         }
         news |= {name: value for name, value in whole.items() if self._is_new(name, json.dumps(value))}
         rows = traffic.rows(scene, lambda name, answer: self._is_new(f"row {name}", answer))
-        events = [each for each in list(self.page.ledger.events) if self._is_new(f"event {each['number']}", 1)]
+        events = [each for each in list(self.ledger.events) if self._is_new(f"event {each['number']}", 1)]
         news |= {name: value for name, value in (("messages", messages), ("rows", rows), ("events", events)) if value}
         return news | ({"as": self.user} if news else {})
 
@@ -185,7 +190,7 @@ class Window:
 
     def trouble(self, asked: dict[str, Any]) -> None:
         """Turn a trouble on or off."""
-        self.page.troubles.switch(asked["key"], on=bool(asked["on"]))
+        self.troubles.switch(asked["key"], on=bool(asked["on"]))
 
     def restart(self, asked: dict[str, Any]) -> None:
         """End the bot's process and start it again."""
@@ -197,7 +202,7 @@ class Window:
 
     def verify(self, _: dict[str, Any]) -> dict[str, Any]:
         """Let the bot verify its audit trail."""
-        return self.page.ledger.verify()
+        return self.ledger.verify()
 
 
 ACTS: dict[str, Callable[[Window, dict[str, Any]], Any]] = {
@@ -212,3 +217,22 @@ ACTS: dict[str, Callable[[Window, dict[str, Any]], Any]] = {
     "more_jobs": Window.more_jobs,
     "verify": Window.verify,
 }
+
+
+def hello(scene: Scene, run_id: str) -> dict[str, Any]:
+    """What a window is told first: what never changes."""
+    slack = scene.slack
+    return {
+        "run": run_id,
+        "command": slack.command_name,
+        "bot_user": slack.bot_user_id,
+        "people": [asdict(person) for person in scene.people],
+        "names": {
+            **{user.id: user.name for user in slack.users.values()},
+            **{person.id: person.name for person in scene.people},
+            **{channel.id: channel.name for channel in slack.channels.values()},
+        },
+        "team_domain": slack.team_domain,
+        "main_channel": scene.ops,
+        "settle_after": SETTLE_AFTER,
+    }

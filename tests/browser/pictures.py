@@ -47,7 +47,7 @@ def take(browser: Browser, scheme: str) -> None:
         card = me.ask(failing)
         me.confirm(card)
         replies = me.thread(card)
-        expect(replies).to_contain_text("was not deleted by this request")
+        expect(replies).to_contain_text("MetaStudio refused to delete job")
         save("failure", around(*said_in(replies)))
 
         lost = me.job(1)
@@ -55,7 +55,7 @@ def take(browser: Browser, scheme: str) -> None:
         card = me.ask(lost)
         me.confirm(card)
         replies = me.thread(card)
-        expect(replies).to_contain_text("A look-up at")
+        expect(replies).to_contain_text("found it gone")
         save("unknown", around(*said_in(replies)))
         me.context.close()
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder)) as site:

@@ -120,14 +120,14 @@ def test_a_lost_reply_resolves_itself(visit: Visit, site: Page) -> None:
 @pytest.mark.parametrize(
     ("trouble", "says", "deletes"),
     [
-        ("lost-worked", "A look-up at", 1),
+        ("lost-worked", "found it gone", 1),
         ("error-500", "treated as not deleted", 1),
         ("throttled", "MetaStudio throttled the DELETE each time it was sent", 3),
         ("slow", "is deleted. MetaStudio confirmed it.", 1),
         ("changed", "is no longer the one on the card", 0),
-        ("gone", "The job is no longer there, so the card is closed.", 0),
+        ("gone", "MetaStudio no longer shows the job", 0),
         ("slack-refuses", "is deleted. MetaStudio confirmed it.", 1),
-        ("killed", "A look-up at", 1),
+        ("killed", "found it gone", 1),
     ],
 )
 def test_troubles(visit: Visit, site: Page, trouble: str, says: str, deletes: int) -> None:
@@ -389,7 +389,7 @@ def test_focus_stays_when_buttons_vanish(visit: Visit) -> None:
     expect(parent).to_contain_text("Outcome unknown")
     expect(parent).to_be_focused()
     parent.locator("[data-action=dh_check_now]").press("Enter")
-    expect(parent).to_contain_text("Job deleted")
+    expect(parent).to_contain_text("Job gone: found by look-ups")
     expect(parent).to_be_focused()
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from bot.ledger.migrations import HEAD
-from bot.ledger.store import Store, open_ledger
-from bot.ledger.tables import metadata
+from bot.ledger.factory import open_ledger
+from bot.ledger.schema.migrations import HEAD
+from bot.ledger.schema.tables import metadata
+from bot.ledger.store import Store
 from tests import postgres
 from tests.contract.values import NOON, TARGET
 from tests.ledger_files import make_ledger

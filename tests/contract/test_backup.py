@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
-from bot.cli import main
-from bot.ledger import backup, engine
-from bot.ledger.store import Store, open_ledger
-from bot.model import State
-from bot.ports import LedgerTrouble
-from bot.trail import Kind
+from bot.cli.main import main
+from bot.domain.events import Kind
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import State
+from bot.ledger.database import backup, engine
+from bot.ledger.factory import open_ledger
+from bot.ledger.schema import migrations
+from bot.ledger.store import Store
+from bot.ledger.trail import rows
+from tests import postgres
 from tests.contract.conftest import Backend
 from tests.contract.values import TARGET, deletion, event
 
@@ -66,6 +72,109 @@ def test_backup_and_restore_of_sqlite(
     assert closed is not None
     assert closed.state is State.EXPIRED
     assert again.head()[0] == number  # one event was lost with the file, one tells of the closing
+
+
+def test_a_backup_can_be_looked_at(
+    sqlite: Backend, settings: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`db status` says up to which event it is sound and changes nothing; put in place of a ledger, it is refused."""
+    ledger = sqlite.open()
+    fill(ledger)
+    settings.setenv("DATABASE_URL", sqlite.url)
+    assert main(["db", "backup", "copy.db"]) == 0
+    number, digest = ledger.head()
+    ledger.record(event())
+    sqlite.close()
+    before = Path("copy.db").read_bytes()
+    capsys.readouterr()
+    settings.setenv("DATABASE_URL", "sqlite:///copy.db")
+    assert main(["db", "status"]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith(f"A sound backup by `dh-bot db backup`, up to event {number}:{digest[:16]} ")
+    assert told.out.index("Only after it is restored") < told.out.index("expire-open")
+    assert told.err == ""
+    assert Path("copy.db").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db"]
+
+    Path("copy.db").replace("ledger.db")
+    settings.setenv("DATABASE_URL", sqlite.url)
+    assert main(["db", "status"]) == 1
+    assert "lost events" in capsys.readouterr().err
+
+
+def test_a_backup_that_was_changed_is_not_called_sound(
+    sqlite: Backend, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its audit trail is verified, and what is wrong with it is told."""
+    fill(sqlite.open())
+    settings.setenv("DATABASE_URL", sqlite.url)
+    assert main(["db", "backup", "copy.db"]) == 0
+    with closing(sqlite3.connect("copy.db")) as copy:
+        copy.execute("DROP TRIGGER events_no_update")
+        copy.execute("UPDATE events SET channel = 'C9' WHERE number = 3")
+        copy.commit()
+    settings.setenv("DATABASE_URL", "sqlite:///copy.db")
+    assert main(["db", "status"]) == 1
+    assert "event 3 was changed" in capsys.readouterr().err
+
+
+def older(url: str, revision: str) -> None:
+    """A ledger as the version with that revision left it, with an event in its trail."""
+    with closing(engine.connect(url)) as database:
+        migrations.upgrade(database, to=revision)
+        with database.writing.begin() as connection:
+            rows.append(connection, (event(Kind.READ, 1),))
+
+
+@pytest.mark.parametrize("revision", migrations.REVISIONS[:-1])
+def test_a_backup_with_the_new_version_before_its_migration(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], revision: str
+) -> None:
+    """It is made, said to be sound, and migrated only when it is restored; the ledger is as old as before."""
+    older("sqlite:///ledger.db", revision)
+    settings.setenv("DATABASE_URL", "sqlite:///ledger.db")
+    assert main(["db", "backup", "copy.db"]) == 0
+    settings.setenv("DATABASE_URL", "sqlite:///copy.db")
+    capsys.readouterr()
+    assert main(["db", "status"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("A sound backup by `dh-bot db backup`, up to event 1:")
+    assert f"(revision {revision})" in said
+    settings.setenv("DATABASE_URL", "sqlite:///ledger.db")
+    assert main(["db", "status"]) == 1
+    assert f"The ledger is at revision {revision}" in capsys.readouterr().err
+    Path("copy.db").replace("ledger.db")
+    assert main(["db", "upgrade"]) == 3, "a copy that was put in place is taken as it is first"
+    assert main(["db", "expire-open"]) == 0
+    assert main(["audit", "verify"]) == 0
+
+
+@pytest.mark.parametrize("revision", migrations.REVISIONS[:-1])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_trail_of_an_older_ledger_is_read(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, revision: str
+) -> None:
+    """Whoever exports or verifies before a migration can, with the new version, and migrates nothing by it."""
+    url = "sqlite:///ledger.db" if kind == "sqlite" else postgres.empty()
+    older(url, revision)
+    settings.setenv("DATABASE_URL", url)
+    for command in ("audit verify", "audit export", "audit list", f"audit show {deletion(1).id}"):
+        assert main(command.split()) == 0, command
+    assert main(["db", "status"]) == 1
+    said = capsys.readouterr().err
+    assert said.index("Make a backup") < said.index("`dh-bot db upgrade`")
+
+
+def test_no_ledger_in_a_postgresql(
+    postgresql: Backend, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty database is no lost ledger: `expire-open` makes none in it."""
+    settings.setenv("DATABASE_URL", postgres.empty())
+    for command in ("db expire-open", "audit list"):
+        assert main(command.split()) == 3
+        assert capsys.readouterr().err.startswith("The ledger cannot be used: empty.")
+    assert main(["db", "status"]) == 1
+    assert "The ledger is empty" in capsys.readouterr().err
 
 
 def test_backup_and_restore_of_postgresql(
@@ -123,7 +232,7 @@ def test_a_copy_is_one_moment(sqlite: Backend, tmp_path: Path, monkeypatch: pyte
     backup.back_up(beside, tmp_path / "copy.db", write_between)
     beside.close()
     assert steps > 10
-    copy = open_ledger(f"sqlite:///{tmp_path}/copy.db", TARGET)
+    copy = open_ledger(f"sqlite:///{tmp_path}/copy.db", TARGET, as_it_is=True)
     assert copy.verify().is_sound
     assert copy.head()[0] == before
     copy.close()

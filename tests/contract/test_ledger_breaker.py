@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bot.domain.events import Kind
 from bot.ledger.store import Store
-from bot.trail import Kind
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, event
 

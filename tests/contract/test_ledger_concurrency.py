@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from bot.ledger import writer
+from bot.domain.events import Kind
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.lifecycle import Step
+from bot.domain.model import Deletion, State
+from bot.domain.notifications import TellKind
+from bot.ledger.database import writer
 from bot.ledger.store import Store
-from bot.lifecycle import Step
-from bot.model import Deletion, State
-from bot.ports import LedgerTrouble
-from bot.trail import Kind, TellKind
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, attempt, deletion, event, tell, waiting
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.domain import outcomes
+from bot.domain.events import Kind
+from bot.domain.lifecycle import Step, sources
+from bot.domain.model import Actor, Cause, ConfirmBy, Deletion, State, Target
 from bot.ledger.store import Store
-from bot.lifecycle import Step, sources
-from bot.model import Actor, Cause, ConfirmBy, Deletion, State, Target
-from bot.trail import Kind
 from tests.contract.conftest import Backend
 from tests.contract.values import ANNA, BEN, NOON, after, attempt, deletion, event, tell
 
@@ -170,6 +171,28 @@ class TestChange:
         assert ledger.get(made.id) == made
         assert ledger.head() == head
         assert ledger.outbox_count() == 0
+
+    def test_an_attempt_of_another_claim_is_never_overwritten(self, ledger: Store) -> None:
+        """Where a claim was lost and another one took its number, each keeps what it knows, however often it comes."""
+        made = deletion()
+        ledger.propose(made, max_open=1)
+        for number in (1, 2):
+            ledger.change(made.id, None, {}, attempt=replace(attempt(number, "theirs"), claimed_at=after(number)))
+        ours = [replace(attempt(number, "ours"), claimed_at=after(10 + number)) for number in (1, 2)]
+        known = [replace(one, status=429, replied_at=after(20 + one.number)) for one in ours]
+        for one in (*ours, *known, *known):
+            ledger.change(made.id, None, {}, attempt=one)
+        ledger.change(made.id, None, {}, attempt=replace(attempt(2, "theirs"), claimed_at=after(2), status=200))
+        ledger.change(made.id, Step.CLAIM, {})
+        found = ledger.get(made.id)
+        assert found is not None
+        assert [(one.number, one.claim_token, one.status) for one in found.attempts] == [
+            (1, "theirs", None),
+            (2, "theirs", 200),
+            (3, "ours", 429),
+            (4, "ours", 429),
+        ]
+        assert [outcomes.kept(found, one) for one in ours] == [replace(one, number=one.number + 2) for one in known]
 
     def test_attempts_are_added_and_replaced(self, ledger: Store) -> None:
         """An attempt with a known number takes the place of the one that stands there; attempts come back in order."""

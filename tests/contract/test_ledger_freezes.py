@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from bot.ledger.store import Store, open_ledger
-from bot.lifecycle import Step
-from bot.model import Deletion, DeletionId, Freeze, State, Target
-from bot.ports import LedgerTrouble
-from bot.trail import Kind, Tell, TellKind
+from bot.domain.events import Kind
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.lifecycle import Step
+from bot.domain.model import Deletion, DeletionId, Freeze, State, Target
+from bot.domain.notifications import Tell, TellKind
+from bot.ledger.factory import open_ledger
+from bot.ledger.store import Store
 from tests.contract.conftest import Backend
 from tests.contract.values import ANNA, BEN, NOON, TARGET, after, attempt, deletion, event
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.domain.model import DeletionId, JobId, State, Target
 from bot.ledger.store import Store
-from bot.model import DeletionId, JobId, State, Target
 from tests.contract.values import NOON, TARGET, after, attempt, deletion
 
 OTHER = Target(TARGET.endpoint, TARGET.region, "another-project")

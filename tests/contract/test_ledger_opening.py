@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.migrations import HEAD
-from bot.ledger.store import open_ledger
-from bot.ledger.trouble import LedgerHeld, LedgerTooNew
-from bot.ledger.writer import SharedWriter
-from bot.ports import LedgerTrouble
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database.trouble import LedgerHeld, LedgerTooNew
+from bot.ledger.database.writer import SharedWriter
+from bot.ledger.factory import open_ledger
+from bot.ledger.schema.migrations import HEAD
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, TARGET, deletion, event
 
 ROOT = Path(__file__).parents[2]
 SECOND = """
 import sys
-from bot.ledger.store import open_ledger
-from bot.ledger.trouble import LedgerHeld
-from bot.model import Target
+from bot.ledger.factory import open_ledger
+from bot.ledger.database.trouble import LedgerHeld
+from bot.domain.model import Target
 try:
     open_ledger(sys.argv[1], Target("e", "r", "p"))
 except LedgerHeld as held:
@@ -32,6 +32,9 @@ except LedgerHeld as held:
 else:
     print("opened")
 """
+
+
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def second_process(url: str) -> str:
@@ -192,7 +195,7 @@ def test_looking_beside_a_running_bot(backend: Backend) -> None:
     assert beside.verify().checked == 1
     with pytest.raises(LedgerTrouble) as refused:
         beside.record(event())
-    assert refused.value.diagnosis == "read-only"
+    assert refused.value.diagnosis in {"read-only", "a standby, or read-only"}, "by SQLite, and by PostgreSQL"
     assert ledger.head()[0] == 1
 
 
@@ -232,7 +235,7 @@ def test_alembic_is_not_imported_without_need(sqlite: Backend) -> None:
     """Alembic costs 300 ms; a start with a current schema does without it."""
     sqlite.open()
     sqlite.close()
-    code = "import sys\nfrom bot.ledger.store import open_ledger\nfrom bot.model import Target\n"
+    code = "import sys\nfrom bot.ledger.factory import open_ledger\nfrom bot.domain.model import Target\n"
     code += "open_ledger(sys.argv[1], Target('e', 'r', 'p'))\nprint('alembic' in sys.modules)"
     done = subprocess.run(  # noqa: S603 - our own interpreter and our own code.
         [sys.executable, "-c", code, sqlite.url], cwd=ROOT, capture_output=True, text=True, check=True
@@ -246,3 +249,33 @@ def test_readiness(backend: Backend) -> None:
     ledger.ping_writable()
     ledger.ping_writable()
     assert backend.execute("SELECT owner FROM owners") == [("me",)]
+
+
+def test_who_has_left_does_not_count(postgresql: Backend) -> None:
+    """Not again either: it is still at work, and goes on trying whether the ledger can be written."""
+    leaving, staying = postgresql.open("leaving"), postgresql.open("staying")
+    for ledger in (leaving, staying):
+        ledger.ping_writable()
+    assert staying.looks.others_live("staying")
+    leaving.leave()
+    leaving.ping_writable()
+    assert not staying.looks.others_live("staying")
+    assert leaving.looks.others_live("leaving")
+
+
+def test_who_leaves_while_it_says_that_it_lives_does_not_count(postgresql: Backend) -> None:
+    """The two meet in the ledger: what another thread was just writing is not there afterwards."""
+    leaving = postgresql.open("leaving")
+    leaves = threading.Thread(target=leaving.leave)
+
+    def leave(_: str) -> None:
+        leaving.before_commit = lambda _: None
+        leaves.start()
+        give_up = time.monotonic() + 10
+        while not postgresql.execute(WAITING):
+            assert time.monotonic() < give_up
+
+    leaving.before_commit = leave
+    leaving.ping_writable()
+    leaves.join()
+    assert postgresql.execute("SELECT owner FROM owners") == []

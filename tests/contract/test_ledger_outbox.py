@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bot.domain.events import Kind
+from bot.domain.lifecycle import Step
+from bot.domain.notifications import TellKind
 from bot.ledger.store import Store
-from bot.lifecycle import Step
-from bot.trail import Kind, TellKind
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, deletion, event, tell, waiting
 
@@ -158,7 +159,7 @@ class TestAnswers:
 
     def test_no_column_for_secrets(self) -> None:
         """The table has no place for a response_url or a trigger_id."""
-        from bot.ledger.tables import answers  # noqa: PLC0415
+        from bot.ledger.schema.tables import answers  # noqa: PLC0415
 
         assert not [name for name in answers.columns.keys() if "url" in name or "trigger" in name]  # noqa: SIM118
 

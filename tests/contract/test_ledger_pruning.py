@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger import pruning
-from bot.ledger.engine import connect
-from bot.ledger.pruning import Plan
+from bot.domain.events import Event, Kind
+from bot.domain.lifecycle import Step
+from bot.domain.model import Deletion, State
+from bot.domain.notifications import TellKind
+from bot.ledger.database.engine import connect
 from bot.ledger.store import Store
-from bot.ledger.trail_reader import TrailReader
-from bot.lifecycle import Step
-from bot.model import Deletion, State
-from bot.trail import Event, Kind, TellKind
+from bot.ledger.trail import prune as pruning
+from bot.ledger.trail.prune import Plan
+from bot.ledger.trail.reader import TrailReader
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, deletion, event, tell
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bot.domain.lifecycle import Step
+from bot.domain.model import DeletionId, State
 from bot.ledger.store import Store
-from bot.lifecycle import Step
-from bot.model import DeletionId, State
 from tests.contract.values import NOON, after, deletion, tell, waiting
 
 

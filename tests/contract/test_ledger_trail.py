@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from bot.ledger import chain
-from bot.ledger.chain import GENESIS, Fault, Head
+from bot.audit import chain
+from bot.audit.chain import GENESIS, Fault, Head
+from bot.domain.events import Event, Kind
 from bot.ledger.store import Store
-from bot.trail import Event, Kind
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, event
 
@@ -74,14 +76,12 @@ def test_of_one_deletion(ledger: Store) -> None:
 
 def test_verify_reads_every_page(backend: Backend, ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Verifying goes on until the head."""
-    from bot.ledger import trail_rows  # noqa: PLC0415
+    from bot.ledger.trail import rows  # noqa: PLC0415
 
     fill(ledger, 7)
-    real = trail_rows.lines
+    real = rows.lines
     for pages_of in (1, 3, 7, 8):
-        monkeypatch.setattr(
-            trail_rows, "lines", lambda c, *, after, on_page, p=pages_of: real(c, after=after, pages_of=p)
-        )
+        monkeypatch.setattr(rows, "lines", lambda c, *, after, on_page, p=pages_of: real(c, after=after, pages_of=p))
         assert ledger.verify().checked == 7
 
 
@@ -189,13 +189,14 @@ def test_a_checkpoint_that_no_event_announces_is_found(backend: Backend, ledger:
 
 
 def disarm(backend: Backend) -> None:
-    """What somebody would do who may change the schema."""
+    """What somebody would do who may change the schema and, on SQLite, the note beside the file."""
     if backend.name == "postgresql":
         for table in ("events", "chain_head"):
             backend.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
         return
     for (name,) in backend.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
         backend.execute(f"DROP TRIGGER {name}")
+    Path(f"{backend.url.removeprefix('sqlite:///')}.lock").unlink()
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event as sa_event
 
-from bot.ledger import engine
-from bot.ledger.store import Store, open_ledger
-from bot.ledger.trouble import SQLITE_CODES, remedy, translate
-from bot.ledger.writer import SharedWriter
-from bot.lifecycle import Step
-from bot.ports import LedgerTrouble
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.lifecycle import Step
+from bot.ledger.database import engine
+from bot.ledger.database.trouble import SQLITE_CODES, remedy, translate
+from bot.ledger.database.writer import SharedWriter
+from bot.ledger.factory import open_ledger
+from bot.ledger.store import Store
 from tests.contract.conftest import Backend
 from tests.contract.values import TARGET, deletion, event, tell, waiting
 
@@ -144,7 +145,7 @@ def test_not_allowed_to_open_it(
             raise OSError(number, os.strerror(number))
         return real(path, *args, **kwargs)
 
-    monkeypatch.setattr("bot.ledger.engine.os.open", answer)
+    monkeypatch.setattr("bot.ledger.database.engine.os.open", answer)
     with pytest.raises(LedgerTrouble) as trouble:
         sqlite.open(**options)
     assert trouble.value.diagnosis == diagnosis
@@ -210,7 +211,7 @@ def test_cut_before_commit(postgresql: Backend) -> None:
 
     with pytest.raises(LedgerTrouble) as trouble:
         ledger._write("work", work)
-    assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("unreachable", False)
+    assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("starting or shutting down", False)
 
 
 def test_commit_without_an_answer(postgresql: Backend) -> None:
@@ -227,7 +228,7 @@ def test_commit_without_an_answer(postgresql: Backend) -> None:
     ledger.before_commit = cut
     with pytest.raises(LedgerTrouble) as trouble:
         ledger.change(deletion().id, Step.CLAIM, {"claim_token": "mine"}, event())
-    assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("unreachable", True)
+    assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("starting or shutting down", True)
     ledger.before_commit = lambda name: None
     found = ledger.get(deletion().id)
     assert found is not None
@@ -242,7 +243,8 @@ def test_a_commit_that_fails_is_undone_on_sqlite(sqlite: Backend) -> None:
     def work(connection: Any) -> None:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         connection.exec_driver_sql(
-            "INSERT INTO attempts VALUES ('none', 1, 't', 'a', 'b', NULL, NULL, NULL, NULL, NULL, NULL)"
+            "INSERT INTO attempts (deletion, number, claim_token, claimed_at, send_before) "
+            "VALUES ('none', 1, 't', 'a', 'b')"
         )
 
     with pytest.raises(LedgerTrouble) as trouble:

@@ -12,10 +12,12 @@ import pytest
 from sqlalchemy import Connection
 
 from benchmarks.ledgers import add_events
-from bot.ledger import chain, migrations, verifying
-from bot.ledger.chain import Fault, Line
-from bot.ledger.engine import connect
-from bot.trail import Kind
+from bot.audit import chain
+from bot.audit.chain import Fault, Line
+from bot.domain.events import Kind
+from bot.ledger.database.engine import connect
+from bot.ledger.schema import migrations
+from bot.ledger.trail import verify
 from tests.contract.conftest import Backend
 from tests.contract.values import event
 
@@ -73,7 +75,7 @@ class Forger:
         self.run("UPDATE events SET number = -number WHERE number < 0")
 
     def verdict(self) -> tuple[Fault | None, int | None]:
-        found = verifying.verify(self.connection)
+        found = verify.verify(self.connection)
         return found.fault, found.number
 
 
@@ -225,7 +227,7 @@ class TestOneEventOfMany:
 def test_untouched(forger: Forger) -> None:
     """Otherwise the tests above would show nothing."""
     assert forger.verdict() == (None, None)
-    assert verifying.verify(forger.connection).checked == MANY
+    assert verify.verify(forger.connection).checked == MANY
 
 
 def test_memory_is_flat(forger: Forger) -> None:
@@ -234,7 +236,7 @@ def test_memory_is_flat(forger: Forger) -> None:
     for kept in (MANY, 5_000):
         forger.run("DELETE FROM events WHERE number > ?", kept)
         tracemalloc.start()
-        verifying.verify(forger.connection)
+        verify.verify(forger.connection)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     print(f"peak while verifying {MANY} events: {peaks[0] / 1e6:.1f} MB, 5000 events: {peaks[1] / 1e6:.1f} MB")

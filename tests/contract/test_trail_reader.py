@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from bot.ledger import probing, trail_reader
-from bot.ledger.chain import Head
-from bot.ledger.engine import connect
+from bot.audit.chain import Head
+from bot.audit.witness import Witness, short, witness_from
+from bot.domain.events import Event, Kind
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database import probe
+from bot.ledger.database.engine import connect
 from bot.ledger.store import Store
-from bot.ledger.trail_reader import TrailReader, Wanted, open_trail
-from bot.ledger.witness import Witness, short, witness_from
-from bot.ports import LedgerTrouble
-from bot.trail import Event, Kind
+from bot.ledger.trail import reader as trail_reader
+from bot.ledger.trail.reader import TrailReader, Wanted, open_trail
 from tests.contract.conftest import Backend
 from tests.contract.values import ANNA, BEN, NOON, after, event
 
@@ -98,9 +99,9 @@ def test_progress(reader: TrailReader) -> None:
 def test_a_write_is_tried_and_taken_back(reader: TrailReader, ledger: Store, backend: Backend) -> None:
     """Beside the bot, by somebody who may only read; nothing stays of it, and the bot goes on writing."""
     with closing(connect(backend.url, read_only=True)) as database:
-        probing.try_to_write(database)
+        probe.try_to_write(database)
         ledger.record(event())
-        probing.try_to_write(database)
+        probe.try_to_write(database)
     assert backend.execute("SELECT owner FROM owners WHERE substr(owner, 1, 6) = 'doctor'") == []
     assert ledger.verify().is_sound
 
@@ -111,6 +112,6 @@ def test_a_write_that_cannot_be_done(reader: TrailReader, backend: Backend) -> N
         backend.execute("ALTER TABLE owners RENAME TO elsewhere")
         try:
             with pytest.raises(LedgerTrouble):
-                probing.try_to_write(database)
+                probe.try_to_write(database)
         finally:
             backend.execute("ALTER TABLE elsewhere RENAME TO owners")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.trail import Event, Kind, Tell, TellKind, Waiting
+from bot.domain.events import Event, Kind
+from bot.domain.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.domain.notifications import Tell, TellKind, Waiting
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 TARGET = Target("https://metastudio.example", "cn-north-4", "project")

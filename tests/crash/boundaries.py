@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.ledger.store import Store
-from tests.flow.world import HeldClock
+from tests.clock import HeldClock
 
 BEFORE, AFTER = "before", "after"
 TICK = "-- tick --"
@@ -50,6 +50,8 @@ class Life:
 
     number: int
     ends_at: Boundary | None = None
+    instead: Callable[[], None] | None = None
+    """What happens there, where the process does not die."""
     dead: bool = False
     trace: list[Boundary | str] = field(default_factory=list)
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -62,7 +64,10 @@ class Life:
                 self._counts[when, name] += 1
                 here = Boundary(when, name, self._counts[when, name])
                 self.trace.append(here)
-                self.dead = here == self.ends_at
+                if here == self.ends_at and self.instead is not None:
+                    self.instead()
+                else:
+                    self.dead = here == self.ends_at
             if self.dead:
                 raise end(f"{when} {name}")
 
@@ -91,6 +96,10 @@ class MortalClock:
     def now(self) -> datetime:
         self._breathe()
         return self._clock.now()
+
+    def monotonic(self) -> float:
+        self._breathe()
+        return self._clock.monotonic()
 
     def sleep(self, seconds: float) -> None:
         self._breathe()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,14 +17,16 @@ import pytest
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from bot.ledger import engine
-from bot.model import Deletion, State
-from sandbox.metastudio import MetaStudio, Seen
-from sandbox.slack import Invocation, Message, NotAcked, Slack
-from sandbox.slack_world import Call, Happening
+from bot.domain.model import Deletion, State
+from bot.ledger.database import engine
+from sandbox.metastudio.metastudio import MetaStudio
+from sandbox.metastudio.world import Seen
+from sandbox.slack.records import Call, Happening
+from sandbox.slack.slack import Invocation, Message, NotAcked, Slack
 from tests import markers
+from tests.clock import HeldClock
 from tests.crash.boundaries import AFTER, BEFORE, Boundary, Cut, Died, Life, MortalClock
-from tests.flow.world import HeldClock, World
+from tests.flow.world import World
 from tests.ledger_files import make_ledger
 
 DELETE = "Delete2dModelTrainingJob"
@@ -36,15 +39,15 @@ class StillClock(HeldClock):
     """A clock that moves only by what is added, so that a story takes the same course each time."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._base = datetime.now(UTC)
-
+        super().__init__(datetime.now(UTC))
         self.runs = False
         """As long as a real process lives in it, it is the real time, and nothing can be added."""
 
     def now(self) -> datetime:
-        with self._lock:
-            return datetime.now(UTC) if self.runs else self._base + self._added
+        return datetime.now(UTC) if self.runs else super().now()
+
+    def monotonic(self) -> float:
+        return time.monotonic() if self.runs else super().monotonic()
 
     def add(self, seconds: float) -> None:
         if not self.runs:
@@ -56,13 +59,13 @@ class StillClock(HeldClock):
 
     def hold(self) -> None:
         """Stand still, from now on."""
-        self._base, self._added, self.runs = datetime.now(UTC), timedelta(0), False
+        self._base, self._added, self._stepped, self.runs = datetime.now(UTC), timedelta(0), timedelta(0), False
 
 
 class NoSocket:
     """Instead of the WebSocket: payloads are handed to Bolt by the sandbox itself, and acks back."""
 
-    def __init__(self, *_: object, is_alone: bool) -> None:
+    def __init__(self, *_: object) -> None:
         pass
 
     def start(self) -> None:
@@ -137,8 +140,11 @@ class Stage(World):
         super().__init__(folder / "cell", **settings)
         self.clock: StillClock = StillClock()
         self.cloud = MetaStudio(now=self.clock.now)
+        self.cloud.elapsed = self.clock.monotonic
         self.slack = Slack(now=self.clock.timestamp)
-        self._engine = cache(engine._sqlite_engine)
+        make_engine = cache(engine._sqlite_engine)
+        # Each cell has a new file, so the engine may not insist on the one that it was made for.
+        self._engine = lambda url, begin, *, size, place: make_engine(url, begin, size=size, place=None)
         """One for each purpose: SQLAlchemy compiles every statement anew for a new one, and closing it closes all its
         connections, so that each life opens the file itself."""
         self.in_process = True
@@ -187,6 +193,8 @@ class Stage(World):
         self.rotate = rotate
         self.done: list[Done] = []
         self.moments: list[Moment] = []
+        self.late: frozenset[str] = frozenset()
+        """The deletions whose time to confirm was over when the clock was set, which setting it back does not undo."""
         self.arrivals: list[Arrival] = []
         self.cut_deletes = 0
         self.at_delete: Callable[[], None] = lambda: None
@@ -194,13 +202,13 @@ class Stage(World):
         self.strays = 0
         self.life = Life(0)
 
-    def live(self, ends_at: Boundary | None = None) -> None:
+    def live(self, ends_at: Boundary | None = None, instead: Callable[[], None] | None = None) -> None:
         """Start the bot, or start it again after it died."""
         self.life = Life(self.life.number + 1)
-        life = Life(self.life.number, ends_at)
+        life = Life(self.life.number, ends_at, instead)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("bot.app.SocketTransport", NoSocket)
-            patch.setattr("bot.ledger.engine._sqlite_engine", self._engine)
+            patch.setattr("bot.ledger.database.engine._sqlite_engine", self._engine)
             self.app = self.build(MortalClock(self.clock, life))
         self.life = life
         life.watch(self.app.ledger)
@@ -247,7 +255,7 @@ class Stage(World):
         self.life.passes(BEFORE, f"cloud {seen.operation}", Cut)
 
     def _look(self, happening: Happening) -> None:
-        rows = self.rows("select id, state, deadline_at from deletions where job_id = ?")
+        rows = self.rows("select id, state from deletions where job_id = ?")
         self.moments.append(
             Moment(
                 happening,
@@ -255,12 +263,22 @@ class Stage(World):
                 frozenset(one.deletion for one in self.arrivals if one.seen.had_effect),
                 frozenset(one.deletion for one in self.arrivals),
                 {row[0]: State(row[1]) for row in rows},
-                frozenset(row[0] for row in rows if row[2] and datetime.fromisoformat(row[2]) <= self.clock.now()),
+                self.late | self._late_now(),
                 frozenset(one.deletion for one in self.arrivals)
                 - frozenset(one.deletion for one in self.arrivals if not one.was_throttled),
                 self.life.has_claimed(),
             )
         )
+
+    def _late_now(self) -> frozenset[str]:
+        rows = self.rows("select id, deadline_at from deletions where job_id = ?")
+        now = self.clock.now()
+        return frozenset(row[0] for row in rows if row[1] and datetime.fromisoformat(row[1]) <= now)
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the wall clock by so much."""
+        self.late |= self._late_now()
+        self.clock.step(seconds)
 
     def rows(self, query: str) -> list[tuple[str, ...]]:
         """What stands in the ledger about the job, whoever has it open."""
@@ -396,8 +414,10 @@ class Stage(World):
         return next((card for card in self.cards() if card.ts == deletion.message_ts), None)
 
     def newest(self) -> Deletion | None:
-        """The newest deletion."""
-        return next(iter(self.deletions()), None)
+        """The newest deletion, in the order in which they were written: the clock may have been set meanwhile."""
+        for (newest,) in self.rows("select id from deletions where job_id = ? order by rowid desc limit 1"):
+            return next(one for one in self.deletions() if one.id == newest)
+        return None
 
     def cards(self) -> list[Message]:
         """The cards in the channel, oldest first."""

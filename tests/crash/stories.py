@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bot.model import Deletion, State
-from bot.policy import Reason
-from sandbox import metastudio_faults as play
+from bot.domain.model import Deletion, State
+from bot.domain.refusals import Reason
+from sandbox.metastudio import faults as play
 from tests.crash.boundaries import AFTER, BEFORE, Boundary, Died, worth_dying_at
 from tests.crash.scene import DELETE, Stage
 from tests.crash.truth import problems
@@ -87,19 +87,27 @@ class Story:
         """What is wrong with the end of the story."""
         newest = stage.newest()
         state = newest.state if newest else State.NEW
-        found = [] if state in self.ends else [f"the story ends {state.value}"]
+        # Where the time ran out because the clock was set, nobody gets another card for a job that has gone meanwhile.
+        is_too_late = state is State.EXPIRED and self.job_goes is True and stage.job not in stage.cloud.jobs
+        found = [] if state in self.ends or is_too_late else [f"the story ends {state.value}"]
         wanted = state is State.DELETED if self.job_goes is None else self.job_goes
         if (stage.job not in stage.cloud.jobs) != wanted:
             found.append(f"the story ends {state.value}, and the job is {'there' if wanted else 'gone'}")
         return found
 
 
-def begin(story: Story, stage: Stage, ends_at: Boundary | None = None, rotate: int = 0) -> None:
-    """Play the story up to its end or to that boundary; Died tells which."""
+def begin(
+    story: Story,
+    stage: Stage,
+    ends_at: Boundary | None = None,
+    rotate: int = 0,
+    instead: Callable[[], None] | None = None,
+) -> None:
+    """Play the story up to its end or to that boundary; Died tells which. ``instead`` happens there and nobody dies."""
     stage.new_cell(story.settings, rotate)
     story.prepare(stage)
     if story.died_at is None:
-        stage.live(ends_at)
+        stage.live(ends_at, instead)
         story.play(stage)
         return
     stage.live(story.died_at)
@@ -108,7 +116,7 @@ def begin(story: Story, stage: Stage, ends_at: Boundary | None = None, rotate: i
         raise AssertionError(f"nobody dies {story.died_at}")
     except Died:
         stage.bury()
-    stage.live(ends_at)
+    stage.live(ends_at, instead)
     story.go_on(stage)
 
 
@@ -139,6 +147,20 @@ def cell(story: Story, stage: Stage, ends_at: Boundary, *, rotate: int, at_once:
         story.act(stage)
     stage.settle()
     found = problems(stage)
+    story.go_on(stage)
+    return [*found, *problems(stage), *story.is_over(stage)]
+
+
+def clock_cell(story: Story, stage: Stage, at: Boundary, *, rotate: int, step: float) -> list[str]:
+    """The wall clock is set there, and the bot goes on; what is wrong when all has come to rest, and in the end."""
+    left = [step]
+    begin(story, stage, at, rotate, instead=lambda: stage.set_clock(left.pop()))
+    if left:
+        return ["the story never gets there"]
+    stage.settle()
+    found = problems(stage)
+    # A request that was signed just before is rejected, and the breaker rests for five minutes.
+    stage.tick(301)
     story.go_on(stage)
     return [*found, *problems(stage), *story.is_over(stage)]
 
@@ -231,6 +253,11 @@ def _check_and_close(stage: Stage) -> None:
         stage.press(word, user=stage.ben)
 
 
+def _lose_and_forget(stage: Stage) -> None:
+    stage.cloud.faults.add(DELETE, play.drop())
+    stage.at_delete = lambda: stage.cloud.forget(stage.job, 9)
+
+
 def _busy_job(stage: Stage) -> None:
     stage.cloud.set_state(stage.job, "TRAINING")
 
@@ -252,6 +279,10 @@ STORIES = [
     Story("reply lost, not deleted", _FAILED, prepare=_fault(DELETE, play.drop())),
     Story("500, not deleted", _FAILED, prepare=_fault(DELETE, play.error(500, "MSS.00000004"))),
     Story("rejected", _FAILED, prepare=_fault(DELETE, play.error(400, "MSS.00000003"))),
+    Story("rejected, deleted", _DELETED, prepare=_fault(DELETE, play.error(400, "MSS.00000003"), "after")),
+    Story("404, not deleted", _FAILED, prepare=_fault(DELETE, play.error(404, "MSS.41000003"))),
+    Story("repeated on the way", _DELETED, prepare=_fault(DELETE, play.repeated_on_the_way, "after")),
+    Story("forgotten for a moment", _FAILED, prepare=_lose_and_forget),
     Story("throttled twice", _DELETED, prepare=_fault(DELETE, play.throttled(), times=2)),
     Story("throttled each time", _FAILED, prepare=_fault(DELETE, play.throttled(), times=3)),
     Story("two people", _DELETED, _two_people, settings={"CONFIRM_BY": "any_operator"}),

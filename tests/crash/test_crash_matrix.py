@@ -11,16 +11,17 @@ everyone was answered, the trail is complete and verifies, and nothing is left o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
 from pathlib import Path
 
 import pytest
 
+from tests.crash.boundaries import Boundary
 from tests.crash.scene import Stage
+from tests.crash.shares import in_turn, one_in
 from tests.crash.stories import STORIES, Story, cell, recorded
 
 EACH = 40
-"""Of so many cells one is played in `make test`; all of them are long."""
+"""Of so many cells one is played in `make test`."""
 
 
 @pytest.fixture
@@ -33,14 +34,19 @@ def stage(folder: Path) -> Iterator[Stage]:
         made.stop()
 
 
-def play_cells(story: Story, stage: Stage, share: Callable[[int], bool], note: Callable[[str, object], None]) -> None:
+WAYS = (False, True)
+"""Whether people press at once what there is to press, or wait until the new process has found its feet."""
+Cells = Iterator[tuple[int, Boundary, bool]]
+
+
+def play_cells(
+    story: Story, stage: Stage, share: Callable[[list[Boundary]], Cells], note: Callable[[str, object], None]
+) -> None:
     """Play the cells of a story that belong to the share, and say how many there were."""
     boundaries = recorded(story, stage)
     found: list[str] = []
     played = strays = unnoted = 0
-    for number, (boundary, at_once) in enumerate(product(boundaries, (False, True))):
-        if not share(number):
-            continue
+    for number, boundary, at_once in share(boundaries):
         wrong = cell(story, stage, boundary, rotate=number, at_once=at_once)
         if wrong is None:
             continue
@@ -58,12 +64,13 @@ def play_cells(story: Story, stage: Stage, share: Callable[[int], bool], note: C
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_died_here_and_there(story: Story, stage: Stage, record_property: Callable[[str, object], None]) -> None:
     """One in forty of the cells below, other ones of each story."""
-    first = STORIES.index(story) % EACH
-    play_cells(story, stage, lambda number: number % EACH == first, record_property)
+    at = STORIES.index(story)
+    play_cells(story, stage, lambda boundaries: one_in(EACH, at, boundaries, WAYS), record_property)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_died_anywhere(story: Story, stage: Stage, record_property: Callable[[str, object], None]) -> None:
     """Wherever the bot dies in this story, nothing is untrue, doubled, lost or left without an answer."""
-    play_cells(story, stage, lambda _: True, record_property)
+    at = STORIES.index(story)
+    play_cells(story, stage, lambda boundaries: in_turn(at, boundaries, WAYS), record_property)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.trail import Kind
-from sandbox.slack_invocation import COMMAND
+from bot.domain.events import Kind
+from sandbox.slack.invocation import COMMAND
 from tests.crash.boundaries import Boundary, Died, Life
 from tests.crash.scene import Stage
 from tests.crash.stories import STORIES, Story, recorded
@@ -29,7 +29,7 @@ ENTRY = """
 import os, signal, sys
 from pathlib import Path
 import bot.app
-from bot.cli import main
+from bot.cli.main import main
 
 when, name, armed = sys.argv[1:]
 open_ledger = bot.app.open_ledger
@@ -49,7 +49,7 @@ main(["run"])
 
 QUICK = {"SETTLE_AFTER_SECONDS": "6"}
 QUICK_TO_EXPIRE = {"CONFIRM_WITHIN_SECONDS": "3"}
-PASSED_ONCE = {"ledger log_cursor"}
+PASSED_ONCE = {"ledger log_cursor", "ledger follow_clock"}
 """What a process passes once, as soon as it starts."""
 OUT_OF_REACH = "closed by hand"
 """What takes a day of the real time."""

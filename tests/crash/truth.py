@@ -6,10 +6,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
-from bot.lifecycle import TABLE
-from bot.model import OPEN_STATES, Deletion, State
-from bot.running_log import SHOWN
-from bot.trail import Event, Kind, TellKind
+from bot.domain.events import SHOWN, Event, Kind
+from bot.domain.lifecycle import TABLE
+from bot.domain.model import OPEN_STATES, Deletion, State
+from bot.domain.notifications import TellKind
 from tests.crash.scene import Done, Moment, Stage
 
 DELETION_ID = re.compile(r"Deletion `([0-9a-f]{16})`")
@@ -41,12 +41,15 @@ def _no_effect(moment: Moment, deletion: str | None) -> bool:
 
 CLAIMS: list[tuple[str, Holds]] = [
     (r"(?<!whether )job `[^`]+` is deleted|: the job is deleted|^(\[.*\] )?job deleted", _is_gone),
-    (r"verified gone|found it gone|not there:|the job is not there|no longer there|has no such job", _is_gone),
+    (r"verified gone|found it gone|no longer there|no longer shows the job|has no such job", _is_gone),
+    (r"something else removed it cannot be told", _is_gone),
+    (r"nothing was deleted|deleted nothing", lambda m, d: d is None or d not in m.arrived),
+    (r"(refused to delete|(rejected|refused) the delete)", lambda m, d: d in m.arrived if d else bool(m.arrived)),
     (r"metastudio confirmed", lambda m, d: d in m.effects),
     (r"not deleted|did not delete|deleted nothing|nothing (was|is) deleted", _no_effect),
     (r"still present|still there|still shows", lambda m, _: m.job_is_there),
     (r"the delete was sent", lambda m, d: d in m.arrived if d else bool(m.arrived)),
-    (r"never left the bot", lambda m, d: d not in m.arrived),
+    (r"(?<!next one )never left the bot", lambda m, d: d not in m.arrived),
     (r"throttled the delete each time", lambda m, d: d in m.throttled),
     (r"is being sent|on its way to metastudio|deleting this job", lambda m, _: m.sender_lives),
 ]  # fmt: skip
@@ -71,6 +74,7 @@ def untrue(stage: Stage) -> Iterator[str]:
         # What a card says of earlier deletions is about them, and what stands on a button is what a person says.
         text = re.sub(r"Earlier requests for this job.*?(?=According to)", "", text, flags=re.DOTALL)
         text = re.sub(r"^Buttons: .*$", "", text, flags=re.MULTILINE)
+        text = re.sub(r"(whether|if) (it|the job) is (still there|gone)", "", text, flags=re.IGNORECASE)
         named = DELETION_ID.search(text) or _pressed(number, stage)
         deletion = named[1] if named else None
         for pattern, holds in CLAIMS if is_log else (*CLAIMS, *CLAIMS_ABOUT_NOW):

@@ -21,7 +21,7 @@ SUBCOMMANDS: dict[tuple[str, ...], tuple[dict[str, bool], tuple[str, ...]]] = {
         {
             **dict.fromkeys(("--detach", "--read-only", "--rm"), False),
             **dict.fromkeys(("--name", "--restart", "--tmpfs", "--volume", "--env-file", "--stop-timeout"), True),
-            **dict.fromkeys(("--user", "--entrypoint"), True),
+            **dict.fromkeys(("--user", "--entrypoint", "--cap-drop", "--security-opt"), True),
         },
         ("image", "words..."),
     ),

@@ -25,11 +25,77 @@ with open({told!r}, "a", encoding="utf-8") as told:
 """
 
 
-class Machine:
-    """See above. `typed` is every command that was typed."""
+class Shell:
+    """What somebody types on a machine, whose files are in the folder `root`. `typed` is every command that was."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        self.root, self.home = root, home
+        self.folder = home
+        self.typed: list[str] = []
+
+    def moved(self, text: str) -> str:
+        """The same with the absolute paths of that machine, which are below a folder of the test."""
+        raise NotImplementedError
+
+    def words(self, command: str) -> list[str]:
+        """What is started on this machine so that the command runs on that one."""
+        raise NotImplementedError
+
+    def environ(self) -> dict[str, str]:
+        """What a shell has there."""
+        raise NotImplementedError
+
+    def types(self, command: str, answers: str = "", **more: str) -> str:
+        """Type one command, which has to end well; what it printed."""
+        self.typed.append(command)
+        if command.startswith("cd "):
+            self.folder /= self.moved(command.removeprefix("cd "))
+            assert self.folder.is_dir()
+            return ""
+        return self.runs_to_its_end(self.words(command), answers, **more)
+
+    def runs_to_its_end(self, words: list[str], answers: str = "", **more: str) -> str:
+        """The same without anybody having read it on the page."""
+        done = subprocess.run(  # noqa: S603 - what the page says
+            words,
+            cwd=self.folder,
+            env=self.environ() | more,
+            input=answers,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{words}\n{done.stdout}"
+        return done.stdout
+
+    def starts(self, command: str, **more: str) -> subprocess.Popen[str]:
+        """Type a command that goes on until it is ended, in a process group of its own, as a terminal has it."""
+        self.typed.append(command)
+        return self.runs(self.words(f"exec {command}"), self.folder, self.environ() | more)
+
+    @staticmethod
+    def runs(words: list[str], folder: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+        """A process that nobody typed, such as one that the system starts."""
+        return subprocess.Popen(  # noqa: S603 - what the page or the unit says
+            words,
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+class Machine(Shell):
+    """The machine that is described above."""
 
     def __init__(self, top: Path) -> None:
-        self.root, self.home, self._programs, self._told = (top / name for name in ("root", "home", "programs", "told"))
+        super().__init__(top / "root", top / "home")
+        self._programs, self._told = top / "programs", top / "told"
         for folder in (self.root / "etc/systemd/system", self.root / "var/lib", self.home, self._programs):
             folder.mkdir(parents=True)
         self._told.touch()
@@ -40,8 +106,6 @@ class Machine:
         for name in (".config/pip", ".pip"):
             if (_real_home() / name).is_dir():
                 shutil.copytree(_real_home() / name, self.home / name)
-        self.folder = self.home
-        self.typed: list[str] = []
 
     def told(self) -> list[list[str]]:
         """What the stand-ins were told since this was asked last: the words of each call."""
@@ -65,63 +129,24 @@ class Machine:
             "BROWSER": "true",
         }
 
-    def types(self, command: str, answers: str = "", **more: str) -> str:
-        """Type one command, which has to end well; what it printed."""
-        self.typed.append(command)
-        words = self.moved(command)
-        if words.startswith("cd "):
-            self.folder /= words.removeprefix("cd ")
-            assert self.folder.is_dir()
-            return ""
-        return self.runs_to_its_end(words, answers, **more)
-
-    def runs_to_its_end(self, words: str, answers: str = "", **more: str) -> str:
-        """The same without anybody having read it on the page."""
-        done = subprocess.run(  # noqa: S603 - what the page says
-            ["/bin/sh", "-ec", words],
-            cwd=self.folder,
-            env=self.environ() | more,
-            input=answers,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, f"{words}\n{done.stdout}"
-        return done.stdout
+    def words(self, command: str) -> list[str]:
+        """In a shell here, with the paths moved: bash, as in a terminal; plain sh has no `read -s`."""
+        return ["/bin/bash", "-ec", self.moved(command)]
 
     def clones(self, command: str, source: Path) -> None:
         """Type the command that clones, with the address put in; what is not committed yet comes along."""
         self.typed.append(command)
         git = ("git", "-c", f"safe.directory={source}")
         command = command.replace("ADDRESS", str(source)).replace("git ", " ".join([*git, ""]), 1)
-        self.runs_to_its_end(command)
-        listed = self.runs_to_its_end(f"{' '.join(git)} -C {source} ls-files --others --modified --exclude-standard")
+        self.runs_to_its_end(["/bin/sh", "-ec", command])
+        listed = self.runs_to_its_end(
+            [*git, "-C", str(source), "ls-files", "--others", "--modified", "--exclude-standard"]
+        )
         clone = self.folder / command.split()[-1]
         for name in listed.split("\n"):
             if (source / name).is_file():
                 (clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source / name, clone / name)
-
-    def starts(self, command: str, **more: str) -> subprocess.Popen[str]:
-        """Type a command that goes on until it is ended, in a process group of its own, as a terminal has it."""
-        self.typed.append(command)
-        return self.runs(["/bin/sh", "-c", f"exec {self.moved(command)}"], self.folder, self.environ() | more)
-
-    @staticmethod
-    def runs(words: list[str], folder: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
-        """A process that nobody typed, such as one that the system starts."""
-        return subprocess.Popen(  # noqa: S603 - what the page or the unit says
-            words,
-            cwd=folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
 
 
 def _real_home() -> Path:

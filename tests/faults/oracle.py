@@ -14,10 +14,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from bot.model import Deletion
-from sandbox.metastudio import Seen
-from sandbox.metastudio_faults import DELETE
-from sandbox.slack import Message
+from bot.domain.model import Deletion
+from sandbox.metastudio.faults import DELETE, SHOW
+from sandbox.metastudio.world import Seen
+from sandbox.slack.slack import Message
 from tests.flow.world import World
 
 
@@ -29,14 +29,18 @@ class Truth:
     """The job was there."""
     effects: tuple[datetime, ...]
     """When the DELETEs of ours arrived that had removed it."""
-    arrived: int
-    """How many DELETEs of ours had arrived."""
+    sent: tuple[datetime, ...]
+    """When DELETEs of ours had arrived."""
     successes: tuple[datetime, ...]
     """When those arrived that MetaStudio had answered with success by then, rightly or not."""
     ours: bool = False
     """The one that removed it belonged to the deletion that was spoken of; to any, if none was named."""
     confirmed: bool = False
     """And so for the successes."""
+    arrived: int = 0
+    """How many DELETEs of the deletion that was spoken of had arrived; of any, if none was named."""
+    denied: bool = False
+    """What MetaStudio answered to the last Show was no job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ _NO_CLAIM = re.compile(
     r"whether (the )?job \S+ is deleted"  # the unknown outcome
     r"|Buttons: .*"  # what a button would do
     r"|This (click|command) deleted nothing"  # about that one alone; see Cell.check
+    r"|(whether|[Ii]f) (it|the job) is (still there|gone)"  # questions too
     r"|• .*"  # earlier requests for the same job, on a card
 )
 
@@ -85,23 +90,32 @@ NOT_DONE = (
     r"(was|treated as) not deleted|[Nn]othing was deleted|did not delete|[Nn]ot deleted by this|deleted nothing"
     r"|not deleted by it"
 )
+BY_WHOM = "whether this request or something else removed it cannot be told"
+REFUSED = re.compile(r"MetaStudio refused to delete|Refused: MetaStudio rejected|refused the DELETE")
 
 CLAIMS = (
     # what is claimed        the words                                              when it may be said
-    _claim("is deleted",     r"\bis deleted\b|^Job deleted\b",                       lambda t: t.ours or t.confirmed),
+    _claim("is deleted",     rf"\bis deleted\b(?!.*{BY_WHOM})|^Job deleted\b",      lambda t: t.ours or t.confirmed),
+    _claim("is gone",        rf"\bis deleted\b.*{BY_WHOM}|^Job gone\b",             lambda t: not t.present),
+    _claim("by whom",        BY_WHOM,                                              lambda t: not t.confirmed),
     _claim("confirmed",      r"MetaStudio confirmed|confirmed by MetaStudio",        lambda t: t.confirmed),
     _claim("not deleted",    NOT_DONE,                                               lambda t: not t.ours),
+    _claim("nothing at all", r"[Nn]othing was deleted|deleted nothing",              lambda t: t.arrived == 0),
     _claim("gone",           r"no longer there|is not there\b|neither Show nor List", lambda t: not t.present),
+    _claim("not shown",      r"no longer shows the job|has no such job",             lambda t: t.denied),
     _claim("looked: gone",   r"[Vv]erified gone|found it gone",                      lambda t: not t.present),
     _claim("still there",    r"is still there\b|[Ss]till present|still shows the job", lambda t: t.present),
-    _claim("never sent",     r"DELETE never left the bot",                           lambda t: t.arrived == 0),
+    _claim("there again",    r"Correction: job \S+ is there",                        lambda t: t.present),
+    _claim("refused",        REFUSED.pattern,                                        lambda t: t.arrived > 0),
+    _claim("never sent",     r"The DELETE never left the bot",                       lambda t: t.arrived == 0),
     _claim("was sent",       r"The DELETE was sent",                                 lambda t: t.arrived > 0),
-    _claim("corrected",      r"Correction: job \S+ is deleted",                      lambda t: t.ours),
+    _claim("sent no DELETE", r"sent no DELETE",                                      lambda t: t.arrived == 0),
 )  # fmt: skip
 
 DELETED = re.compile(r"\bis deleted\b")
 NOT_DELETED = re.compile(r"(was|treated as) not deleted|[Nn]othing was deleted|did not delete|deleted nothing")
 NOT_BY_THIS = re.compile(r"This (click|command) deleted nothing")
+STILL_THERE = re.compile(r"^Looked at \S+ UTC: the job is still there\b", re.MULTILINE)
 UNKNOWN = re.compile(r"not known yet")
 UNDETERMINED = re.compile(r"could not be determined")
 
@@ -172,8 +186,20 @@ class Witness:
             successes = tuple(seen.at for seen in sent if self._is_success(seen))
             effects = tuple(seen.at for seen in sent if seen.had_effect)
             return Truth(
-                job in cloud.jobs, effects, cloud.deletes_arrived(job), successes, bool(effects), bool(successes)
+                job in cloud.jobs,
+                effects,
+                tuple(seen.at for seen in sent),
+                successes,
+                ours=bool(effects),
+                confirmed=bool(successes),
+                arrived=len(sent),
+                denied=self._was_denied(job),
             )
+
+    def _was_denied(self, job: str) -> bool:
+        """Whether the last Show was answered with a 4xx."""
+        shows = [seen for seen in self.world.cloud.requests if seen.operation == SHOW and seen.job_id == job]
+        return bool(shows) and shows[-1].status is not None and 400 <= shows[-1].status < 500
 
     def _is_success(self, seen: Seen) -> bool:
         return seen.status in (200, 204) and (self.trusts or not seen.fault)
@@ -194,6 +220,7 @@ class Witness:
                 truth,
                 ours=any(sender_at(moment, deletions) == named[1] for moment in truth.effects),
                 confirmed=any(sender_at(moment, deletions) == named[1] for moment in truth.successes),
+                arrived=sum(sender_at(moment, deletions) == named[1] for moment in truth.sent),
             )
         for claim in CLAIMS:
             if claim.words.search(text) and not claim.may_be_said(truth):

@@ -12,10 +12,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.model import State
-from sandbox.metastudio_faults import AFTER, DELETE, LIST, SHOW, drop, late
-from sandbox.metastudio_gate import Key
-from sandbox.slack import Message
+from bot.domain.model import State
+from sandbox.metastudio.faults import AFTER, DELETE, LIST, SHOW, drop, late
+from sandbox.metastudio.gate import Key
+from sandbox.slack.slack import Message
 from tests.faults.cells import CANCEL, CHECK_NOW, LIVE, Cell, Keeper, some
 from tests.faults.replies import ONE_OF_EACH, ROWS, Row
 from tests.faults.test_metastudio import buttons, lose, recovers
@@ -220,22 +220,18 @@ def test_a_wrong_clock_is_named(worlds: Keeper, how: str, when: Callable[[Cell, 
     """A clock more than 15 minutes off makes the gateway refuse the signature: the person is told that it is that."""
     with worlds.cell("patient") as cell:
         cloud = cell.w.cloud
-        right = cloud.now
 
         def skew() -> None:
-            cloud.now = lambda: right() + SKEWS[how][1]
+            cloud.clock_off = SKEWS[how][1]
 
         try:
             told = when(cell, skew)
         finally:
-            cloud.now = right
+            cloud.clock_off = timedelta(0)
         assert "APIGW.0303" in told
         assert f"The bot's clock is 20 minutes {SKEWS[how][0]} MetaStudio's" in told
         assert cell.deletes() <= 1
         assert cell.job in cloud.jobs
-        # Times of requests that this cell measured by a wrong clock say nothing.
-        for seen in cloud.requests:
-            seen.at = min(seen.at, right())
         cell.w.tick(301)
         cell.quiet()
         if cell.w.deletion(cell.job) is None or cell.deletion().state is not State.AWAITING:

@@ -6,8 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sandbox import metastudio_faults as play
-from sandbox.metastudio import Seen
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.world import Seen
 from tests.flow.world import World, world
 
 

@@ -2,79 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
+from sqlalchemy import Connection, make_url
 
-from bot.cli import main
-from bot.ledger.store import open_ledger
-from bot.metastudio.auth import Credentials
-from bot.model import Target
-from sandbox import metastudio_faults as play
-from tests.contract.values import event
-from tests.flow.modes import usual
-from tests.flow.world import IAM_USER, World
+from bot.cli.main import main
+from bot.domain.model import Target
+from bot.ledger.database import dialects
+from bot.ledger.factory import open_ledger
+from bot.metastudio.credentials.keys import Credentials
+from sandbox.metastudio import faults as play
+from sandbox.slack.sockets import Sockets
+from tests import postgres
+from tests.flow.proxy import Proxy
+from tests.flow.surgery import Surgery, operating, visit
+from tests.flow.world import IAM_USER
+from tests.ledger_files import make_ledger
 
 LIST = "List2dModelTrainingJob"
 
 
-@dataclass
-class Surgery:
-    """A world with a ledger but without a running bot, and the settings of one."""
-
-    w: World
-    env: dict[str, str]
-    audit: str
-    group: str
-    says: dict[str, str] = field(default_factory=dict)
-    status: int = -1
-
-    @property
-    def ledger(self) -> Path:
-        return self.w.folder / "ledger.db"
-
-    def sql(self, *statements: str) -> None:
-        with sqlite3.connect(self.ledger) as connection:
-            for statement in statements:
-                connection.execute(statement)
-        connection.close()
-
-
 @pytest.fixture
 def s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surgery]:
-    w = World(tmp_path, **usual(tmp_path)).start()
-    monkeypatch.chdir(tmp_path)
-    audit = w.slack.add_channel("audit")
-    group = w.slack.add_group("oncall", [w.anna])
-    env = w.environ() | {
-        "AUTHORIZED_CHANNELS": w.ops,
-        "AUDIT_CHANNEL": audit,
-        "AUTHORIZED_USERGROUPS": group,
-    }
-    made = Surgery(w, env, audit, group)
-    with_events = open_ledger(env["DATABASE_URL"], Target(w.cloud.url, "cn-north-4", w.cloud.project_id))
-    with_events.record(*[event() for _ in range(5)])
-    with_events.close()
-    yield made
-    assert w.slack.violations == []
-    w.stop()
-
-
-def visit(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[str]:
-    """Run it; the names of the checks that are wrong."""
-    with monkeypatch.context() as patch:
-        for name, text in s.env.items():
-            patch.setenv(name, text)
-        s.status = main(["doctor", "--json"])
-    findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    s.says = {each["check"]: each["says"] for each in findings}
-    return {each["check"] for each in findings if each["state"] == "wrong"}
+    with operating(tmp_path, monkeypatch) as made:
+        yield made
 
 
 def test_all_is_well(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,15 +42,18 @@ def test_all_is_well(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert s.status == 0
     channels = {f"channel {s.w.ops}", f"channel {s.audit}"}
     assert set(s.says) == channels | {
-        *("settings", "ledger", "ledger schema", "ledger writable", "audit trail"),
+        *("settings", "ledger", "ledger schema", "ledger durable", "ledger writable", "audit trail", "lost commits"),
+        "newest event",
         *("region", "MetaStudio", "credentials", "project", "permission", "MetaStudio's clock"),
-        *("Slack", "bot token", "scopes", "Slack's clock", "Socket Mode", f"user group {s.group}"),
+        *("Slack", "bot token", "scopes", "Slack's clock", "Socket Mode", "WebSocket", f"user group {s.group}"),
+        *("people", "who may confirm", "who may freeze"),
     }
     assert [seen.operation for seen in s.w.cloud.requests] == [LIST]
     assert {call.method for call in s.w.slack.calls} == {
-        *("auth.test", "conversations.info", "usergroups.users.list", "apps.connections.open"),
+        *("auth.test", "conversations.info", "usergroups.users.list", "users.info", "apps.connections.open"),
     }
-    assert s.w.slack.sockets.links == []
+    assert s.says["WebSocket"] == "One was opened, Slack greeted it, and it was closed again."
+    s.w.slack.wait_for(lambda: not s.w.slack.sockets.links)
     assert s.ledger.read_bytes() == before
 
 
@@ -102,6 +63,9 @@ def test_beside_a_running_bot(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsy
     s.w.run_bot()
     assert visit(s, monkeypatch, capsys) == set()
     assert s.status == 0
+    assert s.states["WebSocket"] == "not checked"
+    assert "a bot runs on this ledger" in s.says["WebSocket"]
+    assert len(s.w.slack.sockets.links) == 1
     s.w.press(s.w.card(s.w.cloud.add_job(state="TRAIN_FAILED")))
     assert len(s.w.cloud.deleted) == 1
     s.w.stop_bot()
@@ -134,9 +98,35 @@ def move_the_clock(double: object, seconds: float) -> None:
         double.now = lambda: real() + timedelta(seconds=seconds)  # type: ignore[attr-defined]
 
 
+def put_an_empty_ledger_in_its_place(s: Surgery) -> None:
+    s.ledger.unlink()
+    make_ledger(s.ledger)
+
+
+def refuse_work(s: Surgery) -> None:
+    """A bot runs that is not alone."""
+    s.w.extra |= s.env
+    s.w.slack.sockets.lingering = 1
+    admission = s.w.run_bot().ports.admission
+    give_up = time.monotonic() + 10
+    while not admission.refusal():
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+
+
 BROKEN: dict[str, tuple[Callable[[Surgery], object], Callable[[Surgery], set[str]], str]] = {
-    "no ledger yet": (lose_the_ledger, lambda s: {"ledger"}, "dh-bot db upgrade"),
+    "no folder for the ledger": (
+        lambda s: s.env.update(DATABASE_URL="sqlite:///nowhere/ledger.db"),
+        lambda s: {"ledger"},
+        "in a folder that is there",
+    ),
     "no ledger at all": (lambda s: s.ledger.write_bytes(b"x" * 5000), lambda s: {"ledger"}, "damaged"),
+    "another ledger": (
+        put_an_empty_ledger_in_its_place,
+        lambda s: {"newest event"},
+        "run `dh-bot db expire-open`",
+    ),
+    "a bot that refuses work": (refuse_work, lambda s: {"running bot"}, "connected to this Slack app"),
     "old schema": (lambda s: s.sql("DELETE FROM alembic_version"), lambda s: {"ledger schema"}, "db upgrade"),
     "newer schema": (
         lambda s: s.sql("UPDATE alembic_version SET version_num = '9999'"),
@@ -248,19 +238,43 @@ BROKEN: dict[str, tuple[Callable[[Surgery], object], Callable[[Surgery], set[str
         lambda s: {"Socket Mode"},
         "Slack cannot be reached",
     ),
+    "the WebSocket is refused": (
+        lambda s: setattr(s.w.slack.sockets, "refuse", True),
+        lambda s: {"WebSocket"},
+        "Something else answers in place of Slack's WebSocket, although its Web API answers.",
+    ),
+    "nobody at the WebSocket's address": (
+        lambda s: setattr(s.w.slack.sockets, "base", "http://127.0.0.1:9"),
+        lambda s: {"WebSocket"},
+        "It cannot be opened (connection refused), although Slack's Web API answers.",
+    ),
+    "the WebSocket is silent": (
+        lambda s: setattr(s.w.slack.sockets, "mute", True),
+        lambda s: {"WebSocket"},
+        "It opens, but Slack's greeting does not come.",
+    ),
 }
 
 
+# The SDK (3.47) leaves a socket open on which the handshake failed; each such test collects its own.
+left_open = pytest.mark.filterwarnings(
+    "ignore:.*unclosed:ResourceWarning", "ignore:.*:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@left_open
 @pytest.mark.parametrize("name", BROKEN)
 def test_names_the_one_thing(
     s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """And what to do about it; what stands on it is not checked, and everything else is fine."""
     does, wrong, remedy = BROKEN[name]
+    monkeypatch.setattr("bot.slack.trial.WITHIN", 0.5)
     does(s)
     if name == "region":
         s.env["METASTUDIO_ENDPOINT"] = s.w.cloud.url
     (named,) = visit(s, monkeypatch, capsys)
+    gc.collect()
     assert {named} == wrong(s)
     assert remedy in s.says[named]
     assert s.status == 1
@@ -270,9 +284,32 @@ def test_names_the_one_thing(
         assert "SLACK_BOT_TOKEN" not in said
     for secret in (s.w.cloud.ak, s.w.cloud.sk, s.w.slack.bot_token, s.w.slack.app_token, s.w.slack.signing_secret):
         assert secret not in said
-    if name in {"calls are stopped", "no ledger yet"}:
+    if name == "calls are stopped":
         assert list(s.w.cloud.requests) == []
     assert len(s.w.cloud.requests) <= (3 if name == "MetaStudio ill" else 1)
+
+
+NO_LEDGER_YET: dict[str, Callable[[Surgery], object]] = {
+    "no file": lose_the_ledger,
+    "an empty file": lambda s: (lose_the_ledger(s), s.ledger.touch()),
+    "an empty PostgreSQL": lambda s: s.env.update(DATABASE_URL=postgres.empty()),
+}
+
+
+@pytest.mark.parametrize("name", NO_LEDGER_YET)
+def test_before_the_first_start(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A ledger that is not there yet is a note; MetaStudio and Slack are looked at all the same, and none is made."""
+    NO_LEDGER_YET[name](s)
+    before = {path.name for path in s.w.folder.iterdir()}
+    assert visit(s, monkeypatch, capsys) == set()
+    assert s.status == 0
+    assert "note" in {s.states["ledger"], s.states.get("ledger schema")}
+    assert "the first `dh-bot run` makes" in s.says["ledger"] + s.says.get("ledger schema", "")
+    assert s.states["credentials"] == s.states["permission"] == s.states["WebSocket"] == "fine"
+    assert len(s.w.cloud.requests) == 1
+    assert {path.name for path in s.w.folder.iterdir()} == before
 
 
 def test_what_stands_on_slack_is_not_checked(
@@ -283,7 +320,8 @@ def test_what_stands_on_slack_is_not_checked(
     visit(s, monkeypatch, capsys)
     waiting = {name for name, says in s.says.items() if says == "Not before this is right: Slack."}
     channels = {f"channel {s.w.ops}", f"channel {s.audit}"}
-    assert waiting == channels | {"bot token", "scopes", "Slack's clock", "Socket Mode", f"user group {s.group}"}
+    people = {"people", f"user group {s.group}", "who may confirm", "who may freeze"}
+    assert waiting == channels | people | {"bot token", "scopes", "Slack's clock", "Socket Mode", "WebSocket"}
 
 
 def sign_in_by(s: Surgery, how: str, **settings: str) -> None:
@@ -332,6 +370,92 @@ def test_a_token_that_works(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys:
     assert (len(s.w.cloud.sign_ins), len(s.w.cloud.requests)) == (1, 1)
 
 
+@left_open
+def test_a_proxy_that_refuses_the_websocket(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It lets Slack's Web API through, so all but the WebSocket is fine; its password is not shown."""
+    with Proxy() as proxy:
+        s.env["HTTPS_PROXY"] = proxy.url.replace("//", "//bot:hunter22x@")
+        assert visit(s, monkeypatch, capsys) == {"WebSocket"}
+    gc.collect()
+    assert s.says["WebSocket"] == (
+        "The proxy in HTTPS_PROXY lets Slack's Web API through and refuses the WebSocket. It has to allow "
+        "CONNECT to 127.0.0.1."
+    )
+    assert s.status == 1
+    assert "hunter22x" not in json.dumps(s.says)
+
+
+@left_open
+def test_a_proxy_of_the_env_file_is_used(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Doctor goes the way that the bot would go with the same file."""
+    with Proxy() as proxy:
+        (s.w.folder / ".env").write_text(f"HTTPS_PROXY={proxy.url}\n", encoding="utf-8")
+        # Empty, so that it sets nothing; the test takes away afterwards what doctor has put there.
+        s.env["HTTPS_PROXY"] = ""
+        assert visit(s, monkeypatch, capsys) == {"WebSocket"}
+    gc.collect()
+    assert "The proxy in HTTPS_PROXY" in s.says["WebSocket"]
+    assert any(address.endswith("/auth.test") for address in proxy.heard)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "says"),
+    [
+        ({"type": "disconnect", "reason": "too_many_websockets"}, "ten are open"),
+        ({"type": "disconnect", "reason": "link_disabled"}, "See that Socket Mode is switched on"),
+    ],
+)
+def test_slack_ends_the_websocket_at_once(
+    s: Surgery,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    greeting: dict[str, str],
+    says: str,
+) -> None:
+    """What Slack says in place of a greeting is told."""
+    monkeypatch.setattr(Sockets, "_welcome", lambda _, link: link.send(greeting))
+    assert visit(s, monkeypatch, capsys) == {"WebSocket"}
+    assert says in s.says["WebSocket"]
+
+
+def test_another_process_on_the_slack_app(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Slack counts connections in its greeting: a note, since the end of one is counted late."""
+    s.w.slack.sockets.lingering = 1
+    assert visit(s, monkeypatch, capsys) == set()
+    assert s.states["WebSocket"] == "note"
+    assert "Slack counts 2 connections of this app" in s.says["WebSocket"]
+
+
+def test_beside_a_running_bot_on_postgresql(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Any replica that lives is a running bot; twenty seconds after its last sign of life it is none."""
+    s.env["DATABASE_URL"] = postgres.migrated()
+    ledger = open_ledger(s.env["DATABASE_URL"], Target(s.w.cloud.url, "cn-north-4", s.w.cloud.project_id))
+    ledger.ping_writable()
+    assert visit(s, monkeypatch, capsys) == set()
+    assert "a bot runs on this ledger" in s.says["WebSocket"]
+    monkeypatch.setattr("bot.ledger.database.probe.LIVES", timedelta(0))
+    assert visit(s, monkeypatch, capsys) == set()
+    assert s.states["WebSocket"] == "fine"
+    ledger.close()
+
+
+def test_no_websocket_where_the_ledger_does_not_say(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bot may run on a PostgreSQL that cannot be reached from here."""
+    s.env["DATABASE_URL"] = "postgresql+psycopg://dh@127.0.0.1:9/dh"
+    assert visit(s, monkeypatch, capsys) == {"ledger"}
+    assert "does not say whether a bot runs" in s.says["WebSocket"]
+
+
 def test_http_mode(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Needs no app-level token, and says what only a request of Slack's can show."""
     s.env |= {"SLACK_MODE": "http", "SLACK_SIGNING_SECRET": s.w.slack.signing_secret, "SLACK_APP_TOKEN": ""}
@@ -350,19 +474,46 @@ def test_the_breaker_of_other_keys_stops_nothing(
     assert len(s.w.cloud.requests) == 1
 
 
+def test_an_empty_postgresql_in_which_nothing_can_be_made(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first start would end there, so it is wrong and no note: since PostgreSQL 15 only the owner makes tables."""
+    s.env["DATABASE_URL"] = url = postgres.empty()
+    user = "CREATE ROLE somebody LOGIN"
+    postgres.execute(url, "REVOKE CREATE ON SCHEMA public FROM PUBLIC", "DROP ROLE IF EXISTS somebody", user)
+    s.env["DATABASE_URL"] = make_url(url).set(username="somebody").render_as_string(hide_password=False)
+    assert visit(s, monkeypatch, capsys) == {"ledger schema"}
+    assert "rights missing" in s.says["ledger schema"]
+
+
+@pytest.mark.parametrize(("seconds", "says"), [(60, "60 seconds behind"), (-7, "7 seconds ahead of"), (4, "agrees")])
+def test_the_clock_of_postgresql(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: float, says: str
+) -> None:
+    """The bot takes no work where it differs by more than five seconds, and this is where one reads why."""
+    s.env["DATABASE_URL"] = postgres.migrated()
+    real = dialects.database_now
+
+    def off(connection: Connection) -> datetime | None:
+        now = real(connection)
+        return now and now + timedelta(seconds=seconds)
+
+    monkeypatch.setattr(dialects, "database_now", off)
+    wrong = visit(s, monkeypatch, capsys)
+    assert says in s.says["ledger's clock"]
+    assert wrong == (set() if says == "agrees" else {"ledger's clock"})
+
+
 def test_wrong_settings_are_findings_too(
     s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each problem is one, the status is that of settings, nobody is asked anything, and all the rest says so."""
-    visit(s, monkeypatch, capsys)
-    rest = {name for name in s.says if not name.startswith(("channel ", "user group "))} - {"settings", "Socket Mode"}
-    s.w.slack.calls.clear()
+    """Each problem is one, the status is that of settings, nobody is asked anything, and one line says so."""
     s.env |= {"MAX_OPEN": "many", "AUTHORISED_USERS": "U1"}
     assert visit(s, monkeypatch, capsys) == {"settings"}
     assert s.status == 2
     assert s.w.slack.calls == []
-    waiting = {name for name, says in s.says.items() if says == "Not before this is right: settings."}
-    assert waiting == rest | {"channels", "user groups", "Socket Mode or HTTP mode"}
+    assert set(s.says) == {"settings", "all else"}
+    assert s.states["all else"] == "not checked"
 
 
 def test_for_people(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -370,6 +521,49 @@ def test_for_people(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     for name, text in s.env.items():
         monkeypatch.setenv(name, text)
     assert main(["doctor"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
     assert all(line.startswith(("fine", "note")) for line in lines)
+    assert last == f"1 note, {len(lines) - 1} fine"
     assert "fine         bot token: Slack accepts it as a bot's." in lines
+
+
+COUNTS: dict[str, tuple[Callable[[Surgery], object], str]] = {
+    "wrong settings": (lambda s: s.env.update(MAX_OPEN="many", WORKERS="many"), "2 wrong, 1 not checked"),
+    "one that hides others": (
+        lambda s: (
+            s.env.update(SLACK_BOT_TOKEN="xoxb-1-2-wrong", HELP_CONTACT="U0NOBODY01"),
+            s.w.cloud.faults.connect("reset", times=99),
+        ),
+        "2 wrong, 1 note, 12 fine, 12 not checked",
+    ),
+    "notes": (lambda s: (lose_the_ledger(s), setattr(s.w.slack.sockets, "lingering", 1)), "3 notes, 18 fine"),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_the_last_line_counts(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """What is wrong first; what there is none of is left out."""
+    does, last = COUNTS[name]
+    does(s)
+    for setting, text in s.env.items():
+        monkeypatch.setenv(setting, text)
+    main(["doctor"])
+    assert capsys.readouterr().out.splitlines()[-1] == last
+
+
+def test_where_settings_come_from(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Compose makes an empty variable of an unset one: the value in .env holds, and there is a note about each."""
+    (s.w.folder / ".env").write_text(f"AUTHORIZED_CHANNELS={s.w.ops}\n", encoding="utf-8")
+    s.env |= {"AUTHORIZED_CHANNELS": "", "FREEZE_BY": ""}
+    with monkeypatch.context() as patch:
+        for name, text in s.env.items():
+            patch.setenv(name, text)
+        assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "AUTHORIZED_CHANNELS is empty in the environment, so the value in .env holds." in printed
+    assert "FREEZE_BY is empty in the environment, which sets nothing: every authorized person may" in printed
+    assert f"channel {s.w.ops}" in printed

@@ -61,7 +61,7 @@ class Image:
         modules = f"{self.source}:{sysconfig.get_path('purelib')}"
         environ = {"PATH": os.defpath, "HOME": "/nonexistent", "PYTHONPATH": modules, **settings}
         return subprocess.Popen(  # noqa: S603 - our own words
-            [python, "-B", "-m", "bot.cli", *words],
+            [python, "-B", "-m", "bot", *words],
             cwd=self.data,
             env=environ,
             stdin=subprocess.DEVNULL,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import State
-from bot.trail import Kind
-from sandbox import metastudio_faults as play
+from bot.domain.events import Kind
+from bot.domain.model import State
+from sandbox.metastudio import faults as play
 from tests.flow.world import World, world
 
 WHY = "the wrong jobs went *tonight* <!channel>"
@@ -137,7 +137,7 @@ def test_a_freeze_that_comes_between_the_checks_and_the_claim_wins(w: World) -> 
 
 
 def test_a_throttled_delete_is_not_sent_again_while_frozen(w: World) -> None:
-    """The next attempt is a claim, too; the thread tells the throttled reply as the outcome."""
+    """The next attempt is a claim, too; the thread tells the throttled reply as the outcome, and the freeze."""
     job = failed_job(w)
     card = w.card(job)
     w.cloud.faults.add(play.DELETE, play.throttled())
@@ -149,7 +149,9 @@ def test_a_throttled_delete_is_not_sent_again_while_frozen(w: World) -> None:
     found = w.deletion(job)
     assert found is not None
     assert found.state is State.FAILED
-    assert any("throttled" in said for said in w.thread(card))
+    (outcome,) = (said for said in w.thread(card) if "throttled" in said)
+    assert "It was not sent again, since deletions were frozen meanwhile." in outcome
+    assert "in a minute" not in outcome
 
 
 def test_what_goes_on_while_frozen(w: World) -> None:
@@ -192,24 +194,78 @@ def test_a_freeze_is_asked_for_where_the_team_sees_it(w: World) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("freeze", "needs a reason"),
-        (f"freeze {'x' * 501}", "longer than 500"),
+        (f"freeze {'x' * 501}", "*Nothing was frozen.* The reason is longer than 500"),
+        ("freeze --now", "*Nothing was frozen.* There is no such option"),
+        ("freeze --dry-run", "*Nothing was frozen.* `--dry-run` goes with a job id"),
+        ("freez Huawei incident", "*Nothing was frozen.* That is neither a job id nor a subcommand"),
+        ("unfreze", "*Nothing was unfrozen.* "),
+        ("stop", "*Nothing was frozen.* "),
         ("unfreeze", "not frozen"),
         ("unfreeze now please", "stands alone, but 10 characters"),
     ],
 )
 def test_what_cannot_be_done_is_said(w: World, text: str, says: str) -> None:
-    """Without a reason nobody can tell what has to happen before deletions go on."""
+    """First of all that nothing was frozen, or unfrozen; MetaStudio is not asked, and no channel hears of a job."""
     w.ask(text)
+    assert not w.cloud.requests
+    assert [one.event.job for one in w.trail()] in ([None], [None, None])
     assert says in w.said_to(w.anna)[-1]
     assert w.slack.messages(w.ops) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("freeze", None),
+        ("freeze\u00a0", None),
+        ("FREEZE:", None),
+        ("`freeze`", None),
+        ("freeze\u00a0Huawei incident", "Huawei incident"),
+        ("freeze\nHuawei incident", "Huawei incident"),
+        ("freeze: Huawei incident", "Huawei incident"),
+        ("freeze：华为故障", "华为故障"),
+        ("freeze R&amp;D wants &lt;this&gt;", "R&amp;D wants &lt;this&gt;"),
+    ],
+)
+def test_a_freeze_freezes_at_once(w: World, text: str, reason: str | None) -> None:
+    """However it is typed, with or without a reason; what is shown to the others reads well without one."""
+    job = failed_job(w)
+    card = w.card(job)
+    w.ask(text, w.ben)
+    assert w.app is not None
+    standing = w.app.ledger.freezes.standing()
+    assert standing is not None
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 0
+    w.tick(1)
+    shown = f"Reason: {reason}" if reason else None
+    for said in (w.slack.messages(w.ops)[-1].text, w.thread(card)[-1]):
+        assert "All deletions are frozen" in said
+        assert shown in said if shown else "Reason" not in said
+    told = w.said_to(w.anna)[-1]
+    assert f"Reason: `{reason}`." in told if reason else "Reason" not in told
+    w.ask("unfreeze\u00a0")
+    assert "Deletions are allowed again" in w.said_to(w.anna)[-1]
+    assert w.app.ledger.freezes.standing() is None
+
+
+@pytest.mark.parametrize("text", ["freeze", "unfreeze"])
+def test_who_may_not_freeze_learns_that_nothing_was_frozen(w: World, text: str) -> None:
+    """The refusal begins with it."""
+    w.ask(text, w.carl)
+    assert w.said_to(w.carl)[-1].startswith(f"*Nothing was {text.replace('freeze', 'frozen')}.* You are not among")
+
+
 def test_a_second_freeze_is_told_of_the_first(w: World) -> None:
-    """One stands, and is announced once."""
+    """One stands, with its own reason, and is announced once; whose reason is dropped is told so."""
     w.ask(f"freeze {WHY}", w.ben)
     w.ask("freeze something else")
-    assert f"frozen already: <@{w.ben}> stopped all deletions" in w.said_to(w.anna)[-1]
+    told = w.said_to(w.anna)[-1]
+    assert f"frozen already: <@{w.ben}> stopped all deletions" in told
+    assert "the wrong jobs went" in told
+    assert "the reason that you gave is not recorded" in told
+    w.ask("freeze")
+    assert "the reason that you gave" not in w.said_to(w.anna)[-1]
     w.tick(1)
     assert len(w.slack.messages(w.ops)) == 1
 

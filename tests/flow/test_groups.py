@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import bot.clients
-from bot.model import State
+from bot.domain.model import State
 from tests.flow.world import World
 
 GROUPS = "usergroups.users.list"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from bot.ledger.rows import deletion_columns
-from bot.ledger.tables import deletions
-from bot.ledger.trouble import UNREACHABLE
-from bot.model import Actor, State
-from bot.ports import LedgerTrouble
-from sandbox import metastudio_faults as play
-from sandbox.slack_plain import block_text
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Actor, State
+from bot.ledger.database.trouble import UNREACHABLE
+from bot.ledger.schema.mapping import deletion_columns
+from bot.ledger.schema.tables import deletions
+from sandbox.metastudio import faults as play
+from sandbox.slack.plain import block_text
 from tests.contract.values import after, deletion
 from tests.flow.world import World, world
 

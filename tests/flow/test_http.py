@@ -124,7 +124,7 @@ def test_a_changed_body_is_refused(w: World) -> None:
 
 
 def test_a_replayed_click_deletes_once(w: World) -> None:
-    """Within five minutes a replay has a valid signature; the claim in the ledger has been won already."""
+    """Within five minutes a replay has a valid signature, but the ledger knows the click; test_replay.py has more."""
     job = w.cloud.add_job(state="TRAIN_FAILED")
     card = w.card(job)
     pressed = w.press(card)
@@ -167,6 +167,37 @@ def test_a_body_over_1_mb_is_refused_before_it_is_sent(w: World) -> None:
     connection.endheaders(b"the beginning")
     assert connection.getresponse().status == 413
     connection.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_load_balancer_learns_that_the_process_lives_and_nothing_more(w: World, method: str) -> None:
+    """Without a signature, at the address that is open to the world; a stopping bot answers it too, while it lives."""
+    assert w.slack.deliver_http_to is not None
+    assert w.app is not None
+    for draining in (False, True):
+        if draining:
+            w.app.pool.drain(0)
+        connection = http.client.HTTPConnection(urlsplit(w.slack.deliver_http_to).netloc, timeout=10)
+        connection.request(method, "/healthz?verbose=1")
+        response = connection.getresponse()
+        assert (response.status, response.read(), response.headers["Content-Length"]) == (200, b"", "0")
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/healthz", 404),
+        ("DELETE", "/healthz", 404),
+        ("GET", "/readyz", 404),
+        ("GET", "/metrics", 404),
+        ("GET", "/healthz/", 404),
+        ("GET", "/", 404),
+    ],
+)
+def test_nothing_else_is_shown_there(w: World, method: str, path: str, status: int) -> None:
+    """Readiness and metrics have an address of their own."""
+    assert post(w, b"", {}, path, method) == status
 
 
 def test_url_verification_is_answered(w: World) -> None:

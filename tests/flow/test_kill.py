@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.ledger.store import open_ledger
-from bot.model import Target
-from sandbox import metastudio_faults as play
-from sandbox.slack import Message
+from bot.domain.model import Target
+from bot.ledger.factory import open_ledger
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.world import Seen
+from sandbox.slack.slack import Message
 from tests.flow.modes import on_sqlite
 from tests.flow.process import Process
 from tests.flow.world import World
+
+SHOW = "Show2dModelTrainingJob"
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def test_killed_after_the_click_the_person_is_told_to_press_again(w: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("when", "ends"), [("after", "A look-up at"), ("before", "Still present at")], ids=["it worked", "it did not"]
+    ("when", "ends"), [("after", "found it gone"), ("before", "Still present at")], ids=["it worked", "it did not"]
 )
 def test_killed_during_the_delete_the_outcome_is_found_out(w: World, when: str, ends: str) -> None:
     """Killed while MetaStudio has the DELETE: unknown first, then what reading shows, and never a second DELETE."""
@@ -115,6 +121,42 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(w: World) -> None:
     assert bot.wait() == 0
     assert "is deleted" in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == 1
+
+
+def hold(bot: Process, seconds: float) -> None:
+    """Stop the process, and let it go on after so long. Its own clocks have to see that, so the time is real.
+
+    On a busy machine some of its threads run on for a moment after the signal; here it is over when all have stopped.
+    """
+    bot.popen.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, bot.popen.pid, os.WSTOPPED | os.WNOWAIT)
+    threading.Timer(seconds, bot.popen.send_signal, [signal.SIGCONT]).start()
+
+
+@on_sqlite
+@pytest.mark.parametrize("becomes_a_guest", [True, False])
+def test_a_process_that_was_stopped_during_its_checks_checks_anew(w: World, *, becomes_a_guest: bool) -> None:
+    """SIGSTOP while MetaStudio answers, for longer than a check counts: the DELETE rests on checks made afterwards."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    bot = Process(w)
+    card = card_of(w, job)
+    reads = len(w.cloud.requests_to(SHOW))
+    left = [6.0]
+
+    def stop(seen: Seen) -> None:
+        if seen.operation == SHOW and left:
+            hold(bot, left.pop())
+            w.slack.users[w.anna].is_restricted = becomes_a_guest
+
+    w.cloud.before_call = stop
+    w.slack.click(w.anna, card, "dh_confirm").wait_ack()
+    if becomes_a_guest:
+        said(w, lambda: w.said_to(w.anna), "Guests")
+    else:
+        said(w, lambda: w.thread(card), "is deleted")
+    assert w.cloud.deletes_arrived(job) == (0 if becomes_a_guest else 1)
+    assert len(w.cloud.requests_to(SHOW)) >= reads + 2
+    assert bot.stop() == 0
 
 
 @on_sqlite

@@ -1,15 +1,23 @@
-"""A ledger in trouble: nothing is deleted, the person is told, the log says which; afterwards everything goes on."""
+"""A ledger in trouble: nothing is deleted, the person is told, the log says which; afterwards everything goes on.
+
+Where the answer to a COMMIT is lost, nobody is told that nothing was done.
+"""
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from bot import cli
-from sandbox.metastudio import Seen
+from bot.cli import main
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Cause, State
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.world import Seen
+from sandbox.slack.slack import Message
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, world
 
@@ -107,6 +115,270 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
     assert w.cloud.deletes_arrived(job) == int(when != "before the claim")
 
 
+class LostAnswer:
+    """The answer to one COMMIT is lost, though the ledger carried it out, or with ``carried_out`` False did not.
+
+    With ``reads`` False nothing can be read from the ledger afterwards.
+    """
+
+    def __init__(
+        self, w: World, patch: pytest.MonkeyPatch, name: str, *, carried_out: bool = True, reads: bool = True
+    ) -> None:
+        assert w.app is not None
+        self._ledger, self._patch, self._name, self._reads = w.app.ledger, patch, name, reads
+        self._when = "after_commit" if carried_out else "before_commit"
+
+    def __enter__(self) -> None:
+        setattr(self._ledger, self._when, self._lose)
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self._ledger, self._when, lambda name: None)
+        self._patch.undo()
+
+    def _lose(self, name: str) -> None:
+        if name != self._name:
+            return
+        setattr(self._ledger, self._when, lambda name: None)
+        if not self._reads:
+            self._patch.setattr(self._ledger, "get", self._unreachable)
+            self._patch.setattr(self._ledger.freezes, "standing", self._unreachable)
+        raise LedgerTrouble("unreachable", in_doubt=True)
+
+    def _unreachable(self, *_: object) -> None:
+        raise LedgerTrouble("unreachable")
+
+
+IN_DOUBT = "The bot's ledger did not answer whether this was written, so it may have been."
+LOOK_AT_OPEN = "Look at `/delete-dh-job open` before you try again."
+LOOK_AT_FREEZE = "`/delete-dh-job open` says whether deletions are frozen."
+
+
+def test_a_card_is_posted_although_the_answer_of_the_ledger_was_lost(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is read afresh and is there, so the job gets its card, and the button works."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    with LostAnswer(w, monkeypatch, "propose"):
+        card = w.card(job)
+    assert w.said_to(w.anna) == []
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_a_card_that_stands_is_not_denied(w: World, trouble: Trouble) -> None:
+    """The ledger fails between the row and its card: nobody is told that nothing was done, and the card works."""
+    assert w.app is not None
+    ledger = w.app.ledger
+    ledger.after_commit = lambda name: trouble.begin() if name == "propose" else None
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    ledger.after_commit = lambda name: None
+    assert w.said_to(w.anna) == []
+    trouble.end()
+    w.tick(1)
+    found = w.deletion(job)
+    assert found is not None
+    assert found.message_ts == card.ts
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+@pytest.mark.parametrize("lost", [{"carried_out": False}, {"reads": False}], ids=["not written", "not read"])
+def test_a_deletion_that_may_have_been_written_is_not_denied(
+    w: World, monkeypatch: pytest.MonkeyPatch, lost: dict[str, bool]
+) -> None:
+    """Where a fresh read does not show it either, the asker is told that it may be there, and where to look."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    with LostAnswer(w, monkeypatch, "propose", **lost):
+        w.ask(job)
+    told = w.said_to(w.anna)[-1]
+    assert told.startswith(f"{IN_DOUBT} {LOOK_AT_OPEN} This command deleted nothing.")
+    assert "does nothing" not in told
+    assert w.slack.messages(w.ops) == []
+
+
+def test_a_job_that_may_not_be_deleted_is_refused_by_its_state(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal is what was asked for, whether or not the ledger answered when it was written down."""
+    job = w.cloud.add_job(state="TRAINING")
+    with LostAnswer(w, monkeypatch, "propose"):
+        w.ask(job)
+    assert "cannot be deleted in its state `TRAINING`" in w.said_to(w.anna)[-1]
+
+
+def test_a_freeze_whose_answer_was_lost_stands(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh read shows it: who froze is told so, and so is the channel. The same holds for its end."""
+    assert w.app is not None
+    with LostAnswer(w, monkeypatch, "freeze"):
+        w.ask("freeze")
+    assert w.said_to(w.anna)[-1].startswith("All deletions are frozen from now on.")
+    assert "All deletions are frozen" in w.slack.messages(w.ops)[-1].text
+    with LostAnswer(w, monkeypatch, "unfreeze"):
+        w.ask("unfreeze")
+    assert w.app.ledger.freezes.standing() is None
+    assert w.said_to(w.anna)[-1].startswith("Deletions are allowed again.")
+    assert "no longer frozen" in w.slack.messages(w.ops)[-1].text
+
+
+@pytest.mark.parametrize("lost", [{"carried_out": False}, {"reads": False}], ids=["not written", "not read"])
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("freeze", "*Deletions may be frozen now, or not.*"),
+        ("unfreeze", "*Deletions may be allowed again, or not.*"),
+    ],
+)
+def test_a_freeze_that_may_stand_is_not_denied(
+    w: World, monkeypatch: pytest.MonkeyPatch, text: str, begins: str, lost: dict[str, bool]
+) -> None:
+    """Where nobody knows, neither "nothing was frozen" nor "the bot does nothing" is said, but where it can be seen."""
+    if text == "unfreeze":
+        w.ask("freeze", w.ben)
+    with LostAnswer(w, monkeypatch, text, **lost):
+        w.ask(text)
+    told = w.said_to(w.anna)[-1]
+    assert told.startswith(f"{begins} {IN_DOUBT} {LOOK_AT_FREEZE}")
+    assert "Nothing was" not in told
+    assert "does nothing" not in told
+
+
+def test_a_freeze_that_cannot_be_written_begins_with_that(w: World, trouble: Trouble) -> None:
+    """The ledger refused: it is known that nothing was frozen, and it is said first."""
+    trouble.begin()
+    w.ask("freeze")
+    assert w.said_to(w.anna)[-1].startswith("*Nothing was frozen.* The bot cannot write to its ledger")
+    trouble.end()
+
+
+def test_a_freeze_that_meets_a_busy_bot_begins_with_that(w: World) -> None:
+    """Without a permit nothing is frozen, and the ack says so first."""
+    assert w.app is not None
+    assert w.app.pool.drain(5)
+    told = w.slack.command(w.anna, w.ops, "freeze").wait_ack()["text"]
+    assert told.startswith("*Nothing was frozen.* The bot is restarting.")
+
+
+def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands, and the apology does not say otherwise."""
+
+    def broken(*_: object, **__: object) -> str:
+        raise ValueError("made up")
+
+    # In its package the module's name is that of its function.
+    monkeypatch.setattr(importlib.import_module("handlers.subcommands.freeze"), "frozen_text", broken)
+    w.ask("freeze")
+    assert w.app is not None
+    assert w.app.ledger.freezes.standing() is not None
+    assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* Something in the bot went wrong")
+
+
+def test_a_card_whose_cancelling_got_no_answer_is_cancelled(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh read shows it: the thread says who cancelled, and nobody is told that the bot does nothing."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    with LostAnswer(w, monkeypatch, "change:cancel"):
+        w.press(card, "dh_cancel")
+    assert w.said_to(w.anna) == []
+    assert "Cancelled by" in w.thread(card)[-1]
+    assert card.buttons == []
+
+
+@pytest.mark.parametrize("lost", [{"carried_out": False}, {"reads": False}], ids=["not written", "not read"])
+@pytest.mark.parametrize(("action", "name"), [("dh_cancel", "change:cancel"), ("dh_confirm", "change:claim")])
+def test_a_click_that_may_have_been_written_is_not_denied(
+    w: World, monkeypatch: pytest.MonkeyPatch, action: str, name: str, lost: dict[str, bool]
+) -> None:
+    """Cancelling or a claim that may stand: the presser is told where to look. No DELETE is sent in doubt."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    with LostAnswer(w, monkeypatch, name, **lost):
+        w.press(card, action)
+    assert w.said_to(w.anna)[-1].startswith(f"{IN_DOUBT} {LOOK_AT_OPEN} This click deleted nothing.")
+    assert w.cloud.deletes_arrived(job) == 0
+    if lost.get("carried_out", True):
+        w.tick(60)
+        found = w.deletion(job)
+        assert found is not None
+        assert found.state is (State.CANCELLED if action == "dh_cancel" else State.UNKNOWN)
+
+
+def throttled_once(w: World) -> tuple[str, Message]:
+    """A job whose next DELETE is throttled, and its card."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add("Delete2dModelTrainingJob", play.throttled("1"))
+    return job, card
+
+
+def test_a_next_attempt_whose_claim_got_no_answer_is_sent(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a 429 the claim of the next attempt is read afresh and is there: it is sent, and deletes the job."""
+    job, card = throttled_once(w)
+    with LostAnswer(w, monkeypatch, "change:claim again"):
+        w.press(card)
+    assert w.cloud.deletes_arrived(job) == 2
+    assert "MetaStudio confirmed it" in w.thread(card)[0]
+    found = w.deletion(job)
+    assert found is not None
+    assert [attempt.status for attempt in found.attempts] == [429, 200]
+
+
+@pytest.mark.parametrize(
+    ("lost", "causes"),
+    [({"reads": False}, [None, Cause.LEDGER_TROUBLE]), ({"carried_out": False}, [None])],
+    ids=["not read", "not written"],
+)
+def test_no_attempt_is_told_that_was_never_sent(
+    w: World, monkeypatch: pytest.MonkeyPatch, lost: dict[str, bool], causes: list[Cause | None]
+) -> None:
+    """Where the claim of the next attempt stays in doubt it is not sent, and recorded as never sent if it is there.
+
+    The thread has what MetaStudio answered to the first one, with its request ID and code, and why no other followed.
+    """
+    job, card = throttled_once(w)
+    with LostAnswer(w, monkeypatch, "change:claim again", **lost):
+        w.press(card)
+    w.tick(1)
+    (sent,) = w.cloud.requests_to("Delete2dModelTrainingJob")
+    said = w.thread(card)[0]
+    assert "It was not sent again, since the bot could not write to its ledger." in said
+    assert f"Request ID: `{sent.request_id}`\nHTTP status: 429\nError code: `APIGW.0308`" in said
+    assert "each time" not in said
+    assert "no reply known" not in said
+    found = w.deletion(job)
+    assert found is not None
+    assert [attempt.cause for attempt in found.attempts] == causes
+    assert found.state is State.FAILED
+    assert w.verdict().is_sound
+
+
+def test_a_throttled_delete_is_not_sent_again_without_the_ledger(w: World, trouble: Trouble) -> None:
+    """The 429 itself cannot be written down: once it can be, the thread says why the DELETE was sent once only."""
+    job, card = throttled_once(w)
+    w.cloud.after_call = lambda seen: trouble.begin() if seen.operation.startswith("Delete") else None
+    w.press(card)
+    w.cloud.after_call = None
+    trouble.end()
+    w.tick(1)
+    assert "It was not sent again, since the bot could not write to its ledger." in w.thread(card)[0]
+    assert w.cloud.deletes_arrived(job) == 1
+
+
+@pytest.mark.parametrize("lost", [{}, {"reads": False}], ids=["read afresh", "not read"])
+def test_closing_by_hand_is_not_denied_where_its_answer_was_lost(
+    w: World, monkeypatch: pytest.MonkeyPatch, lost: dict[str, bool]
+) -> None:
+    """The thread tells whose word it is; only where nothing can be read, the presser is told that it may be so."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add("Delete2dModelTrainingJob", play.drop())
+    w.press(card)
+    w.cloud.faults.add("Show2dModelTrainingJob", play.error(500, "MSS.00000004"), times=None)
+    w.cloud.faults.add("List2dModelTrainingJob", play.error(500, "MSS.00000004"), times=None)
+    w.tick(24 * 3600 + 60)
+    with LostAnswer(w, monkeypatch, "change:closed by hand: deleted", **lost):
+        w.press(card, "dh_close_deleted")
+    assert [text.startswith(IN_DOUBT) for text in w.said_to(w.anna)] == ([True] if lost else [])
+    w.tick(1)
+    assert any("Closed by hand" in said for said in w.thread(card))
+
+
 @on_sqlite
 def test_a_restored_backup_confirms_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -131,7 +403,7 @@ def test_a_restored_backup_confirms_nothing(
         for name, value in w.environ().items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
-        assert cli.main(["db", "expire-open"]) == 0
+        assert main.main(["db", "expire-open"]) == 0
 
         w.run_bot()
         w.tick()
@@ -144,7 +416,7 @@ def test_a_restored_backup_confirms_nothing(
         assert (w.cloud.deletes_arrived(used), w.cloud.deletes_arrived(unused)) == (1, 0)
         story = w.deletion(used)
         assert story is not None
-        assert cli.main(["audit", "show", story.id]) == 0
+        assert main.main(["audit", "show", story.id]) == 0
         told = capsys.readouterr().out
         assert "The card was closed because the ledger was restored" in told
         assert "nothing was sent" not in told

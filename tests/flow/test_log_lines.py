@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.ports import LedgerTrouble
-from bot.running_log import is_shown
-from bot.trail import Kind
-from bot.unwritten import Unwritten
-from sandbox import metastudio_faults as play
-from sandbox.slack import Message
+from bot.domain.events import Kind, is_shown
+from bot.domain.ledger_port import LedgerTrouble
+from bot.workers.retry_writes import Unwritten
+from sandbox.metastudio import faults as play
+from sandbox.slack.slack import Message
 from tests import markers
 from tests.flow.world import World
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.job_states import DELETABLE, STATES
-from sandbox import metastudio_faults as play
+from bot.domain.job_states import DELETABLE, STATES
+from sandbox.metastudio import faults as play
+from tests.flow.main_job import main_job
 from tests.flow.world import World
 
 SHOW = "Show2dModelTrainingJob"
@@ -13,29 +14,17 @@ SHOW = "Show2dModelTrainingJob"
 
 def test_a_confirmed_deletion_is_sent_once_and_its_request_id_told(w: World) -> None:
     """Card, click, exactly one DELETE, and MetaStudio's request ID in the thread and on the card."""
-    job = w.cloud.add_job(state="TRAIN_FAILED", name="Anchor Li")
-    card = w.card(job, reason="the customer took back their consent")
-    assert "the customer took back their consent" in card.text
-    assert w.cloud.deletes_arrived(job) == 0
-
-    w.press(card)
-
-    assert w.cloud.deletes_arrived(job) == 1
-    request_id = w.cloud.requests_to("Delete2dModelTrainingJob")[0].request_id
-    outcome = w.thread(card)[0]
-    assert request_id in outcome
-    assert f"<@{w.anna}>" in outcome
-    assert "is deleted" in outcome
-    assert request_id in card.text
-    assert card.buttons == []
+    main_job(w.slack, w.cloud, w.anna, w.ops, reason="the customer took back their consent")
 
 
 def test_after_the_outcome_the_bot_looks_whether_the_job_is_gone(w: World) -> None:
-    """The thread says "Verified gone" with a time, and so does the card."""
+    """Twice, half a minute apart: then the thread says "Verified gone" with a time, and so does the card."""
     job = w.cloud.add_job(state="TRAIN_FAILED")
     card = w.card(job)
     w.press(card)
     w.tick(6)
+    assert len(w.thread(card)) == 1
+    w.tick(31)
     assert w.thread(card)[1].startswith("Verified gone ")
     assert "Verified gone" in card.text
 
@@ -45,7 +34,7 @@ def test_after_the_outcome_the_bot_looks_whether_the_job_is_gone(w: World) -> No
     [
         (
             play.error(400, "MSS.00000003", "Invalid parameter"),
-            ("was not deleted", "MSS.00000003", "Invalid parameter", "400"),
+            ("refused to delete", "MSS.00000003", "Invalid parameter", "400"),
         ),
         (
             play.error(500, "MSS.00000004", "Internal Error"),
@@ -178,8 +167,8 @@ def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World, how: str) -> 
     if how == "filter ignored":
         w.cloud.ignored_filters.add("job_id")
     w.press(card)
-    assert "no longer there" in w.said_to(w.anna)[-1]
-    assert "did not delete it" in w.thread(card)[0]
+    assert "MetaStudio no longer shows the job" in w.said_to(w.anna)[-1]
+    assert "sent no DELETE" in w.thread(card)[0]
     assert card.buttons == []
     assert w.cloud.deletes_arrived(job) == 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sandbox.metastudio_world import make_job
+from sandbox.metastudio.world import make_job
 from tests import markers
 from tests.flow.world import World
 

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import metrics_edges
-from bot.transports import socket as socket_transport
-from sandbox import metastudio_faults as play
+from bot.ops import instrumentation
+from bot.slack import socket_mode as socket_transport
+from sandbox.metastudio import faults as play
 from tests.flow.process import Process
 from tests.flow.world import World, free_port, world
 
@@ -44,7 +44,8 @@ def get(w: World, path: str, method: str = "GET") -> Got:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return Got(answer.status, answer.read().decode())
     except urllib.error.HTTPError as error:
-        return Got(error.code, error.read().decode())
+        with error:
+            return Got(error.code, error.read().decode())
 
 
 def becomes(w: World, path: str, status: int, seconds: float) -> Got:
@@ -63,7 +64,7 @@ def probe(w: World) -> None:
     """Let the bot look at its ledger, as it does every few seconds."""
     assert w.app is not None
     assert w.app.ops is not None
-    w.app.ops.ticker.work()
+    w.app.probe.run_once()
 
 
 def samples(w: World) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -130,10 +131,10 @@ def test_a_ledger_that_hangs_makes_it_unready_and_holds_up_no_answer(w: World, m
     assert w.app.ops is not None
     gate = threading.Event()
     w.app.ledger.before_commit = lambda name: gate.wait(30) and None
-    hanging = threading.Thread(target=w.app.ops.ticker.work, daemon=True)
+    hanging = threading.Thread(target=w.app.probe.run_once, daemon=True)
     hanging.start()
     try:
-        monkeypatch.setattr(w.app.ops._probe, "_now", lambda: time.monotonic() + 20)
+        monkeypatch.setattr(w.app.probe, "_now", lambda: time.monotonic() + 20)
         for path, status in (("/readyz", 503), ("/healthz", 200), ("/metrics", 200)):
             began = time.monotonic()
             assert get(w, path).status == status
@@ -195,7 +196,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_port_nothing_is_watched(tmp_path: Path) -> None:
-    """No address, no trial writes, and no call is wrapped."""
+    """No address, and no call is wrapped. The trial writes go on, since the gate rests on them."""
     with world(tmp_path) as w:
         assert w.app is not None
         assert w.app.ops is None
@@ -398,9 +399,9 @@ def test_nothing_secret_and_no_id_is_in_a_scrape(w: World) -> None:
 def test_a_metric_that_cannot_be_counted_spoils_nothing(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reply to a DELETE counts more than its counter: the failure is logged and the flow goes on."""
     job = w.cloud.add_job(state="TRAIN_FAILED")
-    monkeypatch.setattr(metrics_edges, "_result", lambda reply: 1 / 0)
-    monkeypatch.setattr(metrics_edges, "_count_events", lambda args, metrics: 1 / 0)
-    monkeypatch.setattr(metrics_edges, "_slack_result", lambda error: 1 / 0)
+    monkeypatch.setattr(instrumentation, "_result", lambda reply: 1 / 0)
+    monkeypatch.setattr(instrumentation, "_count_events", lambda args, metrics: 1 / 0)
+    monkeypatch.setattr(instrumentation, "_slack_result", lambda error: 1 / 0)
     w.press(w.card(job))
     assert w.cloud.deletes_arrived(job) == 1
     assert "is deleted" in w.thread(w.slack.messages(w.ops)[-1])[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.slack import Message
+from sandbox.slack.slack import Message
 from tests.flow.world import World, world
 
 POST = "chat.postMessage"

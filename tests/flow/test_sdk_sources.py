@@ -9,13 +9,13 @@ import pytest
 from huaweicloudsdkcore.auth.internal import MetadataAccessor
 
 from bot.app import CannotStart, build
-from bot.metastudio.sdk_sources import AgencyKeys
-from bot.settings import Settings
-from sandbox import metastudio_faults as play
-from sandbox.metadata_service import MetadataService
-from sandbox.metastudio import Seen
-from sandbox.metastudio_faults import DELETE, SHOW
-from sandbox.metastudio_gate import Key
+from bot.metastudio.credentials.sdk import AgencyKeys
+from bot.settings.load import read_settings
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.faults import DELETE, SHOW
+from sandbox.metastudio.gate import Key
+from sandbox.metastudio.metadata_service import MetadataService
+from sandbox.metastudio.world import Seen
 from tests.flow.process import Process
 from tests.flow.world import World
 
@@ -38,7 +38,7 @@ def start_message(w: World, **settings: str) -> str:
     """Why the bot does not start; nothing was asked of Slack or MetaStudio before that."""
     w.extra |= settings
     with pytest.raises(CannotStart) as caught:
-        build(Settings.load(w.environ(), env_file=None), w.clock)
+        build(read_settings(w.environ(), env_file=None), w.clock)
     assert (len(w.slack.calls), len(w.cloud.requests)) == (0, 0)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
@@ -198,10 +198,19 @@ def test_a_delete_never_leaves_with_expired_keys_of_the_agency(w: World, metadat
     w.run_bot(METASTUDIO_AUTH="agency")
     w.clock.add(23 * HOUR + 50 * 60)
     card = w.card(job := w.cloud.add_job(state="TRAIN_FAILED"))
-    w.cloud.after_call = lambda seen: w.clock.add(11 * 60)
+    assert w.app is not None
+    _, dies_at = w.app.ports.jobs.client._credentials._held
+    w.clock.add(dies_at - w.clock.monotonic() - 2)
+
+    def expire(name: str) -> None:
+        if name == "change:claim":
+            w.clock.add(2)
+
+    w.app.ledger.after_commit = expire
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 0
     assert "never left the bot" in w.thread(card)[0]
+    assert "no usable credentials" in w.thread(card)[0]
     assert len(metadata.requests) == 2
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from sandbox import metastudio_faults as play
-from sandbox.slack import Message
+from sandbox.metastudio import faults as play
+from sandbox.slack.slack import Message
 from tests.flow.world import World
 
 DELETE = "Delete2dModelTrainingJob"
@@ -36,6 +36,7 @@ def test_what_a_later_deletion_did_is_not_the_firsts(w: World) -> None:
     w.press(second)
     w.tick(10)
     w.tick(3600)
+    w.tick(31)
     last = w.thread(first)[-1]
     assert "Correction" not in last
     assert "the job is gone now" in last
@@ -74,7 +75,10 @@ def test_a_late_effect_is_corrected_although_the_job_was_asked_for_again(w: Worl
     w.press(w.card(job), "dh_cancel")
     w.cloud.remove(job)
     w.tick(3600)
+    assert "Correction" not in w.thread(first)[-1]
+    w.tick(31)
     assert "Correction" in w.thread(first)[-1]
+    assert "whether this request or something else removed it cannot be told" in w.thread(first)[-1]
 
 
 def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: World) -> None:
@@ -84,5 +88,5 @@ def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: 
     w.cloud.remove(job)
     w.press(second)
     for said in (w.said_to(w.anna)[-1], w.thread(second)[-1]):
-        assert "This deletion did not delete it" in said
+        assert "This deletion sent no DELETE" in said
         assert deletion_id(first) in said

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import State
-from sandbox.metastudio_faults import DELETE, drop
-from sandbox.slack import Message
+from bot.domain.model import State
+from sandbox.metastudio.faults import DELETE, drop
+from sandbox.slack.slack import Message
 from tests.flow.world import World, world
 
 

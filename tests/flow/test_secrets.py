@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import metastudio_faults as play
+from sandbox.metastudio import faults as play
 from tests import markers
 from tests.flow.process import Process
 from tests.flow.world import IAM_USER, World

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.trail import Kind
-from handlers.payloads import SUBCOMMANDS
-from handlers.views.parts import when
-from sandbox import metastudio_faults as play
-from sandbox.slack import Message
+from bot.domain.events import Kind
+from handlers.views.blocks import when
+from handlers.vocabulary import SUBCOMMANDS
+from sandbox.metastudio import faults as play
+from sandbox.slack.slack import Message
 from tests.flow.world import World, world
 
 
@@ -28,7 +28,7 @@ def answer(w: World, text: str, user: str | None = None, channel: str | None = N
     return told
 
 
-READING = ["history", "history job-1", "open", "find Anchor", "--dry-run job-1"]
+READING = ["history", "history job-1", "open", "find Anchor", "dry-run job-1"]
 
 
 @pytest.mark.parametrize("text", READING)
@@ -59,7 +59,7 @@ def test_nothing_is_read_where_others_listen(w: World, text: str) -> None:
         (f"--dry-run job {'x' * 501}", "longer than 500"),
         ("find", "there was nothing"),
         (f"find {'x' * 101}", "there were 101"),
-        ("find a\u2028b", "control character"),
+        ("find a\x00b", "at least one was invisible"),
         ("open sesame", "stands alone, but 6 characters"),
     ],
 )
@@ -157,8 +157,11 @@ def test_open_shows_what_waits_and_what_is_unknown(w: World) -> None:
 
 
 def test_nothing_open(w: World) -> None:
-    """Says so."""
+    """Says so, and that deletions are frozen where they are."""
     assert "No card waits" in answer(w, "open").text
+    answer(w, "freeze Huawei incident")
+    told = answer(w, "open").text
+    assert told.index("*Deletions are frozen:*") < told.index("Huawei incident") < told.index("No card waits")
 
 
 # -- find --

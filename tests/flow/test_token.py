@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.trail import Kind
-from sandbox import metastudio_faults as play
-from sandbox.metastudio import Seen
-from sandbox.metastudio_faults import DELETE, SHOW, TOKEN
+from bot.domain.events import Kind
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.faults import DELETE, SHOW, TOKEN
+from sandbox.metastudio.world import Seen
 from tests.flow.world import IAM_USER, World, world
 
 DAY, MINUTE = 86400, 60
@@ -103,7 +103,7 @@ def test_a_token_rejected_at_the_delete_fails_it_and_stops_the_calls(w: World) -
     w.cloud.after_call = None
     assert w.cloud.deletes_arrived(job) == 1
     assert "APIGW.0301" in w.thread(card)[0]
-    assert "nothing was deleted" in w.thread(card)[0]
+    assert "rejected the bot's credentials" in w.thread(card)[0]
     w.ask(job)
     assert STOPPED in w.said_to(w.anna)[-1]
     w.clock.add(5 * MINUTE + 1)
@@ -144,11 +144,18 @@ def test_iam_in_trouble_at_the_click_leaves_the_card_waiting(w: World, name: str
     assert job in w.cloud.deleted
 
 
-def test_a_delete_never_leaves_with_an_expired_token(w: World) -> None:
-    """IAM is down, the old token lasts for the GET and not for the DELETE: never sent, and IAM is not asked again."""
+def test_a_delete_never_leaves_without_a_token_and_never_asks_for_one(w: World) -> None:
+    """Another thread's read finds the token rejected between the GET and the DELETE: never sent, IAM is not asked."""
     job, card = card_with_a_token_of(w, minutes=20)
     w.cloud.faults.add(TOKEN, play.http(503), times=None)
-    w.cloud.after_call = lambda seen: w.clock.add(21 * MINUTE)
+    assert w.app is not None
+    source = w.app.ports.jobs.client._credentials
+
+    def reject(name: str) -> None:
+        if name == "change:claim":
+            source.rejected(source.current())
+
+    w.app.ledger.after_commit = reject
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 0
     assert "never left the bot" in w.thread(card)[0]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from bot import reconcile
-from bot.model import Actor, Deletion, JobId, Reply
-from bot.trail import Tell, TellKind, Waiting
-from sandbox import metastudio_faults as play
-from sandbox.metastudio import Seen
+from bot.domain.model import Actor, Deletion, JobId, Reply
+from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.workers import take_over
+from sandbox.metastudio import faults as play
+from sandbox.metastudio.world import Seen
 from tests.flow.world import World, world
 
 DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
@@ -201,12 +201,12 @@ def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(ledger, name)
 
-    def take_over(seen: Seen) -> None:
+    def taken_over(seen: Seen) -> None:
         if seen.operation == DELETE and taken_up:
-            assert reconcile.take_over(replace(ports, ledger=TakenUp())) == 1
+            assert take_over.take_over(replace(ports, ledger=TakenUp())) == 1
 
     w.clock.sleep = sleep_too_long
-    w.cloud.before_call = take_over
+    w.cloud.before_call = taken_over
     w.press(card)
     assert len(taken_up) == 1
     assert "is deleted" in w.thread(card)[0]
@@ -224,12 +224,16 @@ def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
         w.cloud.wait_for(lambda: sent.hits, 5)
         w.clock.add(60)
         w.tick()
-        assert any("A look-up" in said for said in w.thread(card))
+        w.tick(31)
+        assert any("found it gone" in said for said in w.thread(card))
         held.gate.set()
         w.idle()
         assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[-1]
-        assert "arrived late" in w.thread(card)[-1]
+        assert "arrived late. It confirms that the job is deleted." in w.thread(card)[-1]
         assert w.cloud.deletes_arrived(job) == 1
+        w.tick(6)
+        w.tick(31)
+        assert "Verified gone" in w.thread(card)[-1]
 
 
 def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,10 +245,10 @@ def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatc
         jobs = w.app.ports.jobs
         entered, gate, delete = threading.Event(), threading.Event(), jobs.delete
 
-        def held(job_id: JobId, *, send_before: datetime) -> Reply:
+        def held(job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
             entered.set()
             gate.wait(30)
-            return delete(job_id, send_before=send_before)
+            return delete(job_id, may_send=may_send)
 
         monkeypatch.setattr(jobs, "delete", held)
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
@@ -252,7 +256,8 @@ def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatc
         w.tick(60)
         w.cloud.remove(job)
         w.tick(100)
-        assert any("A look-up" in said for said in w.thread(card))
+        w.tick(31)
+        assert any("found it gone" in said for said in w.thread(card))
         gate.set()
         w.idle()
         assert w.cloud.deletes_arrived(job) == 0
@@ -278,6 +283,40 @@ def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
     w.press(card)
     assert "is deleted" in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == 3
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "since"),
+    [
+        (
+            lambda w, job: w.cloud.set_state(job, "TRAINING"),
+            "the job is no longer the one on the card (state: on the card `TRAIN_FAILED`, now `TRAINING`",
+        ),
+        (lambda w, job: w.cloud.remove(job), "MetaStudio no longer shows the job."),
+        (
+            lambda w, job: w.cloud.faults.add(SHOW, play.error(500, "MSS.00000004"), times=3),
+            "the job could not be read",
+        ),
+        (lambda w, job: w.slack.faults.add("users.info", "ratelimited", retry_after=1), "a look-up in Slack failed."),
+    ],
+    ids=["in training", "gone", "not read", "not looked up"],
+)
+def test_why_a_throttled_delete_is_not_sent_again_is_told(
+    w: World, meanwhile: Callable[[World, str], object], since: str
+) -> None:
+    """What the checks before the next DELETE found is the reason in the thread; nothing is said of each time."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    w.cloud.faults.add(DELETE, play.throttled("6"))
+    w.cloud.after_call = lambda seen: meanwhile(w, job) if seen.operation == DELETE else None
+    w.press(card)
+    w.cloud.after_call = None
+    (sent,) = w.cloud.requests_to(DELETE)
+    outcome = w.thread(card)[0]
+    assert f"MetaStudio throttled the DELETE. It was not sent again, since {since}" in outcome
+    assert "each time" not in outcome
+    assert f"Request ID: `{sent.request_id}`" in outcome
+    assert ("ask again in a minute" in outcome) is ("could not be" in since or "look-up" in since)
 
 
 def test_busy_is_said_again_where_slack_did_not_take_it(tmp_path: Path) -> None:
@@ -422,6 +461,8 @@ def test_another_name_of_the_region_is_no_other_project(w: World) -> None:
     w.stop_bot()
     w.run_bot(METASTUDIO_REGION="cn-east-3")
     w.press(cards[1], "dh_check_now")
-    assert "is deleted" in w.thread(cards[1])[-1]
+    w.clock.add(31)
+    w.press(cards[1], "dh_check_now")
+    assert "found it gone" in w.thread(cards[1])[-1]
     w.press(cards[0])
     assert w.cloud.deletes_arrived(waits) == 1

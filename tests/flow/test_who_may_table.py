@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import ConfirmBy, State
-from bot.policy import Deed
-from sandbox.metastudio_faults import DELETE, drop
-from sandbox.slack import Message
+from bot.domain.model import ConfirmBy, State
+from bot.domain.policy import Deed
+from sandbox.metastudio.faults import DELETE, drop
+from sandbox.slack.slack import Message
 from tests import who_may
 from tests.flow.world import World
 from tests.who_may import CONFIRMS, OTHERS, PEOPLE, Column

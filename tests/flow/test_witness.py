@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.witness import short
-from bot.trail import Kind
-from sandbox import metastudio_faults as play
+from bot.audit.witness import short
+from bot.domain.events import Kind
+from sandbox.metastudio import faults as play
 from tests.flow.world import World, world
 
 QUOTE = re.compile(r"Audit trail: event `([0-9]+:[0-9a-f]{16})`")
@@ -30,6 +30,7 @@ def test_an_outcome_is_told_with_the_event_that_recorded_it(w: World) -> None:
     w.press(w.card(w.cloud.add_job(state="TRAIN_FAILED")))
     card = w.slack.messages(w.ops)[-1]
     w.tick(6)
+    w.tick(31)
     assert len(w.thread(card)) == 2
     assert quotes(w.thread(card)) == recorded(w, Kind.OUTCOME)
 

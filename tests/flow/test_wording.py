@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import LedgerTrouble
-from sandbox import metastudio_faults as play
-from sandbox.slack import Message
+from bot.domain.ledger_port import LedgerTrouble
+from sandbox.metastudio import faults as play
+from sandbox.slack.slack import Message
 from tests.flow.test_second_deletion import treated_as_not_deleted
 from tests.flow.world import World, world
 
-DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
+DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
 
 
 def undetermined(w: World) -> tuple[str, Message]:
@@ -24,7 +24,8 @@ def undetermined(w: World) -> tuple[str, Message]:
     card = w.card(job)
     w.cloud.faults.add(DELETE, play.drop(), when="before")
     w.press(card)
-    w.cloud.faults.add(SHOW, play.error(503, "MSS.00000004"), times=None)
+    for operation in (SHOW, LIST):
+        w.cloud.faults.add(operation, play.error(503, "MSS.00000004"), times=None)
     for _ in range(26):
         w.tick(3600)
     return job, card
@@ -93,7 +94,7 @@ def test_a_wrong_date_explains_a_rejected_signature_and_nothing_else(w: World, o
     job = w.cloud.add_job(state="TRAIN_FAILED")
     for status, code, is_named in ((500, "MSS.00000004", False), (401, "APIGW.0303", True)):
         card = w.card(job) if operation == DELETE else None
-        date = {"Date": format_datetime(w.clock.now() - timedelta(hours=2)), "X-Request-Id": "r1"}
+        date = {"Date": format_datetime(w.clock.now() - timedelta(hours=2)), "X-Request-Id": "request-01"}
         reply = play.http(status, {"error_code": code, "error_msg": "no"}, date)
         fault = w.cloud.faults.add(operation, reply, times=None)
         if card is None:

@@ -11,26 +11,27 @@ from __future__ import annotations
 import secrets
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.app import Running, build
+from bot.audit.chain import Verdict
 from bot.clients import tls_context
-from bot.ledger.chain import Verdict
-from bot.model import Deletion
-from bot.ports import Clock
-from bot.settings import Settings
-from bot.trail import Kind, Recorded
-from bot.transports.http import HttpTransport
+from bot.domain.events import Kind, Recorded
+from bot.domain.model import Deletion
+from bot.domain.ports import Clock
+from bot.ledger.database import dialects
+from bot.settings.load import read_settings
+from bot.settings.schema import Settings
+from bot.slack.http_mode import HttpTransport
 from sandbox.bot_process import BotProcess, settings_for
-from sandbox.metastudio import MetaStudio
-from sandbox.slack import Invocation, Message, Slack
+from sandbox.metastudio.metastudio import MetaStudio
+from sandbox.slack.slack import Invocation, Message, Slack
 from tests import markers
+from tests.clock import RunningClock
 from tests.flow import modes
 from tests.ledger_files import make_ledger
 
@@ -43,28 +44,6 @@ TLS = ssl.create_default_context()
 def shared_tls(settings: Settings) -> ssl.SSLContext:
     """One context for all bots, but for those that trust somebody more."""
     return TLS if settings.ca_bundle is None else tls_context(settings)
-
-
-class HeldClock:
-    """A clock that moves by real time and by what is added; pauses add their length and take no time."""
-
-    def __init__(self) -> None:
-        self._added = timedelta(0)
-        self._lock = threading.Lock()
-
-    def now(self) -> datetime:
-        with self._lock:
-            return datetime.now(UTC) + self._added
-
-    def sleep(self, seconds: float) -> None:
-        self.add(seconds)
-
-    def add(self, seconds: float) -> None:
-        with self._lock:
-            self._added += timedelta(seconds=seconds)
-
-    def timestamp(self) -> float:
-        return self.now().timestamp()
 
 
 def is_listening(port: int) -> bool:
@@ -87,14 +66,25 @@ def free_port() -> int:
 class World:
     """Slack, MetaStudio, people and the bot."""
 
-    def __init__(self, folder: Path, *, enterprise: bool = False, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *, enterprise: bool = False, real_database_clock: bool = False, **settings: str
+    ) -> None:
         self.folder = folder
-        self.clock = HeldClock()
+        self.clock = RunningClock()
         self.cloud = MetaStudio(now=self.clock.now)
+        self.cloud.elapsed = self.clock.monotonic
         self.slack = Slack(now=self.clock.timestamp, enterprise=enterprise)
         self.extra = modes.settings() | settings
         self.app: Running | None = None
         self.processes: list[BotProcess] = []
+        self.patch = pytest.MonkeyPatch()
+        if "postgresql" in self.extra.get("DATABASE_URL", "") and not real_database_clock:
+            # All clocks of this world go together; PostgreSQL's is the machine's, which no test can move.
+            self.patch.setattr(
+                dialects,
+                "database_now",
+                lambda connection: self.clock.now() if connection.dialect.name == dialects.POSTGRESQL else None,
+            )
 
     def start(self) -> World:
         markers.WORLDS.append(self)
@@ -112,6 +102,7 @@ class World:
             self.stop_bot()
         self.slack.stop()
         self.cloud.stop()
+        self.patch.undo()
         markers.WORLDS.remove(self)
         markers.look_through(self)
 
@@ -156,7 +147,7 @@ class World:
 
     def build(self, clock: Clock) -> Running:
         """Put the bot together as `dh-bot run` does."""
-        settings = Settings.load(self.environ(), env_file=None)
+        settings = read_settings(self.environ(), env_file=None)
         ledger = self.folder / "ledger.db"
         if settings.database_url == f"sqlite:///{ledger}" and not ledger.exists():
             make_ledger(ledger)

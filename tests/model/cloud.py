@@ -1,8 +1,9 @@
-"""A simulated MetaStudio, as ``bot.guard`` sees one: jobs, what really became of each, and what it says about it.
+"""A simulated MetaStudio, as ``bot.metastudio.guard`` sees one: its jobs, what became of each, and what it says.
 
-Its laws: a DELETE past ``send_before`` is not sent; a definite error had no effect; what answered nothing, 5xx or
-nonsense may have had one, at once or later. Show and List may fail, lag behind, or one of them may say "gone" of a job
-that is there, but never both of them at once: against that no reader could be right.
+Its laws: a DELETE that is too late is not sent; every DELETE that was sent may have had its effect, whatever its
+answer: something in between may have repeated it. Where there was none or no clear one the effect may come later too.
+Show and List may fail, lag behind, or one of them may say "gone" of a job that is there. Both of them do so once for
+each job, for three seconds: if they did for longer no reader could be right.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
+from bot.domain.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
 
 if TYPE_CHECKING:
     from tests.model.world import World
@@ -28,8 +29,6 @@ class Plan:
     code: str | None = None
     cause: Cause | None = None
     effect: float | None = None
-    definite: bool = False
-    """The answer leaves no doubt that nothing was done."""
     throttled: bool = False
     sent: bool = True
     request_id: bool = True
@@ -61,12 +60,23 @@ PLANS: dict[str, Plan] = {
     "202, done after 20 s": Plan(202, effect=20),
     "302": Plan(302, request_id=False),
     "408": Plan(408),
-    "429": Plan(429, definite=True, throttled=True),
-    "0308": Plan(400, "APIG.0308", definite=True, throttled=True),
-    "400": Plan(400, "MSS.41000003", definite=True),
-    "403": Plan(403, "MSS.00000005", definite=True),
-    "401": Plan(401, "APIG.0301", definite=True),
-    "400 bad token": Plan(400, "MSS.00010008", definite=True),
+    "429": Plan(429, throttled=True),
+    "429, done": Plan(429, effect=0, throttled=True),
+    "0308": Plan(400, "APIG.0308", throttled=True),
+    "400": Plan(400, "MSS.00000003"),
+    "400, done": Plan(400, "MSS.00000003", effect=0),
+    "403": Plan(403, "MSS.00000005"),
+    "403, done": Plan(403, "MSS.00000005", effect=0),
+    "401": Plan(401, "APIG.0301"),
+    "401, done": Plan(401, "APIG.0301", effect=0),
+    "400 bad token": Plan(400, "MSS.00010008"),
+    "404": Plan(404, "MSS.41000003"),
+    "404, done": Plan(404, "MSS.41000003", effect=0),
+    "404, done after 40 s": Plan(404, "MSS.41000003", effect=40),
+    "400 of the job, done": Plan(400, "MSS.41000011", effect=0),
+    "409": Plan(409, request_id=False, body_ok=False),
+    "410, done": Plan(410, effect=0),
+    "451, done": Plan(451, body_ok=False, effect=0),
     "connection refused": Plan(cause=Cause.CONNECTION_REFUSED, sent=False),
     "no address": Plan(cause=Cause.NO_ADDRESS, sent=False),
 }
@@ -82,7 +92,7 @@ READS: dict[str, Plan] = {
     "nonsense": Plan(200, body_ok=False),
     "404 of the gateway": Plan(404, "APIG.0101"),
 }
-"""Failures of Show and List alike; "404, though it is there", "stale" and "filter ignored" are told apart below."""
+"""Failures of Show and List alike; "404, though it is there", "forgets", "stale" and "filter ignored" are below."""
 
 
 @dataclass
@@ -107,6 +117,7 @@ class Cloud:
         """Job, time and whether it was seen there, for every Show and List."""
         self._ends: dict[str, list[tuple[datetime, str]]] = {}
         self._stale_until: dict[str, datetime] = {}
+        self._forgotten_until: dict[str, datetime] = {}
         self._requests = 0
         self.add("job-busy", "TRAINING")
 
@@ -136,8 +147,8 @@ class Cloud:
         return [arrival for arrival in self.arrivals if arrival.deletion == deletion]
 
     def may_have_worked(self, deletion: str) -> bool:
-        """Whether a DELETE of it left that nobody can be sure had no effect."""
-        return any(not arrival.plan.definite for arrival in self.sent(deletion))
+        """Whether a DELETE of it left: nobody can be sure that it had no effect."""
+        return bool(self.sent(deletion))
 
     def was_accepted(self, deletion: str) -> bool:
         return any(arrival.accepted for arrival in self.sent(deletion))
@@ -155,6 +166,8 @@ class Cloud:
     def show(self, job: JobId, *, may_repeat: Callable[[], bool]) -> Shown:
         self.world.reach("show:before")
         fault = self.world.take_fault("show")
+        if fault == "forgets":
+            self._forgotten_until.setdefault(job, self.world.clock.now() + timedelta(seconds=3))
         if fault in READS:
             shown = Shown(self._reply(Operation.SHOW, READS[fault]))
         elif self._is_shown(job) and fault != "404, though it is there":
@@ -184,16 +197,19 @@ class Cloud:
         self.world.reach("list:after")
         return Listed(self._reply(Operation.LIST, Plan(200)), len(listed), page)
 
-    def delete(self, job: JobId, *, send_before: datetime) -> Reply:
+    def prepare_delete(self, job: JobId) -> None:
+        """Nothing to open here."""
+
+    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
         self.world.reach("delete:before")
         name = self.world.take_fault("delete") or "ok"
         plan = PLANS[name]
         if not plan.sent:
             return self._reply(Operation.DELETE, plan)
-        if self.world.clock.now() >= send_before:
+        if not may_send():
             return self._reply(Operation.DELETE, Plan(cause=Cause.TOO_LATE))
         if not self.is_there(job) and plan.effect is not None:
-            plan = replace(plan, effect=None) if plan.cause or plan.status not in {200, 204} else PLANS["400"]
+            plan = replace(plan, effect=None) if plan.cause or plan.status not in {200, 204} else PLANS["404"]
         accepted = plan.status in {200, 204} and plan.request_id and plan.body_ok
         arrival = Arrival(self.world.deletion_being_sent(job), job, self.world.clock.now(), plan, accepted)
         self.arrivals.append(arrival)
@@ -209,11 +225,13 @@ class Cloud:
         return replace(reply, at=self.world.clock.now())
 
     def _is_shown(self, job: str) -> bool:
-        return self.is_there(job)
+        return self.is_there(job) and not self._is(job, self._forgotten_until)
 
     def _is_listed(self, job: str) -> bool:
-        stale = self._stale_until.get(job)
-        return self.is_there(job) or (stale is not None and self.world.clock.now() < stale)
+        return self._is_shown(job) or self._is(job, self._stale_until)
+
+    def _is(self, job: str, until: dict[str, datetime]) -> bool:
+        return job in until and self.world.clock.now() < until[job]
 
     def _reply(self, operation: Operation, plan: Plan) -> Reply:
         if plan.cause in {Cause.TIMED_OUT, Cause.HANDSHAKE_HUNG}:

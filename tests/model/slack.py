@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bot.model import Actor, Deletion, LookupFailed, Person, Place, PlaceKind
-from bot.ports import Again, Gone, Told
-from bot.trail import Recorded, Tell, TellKind, Waiting
+from bot.domain.age import Moment
+from bot.domain.events import Recorded
+from bot.domain.model import Actor, Deletion, LookupFailed, Person, Place, PlaceKind
+from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.ports import Again, Gone, Told
+from handlers.views.blocks import Message
 from handlers.views.card import deletion_card
 from handlers.views.endings import restart_text
+from handlers.views.freezing import freeze_message
 from handlers.views.log_lines import log_lines
-from handlers.views.parts import Message
 from handlers.views.thread import thread_message
 from handlers.views.wording import Wording
 
@@ -158,6 +161,11 @@ class SlackTeller:
         self.world.reach("tell:after")
         return answer
 
+    def announce(self, tell: Tell) -> Answer:
+        freeze_message(tell.facts)
+        _, answer = self.slack.outage("tell", tell.to)
+        return answer
+
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
         log_lines(events, skipped)
         self.world.reach("log:before")
@@ -209,7 +217,7 @@ class SlackPeople:
         self.world = world
         self.deactivated: set[Actor] = set()
 
-    def person(self, actor: Actor, *, fresh: bool = False) -> Person | LookupFailed:
+    def person(self, actor: Actor, *, fresh: bool = False, since: Moment | None = None) -> Person | LookupFailed:
         self.world.reach("person:before")
         found: Person | LookupFailed = Person(
             actor, frozenset({actor.user}), is_own=True, is_deactivated=actor in self.deactivated
@@ -220,7 +228,7 @@ class SlackPeople:
         self.world.reach("person:after")
         return found
 
-    def place(self, channel: str, *, fresh: bool = False) -> Place | LookupFailed:
+    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed:
         self.world.reach("place:before")
         kind = PlaceKind.DIRECT if channel == DIRECT else PlaceKind.CHANNEL
         found: Place | LookupFailed = Place(channel, kind, is_archived=self.world.slack.is_archived and channel == OPS)

@@ -10,10 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
-
-from tests.contract.values import NOON
 
 STUCK_AFTER = 30.0
 """Real seconds. Nothing here waits for anything real, so a strand that takes so long is a deadlock."""
@@ -21,22 +18,6 @@ STUCK_AFTER = 30.0
 
 class Killed(BaseException):
     """The process ended here. No product code may catch it, as none could."""
-
-
-class HeldClock:
-    """The ``Clock`` of the model: it moves by what is added; a pause adds its length and takes no time."""
-
-    def __init__(self) -> None:
-        self._now = NOON
-
-    def now(self) -> datetime:
-        return self._now
-
-    def sleep(self, seconds: float) -> None:
-        self.add(seconds)
-
-    def add(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)

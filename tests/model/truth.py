@@ -7,11 +7,11 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bot.model import ConfirmBy, Deletion, Job, Person, State
-from bot.outcomes import Ending
-from bot.running_log import SHOWN
-from bot.trail import Kind, Tell, TellKind, Waiting
-from handlers.views.card import CLOSE_DELETED, CLOSE_PRESENT
+from bot.domain.events import SHOWN, Kind
+from bot.domain.model import ConfirmBy, Deletion, Job, Person, State
+from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.outcomes import Ending
+from handlers.actions import CLOSE_DELETED, CLOSE_PRESENT
 from tests.model.cloud import CONSOLE, Arrival
 from tests.model.slack import OPERATORS
 
@@ -27,7 +27,7 @@ COMPARED = ("name", "asset_id", "state", "last_update_time")
 def judge_sending(world: World, strand: Strand, arrival: Arrival) -> None:
     """Judge a DELETE that left: the only one, by the right person, in time, and for the job of the card."""
     expect, cloud = world.expect, world.cloud
-    strand.has_sent |= not arrival.plan.definite
+    strand.has_sent = True
     sent = cloud.sent(arrival.deletion)
     expect(len(sent) <= 3, f"{len(sent)} DELETEs of one deletion")
     expect(all(one.plan.throttled for one in sent[:-1]), "a DELETE after one that may have arrived")
@@ -76,20 +76,28 @@ def _judge_the_approval(world: World, strand: Strand, row: Deletion) -> None:
 CONFIRMED = re.compile(r"\*Job `[^`]*` is deleted\.\* MetaStudio confirmed it")
 NOT_BY_US = re.compile(r"not deleted by this request|this request did not delete|was not deleted by it")
 CLAIM_DELETED = re.compile(r"^(<@\w+> )*\*Job `[^`]*` is deleted\.\*")
-CLAIM_NOT = re.compile(r"^(<@\w+> )*(\*Job `[^`]*` was not deleted|Job `[^`]*`: \*Still present)")
+CLAIM_NOT = re.compile(
+    r"^(<@\w+> )*(\*Job `[^`]*` was not deleted|\*MetaStudio refused to delete job|Job `[^`]*`: \*Still present)"
+)
 CORRECTED_DELETED = re.compile(r"\*Correction: job `[^`]*` is deleted\.\*")
-CORRECTED_NOT = re.compile(r"\*Correction: this request did not delete job")
+CORRECTED_NOT = re.compile(r"\*Correction: (this request did not delete job|job `[^`]*` is there)")
+REFUSED = re.compile(r"refused to delete|rejected the DELETE|refused the DELETE|refused by MetaStudio")
 
 
 def _judge_text(world: World, deletion: str, text: str) -> None:
     """What holds for every text about a deletion, whoever is told."""
     cloud, expect = world.cloud, world.expect
     job = world.job_of.get(deletion, "")
-    if "othing was deleted" in text:
+    # Until its sender is back nobody can know that there was a claim; it then says by name what was told wrongly.
+    corrects = "That nothing was deleted" in text
+    if "othing was deleted" in text and deletion not in world.forgotten and not corrects:
         expect(not cloud.may_have_worked(deletion), f"{text!r} although the DELETE left and may have worked")
     if CONFIRMED.search(text):
         expect(cloud.was_accepted(deletion), f"{text!r} although MetaStudio never said so")
-    if "found it gone" in text or "Verified gone" in text or "the job is not there" in text:
+    if REFUSED.search(text) and deletion in world.states:  # A list speaks of other deletions than of who asked for it.
+        sure = not cloud.sent(deletion) or NOT_BY_US.search(text)
+        expect(not sure, f"{text!r}: none was sent, or a refusal is taken for proof")
+    if "found it gone" in text or "Verified gone" in text or "the job is gone;" in text:
         expect(not cloud.is_there(job), f"{text!r} although the job is there")
     if NOT_BY_US.search(text) and not _is_provisional(world, deletion):
         expect(not cloud.is_gone_by(deletion, ever=True), f"{text!r} although this deletion removed it")
@@ -97,14 +105,18 @@ def _judge_text(world: World, deletion: str, text: str) -> None:
         expect(not [one for one in cloud.sent(deletion) if not one.plan.throttled], f"{text!r} although it did")
     if "he DELETE was sent" in text:
         expect(cloud.sent(deletion), f"{text!r} although it was not")
-    if "This deletion did not delete it" in text:
-        end = cloud.end_of(job)
-        expect(end is None or end[1] != deletion, f"{text!r} although it did")
-        by_us = end is not None and end[1] != CONSOLE
-        expect(not by_us or "An earlier one of this bot" in text, f"{text!r} although {end} did")
+    _judge_gone_at_the_press(world, deletion, text)
     if "the job is deleted" in text:
         expect(cloud.was_accepted(deletion) or not cloud.is_there(job) or _is_by_hand(world, deletion), text)
     expect("Something in the bot went wrong" not in text, "a bug was met")
+
+
+def _judge_gone_at_the_press(world: World, deletion: str, text: str) -> None:
+    if "This deletion sent no DELETE" in text:
+        world.expect(not world.cloud.sent(deletion), f"{text!r} although it did")
+        end = world.cloud.end_of(world.job_of.get(deletion, ""))
+        by_us = end is not None and end[1] != CONSOLE
+        world.expect(not by_us or "an earlier one of this bot" in text, f"{text!r} although {end} did")
 
 
 def _is_by_hand(world: World, deletion: str) -> bool:
@@ -130,6 +142,8 @@ def judge_answer(world: World, waiting: Waiting, text: str) -> None:
 
 def judge_telling(world: World, tell: Tell, deletion: Deletion, text: str) -> None:
     """What a thread or a card says."""
+    if "lost what it had recorded" in text:
+        world.forgotten.discard(deletion.id)
     if tell.kind is TellKind.CARD:
         # Below stand the facts of the job and earlier requests, which are about others.
         text = "\n".join(text.split("\n")[:2])
@@ -145,7 +159,10 @@ def judge_telling(world: World, tell: Tell, deletion: Deletion, text: str) -> No
 def _judge_patience(world: World, deletion: Deletion) -> None:
     """Present counts after 5 reads over ten minutes, or 3 over 30 s where MetaStudio itself answered 5xx."""
     assert deletion.unknown_since is not None
-    answered = any((one.plan.code or "").startswith("MSS.4") for one in world.cloud.sent(deletion.id)[-1:])
+    answered = any(
+        (one.plan.code or "").startswith("MSS.4") or one.plan.status in {404, 409, 410}
+        for one in world.cloud.sent(deletion.id)[-1:]
+    )
     reads, over = (3, 30) if answered else (5, 600)
     seen = [
         at

@@ -19,36 +19,40 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
 import structlog
 
 from bot import app
-from bot.guard import GuardedJobs
-from bot.ledger.chain import next_hash
-from bot.ledger.engine import connect
-from bot.ledger.store import Store, open_ledger
-from bot.ledger.writer import SharedWriter
-from bot.lifecycle import TABLE, Step
-from bot.logs import only_known_fields
-from bot.model import OPEN_STATES, Actor, ConfirmBy, Deletion, Operation, State
-from bot.policy import Rules
-from bot.ports import LedgerTrouble, Ports, Terms
-from bot.settings import Settings
-from bot.trail import Due, Event, Tell, Waiting
-from bot.transports.socket import SocketTransport
-from bot.unwritten import Unwritten
-from bot.work import Queues
-from handlers import buttons, command
-from handlers.desk import Desk
-from handlers.views.card import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
-from tests.contract.values import TARGET
+from bot.audit.chain import next_hash
+from bot.domain.events import Event
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.lifecycle import TABLE, Step
+from bot.domain.model import OPEN_STATES, Actor, ConfirmBy, Deletion, Operation, State
+from bot.domain.notifications import Due, Tell, Waiting
+from bot.domain.policy import Rules
+from bot.domain.ports import Ports, Terms
+from bot.ledger.database.engine import connect
+from bot.ledger.database.writer import SharedWriter
+from bot.ledger.factory import open_ledger
+from bot.ledger.store import Store
+from bot.logs.pipeline import only_known_fields
+from bot.metastudio.guard import GuardedJobs
+from bot.ops.admission import Admission
+from bot.runtime.pool import Queues
+from bot.workers.recheck import Rechecks
+from bot.workers.retry_writes import Unwritten
+from bot.workers.tickers import tickers_of
+from handlers import buttons, command, payloads
+from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
+from handlers.dispatch import Desk
+from tests.clock import HeldClock
+from tests.contract.values import NOON, TARGET
 from tests.model import truth
 from tests.model.cloud import Arrival, Cloud
 from tests.model.slack import AUDIT, DORA, OPERATORS, OPS, WORDING, Said, Slack, SlackPeople, SlackTeller
-from tests.model.strands import HeldClock, Killed, Stop, Strand
+from tests.model.strands import Killed, Stop, Strand
 
 PERMITS = 4
 LIVE: dict[State, frozenset[str]] = {
@@ -198,11 +202,11 @@ class Watched:
             self.world.expect(False, f"the ledger fails by itself: {trouble} {trouble.__notes__}")  # noqa: FBT003
             raise
 
-    def note_waiting(self, waiting: Waiting, *events: Event) -> None:
+    def note_waiting(self, waiting: Waiting, *events: Event) -> bool:
         self.world.saw("waiting", waiting.id)
         self._trouble()
         with self._sound():
-            self.store.note_waiting(waiting, *events)
+            return self.store.note_waiting(waiting, *events)
 
     def change(self, *args: Any, **options: Any) -> Deletion | None:
         in_doubt = self._trouble()
@@ -242,6 +246,7 @@ class Replica:
         self.is_dead = False
         self.ledger = Watched(self, store)
         self.unwritten = Unwritten()
+        self.rechecks = Rechecks(world.clock.monotonic)
         self.pool = InlinePool(self)
         teller = SlackTeller(world.slack, self)
         queues = Queues()
@@ -256,12 +261,13 @@ class Replica:
             one_at_a_time=lambda name, _seconds: queues(name, 0),
             deliver=lambda tells: app.deliver(tells, self.ports),
             unwritten=self.unwritten,
+            recheck=self.rechecks,
+            admission=Admission(),
         )
         self.desk = Desk(self.ports, self.pool, WORDING, teller.link)
-        settings = cast("Settings", SimpleNamespace(audit_channel=AUDIT))
-        socket = cast("SocketTransport", SimpleNamespace(watch=lambda: 0))
-        tickers = app._tickers(settings, self.ports, self.unwritten, socket)
+        tickers = tickers_of(self.ports, self.unwritten)
         self.workers: dict[str, Callable[[], int]] = {ticker.name: ticker.work for ticker in tickers}
+        self.workers["recheck"] = self.rechecks.run_once
 
 
 class World:
@@ -270,7 +276,7 @@ class World:
     def __init__(self, ledger: Ground, counts: Counter[str], *, replicas: int, confirm_by: str) -> None:
         self.ground = ledger
         self.counts = counts
-        self.clock = HeldClock()
+        self.clock = HeldClock(NOON)
         self.cloud = Cloud(self)
         self.slack = Slack(self)
         self.people = SlackPeople(self)
@@ -292,8 +298,12 @@ class World:
         self.strand: Strand | None = None
         self.strands: list[Strand] = []
         self.next_stop: Stop | None = None
+        self.forgotten: set[str] = set()
+        """The deletions whose claim the ledger has lost and whose sender has not said so yet."""
         self.is_broken = False
         self._press: Any = None
+        self.posted: tuple[Callable[[Replica], None], dict[str, Any]] | None = None
+        """The newest command or click: how it is posted, and its payload."""
         self._started: list[Strand] = []
         self.swallowed: list[BaseException] = []
         self.told_up_to: dict[str, int] = {}
@@ -347,6 +357,27 @@ class World:
     def scalar(self, query: str, *values: Any) -> Any:
         found = self.rows(query, *values)
         return found[0][0] if found else None
+
+    # -- a ledger that loses commits --
+
+    def remember(self) -> Callable[[], None]:
+        """Keep what is committed now; what is returned loses every commit since, and tells nobody."""
+        rows, states = self.ground.copy(), dict(self.states)
+
+        def forget() -> None:
+            self.forgotten |= {one for one, state in self.states.items() if states.get(one) is not state}
+            self.ground.put_back(rows)
+            self.states = states
+            # Their numbers are given again.
+            self.told_up_to, self._head = {}, (0, "0" * 64)
+
+        return forget
+
+    def unfreeze(self) -> None:
+        """Somebody has looked."""
+        self.ground.look.execute(
+            "UPDATE freezes SET lifted_at = at, lifted_by_user = 'UANNA', lifted_by_team = 'TOURS'"
+        )
 
     # -- what the doubles use --
 
@@ -480,14 +511,19 @@ class World:
 
     def ask(self, replica: Replica, who: Actor, text: str, channel: str = OPS) -> None:
         """Type the command. Whatever happens there is one ack, and it has a text."""
-        acks: list[dict[str, Any]] = []
         body = {
             "user_id": who.user,
             "team_id": who.team,
             "channel_id": channel,
             "text": text,
             "response_url": "https://hooks.slack.example/1",
+            "trigger_id": self.next_token(),
         }
+        self.posted = partial(self._ask, body=body), body
+        self._ask(replica, body)
+
+    def _ask(self, replica: Replica, body: dict[str, Any]) -> None:
+        acks: list[dict[str, Any]] = []
         seen = self._listen(replica, lambda: command.delete_dh_job(replica.desk, self._ack(acks), body))
         self.expect(len(acks) == 1 and acks[0]["text"], f"{len(acks)} acks for a command")
         if acks[0]["text"].startswith("Checking"):
@@ -495,7 +531,6 @@ class World:
 
     def press(self, replica: Replica, who: Actor, message: Said, action: str, value: str | None = None) -> None:
         """Press a button. There is one ack, or none where even the spare threads are taken."""
-        acks: list[dict[str, Any]] = []
         deletion = message.deletion if value is None else value
         body = {
             "user": {"id": who.user, "team_id": who.team},
@@ -503,15 +538,40 @@ class World:
             "message": {"blocks": [{"elements": [{"text": small_print(message.deletion)}]}]},
             "actions": [{"action_id": action, "value": deletion}],
             "response_url": "https://hooks.slack.example/2",
+            "trigger_id": self.next_token(),
         }
+        post = partial(self._click, body=body, press=(action, who, deletion))
+        self.posted = post, body
+        post(replica)
+
+    def _click(self, replica: Replica, body: dict[str, Any], press: tuple[str, Actor, str]) -> None:
+        acks: list[dict[str, Any]] = []
+        action = press[0]
         use_case = buttons.BUTTONS.get(action, buttons.unknown)
-        self._press = (action, who, deletion)
+        self._press = press
         try:
             seen = self._listen(replica, lambda: buttons.pressed(replica.desk, use_case, action, self._ack(acks), body))
         finally:
             self._press = None
         self.expect(len(acks) == 1, f"{len(acks)} acks for a click")
         self._expect_cared_for(replica, seen)
+
+    def post_again(self, replica: Replica) -> None:
+        """The newest command or click once more, as it was. What the ledger has noted once has no second effect."""
+        if self.posted is None:
+            return
+        post, body = self.posted
+        digest = payloads.request_digest(body)
+        was_noted = self.scalar("SELECT 1 FROM served_requests WHERE digest = ?", digest)
+        before = self._effects()
+        post(replica)
+        if was_noted:
+            self.count("posted again")
+            self.expect(self._effects() == before, "a request that was posted again had a second effect")
+
+    def _effects(self) -> tuple[Any, ...]:
+        """What no request may do twice: change a deletion, post a card, read or send."""
+        return dict(self.states), len(self.slack.cards()), len(self.cloud.arrivals), len(self.cloud.reads)
 
     def _ack(self, acks: list[dict[str, Any]]) -> Callable[..., None]:
         def ack(**said: Any) -> None:
@@ -644,10 +704,23 @@ class Ground:
         self._template = sqlite3.connect(folder / "template.db")
         self.database = connect(self._url)
         self.look = sqlite3.connect(folder / "ledger.db", isolation_level=None, check_same_thread=False)
+        self._copies: list[sqlite3.Connection] = []
 
     def clear(self) -> None:
-        """Make the ledger what it is after its migrations."""
-        self._template.backup(self.look)
+        """Make the ledger what it is after its migrations. Nothing that was copied before is put back ever again."""
+        self.put_back(self._template)
+        self._close_copies()
+
+    def copy(self) -> sqlite3.Connection:
+        """What is committed now, in memory."""
+        made = sqlite3.connect(":memory:", check_same_thread=False)
+        self._copies.append(made)
+        self.look.backup(made)
+        return made
+
+    def put_back(self, rows: sqlite3.Connection) -> None:
+        """Make the ledger what it was; between two statements of whoever is at work."""
+        rows.backup(self.look)
         writing = cast("SharedWriter", self.database.writer)._connection
         if writing is not None:
             # The writer remembers the head of the chain.
@@ -656,12 +729,18 @@ class Ground:
     def renew(self) -> None:
         """After an example that failed nobody knows what state the connections are in."""
         self.database.close()
-        self.database = connect(self._url)
+        # Clearing takes events away, which a ledger does not survive otherwise.
+        self.database = connect(self._url, as_it_is=True)
 
     def close(self) -> None:
+        self._close_copies()
         self.look.close()
         self.database.close()
         self._template.close()
+
+    def _close_copies(self) -> None:
+        while self._copies:
+            self._copies.pop().close()
 
 
 @contextmanager

@@ -101,7 +101,10 @@ def test_the_wheel_has_all_of_the_three_packages_and_nothing_else(built: Built) 
     ours = {name for name in built.tracked if name.startswith(tuple(f"{one}/" for one in CODE))}
     found = {name for name in built.in_wheel() if ".dist-info/" not in name}
     assert found == ours
-    assert {"bot/ledger/migrations/script.py.mako", "bot/ledger/migrations/versions/0001_first.py"} <= found
+    assert {
+        "bot/ledger/schema/migrations/script.py.mako",
+        "bot/ledger/schema/migrations/versions/0001_first.py",
+    } <= found
     assert {f"sandbox/page/static/{name}" for name in ("index.html", "app.js", "style.css", "icon.svg")} <= found
     assert f"{NAME}.dist-info/licenses/LICENSE" in built.in_wheel()
 

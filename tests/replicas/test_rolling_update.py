@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.ledger.store import open_ledger
-from bot.model import Target
-from handlers.views.card import CONFIRM
+from bot.domain.model import Target
+from bot.ledger.factory import open_ledger
+from handlers.actions import CONFIRM
 from sandbox.bot_process import BotProcess, settings_for
-from sandbox.metastudio import MetaStudio
-from sandbox.slack import Invocation, Slack
+from sandbox.metastudio.metastudio import MetaStudio
+from sandbox.slack.slack import Invocation, Slack
 from tests.flow.world import free_port
 from tests.postgres import Server
 
@@ -74,7 +74,10 @@ def _wait_ready(bot: BotProcess, port: int) -> None:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as page:
                 if page.status == 200:
                     return
-        except (urllib.error.HTTPError, OSError):
+        except urllib.error.HTTPError as error:
+            error.close()
+            time.sleep(0.1)
+        except OSError:
             time.sleep(0.1)
     raise AssertionError("it does not become ready")
 

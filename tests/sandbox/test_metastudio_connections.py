@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
-from bot.metastudio.auth import Credentials, FixedCredentials, NoCredentials
+from bot.domain.model import Cause, JobId, Reply, Target
+from bot.domain.replies import OnDelete, on_delete
+from bot.metastudio import session
 from bot.metastudio.client import MetaStudio
-from bot.metastudio.iam import User, token_source
-from bot.metastudio.replies import OnDelete, on_delete
-from bot.model import Cause, JobId, Reply, Target
-from sandbox.metastudio import MetaStudio as Cloud
-from sandbox.metastudio_faults import DELETE, TOKEN, drop, http, reset_connection
+from bot.metastudio.credentials.iam import User, token_source
+from bot.metastudio.credentials.keys import Credentials, FixedCredentials, NoCredentials
+from sandbox.metastudio.faults import (
+    DELETE,
+    SHOW,
+    TOKEN,
+    drop,
+    error,
+    http,
+    interim,
+    interim_then,
+    request_id_lines,
+    reset_connection,
+    twice,
+)
+from sandbox.metastudio.metastudio import MetaStudio as Cloud
 from tests import certificates
+from tests.clock import RunningClock
 
 JOB = JobId("job-1")
-
-
-class SleeplessClock:
-    """The real time; back-off takes none."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def sleep(self, seconds: float) -> None:
-        """Go on at once."""
 
 
 def client_of(endpoint: str, cloud: Cloud | None = None, **options: Any) -> MetaStudio:
@@ -41,11 +45,11 @@ def client_of(endpoint: str, cloud: Cloud | None = None, **options: Any) -> Meta
     project = cloud.project_id if cloud else "p"
     options = {"connect_timeout": 0.5, "read_timeout": 0.5, **options}
     target = Target(endpoint, "cn-north-4", project)
-    return MetaStudio(target, FixedCredentials(keys), clock=SleeplessClock(), **options)
+    return MetaStudio(target, FixedCredentials(keys), clock=RunningClock(), **options)
 
 
 def delete(client: MetaStudio, job: JobId = JOB) -> Reply:
-    return client.delete(job, send_before=datetime.now(UTC) + timedelta(seconds=60))
+    return client.delete(job, may_send=lambda: True)
 
 
 @pytest.fixture
@@ -133,7 +137,7 @@ def test_no_credentials_means_nothing_to_send(cloud: Cloud) -> None:
         def rejected(self, access: object) -> bool:
             raise AssertionError
 
-    client = MetaStudio(Target(cloud.url, "r", cloud.project_id), Empty(), clock=SleeplessClock())
+    client = MetaStudio(Target(cloud.url, "r", cloud.project_id), Empty(), clock=RunningClock())
     assert delete(client).cause is Cause.NO_CREDENTIALS
     assert client.show(JOB).reply.cause is Cause.NO_CREDENTIALS
     assert len(cloud.requests) == 0
@@ -232,6 +236,250 @@ def _with(reply: Any, headers: dict[str, str]) -> Any:
     return reply
 
 
+# ------------------------------------------------------------------------------------------------ whose answer is it?
+
+INTERIM = [
+    (100,), (102,), (103,), (104,), (199,), (100, 100), (102, 102, 102), (100, 103, 102), (103,) * 50,
+]  # fmt: skip
+HINTS = "Link: </style.css>; rel=preload\r\nX-Request-Id: of-an-interim-answer\r\nContent-Length: 5"
+
+
+@pytest.mark.parametrize("headers", ["", HINTS], ids=["bare", "with headers"])
+@pytest.mark.parametrize("statuses", INTERIM, ids=str)
+def test_interim_answers_are_read_past(cloud: Cloud, statuses: tuple[int, ...], headers: str) -> None:
+    """Each 1xx, several, with headers: the answer is the one behind them, for GET and DELETE, and so is the next one's.
+
+    `http.client` skips 100 alone: a 103 was the answer, and the next request on that connection got the real one.
+    """
+    client = client_of(cloud.url, cloud)
+    cloud.faults.add("*", interim(*statuses, headers=headers), times=None, when="after")
+    jobs = [JobId(cloud.add_job()) for _ in range(3)]
+    for job in jobs:
+        shown = client.show(job)
+        assert shown.job is not None
+        assert (shown.reply.status, shown.reply.request_id) == (200, cloud.requests[-1].request_id)
+    for job in jobs:
+        reply = delete(client, job)
+        assert (reply.status, reply.request_id) == (200, cloud.requests[-1].request_id)
+        assert on_delete(reply) is OnDelete.DELETED
+    assert list(cloud.deleted) == jobs
+
+
+@pytest.mark.parametrize("final", [200, 204, 400, 403, 429, 500, 503])
+def test_what_stands_behind_an_interim_answer_counts(cloud: Cloud, final: int) -> None:
+    """Whatever the real answer is."""
+    cloud.faults.add(DELETE, interim_then(http(final), 102, 103))
+    assert delete(client_of(cloud.url, cloud), JobId(cloud.add_job())).status == final
+
+
+def test_switching_protocols_is_no_interim_answer(cloud: Cloud) -> None:
+    """Behind a 101 comes something that is not HTTP: unclear, and that connection is used no more."""
+    connections: list[object] = []
+    cloud.on_connect = connections.append
+    job = JobId(cloud.add_job())
+    client = client_of(cloud.url, cloud)
+    cloud.faults.add("*", http(101, b"", {"Upgrade": "websocket", "Connection": "Upgrade"}), times=2)
+    assert client.show(job).reply.status == 101
+    reply = delete(client, job)
+    assert (reply.status, on_delete(reply)) == (101, OnDelete.UNKNOWN)
+    assert client.show(job).job is not None
+    assert len(connections) == 3
+
+
+SHIFTS = {
+    # what the answer to A's DELETE, or to the read before B's, brings along
+    "102": lambda: interim(102),
+    "103 with headers": lambda: interim(103, headers=HINTS),
+    "answered twice": twice,
+    "answered twice, once refused": lambda: twice(403),
+}
+
+
+@pytest.mark.parametrize("operation", [DELETE, SHOW])
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_no_answer_of_another_request_is_taken_for_the_one_to_a_delete(
+    cloud: Cloud, shift: str, operation: str
+) -> None:
+    """B's DELETE is refused: that is its own answer with its own request ID, whatever came for A or for a read."""
+    client = client_of(cloud.url, cloud)
+    a, b = JobId(cloud.add_job()), JobId(cloud.add_job())
+    cloud.faults.add(operation, SHIFTS[shift](), times=None, when="after", job_id=a if operation == DELETE else b)
+    assert client.show(a).job is not None
+    assert delete(client, a).status == 200
+    assert client.show(b).job is not None
+    cloud.faults.add(DELETE, error(403, "MSS.41000012"), job_id=b)
+    reply = delete(client, b)
+    assert (reply.status, reply.code, reply.request_id) == (403, "MSS.41000012", cloud.requests[-1].request_id)
+    assert on_delete(reply) is OnDelete.FAILED
+    assert list(cloud.deleted) == [a]
+
+
+@pytest.mark.parametrize("kind", ["plain", "TLS"])
+def test_what_stands_behind_an_answer_is_nobodys(
+    cloud: Cloud, tls_cloud: Cloud, trusting: ssl.SSLContext, kind: str
+) -> None:
+    """A kept connection with something unread on it is closed, and the next read gets its own answer."""
+    world = tls_cloud if kind == "TLS" else cloud
+    connections: list[object] = []
+    world.on_connect = connections.append
+    client = client_of(world.url, world, ssl_context=trusting)
+    jobs = [JobId(world.add_job()) for _ in range(4)]
+    world.faults.add(SHOW, twice(404), times=2)
+    for job in jobs:
+        shown = client.show(job)
+        assert shown.job is not None
+        assert shown.reply.request_id == world.requests[-1].request_id
+    assert len(connections) == 3
+
+
+# ------------------------------------------------------------------------------------------ a DELETE's own connection
+
+
+def test_each_delete_has_a_connection_of_its_own(cloud: Cloud) -> None:
+    """Opened for it, used once, closed; what is read keeps its own."""
+    connections: list[object] = []
+    cloud.on_connect = connections.append
+    client = client_of(cloud.url, cloud)
+    for number in range(1, 4):
+        job = JobId(cloud.add_job())
+        assert client.show(job).job is not None
+        assert delete(client, job).status == 200
+        assert len(connections) == 1 + number
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS", "tunnel", "plain proxy"])
+def test_a_connection_that_was_opened_ahead_is_the_one_that_is_used(
+    cloud: Cloud, tls_cloud: Cloud, trusting: ssl.SSLContext, way: str
+) -> None:
+    """The DELETE does not wait for a handshake; over TLS 1.3 too, where tickets arrive unasked; and only once."""
+    world = tls_cloud if way in ("TLS", "tunnel") else cloud
+    connections: list[object] = []
+    world.on_connect = connections.append
+    with Proxy(tunnel(tls_cloud.port)) if way == "tunnel" else Forwarding(cloud.port) as proxy:
+        through = {"proxy": proxy.url} if way in ("tunnel", "plain proxy") else {}
+        client = client_of(world.url, world, ssl_context=trusting, **through)
+        first, second = JobId(world.add_job()), JobId(world.add_job())
+        client.prepare_delete(first)
+        assert len(world.requests) == 0
+        assert delete(client, first).status == 200
+        assert len(connections) == 1
+        assert delete(client, second).status == 200
+        assert list(world.deleted) == [first, second]
+        assert proxy.accepted == (2 if through else 0)
+        assert len(connections) == 2
+        client.close()
+
+
+def test_a_connection_that_was_closed_before_it_was_used_is_replaced(cloud: Cloud) -> None:
+    """Nothing had been sent on it, so the DELETE leaves on another one, once."""
+    job = JobId(cloud.add_job())
+    client = client_of(cloud.url, cloud)
+    client.prepare_delete(job)
+    cloud.stop()
+    cloud.start()
+    assert delete(client, job).status == 200
+    assert cloud.deletes_arrived(job) == 1
+
+
+def test_a_connection_that_waited_too_long_is_replaced(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in between forgets idle connections silently; a DELETE on such a one would end as unknown."""
+    connections: list[object] = []
+    cloud.on_connect = connections.append
+    client = client_of(cloud.url, cloud)
+    client.prepare_delete(JOB)
+    monkeypatch.setattr(session, "KEPT_AHEAD", 0.0)
+    assert delete(client, JobId(cloud.add_job())).status == 200
+    assert len(connections) == 2
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it asks whether a connection is silent, the bot gives what the server has sent the time to arrive."""
+    is_silent = session._is_silent
+
+    def asked_later(sock: Any) -> bool:
+        select.select([sock], [], [], 0.3)
+        return is_silent(sock)
+
+    monkeypatch.setattr(session, "_is_silent", asked_later)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("ahead", [True, False], ids=["opened ahead", "opened for it"])
+def test_what_arrives_before_the_request_is_no_answer_to_it(cloud: Cloud, ahead: bool) -> None:  # noqa: FBT001 - a table's column
+    """That connection is given up before anything was sent on it, and the DELETE leaves on another one."""
+    job = JobId(cloud.add_job())
+    cloud.faults.connect("early")
+    client = client_of(cloud.url, cloud)
+    if ahead:
+        client.prepare_delete(job)
+    reply = delete(client, job)
+    assert (reply.status, reply.request_id) == (200, cloud.requests[-1].request_id)
+    assert cloud.deletes_arrived(job) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_where_every_connection_brings_something_first_nothing_is_sent(cloud: Cloud) -> None:
+    """Never sent, and said so: not "MetaStudio confirmed it" with the request ID of whatever came."""
+    cloud.faults.connect("early", times=9)
+    job = JobId(cloud.add_job())
+    reply = delete(client_of(cloud.url, cloud), job)
+    assert (reply.status, reply.cause, reply.request_id) == (None, Cause.UNUSABLE_CONNECTION, None)
+    assert on_delete(reply) is OnDelete.FAILED
+    assert cloud.deletes_arrived(job) == 0
+
+
+def test_the_clock_is_asked_last_on_a_connection_that_was_opened_ahead(cloud: Cloud) -> None:
+    """It stands, but the time is over: nothing leaves."""
+    job = JobId(cloud.add_job())
+    client = client_of(cloud.url, cloud)
+    client.prepare_delete(job)
+    reply = client.delete(job, may_send=lambda: False)
+    client.close()
+    assert reply.cause is Cause.TOO_LATE
+    assert cloud.deletes_arrived(job) == 0
+
+
+def test_opening_ahead_may_fail_and_the_delete_says_why(
+    tls_cloud: Cloud, trusting: ssl.SSLContext, closed_port: int
+) -> None:
+    """Nobody listens, no trust, a hung handshake, a proxy that refuses: nothing is raised, the DELETE has the cause."""
+    refusing = Proxy(lambda sock, _: sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
+    for options, url, cause in (
+        ({}, f"http://127.0.0.1:{closed_port}", Cause.CONNECTION_REFUSED),
+        ({"ssl_context": ssl.create_default_context()}, tls_cloud.url, Cause.BAD_CERTIFICATE),
+        ({"ssl_context": trusting, "proxy": refusing.url}, tls_cloud.url, Cause.PROXY_REFUSED),
+    ):
+        client = client_of(url, tls_cloud, **options)
+        client.prepare_delete(JOB)
+        assert delete(client).cause is cause
+    tls_cloud.faults.connect("hang")
+    job = JobId(tls_cloud.add_job())
+    client = client_of(tls_cloud.url, tls_cloud, ssl_context=trusting)
+    client.prepare_delete(job)
+    assert delete(client, job).status == 200
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [(("{}", "of-the-gateway-01"), ("{}", "of-the-gateway-01")), (("-", "{}"), ("{}", None)),
+     (("{}", "{}"), ("{}", None)), (("two words", "{}"), ("{}", None)), (("{}, of-the-gateway-01",), (None, None)),
+     (("sh\xf6rt-one-01",), (None, None)), (("one\x0btwo-three",), (None, None)), (("short",), (None, None)),
+     ((), (None, None))],
+)  # fmt: skip
+def test_two_request_id_lines_are_two_request_ids(
+    cloud: Cloud, lines: tuple[str, ...], expected: tuple[str | None, str | None]
+) -> None:
+    """Requests joins them to one id that does not exist. A malformed one counts as none."""
+    cloud.faults.add("*", request_id_lines(*lines), times=2)
+    client = client_of(cloud.url, cloud)
+    job = JobId(cloud.add_job())
+    for call in (lambda: client.show(job).reply, lambda: delete(client, job)):
+        reply = call()
+        own = cloud.requests[-1].request_id
+        assert (reply.request_id, reply.other_request_id) == tuple(each and each.format(own) for each in expected)
+
+
 # ------------------------------------------------------------------------------------------ the environment and proxies
 
 
@@ -255,10 +503,14 @@ def test_the_environment_has_no_say(
 
 
 class Proxy:
-    """A proxy of few words: `act` gets the socket and the first line that arrived."""
+    """A proxy of few words: `act` gets the socket and the first line that arrived, less HTTP's version.
+
+    Python says HTTP/1.1 to proxies since 3.12, and said HTTP/1.0 before.
+    """
 
     def __init__(self, act: Callable[[socket.socket, str], None]) -> None:
         self.lines: list[str] = []
+        self.accepted = 0
         self._act = act
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -268,6 +520,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = self._listener.accept()
+                self.accepted += 1
                 threading.Thread(target=self._handle, args=(sock,), daemon=True).start()
 
     def _handle(self, sock: socket.socket) -> None:
@@ -275,7 +528,7 @@ class Proxy:
             head = b""
             while b"\r\n\r\n" not in head:
                 head += sock.recv(65536)
-            self.lines.append(head.split(b"\r\n")[0].decode())
+            self.lines.append(head.split(b"\r\n")[0].decode().rpartition(" ")[0])
             self._act(sock, self.lines[-1])
 
     def __enter__(self) -> Self:
@@ -300,6 +553,22 @@ def tunnel(port: int) -> Callable[[socket.socket, str], None]:
     return act
 
 
+class Forwarding(Proxy):
+    """Passes plain HTTP on to one port: the first request of each connection, addressed as a server wants it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        super().__init__(lambda _, __: None)
+
+    def _handle(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)) as server:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(65536)
+            server.sendall(head.replace(f"http://127.0.0.1:{self._port}".encode(), b"", 1))
+            _pump(server, sock)
+
+
 def _pump(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
@@ -315,7 +584,8 @@ def test_a_proxy_from_the_settings_is_used(tls_cloud: Cloud, trusting: ssl.SSLCo
         client = client_of(tls_cloud.url, tls_cloud, ssl_context=trusting, proxy=proxy.url)
         assert client.show(job).job is not None
         assert delete(client, job).status == 200
-        assert proxy.lines == [f"CONNECT 127.0.0.1:{tls_cloud.port} HTTP/1.0"]
+        # One for what is read, one for the DELETE alone.
+        assert proxy.lines == [f"CONNECT 127.0.0.1:{tls_cloud.port}"] * 2
         client.close()
 
 
@@ -372,14 +642,14 @@ def iam_of(cloud: Cloud, **options: Any) -> Callable[[], object]:
     cloud.gate.users["acme", "bot"] = "pass"
     user = User(cloud.url, "acme", "bot", "pass", cloud.project_id)
     options = {"proxy": None, "ssl_context": None, "connect_timeout": 0.5, "read_timeout": 0.5, **options}
-    return token_source(user, clock=SleeplessClock(), **options).renewed
+    return token_source(user, clock=RunningClock(), **options).renewed
 
 
 def test_iam_is_asked_over_the_same_tls_and_proxy(tls_cloud: Cloud, trusting: ssl.SSLContext) -> None:
     """CA_BUNDLE counts, and the password goes through the tunnel of METASTUDIO_PROXY."""
     with Proxy(tunnel(tls_cloud.port)) as proxy:
         iam_of(tls_cloud, ssl_context=trusting, proxy=proxy.url)()
-        assert proxy.lines == [f"CONNECT 127.0.0.1:{tls_cloud.port} HTTP/1.0"]
+        assert proxy.lines == [f"CONNECT 127.0.0.1:{tls_cloud.port}"]
     iam_of(tls_cloud, ssl_context=trusting)()
     assert len(tls_cloud.sign_ins) == 2
 

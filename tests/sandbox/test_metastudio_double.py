@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 import requests
 
-from bot.job_states import STATES
-from bot.metastudio.auth import Credentials
-from bot.metastudio.wire import Draft
-from bot.model import Operation
-from sandbox.metastudio import MetaStudio as Cloud
-from sandbox.metastudio import Seen
-from sandbox.metastudio_faults import AFTER, ANY, DELETE, LIST, SHOW, TOKEN, http, iam, late
-from sandbox.metastudio_gate import Key
-from sandbox.metastudio_world import DELETABLE
+from bot.domain.job_states import STATES
+from bot.domain.model import Operation
+from bot.metastudio.credentials.keys import Credentials
+from bot.metastudio.drafts import Draft
+from sandbox.metastudio.faults import AFTER, ANY, DELETE, LIST, SHOW, TOKEN, http, iam, late
+from sandbox.metastudio.gate import Key
+from sandbox.metastudio.metastudio import MetaStudio as Cloud
+from sandbox.metastudio.world import DELETABLE, Seen
 
 
 class HeldClock:

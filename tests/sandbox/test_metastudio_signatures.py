@@ -10,26 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.metastudio import wire
-from bot.metastudio.auth import Credentials, FixedCredentials
+from bot.domain.model import JobId, Operation, Target
+from bot.metastudio import drafts
 from bot.metastudio.client import MetaStudio
-from bot.model import JobId, Operation, Target
-from sandbox.metastudio import MetaStudio as Cloud
-from sandbox.metastudio_gate import canonical_request, signature_of
+from bot.metastudio.credentials.keys import Credentials, FixedCredentials
+from sandbox.metastudio.gate import canonical_request, signature_of
+from sandbox.metastudio.metastudio import MetaStudio as Cloud
+from tests.clock import RunningClock
 
 AT = datetime(2026, 11, 22, 3, 12, 30, tzinfo=UTC)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 ASCII = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
-
-
-class SystemClock:
-    """The real time."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing is repeated here")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +35,7 @@ def client(cloud: Cloud) -> MetaStudio:
     return MetaStudio(
         Target(cloud.url, "cn-north-4", cloud.project_id),
         FixedCredentials(Credentials(cloud.ak, cloud.sk, cloud.security_token)),
-        clock=SystemClock(),
+        clock=RunningClock(may_sleep=False),
         app_user_id="ops@example.com",
     )
 
@@ -66,7 +57,7 @@ def test_two_implementations_make_the_same_signature(
     token: str | None,
 ) -> None:
     """Whatever is signed by Huawei's signer verifies by the description of the algorithm."""
-    draft = wire.Draft(Operation.SHOW, method, "/" + "/".join(segments), tuple(query), tuple(headers.items()))
+    draft = drafts.Draft(Operation.SHOW, method, "/" + "/".join(segments), tuple(query), tuple(headers.items()))
     signed = Credentials(ak, sk, token).sign(draft, "https://metastudio.example.com:8443", AT)
     lower = {name.lower(): value for name, value in signed.headers.items()}
     authorization = lower.pop("authorization")
@@ -130,7 +121,7 @@ def test_wrong_credentials_are_refused(change: dict[str, str | None], code: str)
         client = MetaStudio(
             Target(cloud.url, "cn-north-4", cloud.project_id),
             FixedCredentials(Credentials(**keys)),  # type: ignore[arg-type]
-            clock=SystemClock(),
+            clock=RunningClock(may_sleep=False),
         )
         reply = client.show(JobId(cloud.add_job())).reply
         assert (reply.status, reply.code, reply.request_id) == (401, code, cloud.requests[-1].request_id)
@@ -144,7 +135,7 @@ def test_a_clock_that_is_off_is_refused_and_shows_in_the_reply() -> None:
         client = MetaStudio(
             Target(cloud.url, "cn-north-4", cloud.project_id),
             FixedCredentials(Credentials(cloud.ak, cloud.sk)),
-            clock=SystemClock(),
+            clock=RunningClock(may_sleep=False),
         )
         reply = client.show(JobId("job")).reply
         assert (reply.status, reply.code) == (401, "APIGW.0303")
@@ -158,7 +149,7 @@ def test_the_project_has_to_be_the_right_one() -> None:
         client = MetaStudio(
             Target(cloud.url, "cn-north-4", "f" * 32),
             FixedCredentials(Credentials(cloud.ak, cloud.sk)),
-            clock=SystemClock(),
+            clock=RunningClock(may_sleep=False),
         )
         reply = client.show(JobId("job")).reply
         assert (reply.status, reply.code) == (400, "MSS.00010009")

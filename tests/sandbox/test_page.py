@@ -65,6 +65,13 @@ def test_only_its_own_address_is_answered(page: Page, host: str, status: int) ->
     assert get(page, "/", Host=host.format(port=page.port))[0] == status
 
 
+def test_under_another_address_it_says_how_to_reach_it(page: Page) -> None:
+    """Whoever has forwarded another port reads which address to open, and how to forward from another machine."""
+    body = get(page, "/", Host="devbox:8080")[2]
+    assert f"http://localhost:{page.port}" in body
+    assert f"ssh -L {page.port}:localhost:{page.port}" in body
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
@@ -178,6 +185,13 @@ def test_people_see_what_is_theirs(window: Window) -> None:
         ("METASTUDIO_ENDPOINT", "http://127.0.0.1@evil.example", False),
         ("DATABASE_URL", "sqlite:////somewhere/ledger.db", True),
         ("DATABASE_URL", "postgresql+psycopg://db.example/x", False),
+        ("DATABASE_URL", "postgresql://u:p@127.0.0.1:5432,127.0.0.1:5433/x", True),
+        ("DATABASE_URL", "postgresql://u@/x?host=127.0.0.1:5432&host=127.0.0.1:5433", True),
+        ("DATABASE_URL", "postgresql://u@%2Frun%2Fpg/x", True),
+        ("DATABASE_URL", "postgresql://u:p@127.0.0.1:5432,db.example:5432/x", False),
+        ("DATABASE_URL", "postgresql://127.0.0.1/x?host=127.0.0.1,db.example", False),
+        ("DATABASE_URL", "postgresql://127.0.0.1/x?hostaddr=10.0.0.1", False),
+        ("DATABASE_URL", "dbname=x host=db.example", False),
         ("METASTUDIO_PROXY", "127.0.0.1:3128", False),
         ("HTTPS_PROXY", "anything", False),
     ],

@@ -39,7 +39,7 @@ sys.addaudithook(_hook)
 class Running:
     """A sandbox; `url` is what it printed."""
 
-    def __init__(self, folder: Path, *args: str, code: str = "from bot.cli import main", **environ: str) -> None:
+    def __init__(self, folder: Path, *args: str, code: str = "from bot.cli.main import main", **environ: str) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.began = time.monotonic()
@@ -140,7 +140,10 @@ def test_poison_reaches_nobody(tmp_path: Path) -> None:
     credentials = "[basic]\nak = REALKEY\nsk = real-secret\niam_endpoint = https://iam.example\n"
     (home / ".huaweicloud" / "credentials").write_text(credentials, encoding="utf-8")
     (home / ".netrc").write_text("default login real password real\n", encoding="utf-8")
-    code = f"import sandbox.bot_process as b; b.SOURCE = {str(hook)!r} + ':' + str(b.SOURCE); from bot.cli import main"
+    code = (
+        f"import sandbox.bot_process as b; b.SOURCE = {str(hook)!r} + ':' + str(b.SOURCE); "
+        "from bot.cli.main import main"
+    )
     path = f"{hook}{os.pathsep}{ROOT}"
     with running(work, "--port", "0", code=code, HOME=str(home), PYTHONPATH=path, **poison) as sandbox:
         with open_window(sandbox.url) as window:

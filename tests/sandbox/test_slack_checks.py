@@ -8,7 +8,7 @@ import pytest
 from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models import blocks as sdk
 
-from sandbox import slack_checks as checks
+from sandbox.slack import block_kit as checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,12 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.webhook import WebhookClient
 
-from sandbox.slack import Slack
+from sandbox.slack.slack import Slack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sandbox.slack import Call
+    from sandbox.slack.slack import Call
 
 POST = "chat.postMessage"
 

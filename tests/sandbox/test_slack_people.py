@@ -12,8 +12,8 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from sandbox.servers import Reply, Request, Server
-from sandbox.slack import Impossible, Invocation, NotAcked, Slack
+from sandbox.slack.slack import Impossible, Invocation, NotAcked, Slack
+from sandbox.wire.server import Reply, Request, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

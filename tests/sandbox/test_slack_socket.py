@@ -15,7 +15,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from sandbox.slack import NotAcked, Slack
+from sandbox.slack.slack import NotAcked, Slack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
 
-from sandbox.slack import Slack
+from sandbox.slack.slack import Slack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

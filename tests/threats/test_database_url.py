@@ -6,17 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import main
-from bot.ledger.engine import connect
-from bot.ledger.trouble import translate
-from bot.ledger.writer import FOREIGN
+from bot.cli.main import main
+from bot.ledger.database.engine import connect
+from bot.ledger.database.trouble import translate
+from bot.ledger.database.writer import FOREIGN
 
 PASSWORD = "pAsSwOrD"
 URLS = [
     f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:9/db",
     f"postgresql+psycopg://user:{PASSWORD}@127.0.0.1:9/db?sslmode=nonsense",
     f"postgresql+psycopg://user:{PASSWORD}@[::1]:9/db",
-    f"postgresql://user:{PASSWORD}@h/db",
+    f"postgres://user:{PASSWORD}@127.0.0.1:9,127.0.0.1:9/db?target_session_attrs=read-write",
+    f"host=127.0.0.1 port=9 dbname=db password='{PASSWORD}'",
+    f"postgresql://user:a@b/c?{PASSWORD}=x@h/db",
+    f"postgresql://user:x@127.0.0.1:9/db?sslpasword={PASSWORD}",
     f"mysql://user:{PASSWORD}@h/db",
     f"sqlite:////nowhere/{PASSWORD}/x.db",
     f"postgresql+psycopg://user:{PASSWORD}@[broken/db",
@@ -57,7 +60,7 @@ def test_no_command_prints_it(
     }.items():
         monkeypatch.setenv(name, text)
     # A bot that would get as far as asking Slack is not what this is about.
-    monkeypatch.setattr("bot.app.START_PAUSES", (0.0,))
+    monkeypatch.setattr("bot.slack.identity.START_PAUSES", (0.0,))
     for url in URLS:
         monkeypatch.setenv("DATABASE_URL", url)
         assert main(command) in {1, 2, 3}
@@ -66,7 +69,7 @@ def test_no_command_prints_it(
         assert captured.out + captured.err
 
 
-@pytest.mark.parametrize("url", URLS[:4])
+@pytest.mark.parametrize("url", URLS[:3])
 def test_trouble_does_not_quote_it(url: str) -> None:
     """Neither in its text and notes nor in what it was raised from."""
     with pytest.raises((*FOREIGN, ValueError)) as raised, connect(url).reading.connect():

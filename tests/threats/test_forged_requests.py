@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from sandbox.slack import Invocation
+from sandbox.slack.slack import Invocation
 from tests.flow.world import World, world
 
 FORM = "application/x-www-form-urlencoded"

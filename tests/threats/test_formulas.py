@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import main
-from bot.ledger import chain
-from bot.ledger.store import open_ledger
-from bot.model import Actor, DeletionId, JobId
-from bot.trail import Event, Kind
+from bot.audit import chain
+from bot.cli.main import main
+from bot.domain.events import Event, Kind
+from bot.domain.model import Actor, DeletionId, JobId
+from bot.ledger.factory import open_ledger
 from tests.contract.values import NOON, TARGET
 
 FORMULAS = [

@@ -10,10 +10,11 @@ import pytest
 import structlog
 
 from bot import logs
-from bot.metastudio.wire import delete_draft, show_draft
-from bot.model import JobId, Target
-from bot.settings import Settings, SettingsError
-from sandbox import metastudio_faults as play
+from bot.domain.model import JobId, Target
+from bot.metastudio.drafts import delete_draft, show_draft
+from bot.settings.forms import SettingsError
+from bot.settings.load import read_settings
+from sandbox.metastudio import faults as play
 from tests.flow.world import World
 
 TARGET = Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "p1")
@@ -28,7 +29,7 @@ DELETE = "Delete2dModelTrainingJob"
 def test_no_setting_starts_a_header(name: str, text: str) -> None:
     """What is sent as a header, or as part of a path, is refused with the setting's name."""
     with pytest.raises(SettingsError, match=name):
-        Settings.load({name: text}, None, only={name})
+        read_settings({name: text}, None, only={name})
 
 
 @pytest.mark.parametrize("job", ["a\r\nHost: evil", "a\n", "a b", "a\t", "\u0430bc"])
@@ -65,7 +66,7 @@ def test_what_the_cloud_says_stays_in_its_place(w: World) -> None:
     )
     w.press(card)
     said = "\n".join(w.thread(card))
-    assert "was not deleted by this request" in said
+    assert "MetaStudio refused to delete job" in said
     assert "<!channel>" not in said
     assert "\x1b" not in said
     assert w.slack.violations == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.cli import main
+from bot.cli.main import main
 from tests.flow.world import World
 
 IDS = [
@@ -22,7 +22,7 @@ IDS = [
     "'--",
     "1;DROP",
     "x'OR'1'='1",
-    '"x"',
+    '"x"y',
     "%27",
     "a%00",
     "${x}",

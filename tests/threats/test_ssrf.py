@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bot.clients import tls_context, webhook
-from bot.settings import Settings, SettingsError
-from sandbox import metastudio_faults as play
-from sandbox.servers import Reply, Request, Server
+from bot.settings.forms import SettingsError
+from bot.settings.load import read_settings
+from bot.settings.schema import Settings
+from sandbox.metastudio import faults as play
+from sandbox.wire.server import Reply, Request, Server
 from tests.flow.world import World
 
 EVIL = [
@@ -48,7 +50,7 @@ WITH_A_PATH = [url for url in EVIL if "/../" not in url]
 def test_an_address_in_the_settings(name: str, url: str) -> None:
     """Signed requests and tokens go to https origins, or to this machine; nothing rides along in user or query."""
     with pytest.raises(SettingsError, match=name):
-        Settings.load({name: url}, None, only={name})
+        read_settings({name: url}, None, only={name})
 
 
 @pytest.mark.parametrize(

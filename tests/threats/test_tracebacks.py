@@ -6,19 +6,19 @@ import contextlib
 import io
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 import structlog
 
 from bot import logs
 from bot.clients import web_client
-from bot.ledger.store import open_ledger
-from bot.metastudio.auth import Credentials, FixedCredentials
+from bot.domain.model import JobId, Target
+from bot.ledger.factory import open_ledger
 from bot.metastudio.client import MetaStudio
-from bot.model import JobId, Target
-from bot.settings import Settings, SettingsError
-from bot.work import SystemClock
+from bot.metastudio.credentials.keys import Credentials, FixedCredentials
+from bot.runtime.clock import SystemClock
+from bot.settings.forms import SettingsError
+from bot.settings.load import read_settings
 
 SECRET = "sEcReT-".ljust(40, "x")
 SETTINGS = {
@@ -34,7 +34,7 @@ SETTINGS = {
 
 
 def a_bad_setting() -> None:
-    Settings.load({**SETTINGS, "SLACK_BOT_TOKEN": SECRET, "DATABASE_URL": f"mysql://u:{SECRET}@h/d"}, None)
+    read_settings({**SETTINGS, "SLACK_BOT_TOKEN": SECRET, "DATABASE_URL": f"mysql://u:{SECRET}@h/d"}, None)
 
 
 def a_database_that_is_away() -> None:
@@ -46,7 +46,7 @@ def a_database_url_that_is_none() -> None:
 
 
 def slack_is_away() -> None:
-    settings = Settings.load(SETTINGS, None)
+    settings = read_settings(SETTINGS, None)
     import ssl  # noqa: PLC0415
 
     web_client(settings, ssl.create_default_context()).auth_test()
@@ -58,7 +58,7 @@ def a_signature_that_fails() -> None:
 
 
 def settings_shown() -> None:
-    raise RuntimeError(repr(Settings.load(SETTINGS, None)))
+    raise RuntimeError(repr(read_settings(SETTINGS, None)))
 
 
 def credentials_shown() -> None:
@@ -105,7 +105,7 @@ def test_the_client_raises_nothing_at_all() -> None:
         connect_timeout=0.5,
         read_timeout=0.5,
     )
-    reply = client.delete(JobId("job-1"), send_before=SystemClock().now() + timedelta(seconds=5))
+    reply = client.delete(JobId("job-1"), may_send=lambda: True)
     assert reply.cause is not None
     assert "sEcReT" not in repr(reply)
 

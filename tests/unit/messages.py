@@ -11,11 +11,11 @@ from typing import Any
 
 from slack_sdk.models.blocks import Block
 
-from bot.model import Actor, Attempt, Cause, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.outcomes import Ending
-from handlers.views.parts import Message
+from bot.domain.model import Actor, Attempt, Cause, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.domain.outcomes import Ending
+from handlers.views.blocks import Message
 from handlers.views.wording import Wording
-from sandbox import slack_checks as checks
+from sandbox.slack import block_kit as checks
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 ANNA, BEN, CARL = Actor("UANNA", "T1"), Actor("UBEN", "T1"), Actor("UCARL", "T1")
@@ -47,6 +47,7 @@ ATTEMPT = Attempt(1, "token-is-secret", AT, later(5))
 DONE = replace(ATTEMPT, replied_at=later(1), status=200, request_id="req-200")
 REJECTED = replace(ATTEMPT, status=400, code="MSS.00000003", message="Invalid parameter", request_id="req-400")
 BROKEN = replace(ATTEMPT, status=500, code="MSS.00000004", message="Internal Error", request_id="req-500")
+CONFLICT = replace(ATTEMPT, status=404, code="MSS.41000003", request_id="req-404")
 CUT_OFF = replace(ATTEMPT, cause=Cause.CUT)
 THROTTLED = replace(ATTEMPT, status=429, code="APIGW.0308", request_id="req-429")
 
@@ -125,6 +126,11 @@ PLAUSIBLE: dict[str, Deletion] = {
     "bad credentials": failed(Ending.BAD_CREDENTIALS, replace(REJECTED, status=401, code="APIGW.0301", message=None)),
     "forbidden": failed(Ending.FORBIDDEN, replace(REJECTED, status=403, code=None, message=None)),
     "throttled": failed(Ending.THROTTLED, *(replace(THROTTLED, number=number) for number in (1, 2, 3))),
+    "not sent again": failed(Ending.THROTTLED, THROTTLED, replace(ATTEMPT, number=2, cause=Cause.TOO_LATE)),
+    "unknown, conflict": unknown(Ending.CONFLICT, CONFLICT, answered_5xx=True),
+    "found gone after a 404": replace(
+        OVER, state=State.DELETED, ended_why=Ending.READ_GONE.value, attempts=(CONFLICT,), verified_at=later(900)
+    ),
     "never sent": failed(Ending.NEVER_SENT, replace(ATTEMPT, cause=Cause.CONNECTION_REFUSED)),
     "failed without a word": replace(OVER, state=State.FAILED, attempts=()),
     "still present": replace(

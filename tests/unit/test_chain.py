@@ -14,10 +14,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.ledger import chain
-from bot.ledger.chain import BEGINNING, GENESIS, Fault, Head, Line, Verdict, facts_in, link, recorded, verify
-from bot.model import Actor, DeletionId, JobId
-from bot.trail import Event, Kind, Recorded
+from bot.audit import chain
+from bot.audit.chain import BEGINNING, GENESIS, Fault, Head, Line, Verdict, facts_in, link, recorded, verify
+from bot.domain.events import Event, Kind, Recorded
+from bot.domain.model import Actor, DeletionId, JobId
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 120000, tzinfo=UTC)
 EVENT = Event(

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import builtins
+import sqlite3
 import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
-from bot.cli import cli, main
-from bot.ledger import engine, migrations
+from bot.cli.main import cli, main
+from bot.domain.model import Target
+from bot.ledger import factory
+from bot.ledger.database import engine
+from bot.ledger.schema import migrations
+from tests.contract.values import event
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = {
@@ -127,7 +133,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_version_and_help_import_nothing_heavy() -> None:
     """They answer at once: nothing of the bot but its command line is imported."""
     code = (
-        "import sys; from bot.cli import main; main(['--help']); main(['--version']);"
+        "import sys; from bot.cli.main import main; main(['--help']); main(['--version']);"
         "print([m for m in sys.modules if m.split('.')[0] in {'pydantic','slack_sdk','slack_bolt','sqlalchemy',"
         "'requests','structlog','sandbox'} or m in {'bot.settings', 'bot.app', 'bot.logs'}])"
     )
@@ -278,17 +284,69 @@ def test_db_troubles(
     assert "DATABASE_URL" in captured.err
 
 
-@pytest.mark.parametrize(
-    "command", [["db", "status"], ["db", "backup", "copy.db"], ["audit", "list"], ["audit", "verify"]]
-)
+LOOKS_AT_A_LEDGER = [
+    "db status",
+    "db backup copy.db",
+    "db expire-open",
+    "audit list",
+    "audit verify",
+    "audit show 5f0c2a9be1d84c37",
+    "audit export --format jsonl",
+    "audit prune --before 2020-01-01 --yes",
+]
+
+
+@pytest.mark.parametrize("command", [each.split() for each in LOOKS_AT_A_LEDGER], ids=LOOKS_AT_A_LEDGER)
 def test_no_ledger_here(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """In another folder than the bot's: what is missing, where it was looked for, and nothing is made."""
     assert main(command) == 3
     told = capsys.readouterr().err
-    assert told.startswith("The ledger cannot be used: not there")
+    assert told.startswith(f"The ledger cannot be used: not there ({Path('dh-bot.db').resolve()}).")
     assert "the folder in which the command is run" in told
     assert "server" not in told
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command", [each.split() for each in LOOKS_AT_A_LEDGER[1:]], ids=[each.split()[1] for each in LOOKS_AT_A_LEDGER[1:]]
+)
+def test_a_file_without_a_ledger(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Is called empty, not too old, and gets none."""
+    Path("dh-bot.db").touch(mode=0o600)
+    assert main(command) == 3
+    assert capsys.readouterr().err.startswith("The ledger cannot be used: empty.")
+    with closing(sqlite3.connect("dh-bot.db")) as file:
+        assert file.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+def test_a_ledger_that_is_gone_is_made_anew_by_expire_open(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a newer event is noted beside it: that is how one goes on without a backup."""
+    ledger = factory.open_ledger("sqlite:///dh-bot.db", Target("https://x", "r", "p"))
+    ledger.record(event())
+    ledger.close()
+    Path("dh-bot.db").unlink()
+    assert main(["db", "expire-open"]) == 0
+    assert "The ledger had lost events" in capsys.readouterr().out
+    assert main(["db", "status"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("run", "dh-bot cannot start: 1 problem with its settings."),
+        ("db status", "dh-bot db status cannot run: 1 problem with its settings."),
+        ("db expire-open", "dh-bot db expire-open cannot run: 1 problem with its settings."),
+        ("audit list", "dh-bot audit list cannot run: 1 problem with its settings."),
+    ],
+)
+def test_what_cannot_run_is_named(
+    command: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only `run` starts anything."""
+    for name, text in {**ENOUGH, "DATABASE_URL": "nonsense"}.items():
+        monkeypatch.setenv(name, text)
+    assert main(command.split()) == 2
+    assert capsys.readouterr().err.splitlines()[0] == says
 
 
 def test_db_makes_no_other_ledger(capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,3 +367,34 @@ def test_db_status_beside_a_holder(monkeypatch: pytest.MonkeyPatch, capsys: pyte
         assert "locked by another process" in capsys.readouterr().err
     finally:
         database.close()
+
+
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["audit", "list"]])
+def test_which_ledger_is_said_where_it_is_not_plain(
+    command: list[str], empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty DATABASE_URL in the environment, as Compose makes it of an unset one, does not hide that in .env."""
+    (empty_folder / ".env").write_text("DATABASE_URL=sqlite:///there.db\nFREEZE_BY=U0AAA\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///there.db")
+    assert main(["db", "upgrade"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("FREEZE_BY", "")
+    assert main(command) == 0
+    assert {path.name for path in empty_folder.glob("*.db")} == {"there.db"}
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Note:")]
+    assert said == ["Note: DATABASE_URL is empty in the environment, so the value in .env holds."]
+
+
+@pytest.mark.parametrize("command", [["run"], ["doctor"], ["db", "status"], ["audit", "list"]])
+def test_a_name_that_stands_twice_stops_every_command(
+    command: list[str], empty_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which of the two was meant nobody knows."""
+    (empty_folder / ".env").write_text("DATABASE_URL=sqlite:///a.db\nDATABASE_URL=sqlite:///b.db\n", encoding="utf-8")
+    for name, text in ENOUGH.items():
+        monkeypatch.setenv(name, text)
+    assert main(command) == 2
+    captured = capsys.readouterr()
+    assert "DATABASE_URL stands more than once in .env: in lines 1 and 2." in captured.out + captured.err
+    assert not list(empty_folder.glob("*.db"))

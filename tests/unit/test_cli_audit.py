@@ -11,16 +11,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.cli import main
-from bot.ledger import chain, trail_texts
-from bot.ledger.store import Store, open_ledger
-from bot.ledger.story import story_line
-from bot.model import State
-from bot.trail import Event, Kind
+from bot.audit import chain, formats
+from bot.audit.story import story_line
+from bot.cli.main import main
+from bot.domain.events import Event, Kind
+from bot.domain.model import State
+from bot.ledger.factory import open_ledger
+from bot.ledger.store import Store
 from tests.contract.values import NOON, TARGET, after, deletion, event
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +30,7 @@ HOSTILE = "\x1b[31m\u202e"
 
 
 @pytest.fixture(autouse=True)
-def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The bot holds the ledger while the command looks at it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAX_OPEN", "nonsense")  # the other settings do not matter
@@ -38,7 +40,8 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
         event(Kind.OUTCOME, 1, at=after(9), request_id=f"r{HOSTILE}", facts={"status": 200, "codes": ["a"]}),
         Event(Kind.BREAKER_OPENED, after(60)),
     )
-    return made
+    yield made
+    made.close()
 
 
 def tamper(ledger: Store, *statements: str) -> None:
@@ -192,9 +195,12 @@ def test_verify_against_what_the_channel_saw(ledger: Store, capsys: pytest.Captu
 
 
 def test_no_ledger(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    """Looking makes none."""
+    """Looking makes none, and where a newest event is noted, says that there was one."""
     ledger.close()
     Path("dh-bot.db").rename("away.db")
+    assert main(["audit", "verify"]) == 3
+    assert "lost events" in capsys.readouterr().err
+    Path("dh-bot.db.lock").unlink()
     assert main(["audit", "verify"]) == 3
     assert "DATABASE_URL" in capsys.readouterr().err
     assert not Path("dh-bot.db").exists()
@@ -203,11 +209,52 @@ def test_no_ledger(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """In order, in sentences, with what support asks for and without what a terminal would obey."""
     assert main(["audit", "show", f"{1:016x}"]) == 0
-    head, asked, ended = capsys.readouterr().out.splitlines()
+    head, why, asked, ended = capsys.readouterr().out.splitlines()
+    assert why == "Reason: none is kept"
     assert head == f"Deletion {1:016x} of job job-1, times in UTC"
     assert asked == "2026-11-22 12:00:00  UANNA typed the command in C1.  [event 1]"
     assert ended.startswith("2026-11-22 12:00:09  The reply to the DELETE ended it: unknown (HTTP 200, request ID r")
     assert "\x1b" not in ended
+
+
+def test_the_story_begins_with_the_reason(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands with the deletion, not in the trail; what a terminal would obey is taken out."""
+    asked = deletion(8, reason="consent withdrawn \x1b[2J, INC-7")
+    ledger.propose(asked, event(Kind.PROPOSED, 8), max_open=9)
+    assert main(["audit", "show", asked.id]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "Reason: consent withdrawn \ufffd[2J, INC-7"
+
+
+def test_the_story_has_what_people_wrote(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """The job's name and the reason, while they are kept, and without what a terminal would obey."""
+    assert ledger.propose(deletion(1, reason=f"consent taken back{HOSTILE}"), max_open=9) is None
+    assert main(["audit", "show", f"{1:016x}"]) == 0
+    head, reason, *_ = capsys.readouterr().out.splitlines()
+    assert head == f"Deletion {1:016x} of job job-1 (Ännas Zwilling), times in UTC"
+    assert reason.startswith("Reason: consent taken back")
+    assert "\x1b" not in reason
+    tamper(ledger, "UPDATE deletions SET reason = NULL, job_name = ''")
+    assert main(["audit", "show", f"{1:016x}"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f"Deletion {1:016x} of job job-1, times in UTC",
+        "Reason: none is kept",
+    ]
+
+
+def test_the_beginning_of_an_id_is_enough(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Four digits or more, in either case; where several ids begin so, they are named."""
+    ledger.record(
+        *(event(Kind.COMMAND, 0xABCD0000_00000000 + number) for number in range(7)), event(number=0xBEEF << 48)
+    )
+    assert main(["audit", "show", "BEEF0"]) == 0
+    assert capsys.readouterr().out.startswith("Deletion beef000000000000 of job ")
+    assert main(["audit", "show", "abcd"]) == 1
+    told = capsys.readouterr().err
+    assert "Several ids begin with abcd: abcd000000000000, abcd000000000001, " in told
+    assert "abcd000000000004 and more. Type more digits." in told
+    for typed in ("bee", "beef1", "be%f", "be_f"):
+        assert main(["audit", "show", typed]) == 1
+        assert "knows no such deletion" in capsys.readouterr().err
 
 
 def test_no_such_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,9 +287,10 @@ def rebuilt(exported: list[dict[str, str]]) -> bool:
     )
 
 
-def test_export_as_json(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    """One object per line; the chain can be verified from it without the ledger."""
-    assert main(["audit", "export", "--format", "jsonl"]) == 0
+@pytest.mark.parametrize("words", [["--format", "jsonl"], []])
+def test_export_as_json(ledger: Store, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """One object per line, also unless told otherwise; the chain can be verified from it without the ledger."""
+    assert main(["audit", "export", *words]) == 0
     captured = capsys.readouterr()
     exported = [json.loads(line) for line in captured.out.splitlines()]
     assert [row["number"] for row in exported] == [1, 2, 3]
@@ -269,14 +317,14 @@ def test_an_interrupted_export_says_where_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was written is whole, and the next call continues it."""
-    real = trail_texts.as_whole_json
+    real = formats.as_whole_json
 
     def interrupting(line: chain.Line) -> str:
         if line.number == 3:
             raise KeyboardInterrupt
         return real(line)
 
-    monkeypatch.setattr(trail_texts, "as_whole_json", interrupting)
+    monkeypatch.setattr(formats, "as_whole_json", interrupting)
     assert main(["audit", "export", "--format", "jsonl"]) == 130
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 2
@@ -285,7 +333,7 @@ def test_an_interrupted_export_says_where_to_go_on(
 
 def test_a_reader_that_goes_away_is_no_trouble(tmp_path: Path) -> None:
     """`dh-bot audit list | head -1` ends without a traceback."""
-    command = f"{sys.executable} -m bot.cli audit list --json | head -1"
+    command = f"{sys.executable} -m bot audit list --json | head -1"
     environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DATABASE_URL": f"sqlite:///{tmp_path}/dh-bot.db"}
     done = subprocess.run(command, shell=True, env=environ, capture_output=True, text=True, check=False)  # noqa: S602
     assert json.loads(done.stdout)["number"] == 1
@@ -313,8 +361,10 @@ OUTPUTS = [
 @pytest.mark.parametrize(("command", "says", "room"), OUTPUTS, ids=lambda given: str(given)[:40])
 def test_output_that_takes_no_more(tmp_path: Path, command: list[str], says: str, room: int) -> None:
     """A full disk is told in a sentence, once, and an export can be gone on with; nothing of it is a traceback."""
-    program = [sys.executable, "-m", "bot.cli", "audit", *command]
+    program = [sys.executable, "-m", "bot", "audit", *command]
     environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "DATABASE_URL": f"sqlite:///{tmp_path}/dh-bot.db"}
+    # The limit on the size of files would cut compiled modules off, too, and nobody could import them any more.
+    environ["PYTHONDONTWRITEBYTECODE"] = "1"
     output = Path(tmp_path / "output" if room else "/dev/full")
 
     def only_so_much_room() -> None:
@@ -346,7 +396,7 @@ def test_prune(ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert main(args) == 3
     assert "locked by another process" in capsys.readouterr().err
     ledger.close()
-    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    monkeypatch.setattr("bot.cli.audit.now", lambda: after(3600))
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert main(args) == 130
     assert "1 events, up to number 1" in capsys.readouterr().out
@@ -361,7 +411,7 @@ def test_prune(ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_a_broken_trail_is_not_pruned(ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would show the tampering must not go."""
     tamper(ledger, "UPDATE events SET channel = 'C9' WHERE number = 1")
-    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    monkeypatch.setattr("bot.cli.audit.now", lambda: after(3600))
     assert main(["audit", "prune", "--before", "2026-11-22T12:00:05", "--yes"]) == 1
     assert main(["audit", "list"]) == 0
 
@@ -377,7 +427,7 @@ def test_a_pruned_deletion_has_no_story(
     """Other than one that never was."""
     ledger.propose(deletion(7, state=State.CANCELLED, ended_at=after(1)), event(Kind.PROPOSED, 7), max_open=9)
     ledger.close()
-    monkeypatch.setattr("bot.cli_audit.now", lambda: after(3600))
+    monkeypatch.setattr("bot.cli.audit.now", lambda: after(3600))
     assert main(["audit", "prune", "--before", "2026-11-22T12:59", "--yes"]) == 0
     capsys.readouterr()
     assert main(["audit", "show", f"{7:016x}"]) == 1

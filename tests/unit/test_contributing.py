@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from handlers.payloads import SUBCOMMANDS
+from handlers.vocabulary import SUBCOMMANDS
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
@@ -65,8 +65,8 @@ def test_the_first_change_is_still_one() -> None:
         ast.parse(re.sub(r"^   ", "", block, flags=re.MULTILINE))
     assert "version" not in SUBCOMMANDS, "the first change of CONTRIBUTING.md was made; it needs another example"
     for path, word in [
-        ("tests/unit/test_payloads.py", "NAMES = "),
-        ("handlers/payloads.py", "SUBCOMMANDS = "),
+        ("tests/unit/test_grammar.py", "NAMES = "),
+        ("handlers/vocabulary.py", "SUBCOMMANDS: "),
         ("handlers/subcommands/__init__.py", "AT_ONCE: "),
         ("handlers/subcommands/help.py", "LINES = "),
         ("README.md", "### What else can be typed"),

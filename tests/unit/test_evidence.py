@@ -9,22 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import evidence
-from bot.evidence import (
+from bot.domain import evidence
+from bot.domain.evidence import (
     Finding,
     Patience,
     Tally,
+    enough_afterwards,
     finding,
     ignores_the_filter,
     lists_it,
     lists_nothing,
+    next_look,
     next_read,
     patience,
+    seldom_look,
     settles,
     shows_it,
 )
-from bot.lifecycle import Step
-from bot.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
+from bot.domain.lifecycle import Step
+from bot.domain.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 JOB = JobId("job-1")
@@ -178,65 +181,86 @@ def test_the_tally_is_the_last_run_of_reads_that_say_something(reads: list[Findi
 
 # -- patience ------------------------------------------------------------------------------------------------------
 
-LOST = Patience(5, seconds(600))
-ANSWERED = Patience(3, seconds(30))
+TWICE = Patience(2, seconds(30))
+LOST = {GONE: TWICE, PRESENT: Patience(5, seconds(600))}
+ANSWERED = {GONE: TWICE, PRESENT: Patience(3, seconds(30))}
+CORRECTING = {GONE: TWICE, PRESENT: TWICE}
 
 
 @pytest.mark.parametrize(
-    ("answered_5xx", "settle_after", "expected"),
+    ("answered", "settle_after", "present", "gone"),
     [
-        (False, 600, Patience(5, seconds(600))),
-        (False, 10, Patience(5, seconds(10))),
-        (False, 7200, Patience(5, seconds(7200))),
-        (True, 600, Patience(3, seconds(30))),
-        (True, 30, Patience(3, seconds(30))),
-        (True, 10, Patience(3, seconds(10))),
+        (False, 600, Patience(5, seconds(600)), TWICE),
+        (False, 29, Patience(5, seconds(29)), Patience(2, seconds(29))),
+        (False, 7200, Patience(5, seconds(7200)), TWICE),
+        (True, 600, Patience(3, seconds(30)), TWICE),
+        (True, 30, Patience(3, seconds(30)), TWICE),
+        (True, 10, Patience(3, seconds(10)), Patience(2, seconds(10))),
     ],
 )
-def test_how_much_agreement_present_needs(*, answered_5xx: bool, settle_after: float, expected: Patience) -> None:
-    """Five reads over SETTLE_AFTER_SECONDS when the reply was lost, three over 30 s when MetaStudio said 5xx itself."""
-    assert patience(answered_5xx=answered_5xx, settle_after=seconds(settle_after)) == expected
-
-
-@pytest.mark.parametrize(
-    ("reads", "after", "enough", "step"),
-    [
-        (5, 600, LOST, Step.READ_PRESENT),
-        (5, 599.999999, LOST, None),
-        (4, 600, LOST, None),
-        (4, 86400, LOST, None),
-        (50, 599, LOST, None),
-        (6, 601, LOST, Step.READ_PRESENT),
-        (3, 30, ANSWERED, Step.READ_PRESENT),
-        (3, 29.999999, ANSWERED, None),
-        (2, 30, ANSWERED, None),
-        (4, 31, ANSWERED, Step.READ_PRESENT),
-        (1, 0, Patience(1, seconds(0)), Step.READ_PRESENT),
-    ],
-)
-def test_present_settles_with_enough_reads_over_enough_time(
-    reads: int, after: float, enough: Patience, step: Step | None
+def test_how_much_agreement_each_finding_needs(
+    *, answered: bool, settle_after: float, present: Patience, gone: Patience
 ) -> None:
-    """Both are needed, and both bounds are exact."""
-    assert settles(Tally(reads, AT, PRESENT), enough, AT + seconds(after)) is step
+    """Present: five reads over SETTLE_AFTER_SECONDS when the reply was lost, three over 30 s when MetaStudio answered.
+
+    Gone: two reads over 30 s. Neither takes longer than SETTLE_AFTER_SECONDS where that is less.
+    """
+    assert patience(answered=answered, settle_after=seconds(settle_after)) == {GONE: gone, PRESENT: present}
+    assert enough_afterwards(seconds(settle_after)) == {GONE: gone, PRESENT: gone}
 
 
-@pytest.mark.parametrize("enough", [LOST, ANSWERED])
-@pytest.mark.parametrize("reads", [1, 2])
-def test_one_gone_settles_at_once(enough: Patience, reads: int) -> None:
-    """What two witnesses say needs no patience."""
-    assert settles(Tally(reads, AT, GONE), enough, AT) is Step.READ_GONE
+@pytest.mark.parametrize(
+    ("finding", "reads", "after", "enough", "is_settled"),
+    [
+        (PRESENT, 5, 600, LOST, True),
+        (PRESENT, 5, 599.999999, LOST, False),
+        (PRESENT, 4, 600, LOST, False),
+        (PRESENT, 4, 86400, LOST, False),
+        (PRESENT, 50, 599, LOST, False),
+        (PRESENT, 6, 601, LOST, True),
+        (PRESENT, 3, 30, ANSWERED, True),
+        (PRESENT, 3, 29.999999, ANSWERED, False),
+        (PRESENT, 2, 30, ANSWERED, False),
+        (PRESENT, 4, 31, ANSWERED, True),
+        (PRESENT, 2, 30, CORRECTING, True),
+        (PRESENT, 1, 86400, CORRECTING, False),
+        (PRESENT, 9, 29.999999, CORRECTING, False),
+        *(
+            row
+            for enough in (LOST, ANSWERED, CORRECTING)
+            for row in (
+                (GONE, 1, 0, enough, False),
+                (GONE, 1, 86400, enough, False),
+                (GONE, 2, 0, enough, False),
+                (GONE, 9, 29.999999, enough, False),
+                (GONE, 2, 30, enough, True),
+                (GONE, 3, 31, enough, True),
+            )
+        ),
+    ],
+)
+def test_a_finding_settles_with_enough_reads_over_enough_time(
+    finding: Finding, reads: int, after: float, enough: evidence.Enough, *, is_settled: bool
+) -> None:
+    """Both are needed, and both bounds are exact; no single read settles anything."""
+    step = {GONE: Step.READ_GONE, PRESENT: Step.READ_PRESENT}[finding]
+    assert settles(Tally(reads, AT, finding), enough, AT + seconds(after)) is (step if is_settled else None)
 
 
-@pytest.mark.parametrize("tally", [Tally(), Tally(9, None, PRESENT), Tally(9, AT, NOTHING), Tally(9, AT, None)])
+@pytest.mark.parametrize(
+    "tally", [Tally(), Tally(9, None, PRESENT), Tally(9, None, GONE), Tally(9, AT, NOTHING), Tally(9, AT, None)]
+)
 def test_time_alone_settles_nothing(tally: Tally) -> None:
     """Without a finding that says something the outcome stays unknown, however long it takes."""
     assert settles(tally, LOST, AT + timedelta(days=400)) is None
 
 
 DAY = timedelta(days=1)
+QUICK = {GONE: Patience(2, seconds(2)), PRESENT: Patience(5, seconds(2))}
+SLOW = {GONE: TWICE, PRESENT: Patience(5, seconds(8000))}
 
 
+@pytest.mark.parametrize("tally", [Tally(), Tally(3, AT, PRESENT)])
 @pytest.mark.parametrize(
     ("enough", "age", "pause"),
     [
@@ -254,32 +278,96 @@ DAY = timedelta(days=1)
         (ANSWERED, seconds(60), seconds(600)),
         (ANSWERED, DAY, DAY),
         # a very short SETTLE_AFTER_SECONDS is read often for a minute all the same
-        (Patience(5, seconds(2)), seconds(59.999999), seconds(0.25)),
-        (Patience(5, seconds(2)), seconds(60), seconds(600)),
+        (QUICK, seconds(59.999999), seconds(0.25)),
+        (QUICK, seconds(60), seconds(600)),
         # a very long SETTLE_AFTER_SECONDS is not read more often later than before
-        (Patience(5, seconds(8000)), seconds(15999), seconds(1000)),
-        (Patience(5, seconds(8000)), seconds(16000), seconds(1000)),
+        (SLOW, seconds(15999), seconds(1000)),
+        (SLOW, seconds(16000), seconds(1000)),
     ],
 )
-def test_when_it_is_looked_at_again(enough: Patience, age: timedelta, pause: timedelta) -> None:
+def test_when_it_is_looked_at_again(enough: evidence.Enough, age: timedelta, pause: timedelta, tally: Tally) -> None:
     """Often while reads can settle it, then seldom, then daily; never not at all."""
-    assert next_read(AT, enough, AT + age) == AT + age + pause
+    assert next_read(AT, tally, enough, AT + age) == AT + age + pause
 
 
-def test_the_schedule_lets_patience_be_satisfied() -> None:
-    """Reading by the schedule, *present* settles in good time: the count is there when the time is."""
-    for enough in (LOST, ANSWERED):
-        now, tally = AT, Tally()
-        while settles(tally := tally.with_(PRESENT, now), enough, now) is None:
-            assert now - AT <= enough.over + seconds(75)
-            now = next_read(AT, enough, now)
-        assert now - AT >= enough.over
+@pytest.mark.parametrize(
+    ("enough", "age", "ago", "pause"),
+    [
+        # how old the doubt is, how long ago it was first found gone, when it is read again
+        (LOST, 0, 0, 30),
+        (LOST, 0, 12, 18),
+        (LOST, 9 * 86400, 0, 30),
+        (LOST, 0, 29.9, 0.1),
+        (ANSWERED, 0, 0, 15),
+        (ANSWERED, 0, 20, 10),
+        (QUICK, 0, 0, 0.25),
+        (QUICK, 60, 0, 2),
+        # the second read came and decided nothing
+        (LOST, 0, 30, 75),
+        (LOST, 9 * 86400, 31, 86400),
+    ],
+)
+def test_after_a_first_gone_the_next_read_can_settle_it(
+    enough: evidence.Enough, age: float, ago: float, pause: float
+) -> None:
+    """It comes no later than when two agreeing reads count, also where reads are made once a day by then."""
+    now = AT + timedelta(days=30)
+    assert next_read(now - seconds(age), Tally(1, now - seconds(ago), GONE), enough, now) == now + seconds(pause)
+
+
+@pytest.mark.parametrize("seen", [PRESENT, GONE])
+@pytest.mark.parametrize("enough", [LOST, ANSWERED, QUICK, SLOW])
+def test_the_schedule_lets_patience_be_satisfied(seen: Finding, enough: evidence.Enough) -> None:
+    """Reading by the schedule, the same finding settles in good time: the count is there when the time is."""
+    now, tally = AT, Tally()
+    while settles(tally := tally.with_(seen, now), enough, now) is None:
+        assert now - AT <= enough[seen].over + enough[PRESENT].over / 8
+        now = next_read(AT, tally, enough, now)
+    assert now - AT >= enough[seen].over
+
+
+@pytest.mark.parametrize(
+    ("age", "pause"),
+    [
+        (0, 10),
+        (9.9, 10),
+        (10, 30),
+        (39.9, 30),
+        (40, 120),
+        (159.9, 120),
+        (160, 450),
+        (599.9, 450),
+        (600, None),
+        (9e4, None),
+    ],
+)
+def test_when_what_a_delete_left_behind_is_looked_at_again(age: float, pause: float | None) -> None:
+    """Five looks over ten minutes, then no more."""
+    now = AT + seconds(age)
+    assert next_look(AT, now) == (None if pause is None else now + seconds(pause))
+
+
+def test_looks_are_five_over_ten_minutes() -> None:
+    """From one to the next, beginning at the outcome."""
+    ages, now = [0.0], AT
+    while (following := next_look(AT, now)) is not None:
+        now = following
+        ages.append((now - AT).total_seconds())
+    assert ages == [0, 10, 40, 160, 610]
+
+
+@pytest.mark.parametrize(("age", "pause"), [(0, 3600), (86399.9, 3600), (86400, 86400), (9 * 86400, 86400), (-5, 3600)])
+def test_what_may_have_to_be_corrected_is_looked_at_hourly_then_daily(age: float, pause: float) -> None:
+    """For as long as no read decides."""
+    now = AT + seconds(age)
+    assert seldom_look(AT, now) == now + seconds(pause)
 
 
 def test_the_numbers_are_those_of_the_product() -> None:
-    """Five reads; three over 30 s; undetermined after 24 h; daily; ten minutes; a look an hour later."""
+    """Five reads; three over 30 s; gone twice over 30 s; undetermined after 24 h; daily; an hour later."""
     assert evidence.ENOUGH_READS_WHEN_LOST == 5
     assert Patience(3, seconds(30)) == evidence.ENOUGH_WHEN_ANSWERED
+    assert Patience(2, seconds(30)) == evidence.ENOUGH_WHEN_GONE
     assert timedelta(hours=24) == evidence.UNDETERMINED_AFTER == evidence.DAILY
     assert timedelta(minutes=10) == evidence.SELDOM
     assert timedelta(hours=1) == evidence.CORRECTION_AFTER

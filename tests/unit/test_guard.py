@@ -9,25 +9,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.guard import GuardedJobs
+from bot.domain.events import Event, Kind
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
+from bot.domain.ports import Jobs
+from bot.metastudio.guard import GuardedJobs
 from bot.metastudio.limiter import Limiter
-from bot.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
-from bot.ports import Jobs, LedgerTrouble
-from bot.trail import Event, Kind
+from tests.clock import HeldClock
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 JOB = JobId("job-1")
 FINGERPRINT = "0123456789abcdef"
-
-
-class HeldClock:
-    """A clock that stands still and lets nobody wait."""
-
-    def now(self) -> datetime:
-        return AT
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing should wait here")
 
 
 class Ledger:
@@ -81,14 +73,17 @@ class Client:
     ) -> Listed:
         return Listed(self._answer(Operation.LIST, may_repeat), 0)
 
-    def delete(self, job: JobId, *, send_before: datetime) -> Reply:
+    def prepare_delete(self, job: JobId) -> None:
+        """Nothing to open here."""
+
+    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
         return self._answer(Operation.DELETE)
 
 
 def guarded(
     client: Client, ledger: Ledger, *, reads: float = 0, deletes: float = 0, longest_trial: float = 60
 ) -> GuardedJobs:
-    clock = HeldClock()
+    clock = HeldClock(AT, may_sleep=False)
     limiter = Limiter(deletes_per_second=deletes, reads_per_second=reads, clock=clock)
     return GuardedJobs(client, ledger, limiter, clock, FINGERPRINT, longest_trial)
 
@@ -96,7 +91,7 @@ def guarded(
 CALLS: dict[Operation, Callable[[Jobs], Reply]] = {
     Operation.SHOW: lambda jobs: jobs.show(JOB).reply,
     Operation.LIST: lambda jobs: jobs.find(job_id=JOB).reply,
-    Operation.DELETE: lambda jobs: jobs.delete(JOB, send_before=AT),
+    Operation.DELETE: lambda jobs: jobs.delete(JOB, may_send=lambda: True),
 }
 every_call = pytest.mark.parametrize("operation", list(CALLS))
 every_read = pytest.mark.parametrize("operation", [Operation.SHOW, Operation.LIST])
@@ -196,7 +191,7 @@ def test_after_a_verdict_nobody_waits_for_a_turn(operation: Operation, status: i
     jobs.show(JOB)
     with jobs._trial:
         assert CALLS[operation](jobs).cause is Cause.LIMITED
-        assert jobs.delete(JOB, send_before=AT).status == 502
+        assert jobs.delete(JOB, may_send=lambda: True).status == 502
     for client.reply in ({"status": status}, {"status": 502}):
         jobs.show(JOB)
     with jobs._trial:
@@ -274,7 +269,7 @@ def test_a_delete_takes_its_place_before_the_claim() -> None:
     jobs = guarded(client, ledger, deletes=1 / 3600)
     assert jobs.wait_turn(Operation.DELETE)
     assert not jobs.wait_turn(Operation.DELETE)
-    assert jobs.delete(JOB, send_before=AT).status == 200
+    assert jobs.delete(JOB, may_send=lambda: True).status == 200
 
 
 @every_read

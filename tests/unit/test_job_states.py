@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import job_states
-from bot.job_states import DELETABLE, FINISHED, NEW_STATE, STATES, JobState, describe
+from bot.domain import job_states
+from bot.domain.job_states import DELETABLE, FINISHED, NEW_STATE, STATES, JobState, describe
 
 # "该接口应当在任务处于以下状态时调用" on the Delete page of 2024-12-12, in its order.
 SEED_PAGE = [

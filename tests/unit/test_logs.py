@@ -11,14 +11,19 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+from urllib.request import _parse_proxy  # type: ignore[attr-defined] - how urllib reads a proxy's address
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 
-from bot import logs
-from bot.logs_scrubbing import MASK, scrubber
+from bot.logs import pipeline as logs
+from bot.logs.scrubbing import MASK, scrubber
+from bot.settings.addresses import passwords_in
+from bot.settings.load import read_settings
 
 ROOT = Path(__file__).parents[2]
 SECRET = "tok/en+with \"odd' ch\\ars=é"
@@ -44,6 +49,7 @@ def test_one_json_object_per_line(stream: io.StringIO) -> None:
     assert first == {
         "event": "card_posted",
         "level": "info",
+        "severity": "INFO",
         "logger": "bot.x",
         "deletion": "0123456789abcdef",
         "job": "j-1",
@@ -51,6 +57,7 @@ def test_one_json_object_per_line(stream: io.StringIO) -> None:
         "count": 2,
     }
     assert second["event"] == "later\nsecond line"
+    assert second["severity"] == "WARNING"
     assert "deletion" not in second
 
 
@@ -61,6 +68,15 @@ def test_to_stderr_as_it_is_now(capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert json.loads(captured.err)["event"] == "hello"
+
+
+def test_to_stdout_where_that_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    """For collectors that take stderr for errors (LOG_STREAM)."""
+    logs.configure("INFO", "json", (), "stdout")
+    structlog.get_logger("bot.x").info("hello")
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert json.loads(captured.out)["event"] == "hello"
 
 
 def test_unknown_fields_are_left_out_and_fail_tests(stream: io.StringIO) -> None:
@@ -211,6 +227,12 @@ QUOTED = [
     ("Authorization: Bearer abcdefgh12345", ["abcdefgh12345"]),
     ("postgresql+psycopg://bot:hunter22@db:5432/dh", ["hunter22"]),
     ("http://user:hunter22@proxy:3128", ["hunter22"]),
+    ("http://user:hunter@22word@proxy:3128", ["hunter", "22word"]),
+    ("HTTPS://user:hunter/22#word@[::1]:3128/x", ["hunter", "22", "word"]),
+    ("proxy=user:hunter@22word@proxy:3128", ["hunter", "22word"]),
+    ("proxy=http%3A%2F%2Fuser%3Ahunter22%40proxy%3A3128", ["hunter22"]),
+    ("Port could not be cast to integer value as 'hunt'", ["hunt"]),
+    ("InvalidURL(\"nonnumeric port: 'hunt@er'\")", ["hunt"]),
 ]
 
 
@@ -219,6 +241,82 @@ def test_what_errors_like_to_quote(text: str, hidden: list[str]) -> None:
     """Gateways quote signed requests, drivers their addresses."""
     scrubbed = scrubber()(text)
     assert not [part for part in hidden if part in scrubbed]
+
+
+ADDRESSES = [
+    "http://user:{}@proxy:8080",
+    "HTTP://user:{}@proxy:8080/",
+    "https://user:{}@[2001:db8::1]:8080",
+    "socks5h://user:{}@10.0.0.1",
+    "//user:{}@proxy",
+    "user:{}@proxy:8080",
+    "http:/user:{}@proxy:8080",
+    "http:user:{}@proxy:8080",
+]
+"""Also such as are none, since libraries quote those."""
+
+
+def _in_libraries_words(address: str) -> Iterator[str]:
+    """What libraries say of a proxy's address, or of what they take for its parts."""
+    yield f"Failed to connect to the proxy (proxy: {address}, connect status code: 407)"
+    yield f"{{'https': {address!r}}}"
+    for parse in (_parse_proxy, lambda text: urlsplit(text).port, parse_url):
+        try:
+            yield repr(parse(address))
+        except ValueError as error:
+            yield f"{error} {error!r}"
+    for password in passwords_in(address):
+        yield f"{password} {password!r} {json.dumps(password)} {quote(password)} {quote(password, safe='')}"
+        yield f"{quote_plus(password)} {quote(quote(password, safe=''), safe='')} {unquote(password)}"
+
+
+@given(
+    st.sampled_from(ADDRESSES),
+    st.text(alphabet="ab@:/?#%&+=!$\"'\\~", max_size=10),
+    st.sampled_from(["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY", "Https_Proxy"]),
+    st.booleans(),
+)
+def test_no_password_of_a_proxy_is_logged(form: str, middle: str, name: str, encoded: bool) -> None:  # noqa: FBT001
+    """Whatever it is made of, however the address is written, wherever it stands, and as whatever library reads it."""
+    password = f"Zqx{middle}xqZ"
+    written = quote(password, safe="") if encoded else password
+    address = form.format(written)
+    environ = {"DATABASE_URL": "sqlite:///x.db", name: address}
+    secrets = read_settings(environ, None, only={"DATABASE_URL"}).secrets()
+    for known in (secrets, frozenset[str]()):
+        stream = io.StringIO()
+        logs.configure("DEBUG", "json", known, stream=stream, strict=True)
+        texts = list(_in_libraries_words(address)) if known else [address, f"cannot open {address}: refused"]
+        for text in texts:
+            structlog.get_logger("bot.x").info("event", error=text)
+            try:
+                raise OSError(text)  # noqa: TRY301 - as a library would
+            except OSError:
+                structlog.get_logger("bot.x").exception("failed")
+        shown = stream.getvalue()
+        for spelling in (password, written, json.dumps(password)[1:-1], quote(password), quote(password, safe="")):
+            assert spelling not in shown
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("sign", "@:/?#%&+=!$\"'\\~|^ ")
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "Https_Proxy"])
+def test_no_piece_of_a_proxys_password_is_logged(address: str, sign: str, name: str) -> None:
+    """Libraries quote what they take for a host or a port, which may be either side of a sign in the password.
+
+    A piece of three characters is too short to be known as a secret; what is quoted as a host is masked by its form.
+    """
+    for begins, ends in (("Zqxvk", "kvxqZ"), ("Zqx", "xqZ")):
+        written = address.format(f"{begins}{sign}{ends}")
+        environ = {"DATABASE_URL": "sqlite:///x.db", name: written}
+        scrub = scrubber(read_settings(environ, None, only={"DATABASE_URL"}).secrets())
+        for parse in (_parse_proxy, lambda text: urlsplit(text).port, parse_url):
+            try:
+                parse(written)
+            except ValueError as error:
+                shown = scrub(f"{error} {error!r}")
+                assert begins not in shown
+                assert ends not in shown
 
 
 @pytest.mark.parametrize(

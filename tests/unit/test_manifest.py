@@ -15,7 +15,7 @@ import yaml
 from slack_sdk import WebClient
 
 from bot.doctor import slack as doctor
-from bot.settings import Settings
+from bot.settings.schema import Settings
 from tests.unit.scripts import script
 
 ROOT = Path(__file__).parents[2]

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.metrics import GAUGES, Metrics, Standing
-from bot.metrics_edges import around
-from bot.model import State
-from bot.policy import Reason
+from bot.domain.model import State
+from bot.domain.refusals import Reason
+from bot.ops.instrumentation import around
+from bot.ops.metrics import GAUGES, Metrics, Standing
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"

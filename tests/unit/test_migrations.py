@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from bot.ledger import guards, migrations
-from bot.ledger.engine import Database, connect
-from bot.ledger.tables import metadata
-from bot.ports import LedgerTrouble
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database.engine import Database, connect
+from bot.ledger.schema import migrations, triggers
+from bot.ledger.schema.tables import metadata
 from tests.contract.values import deletion
 
 A_DELETION = deletion()
@@ -50,7 +51,7 @@ def test_partial_indices_are_the_same(database: Database, tmp_path: Path) -> Non
     """Alembic does not compare the conditions of indices; SQLite's own words for them must agree, too."""
 
     def indices(path: Path) -> dict[str, str]:
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
             return dict(rows.fetchall())
 
@@ -69,7 +70,7 @@ def test_triggers_survive_each_migration(database: Database) -> None:
     for revision in migrations.REVISIONS:
         migrations.upgrade(database, revision)
         with database.reading.connect() as connection:
-            assert guards.names(connection) == frozenset(guards.SQLITE)
+            assert triggers.names(connection) == frozenset(triggers.SQLITE)
             assert migrations.revision(connection) == revision
 
 
@@ -105,7 +106,7 @@ def test_twice_is_once(database: Database) -> None:
 def test_all_or_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A migration that fails on its way leaves no table behind, and can be run again."""
     with monkeypatch.context() as patch:
-        patch.setitem(guards.SQLITE, "broken", "CREATE TRIGGER nonsense")
+        patch.setitem(triggers.SQLITE, "broken", "CREATE TRIGGER nonsense")
         with pytest.raises(LedgerTrouble):
             migrations.upgrade(database)
     with database.reading.connect() as connection:
@@ -115,7 +116,11 @@ def test_all_or_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_too_old_for_reading(database: Database) -> None:
-    """Who only looks migrates nothing, and says that the schema is older than what he knows."""
+    """Who only looks migrates nothing, and says that there is no ledger, or that its schema is older than they know."""
+    with pytest.raises(LedgerTrouble) as trouble:
+        migrations.check(database)
+    assert trouble.value.diagnosis == "empty"
+    migrations.upgrade(database, migrations.REVISIONS[-2])
     with pytest.raises(LedgerTrouble) as trouble:
         migrations.check(database)
     assert trouble.value.diagnosis == "schema too old"
@@ -150,9 +155,11 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
     """The planner matches our conditions with the partial indices, so that no look-up reads a whole table."""
     from sqlalchemy import select  # noqa: PLC0415
 
-    from bot.ledger import deletion_rows, freeze_rows, looks, tallies, trail_rows  # noqa: PLC0415
-    from bot.ledger.tables import deletions  # noqa: PLC0415
-    from bot.lifecycle import Step  # noqa: PLC0415
+    from bot.domain.lifecycle import Step  # noqa: PLC0415
+    from bot.ledger import deletions as deletion_rows  # noqa: PLC0415
+    from bot.ledger import freeze_rows, overview, tallies  # noqa: PLC0415
+    from bot.ledger.schema.tables import deletions  # noqa: PLC0415
+    from bot.ledger.trail import rows as trail_rows  # noqa: PLC0415
 
     statements = {
         "open": deletion_rows._OPEN_COUNT,
@@ -160,12 +167,12 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
         "tally of what is open": tallies._OPEN,
         "tally of what is unknown": tallies._OLDEST_UNKNOWN,
         "earlier": deletion_rows._EARLIER,
-        "history of a job": looks.history("x", None, None),
-        "history of a channel": looks.history(None, "x", None),
-        "a later page of a job": looks.history("x", None, A_DELETION),
-        "a later page of a channel": looks.history(None, "x", A_DELETION),
-        "open ones": looks._OPEN,
-        "deleted lately": looks._DELETED,
+        "history of a job": overview.history("x", None, None),
+        "history of a channel": overview.history(None, "x", None),
+        "a later page of a job": overview.history("x", None, A_DELETION),
+        "a later page of a channel": overview.history(None, "x", A_DELETION),
+        "open ones": overview._OPEN,
+        "deleted lately": overview._DELETED,
         "cards that wait": freeze_rows._CARDS,
         "standing freeze": freeze_rows._STANDING,
         "claim": deletion_rows._change(Step.CLAIM, ("claim_token",), (), (), has_deadline=True),

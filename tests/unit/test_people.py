@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from http.client import IncompleteRead
 from typing import Any
 
@@ -11,32 +10,17 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from bot.model import Actor, LookupFailed, Person, Place, PlaceKind
-from bot.people import SlackPeople, as_person, as_place
-from bot.policy import Rules
+from bot.domain.model import Actor, LookupFailed, Person, Place, PlaceKind
+from bot.domain.policy import Rules
+from bot.slack.people import SlackPeople, as_person, as_place
+from tests.clock import HeldClock
 
 ANNA = Actor("UANNA", "T1")
 
 
-class HeldClock:
-    """A clock that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing should wait here")
-
-    def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-
-
 @pytest.fixture
 def clock() -> HeldClock:
-    return HeldClock()
+    return HeldClock(may_sleep=False)
 
 
 def answer(data: Any, status: int = 200) -> SlackResponse:
@@ -199,7 +183,7 @@ def test_a_place_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
     web = Web(found, found)
     asked = slack_people(web, clock)
     assert asked.place("C1") == asked.place("C1", fresh=True) == Place("C1", PlaceKind.CHANNEL)
-    clock.advance(6)
+    clock.add(6)
     asked.place("C1")
     assert web.calls == [("conversations_info", {"channel": "C1"})]
     asked.place("C1", fresh=True)
@@ -309,6 +293,25 @@ def test_every_failure_means_no_and_is_asked_again(clock: HeldClock, error: Exce
     assert slack_people(Web(error), clock).place("C1") == LookupFailed(why)
 
 
+def test_a_place_that_could_not_be_looked_up_is_asked_about_again_after_five_seconds(clock: HeldClock) -> None:
+    """However often somebody clicks meanwhile: conversations.info is for everybody together."""
+    web = Web(TimeoutError(), answer({"ok": True, "channel": MEMBER}))
+    asked = slack_people(web, clock)
+    for _ in range(20):
+        assert asked.place("C1") == LookupFailed("TimeoutError")
+    assert len(web.calls) == 1
+    clock.add(5.1)
+    assert isinstance(asked.place("C1"), Place)
+
+
+def test_somebody_who_may_act_may_press_again_at_once_after_a_failed_look_up(clock: HeldClock) -> None:
+    """Their click is looked up fresh, so a failure is not kept for it."""
+    web = Web(TimeoutError(), answer({"ok": True, "channel": MEMBER}))
+    asked = slack_people(web, clock)
+    assert asked.place("C1") == LookupFailed("TimeoutError")
+    assert isinstance(asked.place("C1", fresh=True), Place)
+
+
 @pytest.mark.parametrize("code", ["user_not_found", "user_not_visible"])
 def test_somebody_whom_slack_does_not_show_is_asked_about_once_a_minute(clock: HeldClock, code: str) -> None:
     """That is an answer: whoever gets it may press as often as they like."""
@@ -316,9 +319,9 @@ def test_somebody_whom_slack_does_not_show_is_asked_about_once_a_minute(clock: H
     asked = slack_people(web, clock, rules=Rules())
     for _ in range(5):
         assert asked.person(ANNA, fresh=True) == LookupFailed(code)
-    clock.advance(60)
+    clock.add(60)
     assert asked.person(ANNA) == LookupFailed(code)
-    clock.advance(0.000001)
+    clock.add(0.000001)
     assert isinstance(asked.person(ANNA), Person)
 
 
@@ -328,9 +331,9 @@ def test_a_strangers_failed_look_up_is_not_repeated_at_once(clock: HeldClock) ->
     asked = slack_people(web, clock, rules=Rules())
     for _ in range(5):
         assert asked.person(ANNA, fresh=True) == LookupFailed("TimeoutError")
-    clock.advance(5)
+    clock.add(5)
     assert asked.person(ANNA) == LookupFailed("TimeoutError")
-    clock.advance(0.000001)
+    clock.add(0.000001)
     assert isinstance(asked.person(ANNA), Person)
 
 
@@ -348,7 +351,7 @@ def test_a_yes_is_asked_again_at_a_click_and_a_no_stands(
     web = Web(*[answer({"ok": True, "user": {**OWN, **flags}})] * 2)
     asked = slack_people(web, clock)
     asked.person(ANNA)
-    clock.advance(6)
+    clock.add(6)
     asked.person(ANNA, fresh=True)
     assert len(web.calls) == 1 + asked_again
 
@@ -358,7 +361,7 @@ def test_losing_an_account_s_rights_is_seen_at_the_click(clock: HeldClock) -> No
     web = Web(answer({"ok": True, "user": OWN}), answer({"ok": True, "user": {**OWN, "is_restricted": True}}))
     asked = slack_people(web, clock)
     asked.person(ANNA)
-    clock.advance(5.000001)
+    clock.add(5.000001)
     found = asked.person(ANNA, fresh=True)
     assert isinstance(found, Person)
     assert found.is_guest
@@ -380,7 +383,7 @@ def test_a_channel_that_a_person_can_mend_is_asked_about_again(
     web = Web(*[answer({"ok": True, "channel": found})] * 2)
     asked = slack_people(web, clock)
     asked.place("C1")
-    clock.advance(6)
+    clock.add(6)
     asked.place("C1")
     assert len(web.calls) == 1 + asked_again
 
@@ -400,10 +403,10 @@ def test_a_throttled_method_is_left_alone_as_long_as_slack_asks(
     assert asked.person(ANNA) == LookupFailed("ratelimited")
     assert asked.person(Actor("UBEN", "T1")) == LookupFailed("ratelimited")
     assert isinstance(asked.place("C1"), Place)
-    clock.advance(seconds - 0.000001)
+    clock.add(seconds - 0.000001)
     assert asked.person(ANNA) == LookupFailed("ratelimited")
     assert len(web.calls) == 2
-    clock.advance(0.000001)
+    clock.add(0.000001)
     assert isinstance(asked.person(ANNA), Person)
 
 
@@ -485,7 +488,7 @@ def test_how_long_a_group_s_answer_stands(
     web = Web(user(), group, *[user(), group] * 2)
     asked = slack_people(web, clock, rules=ONE_GROUP)
     asked.person(ANNA)
-    clock.advance(age)
+    clock.add(age)
     web.answers = [group, user()] if age <= 60 else [user(), group]
     asked.person(ANNA, fresh=fresh)
     assert web.asked.count("S1") == 1 + asked_again
@@ -496,7 +499,7 @@ def test_leaving_the_group_is_seen_at_the_click(clock: HeldClock) -> None:
     web = Web(user(), members("UANNA"), members())
     asked = slack_people(web, clock, rules=ONE_GROUP)
     assert asked.person(ANNA) == Person(ANNA, frozenset({"UANNA"}), is_own=True, groups=frozenset({"S1"}))
-    clock.advance(6)
+    clock.add(6)
     assert asked.person(ANNA, fresh=True) == Person(ANNA, frozenset({"UANNA"}), is_own=True)
 
 
@@ -506,7 +509,7 @@ def test_a_strangers_hammering_costs_one_look_up_of_each_kind(clock: HeldClock) 
     asked = slack_people(web, clock, rules=IN_GROUPS)
     for _ in range(100):
         asked.person(ANNA, fresh=True)
-        clock.advance(0.5)
+        clock.add(0.5)
     assert web.asked == ["UANNA", "S1", "S2"]
 
 
@@ -542,11 +545,11 @@ def test_a_group_look_up_that_fails_means_not_known(clock: HeldClock, failure: A
             assert isinstance(found, Person)
             assert (found.groups, found.groups_unknown) == (frozenset(), why)
     assert [(line["event"], line["group"], line["why"]) for line in logged] == [("group_look_up_failed", "S1", why)]
-    clock.advance(kept)
+    clock.add(kept)
     web.answers.insert(0, user())
     asked.person(ANNA)
     assert web.asked.count("S1") == 1
-    clock.advance(0.000001)
+    clock.add(0.000001)
     web.answers = [user(), members("UANNA")] if kept == 60 else [members("UANNA"), user()]
     found = asked.person(ANNA)
     assert isinstance(found, Person)
@@ -578,7 +581,7 @@ def test_who_may_only_freeze_is_asked_about_anew_too(clock: HeldClock) -> None:
     web = Web(user(), user(is_restricted=True))
     asked = slack_people(web, clock, rules=Rules(freeze_by=frozenset({"UANNA"})))
     asked.person(ANNA)
-    clock.advance(6)
+    clock.add(6)
     found = asked.person(ANNA, fresh=True)
     assert isinstance(found, Person)
     assert found.is_guest

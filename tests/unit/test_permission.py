@@ -8,10 +8,12 @@ from typing import cast
 
 import pytest
 
-from bot import permission
-from bot.model import Actor, LookupFailed, Person, Place, PlaceKind, Refused
-from bot.policy import Deed, Reason, Rules
-from bot.ports import Ports
+from bot.deletion import permission
+from bot.domain.age import Moment
+from bot.domain.model import Actor, LookupFailed, Person, Place, PlaceKind
+from bot.domain.policy import Deed, Rules
+from bot.domain.ports import Ports
+from bot.domain.refusals import Reason, Refused
 
 ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
 HERE = Place("C1", PlaceKind.CHANNEL)
@@ -24,11 +26,11 @@ class People:
     first: Person | LookupFailed
     asked: list[tuple[str, bool]] = field(default_factory=list)
 
-    def person(self, actor: Actor, *, fresh: bool = False) -> Person | LookupFailed:
+    def person(self, actor: Actor, *, fresh: bool = False, since: Moment | None = None) -> Person | LookupFailed:
         self.asked.append((actor.user, fresh))
         return self.first if actor == ANNA else Person(actor, frozenset({actor.user}), is_own=True)
 
-    def place(self, channel: str, *, fresh: bool = False) -> Place | LookupFailed:
+    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed:
         self.asked.append((channel, fresh))
         return HERE
 

@@ -8,14 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.job_states import STATES
-from bot.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place, PlaceKind, Refused, State
-from bot.policy import (
+from bot.domain.job_states import STATES
+from bot.domain.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place, PlaceKind, State
+from bot.domain.policy import (
     COMPARED,
     PLACE_RULES,
     Card,
     Deed,
-    Reason,
     Rules,
     differences,
     is_same,
@@ -28,6 +27,7 @@ from bot.policy import (
     waits_for,
     who_confirms,
 )
+from bot.domain.refusals import Reason, Refused
 from tests.contract.values import deletion
 
 ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")

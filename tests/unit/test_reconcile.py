@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from bot import reconcile
-from bot.evidence import Finding
-from bot.ledger.store import Store, open_ledger
-from bot.lifecycle import Step
-from bot.model import (
+from bot.deletion import by_hand, look, settle
+from bot.domain.events import Event, Kind
+from bot.domain.evidence import Finding
+from bot.domain.lifecycle import Step
+from bot.domain.model import (
     Actor,
     Attempt,
     Cause,
@@ -30,16 +30,22 @@ from bot.model import (
     JobId,
     Listed,
     Operation,
-    Refused,
     Reply,
     Shown,
     State,
     Target,
 )
-from bot.outcomes import Ending
-from bot.policy import Reason, Rules
-from bot.ports import Ports, Terms
-from bot.trail import Event, Kind, Tell, TellKind
+from bot.domain.notifications import Tell, TellKind
+from bot.domain.outcomes import Ending
+from bot.domain.policy import Rules
+from bot.domain.ports import Ports, Terms
+from bot.domain.refusals import Reason, Refused
+from bot.ledger.factory import open_ledger
+from bot.ledger.store import Store
+from bot.ops.admission import Admission
+from bot.workers import take_over
+from bot.workers.read import read_next
+from tests.clock import HeldClock
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 TARGET = Target("https://metastudio.example", "cn-north-4", "project")
@@ -58,19 +64,6 @@ def seconds(number: float) -> timedelta:
 # -- the doubles ---------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Clock:
-    """Stands still until a test moves it; nobody here may sleep."""
-
-    moment: datetime = AT
-
-    def now(self) -> datetime:
-        return self.moment
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"finding out never sleeps, least of all {seconds} s")
-
-
 def show_reply(status: int | None = 200, code: str | None = None, cause: Cause | None = None) -> Reply:
     return Reply(Operation.SHOW, AT, status, cause, code, request_id=None if status is None else "req-show")
 
@@ -84,6 +77,7 @@ HERE = Shown(show_reply(), Job(JOB, "TRAINING"))
 NOT_FOUND = Shown(show_reply(404, "MSS.41000003"))
 BROKEN = Shown(show_reply(500, "MSS.00000004"))
 EMPTY = page_of(count=0)
+NAMED = page_of("job-1", count=1)
 SHOWS = {PRESENT: HERE, GONE: NOT_FOUND, NOTHING: BROKEN}
 
 
@@ -111,8 +105,11 @@ class Cloud:
         assert self.page is not None, "the pages were not to be walked"
         return self.page(offset, limit)
 
-    def delete(self, job: JobId, *, send_before: datetime) -> Reply:
-        raise AssertionError(f"finding out never deletes {job}, by {send_before} or ever")
+    def prepare_delete(self, job: JobId) -> None:
+        """Nothing to open here."""
+
+    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+        raise AssertionError(f"finding out never deletes {job}, whether or not {may_send}")
 
     def wait_turn(self, operation: Operation) -> bool:
         raise AssertionError(f"nobody asks for a turn to {operation} here")
@@ -149,7 +146,7 @@ class World:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.clock = Clock()
+        self.clock = HeldClock(AT, may_sleep=False)
         self.cloud = Cloud()
         self.terms = Terms(TARGET, Rules())
         self.ledger: Any = store
@@ -168,6 +165,8 @@ class World:
             one_at_a_time=forbidden,
             deliver=self.deliver,
             unwritten=forbidden,
+            recheck=forbidden,
+            admission=Admission(),
         )
 
     def deliver(self, tells: Iterable[Tell]) -> None:
@@ -189,7 +188,7 @@ class World:
 
     def read(self) -> Deletion:
         """Do the reads that are due, which is one."""
-        assert reconcile.read_next(self.ports) == 1
+        assert read_next(self.ports) == 1
         return self.now()
 
     def nothing_happened(self, since: Deletion) -> None:
@@ -247,6 +246,7 @@ REJECTED = replace(DELETED, state=State.FAILED, ended_why=Ending.REPLY_REJECTED.
 SAID_PRESENT = replace(
     DELETED, state=State.FAILED, ended_why=Ending.READ_PRESENT.value, ended_at=AT - HOUR, verified_at=AT - HOUR
 )
+FOUND_GONE = replace(SAID_PRESENT, state=State.DELETED, ended_why=Ending.READ_GONE.value)
 
 
 def event(kind: Kind, actor: Actor | None = None, *, request_id: str | None = None, **facts: Any) -> Event:
@@ -275,7 +275,7 @@ def claimed(world: World, *, until: datetime = AT, **more: Any) -> Deletion:
 def test_a_claim_that_ran_out_is_an_unknown_outcome(world: World) -> None:
     """It is recorded, told and read at once; nobody sends again."""
     deletion = claimed(world)
-    assert reconcile.take_over(world.ports) == 1
+    assert take_over.take_over(world.ports) == 1
     assert world.now() == replace(
         deletion,
         state=State.UNKNOWN,
@@ -291,14 +291,14 @@ def test_a_claim_that_ran_out_is_an_unknown_outcome(world: World) -> None:
 def test_a_claim_that_still_holds_is_left_alone(world: World) -> None:
     """Until the last moment the sender may record its reply."""
     deletion = claimed(world, until=AT + MICROSECOND)
-    assert reconcile.take_over(world.ports) == 0
+    assert take_over.take_over(world.ports) == 0
     world.nothing_happened(deletion)
 
 
 def test_a_claim_without_a_card_is_taken_over_all_the_same(world: World) -> None:
     """There is no thread to tell it in, but the outcome is unknown and will be read."""
     claimed(world, message_ts=None)
-    assert reconcile.take_over(world.ports) == 1
+    assert take_over.take_over(world.ports) == 1
     assert (world.now().state, world.now().read_due_at) == (State.UNKNOWN, AT)
     assert world.delivered == []
 
@@ -314,7 +314,7 @@ def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values
     """A reply recorded, or a next attempt claimed, while this process was about to take over, stands."""
     claimed(world)
     world.ledger = Others(world.store, lambda: world.store.change(ID, step, values))
-    assert reconcile.take_over(world.ports) == 1
+    assert take_over.take_over(world.ports) == 1
     assert world.now().state is (State.DELETED if step is Step.REPLY_DELETED else State.DELETING)
     assert world.now().unknown_since is None
     assert world.trail() == []
@@ -327,8 +327,8 @@ def test_each_reader_takes_one_deletion_the_longest_due_first(world: World) -> N
     world.keep(UNKNOWN)
     other = replace(UNKNOWN, id=DeletionId("f" * 16), job=replace(UNKNOWN.job, job_id=JobId("job-2")))
     world.keep(replace(other, read_due_at=AT - MICROSECOND))
-    assert [reconcile.read_next(world.ports) for _ in range(3)] == [1, 1, 0]
-    assert world.cloud.asked == ["job-2", "job-1"]
+    assert [read_next(world.ports) for _ in range(3)] == [1, 1, 0]
+    assert [asked for asked in world.cloud.asked if isinstance(asked, str)] == ["job-2", "job-1"]
 
 
 @pytest.mark.parametrize("purpose", ["takeover", "read"])
@@ -345,7 +345,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
         found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE, seconds=0))
 
     world.ledger = Others(world.store, others_look)
-    work = reconcile.take_over if purpose == "takeover" else reconcile.read_next
+    work = take_over.take_over if purpose == "takeover" else read_next
     assert work(world.ports) == 1
     assert [len(leased) for leased in found] == [0, 1]
 
@@ -353,7 +353,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
 def test_reads_wait_until_they_are_due(world: World) -> None:
     """Nothing is asked a moment too early."""
     early = world.keep(replace(UNKNOWN, read_due_at=AT + MICROSECOND))
-    assert reconcile.read_next(world.ports) == 0
+    assert read_next(world.ports) == 0
     assert world.cloud.asked == []
     world.nothing_happened(early)
 
@@ -367,15 +367,20 @@ FILTERED = (JOB, 0, 100)
 @pytest.mark.parametrize(
     ("shown", "filtered", "found", "asked"),
     [
-        # Show proves presence alone, and whatever is no "no such job" decides nothing: List is not asked.
+        # Show proves presence alone.
         (HERE, EMPTY, PRESENT, [JOB]),
-        (BROKEN, EMPTY, NOTHING, [JOB]),
-        (Shown(show_reply(404, "APIG.0101")), EMPTY, NOTHING, [JOB]),
-        (Shown(show_reply(403)), EMPTY, NOTHING, [JOB]),
-        (Shown(show_reply(None, cause=Cause.TIMED_OUT)), EMPTY, NOTHING, [JOB]),
+        # Whatever else it answers, List may name the job.
+        (BROKEN, NAMED, PRESENT, [JOB, FILTERED]),
+        (BROKEN, EMPTY, NOTHING, [JOB, FILTERED]),
+        (Shown(show_reply(404, "APIG.0101")), NAMED, PRESENT, [JOB, FILTERED]),
+        (Shown(show_reply(404, "APIG.0101")), EMPTY, NOTHING, [JOB, FILTERED]),
+        (Shown(show_reply(403)), NAMED, PRESENT, [JOB, FILTERED]),
+        (Shown(show_reply(403)), EMPTY, NOTHING, [JOB, FILTERED]),
+        (Shown(show_reply(200)), NAMED, PRESENT, [JOB, FILTERED]),
+        (Shown(show_reply(200)), EMPTY, NOTHING, [JOB, FILTERED]),
         # "No such job" needs a second witness.
         (NOT_FOUND, EMPTY, GONE, [JOB, FILTERED]),
-        (NOT_FOUND, page_of("job-1", count=1), PRESENT, [JOB, FILTERED]),
+        (NOT_FOUND, NAMED, PRESENT, [JOB, FILTERED]),
         (NOT_FOUND, page_of("job-2", "job-1", count=2), PRESENT, [JOB, FILTERED]),  # ignored, but there it is
         (NOT_FOUND, page_of(count=0, status=500), NOTHING, [JOB, FILTERED]),
         (NOT_FOUND, page_of(count=None, status=None), NOTHING, [JOB, FILTERED]),
@@ -383,9 +388,50 @@ FILTERED = (JOB, 0, 100)
     ],
 )
 def test_one_look(world: World, shown: Shown, filtered: Listed, found: Finding, asked: list[object]) -> None:
-    """Show, and List only where Show says that the job is gone; pages are walked only if the filter was ignored."""
+    """Show, and List whenever Show does not show that job; pages are walked only if the filter was ignored."""
     world.cloud = Cloud(shown, filtered)
-    assert reconcile.look(ASKED.job, world.ports) == (found, shown)
+    assert look.look(ASKED.job, world.ports) == (found, shown)
+    assert world.cloud.asked == asked
+
+
+BY_THE_BOT = {
+    Cause.LIMITED,
+    Cause.BREAKER_OPEN,
+    Cause.LEDGER_TROUBLE,
+    Cause.NO_CREDENTIALS,
+    Cause.SIGN_IN_FAILED,
+    Cause.SIGN_IN_REFUSED,
+}
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_where_the_bot_did_not_ask_it_does_not_ask_twice(world: World, cause: Cause) -> None:
+    """A Show that failed on the way is followed by List; one that the bot itself held back is not."""
+    shown = Shown(show_reply(None, cause=cause))
+    world.cloud = Cloud(shown, NAMED)
+    held_back = cause in BY_THE_BOT
+    assert look.look(ASKED.job, world.ports) == (NOTHING if held_back else PRESENT, shown)
+    assert world.cloud.asked == ([JOB] if held_back else [JOB, FILTERED])
+
+
+@pytest.mark.parametrize(
+    ("shown", "filtered", "gone", "asked"),
+    [
+        (HERE, EMPTY, False, []),
+        (BROKEN, EMPTY, False, []),
+        (Shown(show_reply(404, "APIG.0101")), EMPTY, False, []),
+        (Shown(show_reply(None, cause=Cause.TIMED_OUT)), EMPTY, False, []),
+        (NOT_FOUND, EMPTY, True, [FILTERED]),
+        (NOT_FOUND, NAMED, False, [FILTERED]),
+        (NOT_FOUND, page_of(count=0, status=500), False, [FILTERED]),
+    ],
+)
+def test_at_a_click_list_is_asked_only_about_a_job_that_seems_gone(
+    world: World, shown: Shown, filtered: Listed, asked: list[object], *, gone: bool
+) -> None:
+    """Somebody waits: a Show that failed is answered at once."""
+    world.cloud = Cloud(shown, filtered)
+    assert look.is_gone(shown, ASKED.job, world.ports) is gone
     assert world.cloud.asked == asked
 
 
@@ -461,7 +507,7 @@ def test_where_the_filter_is_ignored_every_page_is_read(world: World, case: str)
     """Gone is proved only by a walk to the end that saw as many jobs as MetaStudio counts; found is found."""
     page, found, offsets = WALKS[case]
     world.cloud = Cloud(NOT_FOUND, IGNORED, page)
-    assert reconcile.look(ASKED.job, world.ports)[0] is found
+    assert look.look(ASKED.job, world.ports)[0] is found
     assert world.cloud.asked == [JOB, FILTERED, *((None, offset, 100) for offset in offsets)]
 
 
@@ -471,7 +517,7 @@ def test_a_walk_has_an_end(world: World, count: int | None) -> None:
     world.cloud = Cloud(
         NOT_FOUND, IGNORED, lambda at, limit: page_of(*(f"other-{one}" for one in range(at, at + limit)), count=count)
     )
-    assert reconcile.look(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
+    assert look.look(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
     assert world.cloud.asked == [JOB, FILTERED, *((None, 99 * page, 100) for page in range(100))]
 
 
@@ -486,9 +532,9 @@ def test_under_another_app_user_id_nothing_is_gone(
     """Whether MetaStudio shows a job to every X-App-UserId is not documented, so not being shown it proves nothing."""
     world.cloud = Cloud(shown, filtered)
     world.terms = replace(world.terms, seen_as=now)
-    assert reconcile.look(replace(ASKED.job, seen_as=then), world.ports)[0] is found
+    assert look.look(replace(ASKED.job, seen_as=then), world.ports)[0] is found
     if found is NOTHING:
-        assert reconcile.look(replace(ASKED.job, seen_as=now), world.ports)[0] is GONE
+        assert look.look(replace(ASKED.job, seen_as=now), world.ports)[0] is GONE
 
 
 # -- reads while the outcome is unknown ----------------------------------------------------------------------------
@@ -512,7 +558,7 @@ class Case:
     count: int = 0
     restarted: bool = False
     """The count begins with this read."""
-    next_in: timedelta | None = None
+    next_in: timedelta = HOUR
 
 
 LONG = 10 * MINUTE
@@ -540,8 +586,21 @@ READS = {
     "nothing settles nothing, however late": Case(
         NOTHING, 8, 9 * HOUR, PRESENT, count=8, since=LONG, next_in=seconds(75)
     ),
-    "gone at once": Case(GONE, count=1, restarted=True, state=State.DELETED),
-    "gone, against what was seen before": Case(GONE, 4, LONG, PRESENT, count=1, restarted=True, state=State.DELETED),
+    "gone, for the first time": Case(GONE, count=1, restarted=True, next_in=seconds(30)),
+    "gone again, a moment too soon": Case(GONE, 1, seconds(30) - MICROSECOND, GONE, count=2, next_in=MICROSECOND),
+    "gone three times within three seconds": Case(GONE, 2, seconds(3), GONE, count=3, next_in=seconds(27)),
+    "gone twice over 30 s": Case(GONE, 1, seconds(30), GONE, count=2, state=State.DELETED),
+    "gone twice over a day": Case(GONE, 1, DAY, GONE, count=2, state=State.DELETED),
+    "5xx, gone twice over 30 s": Case(GONE, 1, seconds(30), GONE, answered_5xx=True, count=2, state=State.DELETED),
+    "5xx, gone for the first time": Case(GONE, answered_5xx=True, count=1, restarted=True, next_in=seconds(15)),
+    "gone twice, where settling is set to ten seconds": Case(
+        GONE, 1, seconds(10), GONE, settle_after=seconds(10), count=2, state=State.DELETED
+    ),
+    "gone, where settling is set to ten seconds": Case(
+        GONE, settle_after=seconds(10), count=1, restarted=True, next_in=seconds(1.25)
+    ),
+    "nothing after gone": Case(NOTHING, 1, seconds(30), GONE, count=1, next_in=seconds(75)),
+    "gone, against what was seen before": Case(GONE, 4, LONG, PRESENT, count=1, restarted=True, next_in=seconds(30)),
     "present, against what was seen before": Case(PRESENT, 7, DAY, GONE, count=1, restarted=True, next_in=seconds(75)),
     "after twice the time, seldom": Case(PRESENT, since=2 * LONG, count=1, restarted=True, next_in=LONG),
     "just before that, often": Case(NOTHING, since=2 * LONG - MICROSECOND, next_in=seconds(75)),
@@ -552,7 +611,10 @@ READS = {
 
 @pytest.mark.parametrize("case", READS)
 def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -> None:
-    """Patience for present, none for gone; the trail has every read, and the thread hears what was settled."""
+    """Patience for present, less for gone; the trail has every read, and the thread hears what was settled.
+
+    Either way the job is read once more an hour later.
+    """
     given = READS[case]
     first_at = None if given.over is None else AT - given.over
     world.terms = replace(world.terms, settle_after=given.settle_after)
@@ -575,7 +637,7 @@ def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -
         reads_agreeing=given.count,
         reads_first_at=AT if given.restarted else first_at,
         reads_last=last and last.value,
-        read_due_at=None if given.next_in is None else AT + given.next_in,
+        read_due_at=AT + given.next_in,
     )
     settled = given.state is not State.UNKNOWN
     if settled:
@@ -584,7 +646,9 @@ def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -
     assert world.read() == then
     facts = {"found": given.seen.value, "status": shown.reply.status, "code": shown.reply.code, "agreeing": given.count}
     assert world.trail() == [event(Kind.SETTLED if settled else Kind.READ, request_id="req-show", **facts)]
-    assert world.delivered == (messages(TellKind.SETTLED, state=given.state.value) if settled else [])
+    over = 0 if first_at is None else (AT - first_at).total_seconds()
+    told = messages(TellKind.SETTLED, state=given.state.value, reads=given.count, over=over)
+    assert world.delivered == (told if settled else [])
     assert given.count == 1 or not given.restarted
 
 
@@ -611,20 +675,55 @@ def test_a_read_that_got_no_answer_is_recorded_as_such(world: World) -> None:
 def test_after_a_day_without_an_answer_that_is_said_once(
     world: World, seen: Finding, age: timedelta | None, *, reminded: bool, told: bool
 ) -> None:
-    """Once, at the first read that finds a day gone by; what is settled then needs no such message."""
+    """Once, at the first read that finds a day gone by."""
     world.keep(replace(UNKNOWN, unknown_since=None if age is None else AT - age, reminded=reminded))
     world.cloud.shown = SHOWS[seen]
     then = world.read()
-    if seen is GONE:
-        assert (then.state, then.reminded) == (State.DELETED, reminded)
-        assert world.delivered == messages(TellKind.SETTLED, state="deleted")
-        return
     assert (then.state, then.reminded) == (State.UNKNOWN, told or reminded)
     assert world.delivered == (messages(TellKind.UNDETERMINED, state="unknown") if told else [])
-    if age is None:
+    if seen is GONE:
+        assert then.read_due_at == AT + seconds(30)
+    elif age is None:
         assert then.read_due_at == AT + seconds(75)
     elif age >= DAY:
         assert then.read_due_at == AT + DAY
+
+
+@pytest.mark.parametrize("reminded", [True, False])
+def test_what_is_settled_after_a_day_needs_no_such_message(world: World, *, reminded: bool) -> None:
+    """The same read that finds a day gone by may settle it."""
+    first = {"reads_agreeing": 1, "reads_first_at": AT - MINUTE, "reads_last": "gone"}
+    world.keep(replace(UNKNOWN, unknown_since=AT - DAY, reminded=reminded, **first))
+    world.cloud.shown = NOT_FOUND
+    then = world.read()
+    assert (then.state, then.reminded) == (State.DELETED, reminded)
+    assert world.delivered == messages(TellKind.SETTLED, state="deleted", reads=2, over=60.0)
+
+
+def test_a_backend_that_forgets_the_job_for_three_seconds_settles_nothing(world: World) -> None:
+    """Show and List both deny it, however often they are asked within that time; then it is there, and stays."""
+    world.keep(UNKNOWN)
+    for after in (0.0, 1.0, 3.0):
+        world.clock.move_to(AT + seconds(after))
+        world.cloud.shown = NOT_FOUND
+        assert isinstance(by_hand.read_now(world.now(), world.ports), Deletion)
+    assert world.now().state is State.UNKNOWN
+    world.cloud.shown = HERE
+    while world.now().state is State.UNKNOWN:
+        world.clock.move_to(world.now().read_due_at or AT)
+        world.read()
+    assert world.now().ended_why == Ending.READ_PRESENT.value
+
+
+def test_where_show_fails_for_ever_list_settles_it(world: World) -> None:
+    """Show answers 500 each time and List names the job: treated as not deleted, in the usual time."""
+    world.keep(UNKNOWN)
+    world.cloud = Cloud(BROKEN, NAMED)
+    while world.now().state is State.UNKNOWN:
+        world.clock.move_to(world.now().read_due_at or AT)
+        assert world.clock.now() < AT + HOUR
+        world.read()
+    assert world.now().ended_why == Ending.READ_PRESENT.value
 
 
 def test_the_schedule_finds_out_by_itself(world: World) -> None:
@@ -632,9 +731,9 @@ def test_the_schedule_finds_out_by_itself(world: World) -> None:
     world.keep(UNKNOWN)
     reads = 0
     while world.now().state is State.UNKNOWN:
-        reads += reconcile.read_next(world.ports)
+        reads += read_next(world.ports)
         assert reads < 20
-        world.clock.moment = world.now().read_due_at or AT
+        world.clock.move_to(world.now().read_due_at or AT)
     ended = world.now().ended_at
     assert ended is not None
     assert 5 <= reads <= 10
@@ -646,7 +745,7 @@ def test_who_settles_it_while_a_read_is_under_way_goes_first(world: World, seen:
     """A person's word, or a late reply, is not overruled by a read that began before it."""
     world.keep(replace(UNKNOWN, unknown_since=AT - 2 * DAY))
     world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, Step.CLOSE_FAILED, {"ended_by": BEN}))
-    assert reconcile.read_one(UNKNOWN, world.ports) is None
+    assert settle.read_one(UNKNOWN, world.ports) is None
     assert world.now() == replace(UNKNOWN, unknown_since=AT - 2 * DAY, state=State.FAILED, ended_by=BEN)
     assert world.trail() == []
     assert world.delivered == []
@@ -658,61 +757,174 @@ def test_who_settles_it_while_a_read_is_under_way_goes_first(world: World, seen:
 PAUSES = (10, 30, 120, 450)
 
 
-@pytest.mark.parametrize("looks", range(5))
-@pytest.mark.parametrize("seen", Finding)
-@pytest.mark.parametrize("given", [DELETED, REJECTED], ids=["accepted", "rejected"])
-def test_after_an_outcome_it_is_looked_what_became_of_the_job(
-    world: World, given: Deletion, seen: Finding, looks: int
+@pytest.mark.parametrize("seen", [PRESENT, NOTHING])
+@pytest.mark.parametrize(
+    ("age", "pause"), [(5, 10), (15, 30), (45, 120), (165, 450), (599, 450), (600, None), (9e4, None)]
+)
+def test_what_metastudio_confirmed_is_looked_at_until_the_job_is_gone(
+    world: World, seen: Finding, age: float, pause: float | None
 ) -> None:
-    """Accepted: until the job is gone. Rejected: until a read decides anything. Five looks at most, then it is told."""
-    before = world.keep(replace(given, reads_agreeing=looks, verified_at=AT - DAY))
+    """Five looks over ten minutes at most; what the last one found is told, and nothing is corrected."""
+    before = world.keep(replace(DELETED, ended_at=AT - seconds(age), verified_at=AT - DAY))
     shown = world.cloud.shown = SHOWS[seen]
-    decided = seen is GONE or (seen is PRESENT and given is REJECTED)
-    if decided or looks == 4:
-        then = replace(before, read_due_at=None, verified_at=AT if seen is GONE else None)
-        job_state = "TRAINING" if seen is PRESENT else None
-        facts = {"found": seen.value, "job_state": job_state, "at": AT.timestamp(), "looks": looks + 1}
-        told = messages(TellKind.LOOKED, **facts)
-    else:
-        then = replace(before, read_due_at=AT + seconds(PAUSES[looks]), reads_agreeing=looks + 1)
-        told = []
-    assert world.read() == then
+    counted = {"reads_agreeing": 1, "reads_first_at": AT, "reads_last": seen.value} if seen is PRESENT else {}
+    due = None if pause is None else AT + seconds(pause)
+    assert world.read() == replace(before, read_due_at=due, verified_at=None, **counted)
     assert world.trail() == [
         event(Kind.READ, request_id="req-show", found=seen.value, status=shown.reply.status, code=shown.reply.code)
     ]
+    facts = {"state": "deleted", "found": seen.value, "at": AT.timestamp()}
+    job_state = {"job_state": "TRAINING"} if seen is PRESENT else {}
+    assert world.delivered == ([] if due else messages(TellKind.LOOKED, **facts, **job_state))
+
+
+@pytest.mark.parametrize("age", [5, 45, 599, 600, 9e4])
+def test_verified_gone_takes_two_looks_half_a_minute_apart(world: World, age: float) -> None:
+    """However late the first one is. Between the two nothing is said."""
+    before = world.keep(replace(DELETED, ended_at=AT - seconds(age)))
+    world.cloud.shown = NOT_FOUND
+    first = {"reads_agreeing": 1, "reads_first_at": AT, "reads_last": "gone"}
+    assert world.read() == replace(before, read_due_at=AT + seconds(30), **first)
+    assert world.delivered == []
+    now = AT + seconds(30)
+    world.clock.move_to(now)
+    then = replace(before, read_due_at=None, verified_at=now, **first | {"reads_agreeing": 2})
+    assert world.read() == then
+    assert world.delivered == messages(TellKind.LOOKED, state="deleted", found="gone", at=now.timestamp())
+
+
+def test_a_glitch_verifies_nothing(world: World) -> None:
+    """Denied by Show and List at the first look, there at each further one: what is told is that it is there."""
+    world.keep(DELETED)
+    world.cloud.shown = NOT_FOUND
+    world.read()
+    world.cloud.shown = HERE
+    while (due := world.now().read_due_at) is not None:
+        world.clock.move_to(due)
+        world.read()
+    assert world.now().verified_at is None
+    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is TellKind.LOOKED] == ["present"]
+
+
+def test_a_list_that_lags_does_not_show_what_metastudio_confirmed(world: World) -> None:
+    """Show denies the job each time, List names it each time: not verified, and not said to be there either."""
+    world.keep(DELETED)
+    world.cloud = Cloud(NOT_FOUND, NAMED)
+    while (due := world.now().read_due_at) is not None:
+        world.clock.move_to(due)
+        world.read()
+    assert world.now().verified_at is None
+    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is TellKind.LOOKED] == ["nothing"]
+
+
+ALL_REFUSED = [Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED]
+
+
+@pytest.mark.parametrize("why", ALL_REFUSED)
+def test_after_a_refusal_it_is_told_that_the_job_is_still_there(world: World, why: Ending) -> None:
+    """One look is told, since that says no more than what was seen; an hour later there is another, which is not."""
+    before = world.keep(replace(REJECTED, ended_why=why.value))
+    ended = before.ended_at or AT
+    assert world.read() == replace(before, read_due_at=ended + HOUR, verified_at=AT)
+    facts = {"state": "failed", "found": "present", "job_state": "TRAINING", "at": AT.timestamp()}
+    told = messages(TellKind.LOOKED, **facts)
+    assert world.delivered == told
+    assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
+    world.clock.move_to(ended + HOUR)
+    assert world.read() == replace(before, read_due_at=None, verified_at=ended + HOUR)
     assert world.delivered == told
 
 
+@pytest.mark.parametrize("why", ALL_REFUSED)
+def test_a_first_look_that_is_an_hour_late_is_the_last_one(world: World, why: Ending) -> None:
+    """The bot was down: by then a DELETE that something on the way repeated has had its effect, or never will."""
+    before = world.keep(replace(REJECTED, ended_why=why.value, ended_at=AT - HOUR))
+    assert world.read() == replace(before, read_due_at=None, verified_at=AT)
+    assert [tell.kind for tell in world.delivered] == [TellKind.LOOKED, TellKind.CARD]
+
+
+@pytest.mark.parametrize("why", ALL_REFUSED)
+def test_what_was_there_after_a_refusal_and_is_gone_an_hour_later_is_corrected(world: World, why: Ending) -> None:
+    """A DELETE that a gateway repeated had its effect after the first look."""
+    world.keep(replace(REJECTED, ended_why=why.value, ended_at=AT - HOUR, verified_at=AT - HOUR))
+    world.cloud.shown = NOT_FOUND
+    world.read()
+    assert world.delivered == []
+    world.clock.move_to(AT + seconds(30))
+    world.read()
+    assert (world.now().state, world.now().ended_why) == (State.DELETED, Ending.READ_GONE.value)
+    assert [tell.kind for tell in world.delivered] == [TellKind.CORRECTION, TellKind.CARD]
+
+
+def test_after_still_there_nobody_is_told_that_it_could_not_be_looked_up(world: World) -> None:
+    """The look an hour later decides nothing: it is repeated in silence until one does."""
+    world.keep(REJECTED)
+    world.read()
+    told = list(world.delivered)
+    world.cloud.shown = BROKEN
+    for _ in range(3):
+        world.clock.move_to(world.now().read_due_at or AT)
+        assert world.read().read_due_at == world.clock.now() + HOUR
+    assert world.delivered == told
+
+
+@pytest.mark.parametrize("why", ALL_REFUSED)
+@pytest.mark.parametrize(
+    ("age", "reminded", "told", "pause"),
+    [
+        (0, False, False, 10),
+        (40, False, False, 120),
+        (599, False, False, 450),
+        (600, False, True, 3600),
+        (600, True, False, 3600),
+        (86400, True, False, 86400),
+        (9 * 86400, False, True, 86400),
+    ],
+)
+def test_after_a_refusal_a_look_that_decides_nothing_is_repeated(
+    world: World, why: Ending, age: float, *, reminded: bool, told: bool, pause: float
+) -> None:
+    """Five times over ten minutes, then it is told, once; then hourly and daily: what was said may be untrue."""
+    before = world.keep(replace(REJECTED, ended_why=why.value, ended_at=AT - seconds(age), reminded=reminded))
+    world.cloud.shown = BROKEN
+    assert world.read() == replace(before, read_due_at=AT + seconds(pause), reminded=reminded or told)
+    facts = {"state": "failed", "found": "nothing", "at": AT.timestamp()}
+    assert world.delivered == (messages(TellKind.LOOKED, **facts) if told else [])
+
+
 @pytest.mark.parametrize("given", [DELETED, REJECTED], ids=["accepted", "rejected"])
-def test_looks_come_to_an_end(world: World, given: Deletion) -> None:
-    """Where nothing can be found out, five looks over ten minutes are all, and the last one is told."""
+def test_looks_that_decide_nothing_are_told_after_ten_minutes(world: World, given: Deletion) -> None:
+    """The fifth look is told. After a confirmation it is the last one; after a refusal they go on, hourly."""
     world.keep(given)
     world.cloud.shown = BROKEN
     for after in (0, 10, 40, 160, 610):
+        assert world.delivered == []
         assert world.now().read_due_at == AT + seconds(after)
-        world.clock.moment = AT + seconds(after)
+        world.clock.move_to(AT + seconds(after))
         world.read()
-    assert world.now().read_due_at is None
-    assert [tell.facts.get("looks") for tell in world.delivered] == [5, None]
+    assert world.now().read_due_at == (None if given is DELETED else AT + seconds(610) + HOUR)
+    assert [tell.kind for tell in world.delivered] == [TellKind.LOOKED, TellKind.CARD]
 
 
+@pytest.mark.parametrize("given", [SAID_PRESENT, FOUND_GONE], ids=["not deleted", "deleted"])
 @pytest.mark.parametrize(
-    ("seen", "ended", "next_in"),
+    ("decides", "ended", "next_in"),
     [
-        (PRESENT, HOUR, None),
-        (PRESENT, DAY, None),
-        (NOTHING, HOUR, HOUR),
-        (NOTHING, DAY - MICROSECOND, HOUR),
-        (NOTHING, DAY, DAY),
-        (NOTHING, 9 * DAY, DAY),
-        (NOTHING, None, HOUR),
+        (True, HOUR, None),
+        (True, DAY, None),
+        (False, HOUR, HOUR),
+        (False, DAY - MICROSECOND, HOUR),
+        (False, DAY, DAY),
+        (False, 9 * DAY, DAY),
+        (False, None, HOUR),
     ],
 )
-def test_not_deleted_stands_while_nobody_sees_otherwise(
-    world: World, seen: Finding, ended: timedelta | None, next_in: timedelta | None
+def test_what_reads_have_settled_stands_while_nobody_sees_otherwise(
+    world: World, given: Deletion, ended: timedelta | None, next_in: timedelta | None, *, decides: bool
 ) -> None:
-    """Still there: what was said stands. A read that decided nothing is repeated every hour, then daily."""
-    before = world.keep(replace(SAID_PRESENT, ended_at=None if ended is None else AT - ended, reads_agreeing=5))
+    """Seen as before: what was said stands. A read that decided nothing is repeated every hour, then daily."""
+    before = world.keep(replace(given, ended_at=None if ended is None else AT - ended, reads_agreeing=5))
+    seen = (GONE if given is FOUND_GONE else PRESENT) if decides else NOTHING
     shown = world.cloud.shown = SHOWS[seen]
     assert world.read() == replace(before, read_due_at=None if next_in is None else AT + next_in)
     assert world.trail() == [
@@ -721,30 +933,92 @@ def test_not_deleted_stands_while_nobody_sees_otherwise(
     assert world.delivered == []
 
 
-def test_a_list_that_still_names_the_job_is_not_the_last_word(world: World) -> None:
-    """Show says that it is gone; List may lag behind, so it is looked again in an hour."""
-    before = world.keep(SAID_PRESENT)
+@pytest.mark.parametrize("given", [SAID_PRESENT, FOUND_GONE, REJECTED, DELETED], ids=lambda given: str(given.ended_why))
+def test_a_list_that_still_names_the_job_is_not_the_last_word(world: World, given: Deletion) -> None:
+    """Show says that it is gone; List may lag behind, so it is looked again."""
+    before = world.keep(given)
     world.cloud = Cloud(NOT_FOUND, page_of("job-1", count=1))
-    assert world.read() == replace(before, read_due_at=AT + HOUR)
+    assert world.read() == replace(before, read_due_at=AT + (seconds(10) if given in (REJECTED, DELETED) else HOUR))
     assert world.delivered == []
 
 
-def test_not_deleted_is_corrected_when_the_job_is_gone(world: World) -> None:
-    """The late effect of our DELETE, or somebody else's: recorded as a correction, and told."""
-    before = world.keep(SAID_PRESENT)
-    world.cloud.shown = NOT_FOUND
+CORRECTED = {
+    # what was said, what is seen, and what it becomes
+    "not deleted, by reads": (SAID_PRESENT, GONE, State.DELETED, Ending.READ_GONE),
+    "gone, by reads": (FOUND_GONE, PRESENT, State.FAILED, Ending.READ_PRESENT),
+    **{
+        why.value: (replace(REJECTED, ended_why=why.value), GONE, State.DELETED, Ending.READ_GONE)
+        for why in ALL_REFUSED
+    },
+}
+
+
+@pytest.mark.parametrize("case", CORRECTED)
+def test_an_outcome_is_corrected_by_two_reads_over_half_a_minute(world: World, case: str) -> None:
+    """Recorded as a correction, told, and looked at once more an hour later. Between the two nothing is said."""
+    given, seen, state, why = CORRECTED[case]
+    before = world.keep(given)
+    shown = world.cloud.shown = SHOWS[seen]
+    first = {"reads_agreeing": 1, "reads_first_at": AT, "reads_last": seen.value}
+    assert world.read() == replace(before, read_due_at=AT + seconds(30), **first)
+    assert world.delivered == []
+    now = AT + seconds(30)
+    world.clock.move_to(now)
     assert world.read() == replace(
         before,
-        state=State.DELETED,
-        ended_at=AT,
-        ended_why=Ending.READ_GONE.value,
-        verified_at=AT,
-        read_due_at=None,
+        state=state,
+        ended_at=now,
+        ended_why=why.value,
+        verified_at=now,
+        read_due_at=now + HOUR,
+        **first | {"reads_agreeing": 2},
     )
-    assert world.trail() == [
-        event(Kind.CORRECTED, request_id="req-show", found="gone", status=404, code="MSS.41000003")
-    ]
-    assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
+    facts = {"found": seen.value, "status": shown.reply.status, "code": shown.reply.code}
+    corrected = replace(event(Kind.CORRECTED, request_id="req-show", **facts), at=now)
+    assert world.trail() == [event(Kind.READ, request_id="req-show", **facts), corrected]
+    assert world.delivered == messages(TellKind.CORRECTION, state=state.value, at=now.timestamp())
+
+
+@pytest.mark.parametrize("case", CORRECTED)
+def test_a_glitch_corrects_nothing(world: World, case: str) -> None:
+    """Seen otherwise three times within three seconds, then as before: what was said stands."""
+    given, seen, _, _ = CORRECTED[case]
+    world.keep(given)
+    as_before = PRESENT if seen is GONE else GONE
+    for after in (0, 1, 3):
+        world.clock.move_to(AT + seconds(after))
+        world.cloud.shown = SHOWS[seen]
+        settle.read_one(world.now(), world.ports)
+        assert world.now().read_due_at == AT + seconds(30)
+    world.clock.move_to(AT + seconds(30))
+    world.cloud.shown = SHOWS[as_before]
+    world.read()
+    assert (world.now().state, world.now().ended_why) == (given.state, given.ended_why)
+    assert TellKind.CORRECTION not in {tell.kind for tell in world.delivered}
+
+
+def test_where_settling_is_set_to_seconds_a_correction_takes_no_longer(world: World) -> None:
+    """SETTLE_AFTER_SECONDS bounds both."""
+    world.terms = replace(world.terms, settle_after=seconds(4))
+    world.keep(SAID_PRESENT)
+    world.cloud.shown = NOT_FOUND
+    assert world.read().read_due_at == AT + seconds(4)
+    world.clock.move_to(AT + seconds(4))
+    assert world.read().state is State.DELETED
+
+
+def test_what_metastudio_confirmed_is_never_corrected_by_reads(world: World) -> None:
+    """However often the job is seen there: its own word stands, and people are told what is seen."""
+    world.keep(DELETED)
+    while (due := world.now().read_due_at) is not None:
+        world.clock.move_to(due)
+        world.read()
+    assert world.now().state is State.DELETED
+    assert [tell.kind for tell in world.delivered] == [TellKind.LOOKED, TellKind.CARD]
+
+
+TWICE = {"reads_agreeing": 1, "reads_first_at": AT - MINUTE, "reads_last": "gone"}
+"""A first read, a minute ago, found the job gone."""
 
 
 LATER = DeletionId("fedcba9876543210")
@@ -763,6 +1037,7 @@ MINE_STANDS = {
     "found gone": ({"state": State.DELETED, "ended_why": Ending.READ_GONE.value}, False),
     "treated as not deleted": ({"state": State.FAILED, "ended_why": Ending.READ_PRESENT.value}, False),
     "closed by hand": ({"state": State.FAILED, "ended_why": Ending.BY_HAND.value}, False),
+    **{why.value: ({"state": State.FAILED, "ended_why": why.value}, False) for why in ALL_REFUSED},
 }
 
 
@@ -770,12 +1045,12 @@ MINE_STANDS = {
 def test_a_later_deletion_of_the_job_is_no_reason_to_correct_the_first(world: World, case: str) -> None:
     """The job is gone, but something else of ours was sent since: what was said stands, and the thread hears why."""
     ended, confirmed = MINE_STANDS[case]
-    before = world.keep(SAID_PRESENT)
+    before = world.keep(replace(SAID_PRESENT, **TWICE))
     asked_again(world, asked=MICROSECOND, **ended)
     world.cloud.shown = NOT_FOUND
     assert world.read() == replace(before, read_due_at=None)
     assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
-    facts = {"found": "gone", "at": AT.timestamp(), "later": LATER, "later_confirmed": confirmed}
+    facts = {"state": "failed", "found": "gone", "at": AT.timestamp(), "later": LATER, "later_confirmed": confirmed}
     assert world.delivered == messages(TellKind.LOOKED, **facts)
 
 
@@ -794,7 +1069,8 @@ def test_while_a_later_deletion_is_in_doubt_the_first_is_left_open(world: World,
     [
         (-MICROSECOND, True, Ending.READ_PRESENT, True),
         (-9999 * DAY, True, Ending.BY_HAND, True),
-        (-DAY, True, Ending.REPLY_REJECTED, False),
+        (-DAY, True, Ending.REPLY_REJECTED, True),
+        (-DAY, True, Ending.NEVER_SENT, False),
         (-DAY, False, Ending.CANCELLED, False),
         (0 * DAY, True, Ending.READ_PRESENT, False),
         (DAY, True, Ending.READ_PRESENT, False),
@@ -803,10 +1079,10 @@ def test_while_a_later_deletion_is_in_doubt_the_first_is_left_open(world: World,
 def test_which_deletion_before_may_have_removed_the_job(
     world: World, asked: timedelta, ended_why: Ending, *, claimed: bool, named: bool
 ) -> None:
-    """Asked before, however long ago, and neither refused nor unsent: its effect may have come late."""
+    """Asked before, however long ago, and sent: its effect may have come late, or a refusal may have hidden it."""
     world.keep(ASKED)
     asked_again(world, asked=asked, claimed=claimed, state=State.FAILED, ended_why=ended_why.value)
-    found = reconcile.may_have_removed(ASKED, world.ports)
+    found = look.may_have_removed(ASKED, world.ports)
     assert (found is not None and found.id == LATER) is named
 
 
@@ -815,23 +1091,18 @@ NOT_THE_CAUSE: dict[str, dict[str, Any]] = {
     "asked at the same moment": {"asked": 0 * DAY, "state": State.DELETED, "ended_why": Ending.REPLY_DELETED.value},
     "never claimed": {"asked": DAY, "claimed": False, "state": State.CANCELLED, "ended_why": "cancelled"},
     "still waiting": {"asked": DAY, "claimed": False, "state": State.AWAITING},
-    **{
-        why.value: {"asked": DAY, "state": State.FAILED, "ended_why": why.value}
-        for why in (
-            Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED, Ending.NEVER_SENT,
-        )
-    },
+    "never sent": {"asked": DAY, "state": State.FAILED, "ended_why": Ending.NEVER_SENT.value},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", NOT_THE_CAUSE)
 def test_a_deletion_that_cannot_have_done_it_does_not_prevent_the_correction(world: World, case: str) -> None:
-    """Rejected, never sent, never confirmed, or over before: then the late effect is this one's, as far as we know."""
-    world.keep(SAID_PRESENT)
+    """Never sent, never confirmed, or over before: then the late effect is this one's, as far as we know."""
+    world.keep(replace(SAID_PRESENT, **TWICE))
     asked_again(world, **NOT_THE_CAUSE[case])
     world.cloud.shown = NOT_FOUND
     assert world.read().ended_why == Ending.READ_GONE.value
-    assert world.delivered == messages(TellKind.CORRECTION, state="deleted")
+    assert world.delivered == messages(TellKind.CORRECTION, state="deleted", at=AT.timestamp())
 
 
 @pytest.mark.parametrize("seen", Finding)
@@ -839,6 +1110,8 @@ def test_a_deletion_that_cannot_have_done_it_does_not_prevent_the_correction(wor
     ("given", "step", "values"),
     [
         (SAID_PRESENT, Step.LATE_DELETED, {}),
+        (FOUND_GONE, Step.LATE_FAILED, {}),
+        (FOUND_GONE, None, {"ended_why": Ending.REPLY_DELETED.value}),
         (SAID_PRESENT, None, {"ended_why": Ending.REPLY_REJECTED.value}),
         (DELETED, Step.LATE_FAILED, {}),
         (DELETED, None, {"ended_why": Ending.READ_GONE.value}),
@@ -852,7 +1125,7 @@ def test_an_outcome_that_changed_while_it_was_looked_at_is_left_alone(
     """The look was about another outcome, so nothing is written, recorded or told of it."""
     world.keep(given)
     world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, step, values))
-    assert reconcile.read_one(given, world.ports) is None
+    assert settle.read_one(given, world.ports) is None
     assert world.now().verified_at == given.verified_at
     assert world.now().read_due_at == AT
     assert world.trail() == []
@@ -873,9 +1146,9 @@ def test_an_outcome_that_changed_while_it_was_looked_at_is_left_alone(
 )
 def test_checking_now_reads_whatever_the_schedule_says(world: World, seen: Finding, state: State, kind: Kind) -> None:
     """One read at once, counted like any other, and the answer is the deletion as it is then."""
-    deletion = world.keep(replace(UNKNOWN, read_due_at=AT + HOUR))
+    deletion = world.keep(replace(UNKNOWN, read_due_at=AT + HOUR, **TWICE))
     world.cloud.shown = SHOWS[seen]
-    answer = reconcile.check_now(deletion, world.ports)
+    answer = by_hand.read_now(deletion, world.ports)
     assert isinstance(answer, Deletion)
     assert answer == world.now()
     assert answer.state is state
@@ -883,11 +1156,21 @@ def test_checking_now_reads_whatever_the_schedule_says(world: World, seen: Findi
     assert world.cloud.asked[0] == JOB
 
 
+def test_one_check_alone_settles_nothing(world: World) -> None:
+    """A first *gone* is counted; the next read comes half a minute later."""
+    deletion = world.keep(replace(UNKNOWN, read_due_at=AT + HOUR))
+    world.cloud.shown = NOT_FOUND
+    answer = by_hand.read_now(deletion, world.ports)
+    assert isinstance(answer, Deletion)
+    assert (answer.state, answer.reads_agreeing, answer.reads_last) == (State.UNKNOWN, 1, "gone")
+    assert answer.read_due_at == AT + seconds(30)
+
+
 @pytest.mark.parametrize("given", [DELETED, REJECTED, SAID_PRESENT, ASKED], ids=lambda given: given.state.value)
 def test_checking_now_is_for_unknown_outcomes(world: World, given: Deletion) -> None:
     """Everything else is refused without asking MetaStudio."""
     world.keep(given)
-    assert reconcile.check_now(given, world.ports) == Refused(Reason.NOT_UNKNOWN, {"deletion": given})
+    assert by_hand.read_now(given, world.ports) == Refused(Reason.NOT_UNKNOWN, {"deletion": given})
     assert world.cloud.asked == []
     world.nothing_happened(given)
 
@@ -900,9 +1183,18 @@ def test_a_check_that_saw_nothing_does_not_pretend_that_it_looked(world: World, 
     world.cloud.shown = Shown(reply)
     not_asked = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, Cause.LIMITED: Reason.BUSY}
     reason = not_asked.get(cause, Reason.JOB_NOT_READ)
-    assert reconcile.check_now(deletion, world.ports) == Refused(reason, {"reply": reply})
+    assert by_hand.read_now(deletion, world.ports) == Refused(reason, {"reply": reply})
     assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
     assert world.now().state is State.UNKNOWN
+
+
+def test_a_check_whose_show_failed_may_have_seen_the_job_in_the_list(world: World) -> None:
+    """Then it has looked, and the answer says so."""
+    deletion = world.keep(UNKNOWN)
+    world.cloud = Cloud(Shown(show_reply(None, cause=Cause.TIMED_OUT)), NAMED)
+    answer = by_hand.read_now(deletion, world.ports)
+    assert isinstance(answer, Deletion)
+    assert answer.reads_last == "present"
 
 
 @pytest.mark.parametrize("shown", [HERE, NOT_FOUND, BROKEN, Shown(show_reply(None, cause=Cause.CUT))])
@@ -910,7 +1202,7 @@ def test_a_check_that_came_too_late_says_how_things_stand(world: World, shown: S
     """Whoever settled it while the read was under way goes first, whatever the read saw."""
     deletion = world.keep(UNKNOWN)
     world.cloud = Cloud(shown, meanwhile=lambda: world.store.change(ID, Step.LATE_DELETED, {"ended_at": AT}))
-    answer = reconcile.check_now(deletion, world.ports)
+    answer = by_hand.read_now(deletion, world.ports)
     assert answer == Refused(Reason.NOT_UNKNOWN, {"deletion": world.now()})
     assert world.now().state is State.DELETED
     assert world.delivered == []
@@ -935,7 +1227,7 @@ A_DAY_OLD = replace(UNKNOWN, unknown_since=AT - DAY, reminded=True)
 )
 def test_a_persons_word_counts_after_a_day_of_reading(given: Deletion, *, may: bool) -> None:
     """Unknown, and for a whole day: else the bot goes on finding out by itself."""
-    assert reconcile.may_close_by_hand(given, AT) is may
+    assert by_hand.may_close_by_hand(given, AT) is may
 
 
 @pytest.mark.parametrize(("deleted", "state"), [(True, State.DELETED), (False, State.FAILED)])
@@ -943,7 +1235,7 @@ def test_closing_by_hand_is_recorded_as_that_persons_word(world: World, state: S
     """Who said what stands in the ledger and the trail; the bot claims to have verified nothing, and stops reading."""
     deletion = world.keep(A_DAY_OLD)
     then = replace(deletion, state=state, ended_at=AT, ended_why=Ending.BY_HAND.value, ended_by=BEN, read_due_at=None)
-    assert reconcile.close_by_hand(deletion, BEN, deleted=deleted, ports=world.ports) == then
+    assert by_hand.close_by_hand(deletion, BEN, deleted=deleted, ports=world.ports) == then
     assert world.now() == then
     assert then.verified_at is None
     assert world.trail() == [event(Kind.CLOSED_BY_HAND, BEN, word=state.value)]
@@ -965,7 +1257,7 @@ def test_closing_by_hand_is_recorded_as_that_persons_word(world: World, state: S
 def test_closing_by_hand_is_refused_elsewhere(world: World, given: Deletion, reason: Reason, *, deleted: bool) -> None:
     """Too early, or nothing to close: nothing changes."""
     world.keep(given)
-    answer = reconcile.close_by_hand(given, BEN, deleted=deleted, ports=world.ports)
+    answer = by_hand.close_by_hand(given, BEN, deleted=deleted, ports=world.ports)
     assert answer == Refused(reason, {"deletion": given})
     world.nothing_happened(given)
 
@@ -975,7 +1267,7 @@ def test_closing_by_hand_what_was_settled_meanwhile_changes_nothing(world: World
     """The answer names the deletion as it is by now."""
     world.keep(A_DAY_OLD)
     settled = world.store.change(ID, Step.READ_GONE, {"ended_why": Ending.READ_GONE.value})
-    answer = reconcile.close_by_hand(A_DAY_OLD, BEN, deleted=deleted, ports=world.ports)
+    answer = by_hand.close_by_hand(A_DAY_OLD, BEN, deleted=deleted, ports=world.ports)
     assert settled is not None
     assert answer == Refused(Reason.NOT_UNKNOWN, {"deletion": settled})
     world.nothing_happened(settled)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import main
+from bot.cli.main import main
 from tests.unit.scripts import script
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.metastudio.replies import (
+from bot.domain.model import NEVER_LEFT, Cause, Operation, Reply
+from bot.domain.replies import (
     ANSWERED,
     CONSEQUENCES,
     UNSENT,
@@ -22,7 +23,6 @@ from bot.metastudio.replies import (
     says_gone,
     says_no_such_job,
 )
-from bot.model import NEVER_LEFT, Cause, Operation, Reply
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 SHOW, DELETE, LIST = Operation.SHOW, Operation.DELETE, Operation.LIST
@@ -72,15 +72,29 @@ DELETE_TABLE = [
     (reply(403, "MSS.41000012"), Meaning.FORBIDDEN, OnDelete.FAILED),
     (reply(429), Meaning.THROTTLED, OnDelete.AGAIN),
     (reply(429, "APIGW.0308"), Meaning.THROTTLED, OnDelete.AGAIN),
-    *((reply(status, "APIG.0308"), Meaning.THROTTLED, OnDelete.AGAIN) for status in (400, 401, 403, 503)),
-    *((reply(status), Meaning.REJECTED, OnDelete.FAILED) for status in (400, 402, 404, 405, 409, 410, 413, 418, 499)),
-    (reply(400, "MSS.00000003"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(400, "MSS.00000004"), Meaning.REJECTED, OnDelete.FAILED),  # this code decides nothing
-    (reply(400, "MSS.00010003"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(404, "MSS.41000003"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(404, "APIGW.0101"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(404, body_ok=False, request_id=None), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(429, "MSS.41000012"), Meaning.THROTTLED, OnDelete.AGAIN),
+    *((reply(status, "APIG.0308"), Meaning.THROTTLED, OnDelete.AGAIN) for status in (400, 404, 409, 499)),
+    # The first row that fits counts: a throttling code does not make these statuses a throttling.
+    (reply(401, "APIG.0308"), Meaning.BAD_CREDENTIALS, OnDelete.FAILED),
+    (reply(403, "APIG.0308"), Meaning.FORBIDDEN, OnDelete.FAILED),
+    *((reply(status, "APIG.0308"), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (408, 500, 503)),
+    # What a second DELETE of the same job is answered with, by the status alone or by the code.
+    *((reply(status), Meaning.CONFLICT, OnDelete.UNKNOWN) for status in (404, 409, 410, 412)),
+    *((reply(status, "MSS.00000003"), Meaning.CONFLICT, OnDelete.UNKNOWN) for status in (404, 409, 410, 412)),
+    *((reply(status, "MSS.41000003"), Meaning.CONFLICT, OnDelete.UNKNOWN) for status in (400, 404, 405, 422, 499)),
+    (reply(404, "APIGW.0101"), Meaning.CONFLICT, OnDelete.UNKNOWN),
+    (reply(404, body_ok=False, request_id=None), Meaning.CONFLICT, OnDelete.UNKNOWN),
+    (reply(404, "MSS.00010008"), Meaning.CONFLICT, OnDelete.UNKNOWN),  # an authentication code counts with 400 alone
+    *(
+        (reply(400, code), Meaning.CONFLICT, OnDelete.UNKNOWN)
+        for code in ("MSS.00010003", "MSS.00010004", "MSS.10000003", "MSS.000000004", "MSS.0000000", "MSS.", "MSS.x")
+    ),
+    *((reply(status), Meaning.REJECTED, OnDelete.FAILED) for status in (400, 402, 405, 411, 413, 418, 422, 451, 499)),
+    *((reply(400, f"MSS.0000000{n}"), Meaning.REJECTED, OnDelete.FAILED) for n in (2, 3, 4)),
+    (reply(400, "MSS.00009999"), Meaning.REJECTED, OnDelete.FAILED),
+    (reply(413, "APIGW.0201"), Meaning.REJECTED, OnDelete.FAILED),
     (reply(400, "XAPIG.03011"), Meaning.REJECTED, OnDelete.FAILED),  # codes are compared whole
+    (reply(400, "XMSS.41000003"), Meaning.REJECTED, OnDelete.FAILED),
     (reply(cause=Cause.NO_CREDENTIALS), Meaning.NOT_SIGNED_IN, OnDelete.FAILED),
     (reply(cause=Cause.SIGN_IN_FAILED), Meaning.NOT_SIGNED_IN, OnDelete.FAILED),
     (reply(cause=Cause.SIGN_IN_REFUSED), Meaning.SIGN_IN_REFUSED, OnDelete.FAILED),
@@ -109,8 +123,38 @@ def test_only_throttling_is_answered_by_sending_again() -> None:
 
 
 def test_only_4xx_and_the_unsent_count_as_failed() -> None:
-    """Failed means that nothing was done: no 2xx, 3xx or 5xx may say so."""
+    """No 2xx, 3xx or 5xx may say so, nor a 4xx that a second DELETE of the same job would meet."""
     assert {s // 100 for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.FAILED} == {4}
+    doubtful = {s for s in range(400, 500) if on_delete(reply(s)) is OnDelete.UNKNOWN}
+    assert doubtful == {404, 408, 409, 410, 412}
+
+
+@pytest.mark.parametrize("status", range(400, 500))
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (None, "none"),
+        ("MSS.00000003", "general"),
+        ("MSS.41000011", "of the job"),
+        ("MSS.00010003", "of the access"),
+        ("MSS.00010008", "authentication"),
+        ("APIGW.0303", "authentication"),
+        ("APIGW.0308", "throttling"),
+        ("APIGW.0101", "gateway"),
+    ],
+)
+def test_every_4xx_with_every_kind_of_code(status: int, code: str | None, kind: str) -> None:
+    """The rows of the contract in their order, for every status there is."""
+    by_status = {401: Meaning.BAD_CREDENTIALS, 403: Meaning.FORBIDDEN, 408: Meaning.UNCLEAR, 429: Meaning.THROTTLED}
+    expected = by_status.get(status)
+    if expected is None and status == 400 and kind == "authentication":
+        expected = Meaning.BAD_CREDENTIALS
+    if expected is None and kind == "throttling":
+        expected = Meaning.THROTTLED
+    specific = code is not None and code.startswith("MSS.") and kind != "general"
+    if expected is None and (status in {404, 409, 410, 412} or specific):
+        expected = Meaning.CONFLICT
+    assert meaning(reply(status, code)) is (expected or Meaning.REJECTED)
 
 
 @pytest.mark.parametrize("status", range(100, 1000, 50))

@@ -14,10 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.job_states import STATES
-from bot.model import ConfirmBy, Target
-from bot.settings import SECRET_NAMES, Settings, SettingsError
-from bot.settings_sources import ALTERNATIVES
+from bot.domain.job_states import STATES
+from bot.domain.model import ConfirmBy, Target
+from bot.settings.forms import SettingsError
+from bot.settings.load import read_settings
+from bot.settings.schema import SECRET_NAMES, Settings
+from bot.settings.sources import ALTERNATIVES
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ROOT.parent / "shared" / "design" / "product.md"
@@ -36,7 +38,7 @@ LOCAL = "http://127.0.0.1:8080"
 
 def load(*without: str, env_file: Path | None = None, **changes: str) -> Settings:
     environ = {name: text for name, text in {**ENOUGH, **changes}.items() if name not in without}
-    return Settings.load(environ, env_file)
+    return read_settings(environ, env_file)
 
 
 def problems(*without: str, env_file: Path | None = None, **changes: str) -> dict[str, str]:
@@ -63,7 +65,7 @@ def test_enough_is_enough() -> None:
     assert (settings.confirm_within_seconds, settings.settle_after_seconds) == (600, 600)
     assert (settings.max_open, settings.workers) == (200, 256)
     assert settings.database_url == "sqlite:///dh-bot.db"
-    assert (settings.log_level, settings.log_format) == ("INFO", "json")
+    assert (settings.log_level, settings.log_format, settings.log_stream) == ("INFO", "json", "stderr")
     assert settings.reason_required is False
     assert settings.notices() == []
 
@@ -95,15 +97,13 @@ ACCEPTED = [
     ("CONFIRM_BY", "second_person", ConfirmBy.SECOND_PERSON),
     ("SECOND_PERSON_STATES", ",".join(STATES), frozenset(STATES)),
     ("CONFIRM_WITHIN_SECONDS", "30", 30),
-    ("CONFIRM_WITHIN_SECONDS", "3600", 3600),
+    ("CONFIRM_WITHIN_SECONDS", "604800", 604_800),
     ("REASON_REQUIRED", "Yes", True),
     ("MAX_OPEN", "1", 1),
     ("DATABASE_URL", "sqlite:////var/lib/dh-bot/ledger.db", "sqlite:////var/lib/dh-bot/ledger.db"),
-    ("DATABASE_URL", "postgresql+psycopg://u:a%40b@[::1]:5432/d", "postgresql+psycopg://u:a%40b@[::1]:5432/d"),
-    ("DATABASE_URL", "postgresql+psycopg://u@/d?host=/run/pg", "postgresql+psycopg://u@/d?host=/run/pg"),
-    ("DATABASE_URL", "postgresql+psycopg://u:p@h1,h2/d", "postgresql+psycopg://u:p@h1,h2/d"),
     ("LOG_LEVEL", "debug", "DEBUG"),
     ("LOG_FORMAT", "console", "console"),
+    ("LOG_STREAM", "stdout", "stdout"),
     ("HTTP_PORT", "65535", 65535),
     ("OPS_PORT", "9090", 9090),
 ]
@@ -178,9 +178,9 @@ REFUSED = [
     ("CONFIRM_BY", "me", "requester, any_operator, second_person"),
     ("SECOND_PERSON_STATES", "WAIT_FILE_UPLOAD,INVENTED", "item 2 of 2 is not a documented state"),
     ("SECOND_PERSON_STATES", "wait_file_upload", "not in capitals"),
-    ("CONFIRM_WITHIN_SECONDS", "29", "from 30 to 3600"),
-    ("CONFIRM_WITHIN_SECONDS", "3601", "3600"),
-    ("CONFIRM_WITHIN_SECONDS", "1_0", "3600"),
+    ("CONFIRM_WITHIN_SECONDS", "29", "from 30 to 604800"),
+    ("CONFIRM_WITHIN_SECONDS", "604801", "604800"),
+    ("CONFIRM_WITHIN_SECONDS", "1_0", "604800"),
     ("SETTLE_AFTER_SECONDS", "59", "from 60"),
     ("REASON_REQUIRED", "perhaps", "true or false"),
     ("MAX_OPEN", "0", "1 to 10000"),
@@ -189,17 +189,9 @@ REFUSED = [
     ("DATABASE_URL", "sqlite:///:memory:", "after sqlite:///"),
     ("DATABASE_URL", "sqlite:///x.db?mode=ro", "without options"),
     ("DATABASE_URL", "sqlite:///x\0.db", "after sqlite:///"),
-    ("DATABASE_URL", "postgres://u:hunter22@h/d", "driver psycopg"),
-    ("DATABASE_URL", "postgresql+psycopg2://u:hunter22@h/d", "driver psycopg"),
-    ("DATABASE_URL", "mysql://u:hunter22@h/d", "SQLite file or a PostgreSQL"),
-    ("DATABASE_URL", "postgresql+psycopg://u:hun@ter:22@h/d", "percent-encode"),
-    ("DATABASE_URL", "postgresql+psycopg://u:hunter@22@h/d", "percent-encode"),
-    ("DATABASE_URL", "postgresql+psycopg://u/x:hunter22@h/d", "percent-encode"),
-    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@[::1/d", "percent-encode"),
-    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@[/d", "percent-encode"),
-    ("DATABASE_URL", "postgresql+psycopg://u:hunter22@h:x/d", "the port is a number"),
     ("LOG_LEVEL", "TRACE", "DEBUG, INFO, WARNING, ERROR"),
     ("LOG_FORMAT", "xml", "json, console"),
+    ("LOG_STREAM", "file", "stderr, stdout"),
 ]
 
 
@@ -228,7 +220,7 @@ def test_missing(name: str, instead: dict[str, str], why: str) -> None:
     """What the chosen way of working needs and is not there is named; an empty text counts as not there."""
     environ = {**{other: text for other, text in ENOUGH.items() if other != name}, **instead}
     with pytest.raises(SettingsError) as caught:
-        Settings.load(environ, None)
+        read_settings(environ, None)
     assert [problem.setting for problem in caught.value.problems] == [name]
     assert why in str(caught.value)
 
@@ -288,7 +280,7 @@ def test_verification_token_is_refused() -> None:
 def test_every_problem_at_once() -> None:
     """One message names everything, so that nobody has to start ten times."""
     with pytest.raises(SettingsError) as caught:
-        Settings.load({"AUTHORISED_USERS": "U0AAA", "LOG_LEVEL": "loud", "MAX_OPEN": "-1", "CONFIRM_BY": "all"}, None)
+        read_settings({"AUTHORISED_USERS": "U0AAA", "LOG_LEVEL": "loud", "MAX_OPEN": "-1", "CONFIRM_BY": "all"}, None)
     text = str(caught.value)
     for name in (*ENOUGH.keys() - {"AUTHORIZED_USERS"}, "AUTHORISED_USERS", "LOG_LEVEL", "MAX_OPEN", "CONFIRM_BY"):
         assert name in text, name
@@ -302,7 +294,7 @@ def test_no_env_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     def told(environ: dict[str, str], env_file: Path | None) -> str:
         with pytest.raises(SettingsError) as caught:
-            Settings.load(environ, env_file)
+            read_settings(environ, env_file)
         return str(caught.value)
 
     assert told({}, Path(".env")).splitlines()[-2] == says
@@ -365,20 +357,13 @@ def test_in_env_file_every_name_is_compared(tmp_path: Path) -> None:
     assert problems(env_file=env_file) == {"DATABASE_URI": "DATABASE_URI is not a setting. Did you mean DATABASE_URL?"}
 
 
-def test_near_miss_beside_the_right_name_is_fine() -> None:
-    """Somebody's leftover does not matter once the setting itself is there."""
-    assert load(AUTHORISED_USERS="U0AAA")
-
-
 # Where settings come from.
 
 
 def test_environment_wins_over_env_file(tmp_path: Path) -> None:
-    """As everywhere: what is set for this very process counts more. An empty variable does not hide the file's."""
+    """As everywhere: what is set for this very process counts more. Other ways to combine: test_settings_sources.py."""
     env_file = tmp_path / ".env"
-    env_file.write_text(
-        "\ufeff# comment\nexport MAX_OPEN=3 # comment\nWORKERS='8'\nLOG_LEVEL=ERROR\n", encoding="utf-8"
-    )
+    env_file.write_text("\ufeff# comment\nexport MAX_OPEN=3\nWORKERS='8'\nLOG_LEVEL=ERROR\n", encoding="utf-8")
     settings = load(env_file=env_file, MAX_OPEN="7")
     assert (settings.max_open, settings.workers, settings.log_level) == (7, 8, "ERROR")
     assert load(env_file=tmp_path / "none").max_open == 200
@@ -412,7 +397,7 @@ def test_any_secret_may_come_from_a_file(tmp_path: Path, name: str) -> None:
     pair = {"HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"} if name.startswith("CLOUD_") else set()
     other = {"CLOUD_SDK_AK": "other", "CLOUD_SDK_SK": "other"} if pair else {}
     environ = {k: v for k, v in {**ENOUGH, **other}.items() if k not in {name, *pair}} | {f"{name}_FILE": str(file)}
-    settings = Settings.load(environ, None)
+    settings = read_settings(environ, None)
     if name == "DATABASE_URL":
         assert settings.database_url == text
     else:
@@ -523,24 +508,24 @@ def test_notices(changes: dict[str, str], words: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"AUTHORIZED_USERS": "", "AUTHORIZED_USERGROUPS": "S0AAA"},
+        {"AUTHORIZED_USERS": "none", "AUTHORIZED_USERGROUPS": "S0AAA"},
         {"AUTHORIZED_USERS": "U0AAA", "AUTHORIZED_USERGROUPS": "S0AAA", "CONFIRM_BY": "second_person"},
-        {"AUTHORIZED_USERS": "", "AUTHORIZED_USERGROUPS": "S0AAA", "SECOND_PERSON_STATES": "JOB_FINISH"},
+        {"AUTHORIZED_USERS": "none", "AUTHORIZED_USERGROUPS": "S0AAA", "SECOND_PERSON_STATES": "JOB_FINISH"},
         {"AUTHORIZED_USERS": "U0AAA,U0BBB", "CONFIRM_BY": "second_person", "SECOND_PERSON_STATES": "JOB_FINISH"},
     ],
 )
 def test_groups_and_two_people_are_enough(changes: dict[str, str]) -> None:
     """How many are in a group only Slack knows, so nothing is said about nobody."""
-    assert load(**changes).notices() == []
+    assert not [notice for notice in load(**changes).notices() if "Nobody" in notice]
 
 
 def test_a_command_may_need_only_some() -> None:
     """`dh-bot db` works with DATABASE_URL alone, and still refuses a wrong one."""
     assert (
-        Settings.load({"DATABASE_URL": "sqlite:///x.db"}, None, only={"DATABASE_URL"}).database_url == "sqlite:///x.db"
+        read_settings({"DATABASE_URL": "sqlite:///x.db"}, None, only={"DATABASE_URL"}).database_url == "sqlite:///x.db"
     )
     with pytest.raises(SettingsError) as caught:
-        Settings.load({"DATABASE_URL_FILE": "/nowhere", "MAX_OPEN": "x"}, None, only={"DATABASE_URL"})
+        read_settings({"DATABASE_URL_FILE": "/nowhere", "MAX_OPEN": "x"}, None, only={"DATABASE_URL"})
     assert [problem.setting for problem in caught.value.problems] == ["DATABASE_URL_FILE"]
 
 
@@ -564,7 +549,7 @@ def test_what_may_hide_a_needed_setting_is_named(
     Path(".env").write_bytes(content)
     found: list[str] = []
     try:
-        Settings.load({}, Path(".env"), only={"DATABASE_URL"})
+        read_settings({}, Path(".env"), only={"DATABASE_URL"})
     except SettingsError as error:
         found = [problem.setting for problem in error.problems]
     assert found == named
@@ -596,11 +581,44 @@ def test_secrets_hide() -> None:
     assert settings.secrets() >= {"p-SECRET", url}
 
 
+IN_PROXIES = [
+    # As urllib, and so slack_sdk, reads them; requests and urlsplit stop at / ? #, and quote what they take for a port.
+    ("http://user:p@ss@proxy:8080", {"p@ss", "ss"}),
+    ("HTTP://user:p%40ss@[::1]:8080", {"p%40ss", "p@ss"}),
+    ("socks5h://user:pass@proxy:1080/", {"pass"}),
+    ("user:p@ss@proxy:8080", {"p@ss"}),
+    ("//user:pass@proxy", {"pass"}),
+    ("http:user:pass@proxy", {"pass"}),
+    ("http://user:word/a#s?s@proxy:8080/", {"word/a#s?s", "word"}),
+    ("http://user:pa:ss@proxy", {"pa:ss"}),
+    ("http://user:pass@proxy/path@x", {"pass"}),
+    (r"http://user:word\rest@proxy:8080", {r"word\rest", "word", "rest"}),
+    ("http://user@proxy", set()),
+    ("http://proxy:8080", set()),
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["METASTUDIO_PROXY", "HTTPS_PROXY", "http_proxy", "ALL_PROXY", "Https_Proxy", "all_Proxy"]
+)
+@pytest.mark.parametrize(("address", "passwords"), IN_PROXIES)
+def test_the_scrubber_gets_the_password_of_every_proxy(name: str, address: str, passwords: set[str]) -> None:
+    """Of ours and of those that libraries take from the environment, as whichever library reads it."""
+    try:
+        secrets, said = load(**{name: address}).secrets(), ""
+    except SettingsError as error:
+        secrets, said = frozenset({address, *passwords}), str(error)
+    assert name == "METASTUDIO_PROXY" or not said
+    assert not [each for each in (address, *passwords) if each in said]
+    assert secrets >= passwords | ({address} if passwords or name == "METASTUDIO_PROXY" else set())
+
+
 IN_DATABASE_URL = [
     ("postgresql+psycopg://u:p%40s%23@h/d", {"p%40s%23", "p@s#"}),
-    ("postgresql+psycopg://u:p#s?t@h/d", {"p#s?t"}),
+    ("postgres://u:p#s?t@h/d", {"p#s?t"}),
     ("postgresql+psycopg://u@h/d?password=p%40s&sslpassword=other", {"p%40s", "p@s", "other"}),
-    ("postgresql+psycopg://u@h/d?password=one&password=two", {"one", "two"}),
+    ("postgresql://u:one@h1:5432,h2:5432/d?oauth_client_secret=two", {"one", "two"}),
+    ("dbname=d password='p@s' sslmode=require", {"p%40s", "p@s"}),
     ("postgresql+psycopg://u@h/d?sslmode=require", set()),
     ("sqlite:///dh-bot.db", set()),
 ]
@@ -609,7 +627,8 @@ IN_DATABASE_URL = [
 @pytest.mark.parametrize(("url", "passwords"), IN_DATABASE_URL)
 def test_the_scrubber_gets_every_password_of_the_ledger(url: str, passwords: set[str]) -> None:
     """As written and as meant, wherever in the address it stands; the address itself only where it holds one."""
-    assert Settings(database_url=url).secrets() == passwords | ({url} if passwords else set())
+    settings = Settings(database_url=url)
+    assert settings.secrets() == passwords | ({settings.database_url} if passwords else set())
 
 
 def test_every_secret_setting_is_known_as_one() -> None:
@@ -629,7 +648,7 @@ def test_no_text_gets_out(name: str, text: str) -> None:
     marked = f"Qzx9{text}Qzx9"
     for given_text in (text, marked):
         try:
-            Settings.load({**ENOUGH, name: given_text}, None)
+            read_settings({**ENOUGH, name: given_text}, None)
         except SettingsError as error:
             shown = "".join(traceback.format_exception(error))
             assert name in shown
@@ -658,20 +677,30 @@ def test_env_example_lists_every_setting() -> None:
     uncommented = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
     assert uncommented == set(ENOUGH)
     defaults = {name: value for name, value in shown.items() if value}
-    as_shown = Settings.load({**ENOUGH, **defaults}, None).model_dump()
-    assert as_shown == Settings.load(ENOUGH, None).model_dump()
+    as_shown = read_settings({**ENOUGH, **defaults}, None).model_dump()
+    assert as_shown == read_settings(ENOUGH, None).model_dump()
+
+
+NOT_BUILT_YET = {
+    *("MAX_JOBS_PER_CARD",),  # section 7: several jobs on one card
+    *("TYPE_TO_CONFIRM_STATES", "ESCALATE_TO", "TICKET_PATTERN", "TICKET_URL", "TICKET_EXAMPLE"),  # section 8
+    *("LANGUAGE",),  # section 9
+}
+"""Settings of the contract that this version does not have; each leaves this list with the part it belongs to."""
 
 
 @pytest.mark.skipif(not PRODUCT.exists(), reason="the design documents are not beside this repository")
 def test_the_table_of_the_design() -> None:
-    """Settings are those of product.md section 5, no more and no fewer."""
+    """Settings are those of product.md section 5, no more and no fewer; those of parts not built yet are named."""
     section = PRODUCT.read_text(encoding="utf-8").partition("## 5 ")[2].partition("\n## ")[0]
     named: set[str] = set()
     for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
         names = re.findall(r"`([A-Z_]+)`", row)
         stem = names[0].rpartition("_")[0]
         named |= {stem + name if name.startswith("_") else name for name in names}
-    assert named == {name.upper() for name in Settings.model_fields}
+    built = {name.upper() for name in Settings.model_fields}
+    assert not built & NOT_BUILT_YET
+    assert named == built | NOT_BUILT_YET
 
 
 def test_reading_settings_stays_light() -> None:

@@ -11,12 +11,13 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientNotConnectedError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from bot.model import DeletionId
-from bot.ports import Again, Gone, Told
-from bot.slack_errors import WITHOUT_RETRY_AFTER, error_code, is_passing
-from bot.trail import QUOTES_THE_TRAIL, Event, Kind, Recorded, Tell, TellKind, Waiting
-from handlers import telling
-from handlers.telling import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
+from bot.domain.events import Event, Kind, Recorded
+from bot.domain.model import DeletionId
+from bot.domain.notifications import QUOTES_THE_TRAIL, Tell, TellKind, Waiting
+from bot.domain.ports import Again, Gone, Told
+from bot.slack.errors import WITHOUT_RETRY_AFTER, error_code, is_passing
+from handlers import messenger
+from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
 from tests.unit.messages import ANNA, AT, AWAITING, PLAUSIBLE, WORDING
@@ -178,6 +179,34 @@ TRANSLATED = [
     (POSTED, Told("9.9")),
     (response({"ok": True}), Told(None)),
 ]
+
+
+NO_YES = [
+    *({}, {"ts": "9.9"}, None, [], [1], "ok", 1),
+    *({"ok": value, "ts": "9.9"} for value in (False, None, 0, "", "false", "true", 1, [1])),
+]
+NO_TS: list[dict[str, Any]] = [{}, *({"ts": ts} for ts in (None, "", 9.9, ["9.9"], "9", "9.", "9.9\n", "x"))]
+
+
+@pytest.mark.parametrize("body", NO_YES, ids=repr)
+def test_only_a_plain_yes_is_one(body: Any) -> None:
+    """Whatever else comes with a 200 is no answer, also where slack_sdk takes it for one or stumbles over it."""
+    posted = messenger._call(lambda: response(body).validate())
+    assert isinstance(posted, Again)
+    assert posted.unanswered
+
+
+@pytest.mark.parametrize("body", NO_TS, ids=repr)
+def test_a_card_stands_once_its_ts_is_known(body: dict[str, Any]) -> None:
+    """Its outcome would be told outside of any thread, so it is posted again; for a reply "ok" is enough."""
+    web = Web(response({"ok": True} | body))
+    assert teller(web).post_card(AWAITING, ()) == Again(1.0, "no_ts", unanswered=True)
+    assert teller(web).tell(OUTCOME, DELETED) == Told()
+
+
+def test_the_channel_of_an_answer_is_not_compared() -> None:
+    """Of a person Slack answers with the id of the direct message, of a converted channel with its new one."""
+    assert teller(Web(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(AWAITING, ()) == Told("9.9")
 
 
 @pytest.mark.parametrize(
@@ -474,4 +503,4 @@ def test_without_a_card_there_is_no_link_and_no_call() -> None:
 
 def test_the_pauses_are_what_the_rulebook_advises() -> None:
     """Thirty seconds where Slack names none, one where an answer was lost, a minute where the token is wrong."""
-    assert (WITHOUT_RETRY_AFTER, telling.SHORT_PAUSE, telling.TOKEN_PAUSE) == (30.0, 1.0, 60.0)
+    assert (WITHOUT_RETRY_AFTER, messenger.SHORT_PAUSE, messenger.TOKEN_PAUSE) == (30.0, 1.0, 60.0)

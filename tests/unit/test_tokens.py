@@ -6,32 +6,22 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from requests.structures import CaseInsensitiveDict
 
-from bot.metastudio import wire
-from bot.metastudio.auth import NoCredentials, Token
-from bot.metastudio.iam import User, token_in
-from bot.metastudio.tokens import TokenSource
-from bot.model import Cause, Target
+from bot.domain.model import Cause, Target
+from bot.metastudio import drafts, wire
+from bot.metastudio.credentials.iam import User, token_in
+from bot.metastudio.credentials.keys import NoCredentials, Token
+from bot.metastudio.credentials.tokens import TokenSource
+from tests.clock import HeldClock
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 USER = User("https://iam.example.com", "acme", "dh-bot", 'pass"wörd', "p" * 32)
 FAILED, REFUSED = Cause.SIGN_IN_FAILED, Cause.SIGN_IN_REFUSED
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = AT
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing waits here")
 
 
 # ------------------------------------------------------------------------------------------------------ IAM's answers
@@ -40,7 +30,7 @@ class Clock:
 def answer(status: int, body: Any = b"", **headers: str) -> wire.Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return wire.Answer(status, CaseInsensitiveDict(named), raw, AT)
+    return wire.Answer(status, wire.Headers(tuple(named.items())), raw, AT)
 
 
 def created(
@@ -64,7 +54,7 @@ def created(
 def test_a_token_and_how_long_it_lives(given: wire.Answer, expires_at: datetime) -> None:
     """The token is in the header, its end in the body."""
     token = token_in(given, USER)
-    assert token.value == given.headers["X-Subject-Token"]
+    assert token.value == given.headers.get("X-Subject-Token")
     assert token.expires_at == expires_at
 
 
@@ -101,11 +91,11 @@ NO_TOKEN = [
 @pytest.mark.parametrize(("given", "cause", "code", "says"), NO_TOKEN)
 def test_no_token_and_whose_fault_it_is(given: wire.Answer, cause: Cause, code: str | None, says: str) -> None:
     """A 4xx is about us and stops the calls; everything else may be better in a minute."""
-    given.headers["X-IAM-Trace-Id"] = "trace-1"  # type: ignore[index] - a dict in fact
+    given = replace(given, headers=wire.Headers((*given.headers.lines, ("X-IAM-Trace-Id", "trace-00001"))))
     with pytest.raises(NoCredentials) as caught:
         token_in(given, USER)
     none = caught.value
-    assert (none.cause, none.code, none.request_id) == (cause, code, "trace-1")
+    assert (none.cause, none.code, none.request_id) == (cause, code, "trace-00001")
     assert says in (none.message or "")
 
 
@@ -148,7 +138,7 @@ def test_fingerprints_follow_user_and_password_and_hide_it() -> None:
 def test_a_token_goes_without_a_signature() -> None:
     """The two ways in exclude each other; the query is spelled as it would be signed."""
     target = Target("https://metastudio.example.com", "cn-north-4", "p" * 32)
-    draft = wire.find_draft(target, job_id=None, name="张 ~&=", offset=0, limit=10, app_user_id="ops")
+    draft = drafts.find_draft(target, job_id=None, name="张 ~&=", offset=0, limit=10, app_user_id="ops")
     signed = Token("MIIEtoken", AT).sign(draft, target.endpoint, AT)
     assert signed.headers == {
         "User-Agent": "dh-bot",
@@ -169,7 +159,7 @@ def test_a_token_goes_without_a_signature() -> None:
 class Iam:
     """Gives tokens of a day, or raises what it is told to; waits at the gate first."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: HeldClock) -> None:
         self.clock = clock
         self.fails: Exception | None = None
         self.asked = 0
@@ -187,17 +177,17 @@ class Iam:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HeldClock:
+    return HeldClock(AT, may_sleep=False)
 
 
 @pytest.fixture
-def iam(clock: Clock) -> Iam:
+def iam(clock: HeldClock) -> Iam:
     return Iam(clock)
 
 
 @pytest.fixture
-def source(iam: Iam, clock: Clock) -> TokenSource:
+def source(iam: Iam, clock: HeldClock) -> TokenSource:
     return TokenSource(iam, "f" * 16, clock)
 
 
@@ -245,11 +235,11 @@ def test_what_a_token_is_good_for(left: int, works: int, fails: int | None, dele
     """Renewed in good time by reads; used to its end where it cannot be; sent by nobody after that."""
 
     def got(take: Callable[[TokenSource], Token], *, iam_is_down: bool) -> str | None:
-        clock = Clock()
+        clock = HeldClock(AT, may_sleep=False)
         iam = Iam(clock)
         source = TokenSource(iam, "f", clock)
         source.renewed()
-        clock.time += timedelta(days=1, minutes=-left)
+        clock.add(timedelta(days=1, minutes=-left).total_seconds())
         iam.fails = down() if iam_is_down else None
         try:
             return take(source).value
@@ -266,7 +256,7 @@ def test_what_a_token_is_good_for(left: int, works: int, fails: int | None, dele
 
 
 @pytest.mark.parametrize("fails", [None, refused(), down(), RuntimeError("a bug")], ids=repr)
-def test_a_crowd_costs_one_sign_in(source: TokenSource, iam: Iam, clock: Clock, fails: Exception | None) -> None:
+def test_a_crowd_costs_one_sign_in(source: TokenSource, iam: Iam, clock: HeldClock, fails: Exception | None) -> None:
     """Whatever comes of it is everybody's who waited for it, and nobody waits for it for ever."""
     iam.gate.clear()
     iam.fails = fails
@@ -285,12 +275,12 @@ def test_a_crowd_costs_one_sign_in(source: TokenSource, iam: Iam, clock: Clock, 
         assert len({id(future.result(5)) for future in reads}) == 1
     assert iam.asked == 1
     iam.fails = None
-    clock.time += timedelta(minutes=1)
+    clock.add(timedelta(minutes=1).total_seconds())
     source.renewed()
     assert iam.asked == (1 if fails is None else 2)
 
 
-def test_a_refusal_stands_for_a_minute(source: TokenSource, iam: Iam, clock: Clock) -> None:
+def test_a_refusal_stands_for_a_minute(source: TokenSource, iam: Iam, clock: HeldClock) -> None:
     """Whoever comes by before the breaker is written down hears the same, and IAM hears nothing."""
     iam.fails = refused()
     for _ in range(3):
@@ -298,7 +288,7 @@ def test_a_refusal_stands_for_a_minute(source: TokenSource, iam: Iam, clock: Clo
             source.renewed()
         assert (caught.value.cause, caught.value.request_id) == (REFUSED, "trace-1")
     assert iam.asked == 1
-    clock.time += timedelta(minutes=1)
+    clock.add(timedelta(minutes=1).total_seconds())
     iam.fails = None
     assert source.renewed().value == "token-2"
     assert source.renewed().value == "token-2"
@@ -313,7 +303,7 @@ def test_without_a_token_trouble_is_tried_again_at_once(source: TokenSource, iam
     assert source.renewed().value == "token-2"
 
 
-def test_short_tokens_are_asked_for_once_a_minute(iam: Iam, clock: Clock) -> None:
+def test_short_tokens_are_asked_for_once_a_minute(iam: Iam, clock: HeldClock) -> None:
     """Whatever life IAM gives them, it is not asked with each read."""
 
     def short() -> Token:
@@ -321,14 +311,14 @@ def test_short_tokens_are_asked_for_once_a_minute(iam: Iam, clock: Clock) -> Non
 
     source = TokenSource(short, "f", clock)
     assert [source.renewed().value for _ in range(5)] == ["token-1"] * 5
-    clock.time += timedelta(minutes=1)
+    clock.add(timedelta(minutes=1).total_seconds())
     assert [source.renewed().value for _ in range(5)] == ["token-2"] * 5
 
 
-def test_a_refused_renewal_is_told_while_the_old_token_lasts(source: TokenSource, iam: Iam, clock: Clock) -> None:
+def test_a_refused_renewal_is_told_while_the_old_token_lasts(source: TokenSource, iam: Iam, clock: HeldClock) -> None:
     """The password was changed: that has to reach the breaker. A DELETE under way still has its token."""
     source.renewed()
-    clock.time += timedelta(hours=23, minutes=40)
+    clock.add(timedelta(hours=23, minutes=40).total_seconds())
     iam.fails = refused()
     with pytest.raises(NoCredentials) as caught:
         source.renewed()

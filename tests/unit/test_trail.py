@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.running_log import SHOWN, is_shown
-from bot.trail import Event, Kind, Tell, TellKind, Waiting, event_about, tells_about
+from bot.domain.events import SHOWN, Event, Kind, event_about, is_shown
+from bot.domain.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.domain.notifications import Tell, TellKind, Waiting, tells_about
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
@@ -27,7 +27,8 @@ DELETION = Deletion(
 )
 
 KINDS = """command click refused proposed not_offered card_posted cancelled expired claimed replied outcome unknown read
-    settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen pruned"""
+    settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen
+    lost_commits pruned"""
 TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked late undetermined closed
     reminder notice"""
 
@@ -107,9 +108,12 @@ def test_messages_are_ordered_by_place_and_thread(to: str, thread_ts: str | None
 
 
 def test_an_open_answer_holds_no_secret_address() -> None:
-    """A response_url lets anyone post for half an hour: there is no field that could take one to the ledger."""
+    """A response_url lets anyone post for half an hour: there is no field that could take one to the ledger.
+
+    ``request`` is a digest: see test_payloads.py.
+    """
     assert set(Waiting.__slots__) == {  # type: ignore[attr-defined]
-        *("id", "kind", "actor", "channel", "since", "thread_ts", "job", "deletion", "text")
+        *("id", "kind", "actor", "channel", "since", "thread_ts", "job", "deletion", "text", "request")
     }
 
 

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.job_states import DELETABLE, STATES, describe
-from bot.model import ConfirmBy, Deletion, State
-from bot.outcomes import Ending
+from bot.domain.job_states import DELETABLE, STATES, describe
+from bot.domain.model import ConfirmBy, Deletion, State
+from bot.domain.outcomes import Ending
+from handlers import actions
 from handlers.views import card
+from handlers.views.blocks import when
 from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
-from handlers.views.parts import when
-from sandbox import slack_checks as checks
+from sandbox.slack import block_kit as checks
 from tests.unit.messages import (
     ANNA,
     AT,
@@ -311,10 +312,10 @@ ENDINGS = [
     ),
     (
         "rejected",
-        "Job not deleted by this request",
+        "Refused: MetaStudio rejected the DELETE",
         (
-            f"Job not deleted by this request ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP 400, error "
-            "code `MSS.00000003`, request ID `req-400`."
+            f"Refused: MetaStudio rejected the DELETE ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP "
+            "400, error code `MSS.00000003`, request ID `req-400`."
         ),
     ),
     ("cancelled", "Cancelled: nothing was deleted", f"Cancelled by <@UBEN> ({when(later(9))}). Nothing was deleted."),
@@ -360,7 +361,7 @@ def test_earlier_attempts_are_shown_while_there_is_something_to_decide() -> None
     asked = f"• {when(later(-3600))}: asked by <@UANNA>, "
     assert lines[at + 1 : at + 4] == [
         (
-            f"{asked}job not deleted by this request. MetaStudio: HTTP 400, error code `MSS.00000003`, "
+            f"{asked}refused: MetaStudio rejected the DELETE. MetaStudio: HTTP 400, error code `MSS.00000003`, "
             "request ID `req-400`."
         ),
         (
@@ -394,9 +395,9 @@ def test_buttons_stand_only_where_they_can_do_something(name: str) -> None:
     """Confirm and cancel while it waits; check now while it is unknown, closing by hand after a day; else none."""
     deletion = PLAUSIBLE[name]
     expected = {
-        (State.AWAITING, False): [card.CONFIRM, card.CANCEL],
-        (State.UNKNOWN, False): [card.CHECK_NOW],
-        (State.UNKNOWN, True): [card.CHECK_NOW, card.CLOSE_DELETED, card.CLOSE_PRESENT],
+        (State.AWAITING, False): [actions.CONFIRM, actions.CANCEL],
+        (State.UNKNOWN, False): [actions.CHECK_NOW],
+        (State.UNKNOWN, True): [actions.CHECK_NOW, actions.CLOSE_DELETED, actions.CLOSE_PRESENT],
     }.get((deletion.state, deletion.reminded), [])
     built = deletion_card(deletion, WORDING)
     assert [button["action_id"] for button in buttons(built)] == expected
@@ -445,7 +446,7 @@ def test_labels_are_short_enough_to_be_read_out() -> None:
 
 def test_action_ids_are_ours_and_fixed() -> None:
     """Cards of yesterday are pressed today: these ids are never renamed."""
-    ids = [card.CONFIRM, card.CANCEL, card.CHECK_NOW, card.CLOSE_DELETED, card.CLOSE_PRESENT]
+    ids = [actions.CONFIRM, actions.CANCEL, actions.CHECK_NOW, actions.CLOSE_DELETED, actions.CLOSE_PRESENT]
     assert ids == ["dh_confirm", "dh_cancel", "dh_check_now", "dh_close_deleted", "dh_close_present"]
 
 

@@ -11,20 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.job_states import STATES
-from bot.model import Actor, Deletion, DeletionId, Freeze, Job, JobId, Refused, State
-from bot.policy import Reason
-from bot.trail import Kind, Tell, TellKind
-from handlers.payloads import ABOUT_A_JOB
+from bot.domain.events import Kind
+from bot.domain.job_states import STATES
+from bot.domain.model import Actor, Deletion, DeletionId, Freeze, Job, JobId, State
+from bot.domain.notifications import Tell, TellKind
+from bot.domain.refusals import Reason, Refused
+from handlers.actions import ABOUT_A_JOB
 from handlers.subcommands.find import MOST_SHOWN
 from handlers.subcommands.history import PAGE
+from handlers.views.blocks import Message, when
 from handlers.views.card import deletion_card, rehearsed_card
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_line, freeze_message
 from handlers.views.home import Look, home_blocks, stranger_blocks, trouble_blocks
 from handlers.views.lists import STANDS, Found, Links, entry, found_message, history_message, open_message
-from handlers.views.parts import Message, when
 from handlers.views.thread import thread_message
-from sandbox import slack_checks as checks
+from sandbox.slack import block_kit as checks
 from tests.unit.messages import (
     ANNA,
     AT,
@@ -207,7 +208,7 @@ def test_every_state_has_its_words() -> None:
     assert set(STANDS) == set(State) - {State.NEW}
     assert "deleted, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
     assert "still there after several reads, so treated as not deleted" in entry(PLAUSIBLE["still present"], {})
-    assert "not deleted by this request, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
+    assert "still there, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
     restored = entry(PLAUSIBLE["closed after a restore"], {})
     assert "restored" in restored
     assert "nothing deleted" not in restored

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from handlers.views.parts import (
+from handlers.views.blocks import (
     Button,
     Buttons,
     Fields,
@@ -33,7 +33,7 @@ from handlers.views.parts import (
     visible,
     when,
 )
-from sandbox import slack_checks as checks
+from sandbox.slack import block_kit as checks
 from tests.unit.messages import ANNA, AT, ENTITY, HOSTILE, OURS, is_tame
 
 PIECES = st.sampled_from([*"&<>`*;|^\n\u202ex", "<!channel>", "<@U1>", "<https://e|y>", "&amp;", "&lt;"])

@@ -10,22 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.job_states import DELETABLE, STATES
-from bot.metastudio.replies import Meaning, meaning
-from bot.model import OPEN_STATES, Actor, Cause, Freeze, JobId, Operation, Refused, Reply, State
-from bot.policy import COMPARED, Reason
-from bot.running_log import MOST_LINES, SHOWN
-from bot.trail import Event, Kind, Recorded, Waiting
-from handlers.payloads import SUBCOMMANDS
+from bot.domain.events import SHOWN, Event, Kind, Recorded
+from bot.domain.job_states import DELETABLE, STATES
+from bot.domain.model import OPEN_STATES, Actor, Cause, Freeze, JobId, Operation, Reply, State
+from bot.domain.notifications import Waiting
+from bot.domain.policy import COMPARED
+from bot.domain.refusals import Reason, Refused
+from bot.domain.replies import Meaning, meaning
+from bot.workers.report import MOST_LINES
+from handlers.messenger import PLAIN_LIMIT
 from handlers.subcommands.help import LINES, help_text
-from handlers.telling import PLAIN_LIMIT
+from handlers.views.blocks import when
 from handlers.views.endings import ENDED, how_it_ended, restart_text
 from handlers.views.log_lines import SHOWN_FACTS, WORDS, log_line, log_lines
-from handlers.views.parts import when
 from handlers.views.refusals import FIELD_NAMES, SENTENCES, changes, refusal_text
-from handlers.views.reply_words import REPLY_SENTENCES, reply_facts
+from handlers.views.replies import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
-from sandbox import slack_checks as checks
+from handlers.vocabulary import CANCEL, DELETE, SUBCOMMANDS
+from sandbox.slack import block_kit as checks
 from tests.unit.messages import (
     ANNA,
     AT,
@@ -54,6 +56,7 @@ MEANT = {
     Meaning.BAD_CREDENTIALS: reply(401, "APIGW.0301", message="Incorrect IAM authentication", request_id="req-1"),
     Meaning.FORBIDDEN: reply(403, "APIGW.0302", request_id="req-1"),
     Meaning.THROTTLED: reply(429, "APIGW.0308", request_id="req-1"),
+    Meaning.CONFLICT: reply(410, request_id="req-1"),
     Meaning.REJECTED: reply(400, "MSS.00000003", message="Invalid parameter", request_id="req-1"),
     Meaning.LOST: reply(cause=Cause.TIMED_OUT),
     Meaning.NEVER_SENT: reply(cause=Cause.CONNECTION_REFUSED),
@@ -69,9 +72,16 @@ LINK = "https://ours.slack.com/archives/C1/p12"
 
 FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.BAD_JOB_ID: [{"detail": "it is longer than 64 characters", "length": 70}, {"detail": "", "length": 3}, {}],
-    Reason.REASON_TOO_LONG: [{"detail": "", "length": 700}],
     Reason.BAD_SEARCH: [{"most": 100, "detail": "there was nothing"}, {"most": 100, "detail": "there were 101"}, {}],
-    Reason.UNEXPECTED_TEXT: [{"subcommand": "open", "length": 3}, {}],
+    Reason.REASON_TOO_LONG: [{}, {"subcommand": "freeze"}],
+    Reason.UNEXPECTED_TEXT: [{"subcommand": name, "detail": "3"} for name in ("open", "history", "unfreeze")] + [{}],
+    Reason.NEAR_MISS: [{"meant": (name,)} for name in (*SUBCOMMANDS, DELETE, CANCEL)]
+    + [{"meant": ("freeze", "unfreeze", CANCEL)}, {}],
+    Reason.UNKNOWN_OPTION: [{"meant": ("freeze",)}, {"meant": (), "subcommand": "freeze"}, {}],
+    Reason.MISPLACED_OPTION: [
+        {"detail": "`--dry-run` goes with a job id, not with `freeze`", "subcommand": "freeze"},
+        {},
+    ],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
     Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {"why": "missing_scope"}, {}],
     Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {"whose": "requester", "deletion": AWAITING}, {}],
@@ -80,8 +90,14 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     Reason.JOB_NOT_FOUND: [{"reply": NOT_FOUND}, {"reply": reply(404)}],
     Reason.JOB_NOT_READ: [{"reply": given} for given in MEANT.values()],
     Reason.JOBS_NOT_LISTED: [{"reply": given} for given in MEANT.values()],
+    Reason.CLOCK_OFF: [{"seconds": 3600}, {"seconds": -7}, {}],
     Reason.FROZEN: [{"freeze": FREEZE}, {"freeze": replace(FREEZE, reason="\u202e" * 500)}],
-    Reason.ALREADY_FROZEN: [{"freeze": FREEZE}, {"freeze": replace(FREEZE, reason="`" * 500)}],
+    Reason.ALREADY_FROZEN: [
+        {"freeze": FREEZE},
+        {"freeze": replace(FREEZE, reason="`" * 500)},
+        {"freeze": replace(FREEZE, reason="")},
+        {"freeze": replace(FREEZE, reason=""), "is_reason_dropped": True},
+    ],
     Reason.JOB_CHANGED: [{"differs": DIFFERS}, {"differs": [list(row) for row in DIFFERS]}],
     Reason.JOB_GONE: [
         {"reply": NOT_FOUND},
@@ -101,6 +117,8 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
     },
     Reason.NOT_UNKNOWN: [{"deletion": None}, {}, *({"deletion": one} for one in PLAUSIBLE.values())],
     Reason.NOT_YET_BY_HAND: [{"deletion": PLAUSIBLE["unknown, lost"]}],
+    Reason.LEDGER_IN_DOUBT: [{}, {"subcommand": "freeze"}, {"subcommand": "unfreeze"}, {"subcommand": "open"}],
+    Reason.LEDGER_TROUBLE: [{}, {"subcommand": "freeze"}],
 }
 """What the use-cases put beside each reason; the others need nothing."""
 
@@ -114,6 +132,7 @@ UNDECIDED = {
     Reason.NOT_YET_BY_HAND,
     Reason.JOB_GONE,
     Reason.BAD_JOB_ID,
+    Reason.ALREADY_HANDLED,
     Reason.BUG,
 }
 """Reasons that cannot say "Nothing was deleted." in these words, because it may not be so, or is said otherwise."""
@@ -146,7 +165,7 @@ def test_every_refusal_is_sound(reason: Reason) -> None:
             text = refusal_text(Refused(reason, facts), wording)
             is_sound(text)
             assert text == refusal_text(Refused(reason.value, facts), wording)
-            assert text[0].isupper() or text[0] in "`<" or text[0].isdigit()
+            assert text.lstrip("*")[0].isupper() or text[0] in "`<" or text[0].isdigit()
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - UNDECIDED))
@@ -177,7 +196,8 @@ def test_no_refusal_says_so_of_a_deletion_that_may_have_happened(reason: Reason)
 ASKS = {
     *(Reason.NOT_LISTED, Reason.FOREIGN, Reason.DEACTIVATED, Reason.IS_BOT, Reason.IS_GUEST, Reason.OTHER_PROJECT),
     Reason.MAY_NOT_FREEZE,
-    *(Reason.BREAKER_OPEN, Reason.LEDGER_TROUBLE, Reason.BUG),
+    *(Reason.BREAKER_OPEN, Reason.LEDGER_TROUBLE, Reason.LEDGER_IN_DOUBT, Reason.BUG),
+    *(Reason.LEDGER_REPLACED, Reason.NOT_ALONE, Reason.CLOCK_OFF),
 }
 
 
@@ -337,6 +357,47 @@ SAID = [
         ),
     ),
     (
+        Reason.NEAR_MISS,
+        {"meant": ("freeze",)},
+        (
+            "*Nothing was frozen.* That is neither a job id nor a subcommand. Did you mean `/delete-dh-job freeze`, "
+            "which stops all deletions? `/delete-dh-job help` lists all. Nothing was deleted."
+        ),
+    ),
+    (
+        Reason.NEAR_MISS,
+        {"meant": ("delete",)},
+        (
+            "That is neither a job id nor a subcommand. To ask for a deletion, type the id right behind the command: "
+            "`/delete-dh-job &lt;job_id&gt; [reason]`. `/delete-dh-job help` lists all. Nothing was deleted."
+        ),
+    ),
+    (
+        Reason.UNKNOWN_OPTION,
+        {"meant": ("dry-run",)},
+        (
+            "There is no such option; there are `--dry-run` and `--help`. Did you mean "
+            "`/delete-dh-job dry-run &lt;job_id&gt;`? A reason that begins with a dash takes `--` and a space before "
+            "it. Nothing was deleted."
+        ),
+    ),
+    (
+        Reason.REASON_TOO_LONG,
+        {"subcommand": "freeze"},
+        (
+            "*Nothing was frozen.* The reason is longer than 500 characters, and the bot does not cut it. Shorten it. "
+            "Nothing was deleted."
+        ),
+    ),
+    (
+        Reason.FROZEN,
+        {"freeze": replace(FREEZE, reason="")},
+        (
+            f"Deletions are frozen: <@UBEN> stopped all deletions {when(AT)}. Nothing was deleted. A card that waits "
+            "goes on waiting while its time lasts."
+        ),
+    ),
+    (
         Reason.IN_OTHER_CHANNEL,
         {"channels": ["C1", "C2"]},
         "This command is not allowed in this channel. Use it in <#C1>, <#C2>. Nothing was deleted.",
@@ -370,25 +431,26 @@ SAID = [
         Reason.JOB_NOT_FOUND,
         {"reply": reply(404)},
         (
-            "MetaStudio has no such job in this project. Check the id: it is looked up in the one region and "
-            "project that "
-            "this bot serves. (HTTP 404) Nothing was deleted."
+            "MetaStudio answers that it has no such job in this project. Check the id: it is looked up in the one "
+            "region and project that this bot serves. (HTTP 404) Nothing was deleted."
         ),
     ),
     (
         Reason.JOB_GONE,
         {"reply": NOT_FOUND},
         (
-            "The job is no longer there, so the card is closed. This deletion did not delete it. (HTTP 404, error "
-            "code `MSS.41000003`, message `no such task`, request ID `req-1`)"
+            "MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card is closed. "
+            "This deletion sent no DELETE. (HTTP 404, error code `MSS.41000003`, message `no such task`, request ID "
+            "`req-1`)"
         ),
     ),
     (
         Reason.JOB_GONE,
         {"earlier": "fedcba9876543210"},
         (
-            "The job is no longer there, so the card is closed. This deletion did not delete it. An earlier one of "
-            "this bot, `fedcba9876543210`, may have, with a late effect."
+            "MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card is closed. "
+            "This deletion sent no DELETE. If the job is gone, an earlier one of this bot, `fedcba9876543210`, may "
+            "have removed it."
         ),
     ),
     (
@@ -468,6 +530,14 @@ SAID = [
         "How this deletion stands: its outcome is not known yet. It was confirmed by <@UBEN>.",
     ),
     (Reason.NOT_UNKNOWN, {}, "The outcome of this deletion is known; see its thread."),
+    (
+        Reason.ALREADY_HANDLED,
+        {},
+        (
+            "Already handled: this request reached the bot a second time, and it is not carried out again. The answer "
+            "to the first one, or the thread of its card, says what came of it."
+        ),
+    ),
 ]
 
 
@@ -663,7 +733,7 @@ def test_the_help_text(wording: Wording) -> None:
     assert text.endswith(f"\nQuestions? {wording.whom_to_ask()}")
     typed = [line.split("`")[1].removeprefix(f"{wording.command} ") for line in text.split("\n")[: len(LINES)]]
     shown = {words.split()[0] for words in typed}
-    assert shown == SUBCOMMANDS | {"&lt;job_id&gt;"}, "each has a line of its own"
+    assert shown == SUBCOMMANDS.keys() | {"&lt;job_id&gt;"}, "each has a line of its own"
 
 
 def recorded(kind: Kind, **facts: Any) -> Recorded:
@@ -732,11 +802,14 @@ def test_what_the_running_log_skips_is_said(skipped: int) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("still present", "it is treated as not deleted, since the job was still there whenever the bot looked"),
+        ("still present", "it is treated as not deleted, since several looks found the job still there"),
         ("deleted by a word", "the job is gone, by the word of a person who looked"),
         ("failed by a word", "the job is still there, by the word of a person who looked"),
         ("closed after a restore", "the bot's ledger was restored from a backup"),
-        ("rejected", "the job was not deleted by it"),
+        ("rejected", "MetaStudio refused the DELETE; its thread says more"),
+        ("never sent", "its DELETE never left the bot, so it deleted nothing"),
+        ("found gone", "the job is gone; whether by this deletion, its thread says"),
+        ("failed without a word", "it did not succeed"),
         ("deleted", "the job is deleted"),
     ],
 )

@@ -12,24 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.lifecycle import Step
-from bot.metastudio.replies import Meaning
-from bot.model import Cause, ConfirmBy, Deletion, State
-from bot.outcomes import BY_MEANING, Ending
-from bot.policy import Reason
-from bot.trail import Tell, TellKind
-from handlers.views.parts import when
-from handlers.views.thread import (
-    NOT_DELETED,
-    SAYS,
-    WHY_UNKNOWN,
-    duration,
-    escalation,
-    people,
-    reads,
-    reply_line,
-    thread_message,
-)
+from bot.domain.lifecycle import Step
+from bot.domain.model import Cause, ConfirmBy, Deletion, State
+from bot.domain.notifications import Tell, TellKind
+from bot.domain.outcomes import BY_MEANING, Ending
+from bot.domain.refusals import Reason
+from bot.domain.replies import Meaning
+from handlers.views.blocks import when
+from handlers.views.thread import NOT_DELETED, SAYS, WHY_UNKNOWN, thread_message
+from handlers.views.thread_parts import duration, escalation, people, reads, reply_line
 from tests.unit.messages import (
     ANNA,
     AT,
@@ -75,6 +66,12 @@ FACTS: dict[TellKind, list[dict[str, Any]]] = {
         for looks in (1, 5)
     ]
     + [{}],
+    TellKind.OUTCOME: [
+        {},
+        *({"not_again": {"reason": reason.value}} for reason in Reason),
+        {"not_again": {"reason": "job_changed", "differs": [["state", "TRAIN_FAILED", "TRAINING"]]}},
+        {"not_again": {"reason": "of_a_newer_version"}},
+    ],
     TellKind.NOTICE: [{"text": "Deletions are frozen."}, {}],
 }
 MESSAGES = [(kind, facts, name) for kind in KINDS for facts in FACTS.get(kind, [{}]) for name in PLAUSIBLE]
@@ -206,9 +203,13 @@ def test_no_explanation_is_left_over() -> None:
 
 
 def test_only_what_certainly_did_nothing_is_called_so() -> None:
-    """The words "nothing was deleted" stand with definite replies, never with a doubt."""
-    assert all("deleted nothing" in text or "nothing was deleted" in text for text in NOT_DELETED.values())
+    """The words "nothing was deleted" stand with a DELETE that never left, never with a refusal or a doubt."""
+    said_so = {why for why, text in NOT_DELETED.items() if re.search("deleted nothing|nothing was deleted", text)}
+    assert said_so == {Ending.NEVER_SENT}
     assert not any("nothing" in text for text in WHY_UNKNOWN.values())
+    for name in ("rejected", "bad credentials", "forbidden", "throttled", "not sent again"):
+        text = said(TellKind.OUTCOME, PLAUSIBLE[name])
+        assert not re.search("othing was deleted|deleted nothing|not deleted by|did not delete", text)
     for name in ("unknown, lost", "unknown, 5xx", "unknown, unclear", "unknown, sender gone", "unknown without a word"):
         for kind in (TellKind.UNKNOWN, TellKind.UNDETERMINED):
             assert "othing was deleted" not in said(kind, PLAUSIBLE[name])
@@ -247,8 +248,8 @@ SAID = [
         {},
         [
             (
-                f"{BOTH} *Job {JOB} was not deleted by this request.* MetaStudio rejected the DELETE, so it "
-                "deleted nothing. A look at the job follows."
+                f"{BOTH} *MetaStudio refused to delete job {JOB}.* The bot looks at the job and says here whether it "
+                "is still there."
             ),
             "Request ID: `req-400`",
             "HTTP status: 400",
@@ -312,13 +313,73 @@ SAID = [
         ],
     ),
     (
+        TellKind.UNKNOWN,
+        "unknown, conflict",
+        {},
+        [
+            (
+                f"{BOTH} *It is not known yet whether job {JOB} is deleted.* The DELETE was sent, and MetaStudio "
+                "refused it. Proxies and gateways repeat a DELETE by themselves, so this can be the answer to a second "
+                "one. The bot does not send it again; it looks at the job until it knows, and says so here."
+            ),
+            "Request ID: `req-404`",
+            "HTTP status: 404",
+            "Error code: `MSS.41000003`",
+            CONFIRMED,
+            TICKET,
+            "Attempt 1: 2026-11-22 03:12:00 UTC, HTTP 404, error code MSS.41000003, request ID req-404",
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.SETTLED,
+        "found gone after a 404",
+        {"reads": 2, "over": 30},
+        [
+            (
+                f"{BOTH} *Job {JOB} is deleted.* 2 look-ups up to 03:27 UTC found it gone: neither Show nor List "
+                "knows it any more. MetaStudio answered 404; whether this request or something else removed it cannot "
+                "be told."
+            ),
+            "Request ID: `req-404`",
+            "HTTP status: 404",
+            "Error code: `MSS.41000003`",
+            TOOK,
+            NOTE,
+        ],
+    ),
+    (
+        TellKind.OUTCOME,
+        "not sent again",
+        {},
+        [
+            (
+                f"{BOTH} *MetaStudio refused to delete job {JOB}.* MetaStudio throttled the DELETE, and the next one "
+                "never left the bot. A look at the job follows. If it is still there, ask again."
+            ),
+            "Request ID: `req-429`",
+            "HTTP status: 429",
+            "Error code: `APIGW.0308`",
+            "Cause: the time allowed for sending had passed",
+            TOOK,
+            TICKET,
+            "Attempt 1: 2026-11-22 03:12:00 UTC, HTTP 429, error code APIGW.0308, request ID req-429",
+            (
+                "Attempt 2: 2026-11-22 03:12:00 UTC, the time allowed for sending had passed, error code none, "
+                "request ID none"
+            ),
+            NOTE,
+        ],
+    ),
+    (
         TellKind.SETTLED,
         "found gone",
         {},
         [
             (
-                f"{BOTH} *Job {JOB} is deleted.* A look-up at 03:27 UTC found it gone: neither Show nor List "
-                "knows it any more."
+                f"{BOTH} *Job {JOB} is deleted.* Look-ups up to 03:27 UTC found it gone: neither Show nor List "
+                "knows it any more. No answer to the DELETE is known; whether this request or something else removed "
+                "it cannot be told."
             ),
             "The DELETE itself: the connection broke before a whole answer had arrived",
             TOOK,
@@ -351,7 +412,8 @@ SAID = [
         [
             (
                 f"{BOTH} *Correction: job {JOB} is deleted.* If this thread said otherwise before, that no longer "
-                "holds: a later look-up found it gone."
+                "holds: later look-ups found it gone. No answer to the DELETE is known; whether this request or "
+                "something else removed it cannot be told."
             ),
             "The DELETE itself: the connection broke before a whole answer had arrived",
             TICKET,
@@ -414,7 +476,13 @@ SAID = [
         TellKind.REFUSED,
         "refused",
         {"reason": "job_gone"},
-        ["<@UANNA> The job is no longer there, so the card is closed. This deletion did not delete it.", NOTE],
+        [
+            (
+                "<@UANNA> MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card "
+                "is closed. This deletion sent no DELETE."
+            ),
+            NOTE,
+        ],
     ),
 ]
 
@@ -428,30 +496,50 @@ def test_what_is_said(kind: TellKind, name: str, facts: dict[str, Any], lines: l
 @pytest.mark.parametrize(
     ("name", "found", "job_state", "says"),
     [
-        ("deleted", "gone", None, "Verified gone 03:12 UTC: neither Show nor List knows the job any more."),
-        ("deleted", "present", "TRAINING", "after 5 looks in ten minutes, it still shows the job in state `TRAINING`."),
+        ("deleted", "gone", None, "Verified gone 03:23 UTC: neither Show nor List knows the job any more."),
+        (
+            "deleted",
+            "present",
+            "TRAINING",
+            "but at 03:23 UTC, 10 min later, it still shows the job in state `TRAINING`.",
+        ),
         (
             "deleted",
             "present",
             None,
-            "after 5 looks in ten minutes, it still shows the job. Open a Huawei Cloud ticket",
+            "but at 03:23 UTC, 10 min later, it still shows the job. Open a Huawei Cloud ticket",
         ),
-        ("deleted", "nothing", None, "5 look-ups up to 03:12 UTC could not verify that the job is gone."),
-        ("rejected", "gone", None, "Looked at 03:12 UTC: the job is not there. It was not deleted by this request."),
-        ("rejected", "present", "JOB_FINISH", "Looked at 03:12 UTC: the job is still there in state `JOB_FINISH`."),
-        ("rejected", "nothing", None, "could not be looked up until 03:12 UTC; this request did not delete it."),
+        (
+            "deleted",
+            "nothing",
+            None,
+            "but up to 03:23 UTC, 10 min later, the bot could not verify that the job is gone.",
+        ),
+        ("rejected", "gone", None, "Looked at 03:23 UTC: MetaStudio did not show the job."),
+        (
+            "rejected",
+            "present",
+            "JOB_FINISH",
+            "Looked at 03:23 UTC: the job is still there in state `JOB_FINISH`.",
+        ),
+        (
+            "rejected",
+            "nothing",
+            None,
+            "Up to 03:23 UTC it could not be looked up whether the job is still there. The bot",
+        ),
     ],
 )
 def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | None, says: str) -> None:
     """Each finding says what it means for this outcome, and no more than was seen."""
-    facts = {"found": found, "job_state": job_state, "at": AT.timestamp(), "looks": 5}
+    facts = {"found": found, "job_state": job_state, "at": later(661.5).timestamp()}
     assert says in said(TellKind.LOOKED, PLAUSIBLE[name], facts)
 
 
 @pytest.mark.parametrize(
     ("confirmed", "says"),
     [
-        (True, "MetaStudio has confirmed a later deletion of it, `fedcba9876543210`. What was said here stands."),
+        (True, "MetaStudio has confirmed a later deletion of it, `fedcba9876543210`."),
         (False, "A later deletion of it, `fedcba9876543210`, may have removed it, or this one may have had its effect"),
     ],
 )
@@ -466,9 +554,16 @@ def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: b
 @pytest.mark.parametrize(
     ("deletion", "how"),
     [
-        (PLAUSIBLE["found gone"], "that no longer holds: a later look-up found it gone."),
+        (PLAUSIBLE["found gone"], "that no longer holds: later look-ups found it gone. No answer"),
         (PLAUSIBLE["deleted"], "that was wrong: MetaStudio's answer arrived late and confirms it."),
-        (PLAUSIBLE["rejected"], "that was wrong: MetaStudio's answer arrived late and says no."),
+        (
+            PLAUSIBLE["found gone after a 404"],
+            "found it gone. MetaStudio answered 404; whether this request or something",
+        ),
+        (
+            PLAUSIBLE["still present"],
+            "later look-ups, the last one at 03:23 UTC, found it. It is treated as not deleted.",
+        ),
         (replace(PLAUSIBLE["rejected"], ended_why=Ending.NEVER_SENT), "that was wrong: the DELETE never left the bot."),
     ],
 )
@@ -481,12 +576,21 @@ def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletio
     assert "<@UANNA> <@UBEN>" in text
 
 
+def test_a_correction_of_a_former_version_claims_no_more_than_is_known() -> None:
+    """It took a late refusal for proof that the request had deleted nothing."""
+    text = said(TellKind.CORRECTION, PLAUSIBLE["rejected"])
+    assert "MetaStudio answered 400; whether this request or something else removed it cannot be told." in text
+    assert "did not delete" not in text
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("unknown, 5xx", "MetaStudio's answer to the DELETE arrived late. It changes nothing that was said here."),
         ("unknown, lost", "The DELETE ended without an answer. It changes nothing that was said here."),
         ("unknown without a word", "The DELETE ended without an answer. It changes nothing that was said here."),
+        ("found gone after a 404", "MetaStudio's answer to the DELETE arrived late. It changes nothing that was said"),
+        ("deleted", "MetaStudio's answer to the DELETE arrived late. It confirms that the job is deleted."),
     ],
 )
 def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None:
@@ -548,9 +652,11 @@ def test_lengths_of_time(seconds: float, words: str) -> None:
 def test_how_many_reads_agreed(agreeing: int, over: float, words: str) -> None:
     """Count and length, in words."""
     deletion = replace(OVER, reads_agreeing=agreeing, reads_first_at=AT, verified_at=AT + timedelta(seconds=over))
-    assert reads(deletion) == words
-    assert reads(replace(deletion, verified_at=None)) == words.split(" in ", maxsplit=1)[0]
-    assert reads(replace(deletion, reads_first_at=None)) == words.split(" in ", maxsplit=1)[0]
+    assert reads(deletion, {}) == words
+    assert reads(replace(deletion, verified_at=None), {}) == words.split(" in ", maxsplit=1)[0]
+    assert reads(replace(deletion, reads_first_at=None), {}) == words.split(" in ", maxsplit=1)[0]
+    # What was counted when it was settled stands, whatever has been read since.
+    assert reads(PLAUSIBLE["still present"], {"reads": agreeing, "over": over}) == words
 
 
 def test_what_is_told_late_announces_no_look_that_was_made_already() -> None:
@@ -564,6 +670,64 @@ def test_what_is_told_late_announces_no_look_that_was_made_already() -> None:
 def test_without_a_reply_there_is_no_reply_to_show(deletion: Deletion) -> None:
     """No empty labels."""
     assert reply_line(deletion) == ""
+
+
+def test_where_the_last_attempt_never_left_the_reply_before_it_is_shown() -> None:
+    """The throttled one is MetaStudio's last word; what kept the next one from leaving is the cause."""
+    never_left = replace(ATTEMPT, number=2, cause=Cause.TOO_LATE)
+    assert reply_line(replace(OVER, attempts=(THROTTLED, never_left))) == (
+        "Request ID: `req-429`\nHTTP status: 429\nError code: `APIGW.0308`\n"
+        "Cause: the time allowed for sending had passed"
+    )
+    gone = replace(PLAUSIBLE["found gone"], attempts=(THROTTLED, never_left))
+    assert "MetaStudio answered 429; whether this request" in said(TellKind.SETTLED, gone)
+    # Of another claim is what another sender was answered.
+    foreign = replace(THROTTLED, claim_token="another")
+    assert "429" not in reply_line(replace(OVER, claim_token=ATTEMPT.claim_token, attempts=(foreign, never_left)))
+    cut_off = replace(ATTEMPT, number=2, cause=Cause.CUT)
+    assert "429" not in reply_line(replace(OVER, attempts=(THROTTLED, cut_off)))
+
+
+@pytest.mark.parametrize(
+    ("no", "says"),
+    [
+        (
+            {"reason": "job_changed", "differs": [["state", "TRAIN_FAILED", "TRAINING"]]},
+            (
+                "since the job is no longer the one on the card (state: on the card `TRAIN_FAILED`, now `TRAINING`). "
+                "A look at the job follows. If it should still go, ask again."
+            ),
+        ),
+        ({"reason": "job_gone"}, "since MetaStudio no longer shows the job. A look at the job follows."),
+        (
+            {"reason": "frozen"},
+            (
+                "since deletions were frozen meanwhile. A look at the job follows. If it is still there, ask again "
+                "once they are allowed again."
+            ),
+        ),
+        (
+            {"reason": "is_guest"},
+            (
+                "since <@UBEN> may no longer confirm. A look at the job follows. If it is still there, somebody who "
+                "may delete jobs can ask again."
+            ),
+        ),
+        (
+            {"reason": "requester_lost_right", "why": "not_listed"},
+            (
+                "since <@UANNA> may no longer delete jobs. A look at the job follows. If it is still there, somebody "
+                "who may delete jobs can ask again."
+            ),
+        ),
+    ],
+)
+def test_why_a_throttled_delete_was_not_sent_again_is_told(no: dict[str, Any], says: str) -> None:
+    """The reason of the checks that forbade it, and the advice that fits; not that it was throttled each time."""
+    once = replace(PLAUSIBLE["throttled"], attempts=(THROTTLED,))
+    text = said(TellKind.OUTCOME, once, {"not_again": no})
+    assert f"MetaStudio throttled the DELETE. It was not sent again, {says}\n" in text
+    assert "each time" not in text
 
 
 def test_the_last_attempts_reply_is_shown() -> None:

@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
-from bot.model import ConfirmBy, Refused
-from bot.policy import Deed, Reason
+from bot.domain.model import ConfirmBy
+from bot.domain.policy import Deed
+from bot.domain.refusals import Reason, Refused
 from tests import who_may
 from tests.who_may import CONFIRMS, OTHERS, PEOPLE, PLACES, answer
 

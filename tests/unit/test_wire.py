@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -11,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from requests.structures import CaseInsensitiveDict
 
-from bot.metastudio import wire
-from bot.metastudio.auth import Credentials, FixedCredentials, NoCredentials
-from bot.model import Job, JobId, Operation, Target
+from bot.domain.model import Job, JobId, Operation, Target
+from bot.domain.replies import Meaning, meaning
+from bot.metastudio import drafts, scrubbing, wire
+from bot.metastudio.credentials.keys import Credentials, FixedCredentials, NoCredentials
 
 AT = datetime(2026, 11, 22, 3, 12, 30, tzinfo=UTC)
 TARGET = Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef")
@@ -25,11 +26,15 @@ JOBS = "/v1/0123456789abcdef0123456789abcdef/digital-human-training-manage/user/
 
 def answer(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> wire.Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return wire.Answer(status, CaseInsensitiveDict({"X-Request-Id": "req-1", **(headers or {})}), raw, AT)
+    return wire.Answer(status, lines({"X-Request-Id": "req-00001", **(headers or {})}), raw, AT)
+
+
+def lines(headers: Mapping[str, str]) -> wire.Headers:
+    return wire.Headers(tuple(headers.items()))
 
 
 def scrub(message: str) -> str:
-    return wire.scrub(message, ("SECRETAK", "secretsk"))
+    return scrubbing.scrub(message, ("SECRETAK", "secretsk"))
 
 
 # ------------------------------------------------------------------------------------------------------ request out
@@ -37,7 +42,7 @@ def scrub(message: str) -> str:
 
 def test_show_and_delete_name_the_job_in_the_path() -> None:
     """No query, no body; only the method differs."""
-    show, delete = wire.show_draft(TARGET, JOB), wire.delete_draft(TARGET, JOB)
+    show, delete = drafts.show_draft(TARGET, JOB), drafts.delete_draft(TARGET, JOB)
     assert (show.method, show.path, show.query) == ("GET", f"{JOBS}/{JOB}", ())
     assert (delete.method, delete.path, delete.query) == ("DELETE", f"{JOBS}/{JOB}", ())
     assert show.headers == delete.headers
@@ -47,14 +52,14 @@ def test_show_and_delete_name_the_job_in_the_path() -> None:
 def test_what_is_no_job_id_never_becomes_a_path(bad: str) -> None:
     """Huawei's SDK sends `DELETE …/jobs/` for an empty id; here no such request can even be written."""
     with pytest.raises(ValueError, match="not a job id"):
-        wire.delete_draft(TARGET, JobId(bad))
+        drafts.delete_draft(TARGET, JobId(bad))
     with pytest.raises(ValueError, match="not a job id"):
-        wire.show_draft(TARGET, JobId(bad))
+        drafts.show_draft(TARGET, JobId(bad))
 
 
 def test_list_says_every_parameter_it_means() -> None:
     """The page is explicit, newest first, and never beyond what List allows."""
-    draft = wire.find_draft(TARGET, job_id=None, name="张 三", offset=-5, limit=1000)
+    draft = drafts.find_draft(TARGET, job_id=None, name="张 三", offset=-5, limit=1000)
     assert draft.path == JOBS
     assert dict(draft.query) == {
         "limit": "100", "name": "张 三", "offset": "0", "sort_dir": "desc", "sort_key": "create_time"
@@ -63,8 +68,8 @@ def test_list_says_every_parameter_it_means() -> None:
 
 def test_the_app_user_id_is_sent_if_it_is_set() -> None:
     """X-App-UserId is optional; absent means absent, not empty."""
-    assert ("X-App-UserId", "ops") in wire.show_draft(TARGET, JOB, "ops").headers
-    assert "X-App-UserId" not in dict(wire.show_draft(TARGET, JOB).headers)
+    assert ("X-App-UserId", "ops") in drafts.show_draft(TARGET, JOB, "ops").headers
+    assert "X-App-UserId" not in dict(drafts.show_draft(TARGET, JOB).headers)
 
 
 # -------------------------------------------------------------------------------------------------------- the replies
@@ -72,13 +77,66 @@ def test_the_app_user_id_is_sent_if_it_is_set() -> None:
 
 @pytest.mark.parametrize(
     ("body", "ok"),
-    [(b"", True), (b" \r\n", True), (b"{}", True), (b'{"a": 1}', True), (b"[]", False), (b"null", False),
-     (b"<html></html>", False), (b'"x"', False), (b"{", False), (b"\xff\xfe", False), (b"[" * 100_000, False)],
+    [
+        (b"", True), (b" \r\n\t", True), (b"{}", True), (b" { } ", True), (b"\xef\xbb\xbf{}", True),
+        (b'{"request_id": "body-0001"}', True),
+        (b'{"request_id": "req-00001"}', True),
+        # a request ID that is none
+        (b'{"request_id": 5}', False), (b'{"request_id": null}', False), (b'{"request_id": ""}', False),
+        (b'{"request_id": "-"}', False), (b'{"request_id": "a b c d e f"}', False), (b'{"request_id": {}}', False),
+        # bodies that say no, or something that nobody documented
+        (b'{"success": false}', False), (b'{"success": true}', False), (b'{"error": "denied"}', False),
+        (b'{"error": null}', False), (b'{"code": "MSS.00000004"}', False), (b'{"code": 0}', False),
+        (b'{"error_code": "MSS.00000004"}', False), (b'{"error_msg": "no"}', False), (b'{"a": 1}', False),
+        (b'{"request_id": "body-0001", "success": false}', False), (b'{"status": "FAILED"}', False),
+        (b'{"result": {}}', False), (b'{"": ""}', False),
+        # no object
+        (b"[]", False), (b"null", False), (b"true", False), (b"0", False), (b'"x"', False), (b'""', False),
+        (b"ok", False), (b"<html></html>", False), (b"{", False), (b"{}{}", False), (b"\xef\xbb\xbf", False),
+        (b"\xff\xfe", False), (b"\0", False), (b"\xc2\xa0", False), (b"[" * 100_000, False),
+        (b"\x1f\x8b\x08\x00", False),
+    ],
 )  # fmt: skip
-def test_a_success_of_delete_has_no_body_or_an_object(body: bytes, ok: bool) -> None:  # noqa: FBT001 - a table's column
-    """Anything else was not written by MetaStudio."""
-    assert wire.deleted(answer(200, body), scrub).body_ok is ok
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_success_of_delete_says_nothing_but_a_request_id(status: int, body: bytes, ok: bool) -> None:  # noqa: FBT001 - a table's column
+    """Success only where the answer leaves no doubt: empty, `{}`, or a request ID alone. Anything else is unclear."""
+    reply = wire.deleted(answer(status, body), scrub)
+    assert reply.body_ok is ok
+    assert (meaning(reply) is Meaning.OK) is ok
+    assert ok or meaning(reply) is Meaning.UNCLEAR
 
+
+@pytest.mark.parametrize(
+    ("headers", "ok"),
+    [({}, True), ({"Content-Length": "0"}, True), ({"Content-Length": "17"}, False), ({"Content-Length": "x"}, False),
+     ({"Transfer-Encoding": "chunked"}, False)],
+)  # fmt: skip
+def test_a_204_that_announces_a_body_is_no_clear_success(headers: dict[str, str], ok: bool) -> None:  # noqa: FBT001 - a table's column
+    """By HTTP a 204 has no body, so nobody reads the one it announces; it may say no."""
+    assert (meaning(wire.deleted(answer(204, b"", headers), scrub)) is Meaning.OK) is ok
+
+
+@pytest.mark.parametrize(
+    ("encoding", "ok"), [("identity", True), ("Identity", True), ("", True), ("gzip", False), ("br", False)]
+)
+def test_a_success_that_came_encoded_is_no_clear_one(encoding: str, ok: bool) -> None:  # noqa: FBT001 - a table's column
+    """The DELETE asks for a plain answer; one that was compressed on the way was changed by something else."""
+    assert (meaning(wire.deleted(answer(200, b"", {"Content-Encoding": encoding}), scrub)) is Meaning.OK) is ok
+
+
+@pytest.mark.parametrize(
+    "said", [{"success": False}, {"success": None}, {"success": "false"}, {"error": "x"}, {"error_msg": "no"},
+             {"error": {"a": 1}}, {"error_code": ["x"]}, {"error_code": "not a code"}],
+)  # fmt: skip
+def test_a_body_that_says_no_is_no_job_and_no_list(said: dict[str, object]) -> None:
+    """Also where a job or an empty list stands in it: an empty list is half of what settles *gone*."""
+    assert wire.shown(answer(200, said), JOB, scrub).job is None
+    assert wire.shown(answer(200, {**FULL, **said}), JOB, scrub).job is None
+    listed = wire.listed(answer(200, {"count": 0, "jobs": [], **said}), scrub)
+    assert (listed.count, listed.reply.body_ok) == (None, False)
+
+
+H, B, T = "header-01", "body-0001", "trace-001"
 
 ERRORS = [
     # body, code, message
@@ -87,12 +145,22 @@ ERRORS = [
     ({"error_msg": "only words"}, None, "only words"),
     ({"error": {"code": 401, "message": "The token expired", "title": "Unauthorized"}}, "401", "The token expired"),
     ({"error": {"error_code": "IAM.0011", "error_msg": "no"}}, "IAM.0011", "no"),
-    ({"error": "text"}, None, None),
+    ({"error": "text"}, None, "text"),
+    ({"code": "MSS.00000004"}, None, "MSS.00000004"),
+    ({"code": "APIGW.0308", "message": "slow"}, None, "APIGW.0308: slow"),
+    ({"code": "APIGW.0301", "msg": "who"}, None, "APIGW.0301: who"),
+    ({"code": "MSS.2", "error_msg": "no"}, None, "no"),
     ({"error_code": ["x"], "error_msg": {"a": 1}}, None, None),
     ({"error_code": True, "error_msg": None}, None, None),
     ({"error_code": 17, "error_msg": 3.5}, "17", "3.5"),
-    ({"error_code": "MSS.1\n<!channel>`*|", "error_msg": "a\r\nb\x00\x1b[31mc\u202ed"}, "MSS.1channel", "a b [31mc d"),
-    ({"error_code": "X" * 300}, "X" * 64, None),
+    (
+        {"error_code": "MSS.1\n<!channel>`*|", "error_msg": "a\r\nb\x00\x1b[31mc\u202ed"},
+        None,
+        "MSS.1 <!channel>`*|: a b [31mc d",
+    ),
+    ({"error_code": "a b", "error_msg": "no"}, None, "a b: no"),
+    ({"error_code": "X" * 64}, "X" * 64, None),
+    ({"error_code": "X y" * 30}, None, "X y" * 30),
     ([1, 2], None, None),
     ("text", None, None),
     (None, None, None),
@@ -101,9 +169,23 @@ ERRORS = [
 
 @pytest.mark.parametrize(("body", "code", "message"), ERRORS)
 def test_errors_are_read_from_every_form(body: object, code: str | None, message: str | None) -> None:
-    """MetaStudio's, the gateway's and IAM's form are read; codes keep printable ASCII that means nothing to Slack."""
+    """MetaStudio's, the gateway's and IAM's form are read. A code is kept whole or quoted with the message.
+
+    So is one in a form that is not Huawei's, since a code decides what an answer means from 400 on.
+    """
     reply = wire.deleted(answer(400, body), scrub)
     assert (reply.code, reply.message) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [({"code": "MSS.00000004"}, "MSS.00000004", None), ({"code": 5, "message": "no"}, "5", "no"),
+     ({"error": "denied"}, None, "denied"), ({"success": False}, None, None), ([], None, None)],
+)  # fmt: skip
+def test_a_200_that_says_no_shows_its_code(body: object, code: str | None, message: str | None) -> None:
+    """It is unclear whatever the code is, so the code does no harm there, and support may need it."""
+    reply = wire.deleted(answer(200, body), scrub)
+    assert (reply.code, reply.message, meaning(reply)) == (code, message, Meaning.UNCLEAR)
 
 
 def test_a_page_of_html_is_not_quoted() -> None:
@@ -115,22 +197,49 @@ def test_a_page_of_html_is_not_quoted() -> None:
 @pytest.mark.parametrize(
     ("headers", "body", "expected"),
     [
-        ({"X-Request-Id": "h", "X-IAM-Trace-Id": "t"}, {"request_id": "b"}, "h"),
-        ({"x-request-id": "h"}, None, "h"),
-        ({"X-IAM-Trace-Id": "t"}, {"request_id": "b"}, "b"),
-        ({"X-IAM-Trace-Id": "t"}, {"request_id": 5}, "t"),
-        ({"X-IAM-Trace-Id": "t"}, ["request_id"], "t"),
-        ({"X-Request-Id": ""}, {"request_id": "b"}, "b"),
-        ({"X-Request-Id": "\x1b\t "}, {"request_id": "b"}, "b"),
-        ({}, None, None),
-        ({"X-Request-Id": "a<!here>`b` c" + "d" * 500}, None, "aherebc" + "d" * 121),
+        # one place after the other; the next one is kept too
+        ([("X-Request-Id", H), ("X-IAM-Trace-Id", T)], {"request_id": B}, (H, B, T)),
+        ([("x-request-id", H)], None, (H,)),
+        ([("X-IAM-Trace-Id", T)], {"request_id": B}, (B, T)),
+        ([("X-IAM-Trace-Id", T)], {"request_id": 5}, (T,)),
+        ([("X-IAM-Trace-Id", T)], ["request_id"], (T,)),
+        ([("X-Request-Id", H)], {"request_id": H}, (H,)),
+        ([], None, ()),
+        # two lines are two ids, and never one
+        ([("X-Request-Id", H), ("x-request-id", B)], None, (H, B)),
+        ([("X-Request-Id", H), ("X-Request-Id", H)], None, (H,)),
+        ([("X-Request-Id", "-"), ("X-Request-Id", H)], None, (H,)),
+        ([("X-Request-Id", "-")], {"request_id": B}, (B,)),
+        # whole or none: never shortened, joined or repaired
+        ([("X-Request-Id", " " + H + "\t")], None, (H,)),
+        *(([("X-Request-Id", value)], {"request_id": B}, (B,)) for value in (
+            "", "-", "none", "a" * 7, "a" * 129, f"{H}, {B}", f"{H} x", f"{H};x", f"<{H}>", f'"{H}"', f"{H}\n",
+            f"{H}\0", "a<!here>`b` c", "\x1b\t ", "hé-000001", "ｈ-0000001", f"{H}/1", f"{H}:1",
+            f"{H}\u200b", f"{H}\xa0",
+        )),
+        *(([], {"request_id": value}, ()) for value in (H + "\n", " " + H, H + " ", [H], {"a": H}, True, 12345678)),
+        ([("X-Request-Id", "a" * 8), ("X-IAM-Trace-Id", "b" * 128)], None, ("a" * 8, "b" * 128)),
+        ([("X-Request-Id", "A.z_0-9-x")], None, ("A.z_0-9-x",)),
     ],
-)
-def test_the_request_id_is_looked_for_in_three_places(
-    headers: dict[str, str], body: object, expected: str | None
+)  # fmt: skip
+def test_request_ids_are_found_in_three_places_and_never_altered(
+    headers: list[tuple[str, str]], body: object, expected: tuple[str, ...]
 ) -> None:
-    """Header, then body, then IAM's trace; whatever it holds, it comes out short and harmless."""
-    assert wire.request_id_in(CaseInsensitiveDict(headers), body) == expected
+    """Header, then body, then IAM's trace. One that is not well-formed counts as none; a second one is kept."""
+    assert wire.request_ids_in(wire.Headers(tuple(headers)), body) == expected
+    reply = wire.deleted(wire.Answer(400, wire.Headers(tuple(headers)), json.dumps(body).encode(), AT), scrub)
+    assert (reply.request_id, reply.other_request_id) == wire.first_two(expected)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["X-Request-Id", "x-request-id", "X-IAM-Trace-Id", "Other"]), st.text())
+                | st.tuples(st.just("X-Request-Id"), st.from_regex(r"[A-Za-z0-9._-]{6,10}"))),
+       st.none() | st.text() | st.from_regex(r"[A-Za-z0-9._-]{6,10}"))  # fmt: skip
+def test_no_request_id_is_made_up(headers: list[tuple[str, str]], in_body: str | None) -> None:
+    """Whatever arrives, each id that is told stood somewhere as a whole, and has the form of one."""
+    found = wire.request_ids_in(wire.Headers(tuple(headers)), {"request_id": in_body})
+    given_values = {value.strip(" \t") for name, value in headers if name != "Other"} | {in_body}
+    assert set(found) <= given_values
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]{8,128}", value) for value in found)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +373,10 @@ def test_a_list_is_a_count_and_jobs(body: object, ok: bool, count: int | None, i
 
 def test_app_user_ids_are_told_apart_without_being_kept() -> None:
     """Equal for equal ids and for no others; none is the empty mark; the id itself does not show."""
-    assert wire.mark(None) == wire.mark("") == ""
-    assert wire.mark("zhang-san") == wire.mark("zhang-san") != wire.mark("zhang-san2")
-    assert "zhang" not in wire.mark("zhang-san")
-    assert len(wire.mark("zhang-san")) == 16
+    assert drafts.mark(None) == drafts.mark("") == ""
+    assert drafts.mark("zhang-san") == drafts.mark("zhang-san") != drafts.mark("zhang-san2")
+    assert "zhang" not in drafts.mark("zhang-san")
+    assert len(drafts.mark("zhang-san")) == 16
 
 
 def test_a_list_with_another_status_lists_nothing() -> None:
@@ -290,7 +399,7 @@ def test_no_answer_breaks_the_reading(status: int, body: object, date: str, afte
         wire.shown(given_answer, JOB, scrub).reply,
         wire.listed(given_answer, scrub).reply,
     ):
-        for text in (reply.code, reply.request_id):
+        for text in (reply.code, reply.request_id, reply.other_request_id):
             assert text is None or (text.isascii() and text.isprintable() and 0 < len(text) <= 128)
         assert len(reply.message or "") <= 500
         (reply.message or "").encode()
@@ -359,7 +468,7 @@ def test_messages_are_cut_at_500_characters_and_no_half_secret_stays() -> None:
 @given(st.text(max_size=300), st.text(max_size=300), st.text("abcdefXYZ019/+", min_size=4, max_size=40))
 def test_a_known_secret_never_survives(before: str, after: str, secret: str) -> None:
     """Whatever stands around it."""
-    assert secret not in wire.scrub(before + secret + after, (secret,)).replace("[…]", "")
+    assert secret not in scrubbing.scrub(before + secret + after, (secret,)).replace("[…]", "")
 
 
 # -------------------------------------------------------------------------------------------------------- credentials
@@ -368,7 +477,7 @@ def test_a_known_secret_never_survives(before: str, after: str, secret: str) -> 
 def test_credentials_show_nothing() -> None:
     """Neither repr nor str nor an error message of a dataclass tells a key; the same goes for a signed request."""
     credentials = Credentials("SECRETAK", "secretsk", "secrettoken")
-    signed = credentials.sign(wire.show_draft(TARGET, JOB), TARGET.endpoint, AT)
+    signed = credentials.sign(drafts.show_draft(TARGET, JOB), TARGET.endpoint, AT)
     for text in (repr(credentials), str(credentials), repr(FixedCredentials(credentials)), repr(signed)):
         assert "SECRET" not in text.upper()
 

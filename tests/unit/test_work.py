@@ -12,8 +12,12 @@ from functools import partial
 import pytest
 import structlog
 
-from bot import work
-from bot.work import Pool, Queues, SystemClock, Ticker, stop_all
+from bot.runtime import clock as clocks
+from bot.runtime import pool as work
+from bot.runtime import ticker as tickers
+from bot.runtime.clock import SystemClock
+from bot.runtime.pool import Pool, Queues
+from bot.runtime.ticker import Ticker, stop_all
 
 SOON = 10.0
 """Seconds after which a test gives up on a thread; nothing here takes that long."""
@@ -309,12 +313,43 @@ def test_closing_does_not_wait_for_ever() -> None:
 def test_the_running_clock_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times with their zone; waiting is the system's own."""
     waited: list[float] = []
-    monkeypatch.setattr(work.time, "sleep", waited.append)
+    monkeypatch.setattr(clocks.time, "sleep", waited.append)
     clock = SystemClock()
     clock.sleep(1.5)
     assert clock.now().tzinfo is UTC
     assert clock.now().utcoffset() == timedelta(0)
     assert waited == [1.5]
+
+
+CLOCKS = [
+    # the clocks that the time module names, the ones that the kernel has, and the one that is read
+    (("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"), {1, 2}, 1),
+    (("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"), {2}, 2),
+    (("CLOCK_MONOTONIC",), {2}, 2),
+    (("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"), set(), None),
+    ((), set(), None),
+]
+
+
+@pytest.mark.parametrize(("named", "kernel", "read"), CLOCKS)
+def test_the_monotonic_clock_counts_a_suspension(
+    monkeypatch: pytest.MonkeyPatch, named: tuple[str, ...], kernel: set[int], read: int | None
+) -> None:
+    """CLOCK_BOOTTIME where there is one: Linux's other clocks stand still in a laptop that is closed."""
+
+    def gettime(clock: int) -> float:
+        if clock not in kernel:
+            raise OSError("no such clock")
+        return float(clock)
+
+    for number, name in enumerate(("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"), 1):
+        if name in named:
+            monkeypatch.setattr(clocks.time, name, number, raising=False)
+        else:
+            monkeypatch.delattr(clocks.time, name, raising=False)
+    monkeypatch.setattr(clocks.time, "clock_gettime", gettime, raising=False)
+    monkeypatch.setattr(clocks.time, "monotonic", lambda: 99.0)
+    assert SystemClock().monotonic() == (99.0 if read is None else read)
 
 
 # -- tickers -------------------------------------------------------------------------------------------------------
@@ -470,7 +505,7 @@ def test_the_time_for_stopping_is_one_for_all(monkeypatch: pytest.MonkeyPatch) -
             waited.append(seconds)
             now[0] += 4
 
-    monkeypatch.setattr(work.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(tickers.time, "monotonic", lambda: now[0])
     stop_all([Slow(str(number), lambda: 0, NEVER) for number in range(4)], 10)
     assert waited == [10, 6, 2, 0]
 

@@ -1,0 +1,61 @@
+"""What a channel was shown of the audit trail, and how it is found again. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from bot.audit.chain import Head, Verdict
+from bot.domain.notifications import QUOTES_THE_TRAIL, Tell
+
+SHORT = 16
+"""Hex digits of a hash that are shown to people: 64 bits, more than anybody can bring to agree by trying."""
+FEWEST = 8
+
+
+class Witness(NamedTuple):
+    """What somebody has seen of an event: the beginning of its hash, and its number where they noted it."""
+
+    number: int | None
+    prefix: str
+
+
+def short(number: int, digest: str) -> str:
+    """The form in which an event is shown, and in which ``witness_from`` takes it."""
+    return f"{number}:{digest[:SHORT]}"
+
+
+def quoted(tells: Sequence[Tell], event: Head | None) -> Sequence[Tell]:
+    """The messages with the event that they tell of, so that the thread can say later what the trail has to contain."""
+    if event is None:
+        return tells
+    return [
+        replace(tell, facts={**tell.facts, "trail": short(*event)}) if tell.kind in QUOTES_THE_TRAIL else tell
+        for tell in tells
+    ]
+
+
+def witness_from(text: str) -> Witness:
+    """Read ``number:hash`` or the hash alone, of which the first eight digits are enough. Raises ``ValueError``."""
+    found = _WITNESS.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(
+            f"a hash is {FEWEST} to 64 hexadecimal digits, with or without the event's number: 1234:9f3a62c1"
+        )
+    return Witness(int(found["number"]) if found["number"] else None, found["prefix"].lower())
+
+
+_WITNESS = re.compile(r"(?:(?P<number>[0-9]{1,18}):)?(?P<prefix>[0-9A-Fa-f]{8,64})(?:…|\.\.\.)?")
+
+
+class Looked(NamedTuple):
+    """What a look at the whole trail found."""
+
+    verdict: Verdict
+    start: Head
+    """The newest checkpoint: events up to it may be gone."""
+    missing_guards: frozenset[str]
+    witness: Head | None = None
+    """The event that a witness names, as it stands now."""

@@ -1,0 +1,180 @@
+"""``dh-bot db``: looking after the ledger.
+
+Everything but click is imported when a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.shared import (
+    EXIT_STATUS,
+    LEDGER,
+    CheckFailed,
+    WrongSettings,
+    env_file_option,
+    ledger_trouble,
+    load_settings,
+    progress,
+    trouble_text,
+)
+
+if TYPE_CHECKING:
+    from bot.ledger.database.engine import Database
+
+
+@click.group(epilog=EXIT_STATUS)
+def db() -> None:
+    """Look after the ledger, the bot's database. Only DATABASE_URL has to be set."""
+
+
+@db.command(epilog=EXIT_STATUS)
+@env_file_option
+def upgrade(env_file: Path | None) -> None:
+    """Bring the ledger up to date, or make it. `dh-bot run` does the same; the bot must not be running."""
+    url = load_settings(env_file, LEDGER).database_url
+
+    from bot.ledger.database import engine  # noqa: PLC0415
+    from bot.ledger.schema import migrations  # noqa: PLC0415
+
+    with ledger_trouble():
+        database = engine.connect(url)
+        try:
+            migrations.upgrade(database)
+        finally:
+            database.close()
+    click.echo(f"The ledger is up to date (revision {migrations.HEAD}).")
+
+
+@db.command(epilog=EXIT_STATUS)
+@env_file_option
+def status(env_file: Path | None) -> None:
+    """Tell whether the ledger can be opened and is up to date.
+
+    Of a copy by `dh-bot db backup` it says up to which event it is sound. Changes nothing; the bot may be running.
+    """
+    url = load_settings(env_file, LEDGER).database_url
+
+    from bot.ledger.database import engine, trouble, writer  # noqa: PLC0415
+    from bot.ledger.schema import migrations  # noqa: PLC0415
+
+    with ledger_trouble():
+        database = engine.connect(url, read_only=True)
+        try:
+            copied = engine.is_kept_copy(database)
+            lost = None if copied else engine.lost_events(database)
+            with database.reading.connect() as connection:
+                stored = migrations.revision(connection)
+            copy = _copy_text(database, stored) if copied and stored in migrations.REVISIONS else None
+        except writer.FOREIGN as error:
+            raise trouble.translate(error) from None
+        finally:
+            database.close()
+    if lost is not None:
+        raise CheckFailed(f"The ledger has {trouble_text(lost)}")
+    if copy is not None:
+        click.echo(copy)
+    elif stored == migrations.HEAD:
+        click.echo(f"The ledger is up to date (revision {stored}).")
+    elif stored is None:
+        raise CheckFailed("The ledger is empty. `dh-bot run` or `dh-bot db upgrade` makes its tables.")
+    elif stored in migrations.REVISIONS:
+        raise CheckFailed(
+            f"The ledger is at revision {stored}, the newest is {migrations.HEAD}. {trouble.remedy(trouble.TOO_OLD)}"
+        )
+    else:
+        raise CheckFailed("The ledger belongs to a newer version of the bot. Use that version.")
+
+
+def _copy_text(database: Database, stored: str | None) -> str:
+    """What a copy by `db backup` holds. Raises ``CheckFailed`` where its audit trail is not sound."""
+    from bot.audit import formats  # noqa: PLC0415
+    from bot.audit.witness import short  # noqa: PLC0415
+    from bot.ledger.database import engine  # noqa: PLC0415
+    from bot.ledger.trail.reader import TrailReader  # noqa: PLC0415
+
+    if fault := formats.fault_text(TrailReader(database).verify()):
+        raise CheckFailed(fault)
+    newest = short(*engine.newest_event(database))
+    return (
+        f"A sound backup by `dh-bot db backup`, up to event {newest} (revision {stored}). Leave it as it is. Only "
+        "after it is restored, in place of a lost ledger: `dh-bot db expire-open`, then start the bot."
+    )
+
+
+@db.command("expire-open", epilog=EXIT_STATUS)
+@env_file_option
+def expire_open(env_file: Path | None) -> None:
+    """Close every open card. To be run once after the ledger was restored or lost, before the bot.
+
+    Cards may have been used since the backup was made: none of them can be confirmed any more. Deletions that were
+    under way become unknown; the bot finds out by reading what became of them. A SQLite ledger that lacks the newest
+    event noted beside it is taken as it is from then on, and one that is gone is made anew. Where there never was one,
+    none is made. The bot must not be running meanwhile.
+    """
+    settings = load_settings(env_file, LEDGER)
+
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from bot.deletion.restore import expire_all_open  # noqa: PLC0415
+    from bot.ledger.factory import open_ledger  # noqa: PLC0415
+
+    with ledger_trouble():
+        # The target is not asked for: what is open is closed, whichever project it belongs to.
+        ledger = open_ledger(settings.database_url, settings.target, as_it_is=True)
+        try:
+            # First, since cards that are closed below add events.
+            lost = ledger.lost_events()
+            closed, unknown = expire_all_open(ledger, datetime.now(UTC))
+            ledger.take_as_it_is()
+        finally:
+            ledger.close()
+    click.echo(f"Cards closed: {closed}. Deletions that became unknown and will be looked up: {unknown}.")
+    if lost is not None:
+        click.echo(
+            f"The ledger had lost events ({'; '.join(lost.__notes__)}). It is taken as it is from now on. What came "
+            "after is in AUDIT_CHANNEL, in the threads and in exports only."
+        )
+
+
+@db.command(epilog=EXIT_STATUS)
+@env_file_option
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(env_file: Path | None, file: Path) -> None:
+    """Copy a SQLite ledger into a new FILE. The bot may be running.
+
+    Only its owner may read the copy (mode 0600); an existing file is not overwritten. A PostgreSQL ledger is backed up
+    with pg_dump; the README says how, and how to restore either.
+    """
+    url = load_settings(env_file, LEDGER).database_url
+
+    from bot.ledger.database import backup as backups  # noqa: PLC0415
+    from bot.ledger.database import engine  # noqa: PLC0415
+    from bot.ledger.schema import migrations  # noqa: PLC0415
+
+    with ledger_trouble(), closing(engine.connect(url, read_only=True)) as database:
+        if database.reading.dialect.name != "sqlite":
+            raise WrongSettings(
+                "DATABASE_URL is a PostgreSQL database: back it up with `pg_dump --format=custom`, as the README says."
+            )
+        migrations.check_readable(database)
+        done = 0
+        with progress("Copying", 100) as step:
+
+            def on_page(left: int, total: int) -> None:
+                nonlocal done
+                percent = 100 * (total - left) // max(total, 1)
+                step(percent - done)
+                done = percent
+
+            try:
+                backups.back_up(database, file, on_page)
+            except FileExistsError:
+                raise click.BadParameter("there is such a file already; name a new one", param_hint="FILE") from None
+            except OSError as error:
+                raise click.BadParameter(f"cannot be made: {error.strerror}", param_hint="FILE") from None
+    click.echo("The ledger is copied. Keep the copy as safe as the ledger itself.")

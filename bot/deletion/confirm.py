@@ -1,0 +1,115 @@
+"""The card's first button: check everything afresh and win the claim. What follows is ``bot.deletion.send``.
+
+It gathers, decides and applies, in that order; the decisions are pure and stand in ``bot.domain.policy``.
+"""
+
+from __future__ import annotations
+
+from bot.deletion import look, permission, send
+from bot.deletion.permission import LookedUp
+from bot.deletion.pressed import as_it_stands, pressed_deletion
+from bot.deletion.withdraw import withdraw
+from bot.domain import policy
+from bot.domain.age import Moment, moment, oldest
+from bot.domain.model import Deletion, Operation, Press, Shown
+from bot.domain.policy import Card, Deed, might_confirm, not_awaiting, unreadable
+from bot.domain.ports import Ports
+from bot.domain.refusals import Reason, Refused
+
+
+def confirm(press: Press, ports: Ports) -> Deletion | Refused:
+    """Check everything afresh, win the claim, send the DELETE, record and tell the outcome.
+
+    Returns the deletion as it stands afterwards, or why this click did not delete. Only a job that differs from the
+    card, or a requester who lost the right, closes the deletion; after any other no, the card still waits.
+    """
+    deletion = pressed_deletion(press, ports)
+    if no := not_awaiting(deletion, ports.terms.target, ports.clock.now()):
+        return no
+    assert deletion is not None  # noqa: S101 - not_awaiting answers for None; this tells the type checker so.
+    result = _confirm(deletion, press, ports)
+    return as_it_stands(result, press, ports) if isinstance(result, Refused) else result
+
+
+def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
+    # Neither a place in the limiter nor a read is spent on somebody who may not confirm, or while nothing may be sent.
+    frozen = ports.ledger.freezes.standing()
+    if frozen or not might_confirm(press.actor, deletion, ports.terms.rules):
+        no = _may_press(press, deletion, _who_and_where(press, deletion, ports), ports)
+        if no or frozen:
+            return no or Refused(Reason.FROZEN, {"freeze": frozen})
+    # The place comes first: waiting for it later would let the checks grow old.
+    if not ports.jobs.wait_turn(Operation.DELETE):
+        return Refused(Reason.BUSY)
+    anew: Moment | None = None
+
+    def check() -> Moment | Refused:
+        nonlocal anew
+        since, anew = anew, moment(ports.clock)
+        return _check(deletion, press, ports, since)
+
+    return send.claim_and_send(deletion, press.actor, ports, check) or _not_claimed(ports)
+
+
+def _who_and_where(press: Press, deletion: Deletion, ports: Ports, since: Moment | None = None) -> LookedUp:
+    return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True, since=since)
+
+
+def _check(deletion: Deletion, press: Press, ports: Ports, since: Moment | None) -> Moment | Refused:
+    """Check place, people and job: when the oldest of the answers was asked for, or why this press does not delete.
+
+    They are asked for side by side, and all of them after ``since`` if it is given. An answer counts from its question:
+    that long ago it may have been decided.
+    """
+    began = moment(ports.clock)
+    looked = ports.beside(lambda: _who_and_where(press, deletion, ports, since))
+    connected = ports.beside(lambda: ports.jobs.prepare_delete(deletion.job.job_id))
+    shown = ports.jobs.show(deletion.job.job_id)
+    found = looked.result()
+    connected.result()
+    if no := _may_press(press, deletion, found, ports) or _still_the_job(press, deletion, shown, ports):
+        return no
+    place, people = found
+    answers = (place, *people, shown.reply)
+    # A look-up that failed has no time, and meant no.
+    return oldest(*(getattr(answer, "asked", None) or began for answer in answers))
+
+
+def _not_claimed(ports: Ports) -> Refused:
+    """Why the claim was not won, where the card still waits: what forbids it may have come after we looked for it."""
+    if no := ports.admission.refusal():
+        return no
+    frozen = ports.ledger.freezes.standing()
+    return Refused(Reason.FROZEN, {"freeze": frozen}) if frozen else Refused(Reason.BUSY)
+
+
+def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
+    place, (presser, requester) = found
+    card = Card(requester, deletion.confirm_by)
+    no = policy.may(Deed.CONFIRM, presser, place, ports.terms.rules, card)
+    if no is None or no.reason != Reason.REQUESTER_LOST_RIGHT:
+        return Refused(no.reason, {**no.facts, "deletion": deletion}) if no else None
+    lost = Refused(no.reason, {**no.facts, "deletion": deletion})
+    withdraw(deletion, lost, press.actor, ports)
+    return Refused(no.facts["why"]) if policy.is_same(presser, requester) else lost
+
+
+def _still_the_job(press: Press, deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
+    no = _job_refused(deletion, shown, ports)
+    if no is not None and no.reason in {Reason.JOB_CHANGED, Reason.JOB_GONE}:
+        withdraw(deletion, no, press.actor, ports)
+    return no
+
+
+def _job_refused(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
+    if shown.job is None:
+        # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
+        # Closing it after one read is safe, since it sends nothing and says only what MetaStudio answered.
+        if look.is_gone(shown, deletion.job, ports):
+            earlier = look.may_have_removed(deletion, ports)
+            return Refused(Reason.JOB_GONE, {"reply": shown.reply, "earlier": earlier and earlier.id})
+        no = unreadable(shown)
+        return Refused(Reason.JOB_NOT_READ, no.facts) if no and no.reason == Reason.JOB_NOT_FOUND else no
+    if differs := policy.differences(deletion.job, shown.job):
+        return Refused(Reason.JOB_CHANGED, {"differs": differs})
+    return policy.may_be_deleted(shown.job)

@@ -1,0 +1,49 @@
+"""A button that was pressed: whether it stood on the card of this deletion, and how that one stands."""
+
+from __future__ import annotations
+
+from bot.domain.events import Kind, event_about
+from bot.domain.model import Deletion, Press, State
+from bot.domain.policy import not_awaiting
+from bot.domain.ports import Ports
+from bot.domain.refusals import Refused
+
+
+def stands_on(press: Press, deletion: Deletion) -> bool:
+    """Whether the button stood on this deletion's card, and not on another message that carries its id.
+
+    A second copy, posted because Slack had not answered the first time, is told by what stands on it.
+    """
+    if press.message_ts is None or press.channel != deletion.channel:
+        return False
+    return press.message_ts == deletion.message_ts or press.is_copy
+
+
+def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
+    """A click proves that the card stands, even if Slack's answer to the post was lost or is not written down yet."""
+    if deletion.state is not State.AWAITING or deletion.message_ts:
+        return deletion
+    adopted = ports.ledger.change(
+        deletion.id,
+        None,
+        {"message_ts": press.message_ts},
+        event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=press.message_ts, by_click=True),
+        where={"state": State.AWAITING, "message_ts": None},
+    )
+    return adopted or ports.ledger.get(deletion.id)
+
+
+def pressed_deletion(press: Press, ports: Ports) -> Deletion | None:
+    """The deletion whose button was pressed, as it stands. A button on anything but its card is none of ours."""
+    found = ports.ledger.get(press.deletion)
+    return _adopt(found, press, ports) if found is not None and stands_on(press, found) else None
+
+
+def as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
+    """How the deletion stands, where it no longer waits: a refusal may rest on what was read too late.
+
+    Somebody else's click may have had its effect meanwhile, and what this one read may be that very effect.
+    """
+    found = ports.ledger.get(press.deletion)
+    closed_by_this = found is not None and found.state is State.REFUSED and found.ended_by == press.actor
+    return no if closed_by_this else not_awaiting(found, ports.terms.target, ports.clock.now()) or no

@@ -1,0 +1,114 @@
+"""The use-case of the command: check who asks, where and what, and post the card; or only show what would happen.
+
+Each gathers, decides and applies, in that order; the decisions are pure and stand in ``bot.domain.policy``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from bot.deletion import permission
+from bot.deletion.in_doubt import found_after
+from bot.deletion.post_card import EARLIER, post_card
+from bot.domain import policy
+from bot.domain.events import Event, Kind, event_about
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.model import Ask, Deletion, Freeze, Job, State
+from bot.domain.policy import Deed, might_operate, unreadable
+from bot.domain.ports import Ports
+from bot.domain.refusals import Reason, Refused
+
+
+class Rehearsed(NamedTuple):
+    """The deletion that would have been offered, and the earlier ones that its card would have named."""
+
+    deletion: Deletion
+    earlier: tuple[Deletion, ...]
+
+
+def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
+    """Check who asks, where, and the job's state; post the card. Returns the deletion that now waits, or why not."""
+    job = _examine(ask, ports)
+    return job if isinstance(job, Refused) else _offer(ask, job, ports)
+
+
+def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
+    """Every check of ``propose``, and nothing of what it does: no deletion is kept and no card is posted."""
+    job = _examine(ask, ports)
+    if isinstance(job, Refused):
+        return job
+    if no := policy.may_be_deleted(job):
+        return no
+    count = ports.ledger.open_count()
+    if count >= ports.terms.max_open:
+        return Refused(Reason.TOO_MANY_OPEN, {"open": count})
+    deletion = _deletion(ask, job, ports)
+    return Rehearsed(deletion, tuple(ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)))
+
+
+def _examine(ask: Ask, ports: Ports) -> Job | Refused:
+    """The job as it is read now, where this person may ask for it here and nothing stands in the way."""
+    rules = ports.terms.rules
+    if rules.reason_required and ask.reason is None:
+        return Refused(Reason.REASON_MISSING)
+    looked = ports.beside(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
+    shown = ports.jobs.show(ask.job_id) if might_operate(ask.actor, ports.terms.rules) else None
+    place, (person,) = looked.result()
+    if no := policy.may(Deed.COMMAND, person, place, rules):
+        return no
+    if frozen := ports.ledger.freezes.standing():
+        return Refused(Reason.FROZEN, {"freeze": frozen})
+    shown = shown or ports.jobs.show(ask.job_id)
+    # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
+    if standing := ports.ledger.standing(ask.job_id):
+        return _in_the_way(standing)
+    return shown.job or unreadable(shown) or Refused(Reason.BUG)
+
+
+def _deletion(ask: Ask, job: Job, ports: Ports) -> Deletion:
+    rules, now = ports.terms.rules, ports.clock.now()
+    return Deletion(
+        id=ask.id,
+        target=ports.terms.target,
+        job=replace(job, seen_as=ports.terms.seen_as),
+        state=State.AWAITING,
+        requester=ask.actor,
+        channel=ask.channel,
+        confirm_by=policy.who_confirms(job, rules),
+        asked_at=now,
+        deadline_at=now + rules.confirm_within,
+        reason=ask.reason,
+    )
+
+
+def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
+    deletion = _deletion(ask, job, ports)
+    event = event_about(
+        Kind.PROPOSED, deletion, deletion.asked_at, ask.actor, state=job.state, rule=deletion.confirm_by.value
+    )
+    if no := policy.may_be_deleted(job):
+        refused = replace(deletion, state=State.REFUSED, ended_at=deletion.asked_at, ended_why=no.reason)
+        _write(refused, replace(event, kind=Kind.NOT_OFFERED, facts={"why": no.reason}), ports)
+        return no
+    standing = _write(deletion, event, ports)
+    if isinstance(standing, Deletion):
+        return _in_the_way(standing)
+    if isinstance(standing, Freeze):
+        return Refused(Reason.FROZEN, {"freeze": standing})
+    if isinstance(standing, int):
+        return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
+    return post_card(deletion, ports)
+
+
+def _write(deletion: Deletion, event: Event, ports: Ports) -> Deletion | Freeze | int | None:
+    """As ``Ledger.propose``; where its COMMIT was not answered, None if a fresh read shows the row."""
+    try:
+        return ports.ledger.propose(deletion, event, max_open=ports.terms.max_open)
+    except LedgerTrouble as trouble:
+        found_after(trouble, lambda: ports.ledger.get(deletion.id))
+        return None
+
+
+def _in_the_way(standing: Deletion) -> Refused:
+    return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})

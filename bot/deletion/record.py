@@ -1,0 +1,195 @@
+"""What a reply to DELETE makes of a deletion is recorded here, also where it comes late or the claim was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.deletion import lost_claims
+from bot.domain import lifecycle, outcomes
+from bot.domain.events import Event, Kind, event_about
+from bot.domain.lifecycle import Step
+from bot.domain.model import Attempt, Deletion, Reply, State
+from bot.domain.notifications import TellKind, facts_for_tell, tells_about
+from bot.domain.ports import Ports
+from bot.domain.refusals import Refused
+from bot.domain.replies import is_clock_skew, meaning
+
+
+def with_reply(attempt: Attempt, reply: Reply) -> Attempt:
+    """The attempt with what MetaStudio answered."""
+    return replace(
+        attempt,
+        replied_at=reply.at,
+        status=reply.status,
+        cause=reply.cause,
+        code=reply.code,
+        message=reply.message,
+        request_id=reply.request_id,
+        other_request_id=reply.other_request_id,
+    )
+
+
+def record(
+    claimed: Deletion,
+    attempt: Attempt,
+    reply: Reply,
+    ports: Ports,
+    *,
+    why: Refused | None = None,
+    again: bool = False,
+) -> Deletion | None:
+    """Write a reply to DELETE into the ledger, with its messages, and deliver them. Safe to repeat.
+
+    ``why`` says why a throttled DELETE was not sent again, if it could have been.
+    ``again``: it was recorded before, and this looks whether the ledger has forgotten it since.
+    """
+    decision, facts = outcomes.decide(reply, attempt.number), _facts(reply, why)
+    now = ports.clock.now()
+    lost = decision.step is Step.LOSE
+    values: dict[str, object] = {
+        "ended_why": decision.ending.value,
+        "read_due_at": None if decision.read_after is None else now + decision.read_after,
+    }
+    if lost:
+        values |= {"unknown_since": now, "answered_5xx": decision.is_answer}
+    else:
+        values |= {"ended_at": now}
+    new_state = lifecycle.target(decision.step).value
+    if again or attempt.number > 1:
+        # The conditional update below would not see that a later claim of the same sender is missing.
+        found = ports.ledger.get(claimed.id)
+        if _is_lost(found, attempt, again=again):
+            return _record_lost(claimed, attempt, reply, decision, values, found, facts, ports)
+        if again:
+            return found
+    kind = TellKind.UNKNOWN if lost else TellKind.OUTCOME
+    tells = tells_about(claimed, kind, state=new_state, **facts)
+    changed = ports.ledger.change(
+        claimed.id,
+        decision.step,
+        values,
+        reply_event(decision.kind, claimed, reply, ports),
+        where={"claim_token": attempt.claim_token, "state": State.DELETING},
+        attempt=attempt,
+        tell=tells,
+    )
+    if changed is None:
+        return _record_late(claimed, attempt, reply, decision, values, facts, ports)
+    ports.deliver(tells)
+    return changed
+
+
+def _is_lost(found: Deletion | None, attempt: Attempt, *, again: bool = False) -> bool:
+    """Whether the ledger no longer has what was committed: this attempt's claim, or its reply if it was recorded.
+
+    Or the claim no longer holds the row, since the sender of a lost one has put its own back.
+    """
+    kept = outcomes.kept(found, attempt)
+    if found is None or kept is None:
+        return True
+    return kept.replied_at is None and (again or found.claim_token != attempt.claim_token)
+
+
+def _record_lost(
+    claimed: Deletion,
+    attempt: Attempt,
+    reply: Reply,
+    decision: outcomes.Decision,
+    values: Mapping[str, object],
+    found: Deletion | None,
+    facts: Mapping[str, object],
+    ports: Ports,
+) -> Deletion | None:
+    held = lost_claims.Held(
+        claimed,
+        attempt,
+        reply,
+        decision,
+        values,
+        lambda kind: reply_event(kind, claimed, reply, ports, late=True),
+        facts,
+    )
+    return lost_claims.record(held, found, ports)
+
+
+def _record_late(
+    claimed: Deletion,
+    attempt: Attempt,
+    reply: Reply,
+    decision: outcomes.Decision,
+    outcome: Mapping[str, object],
+    facts: Mapping[str, object],
+    ports: Ports,
+) -> Deletion | None:
+    """The row was taken over meanwhile. What this reply changes is a table; it is kept with its attempt in any case."""
+    now = ports.clock.now()
+    found = ports.ledger.get(claimed.id)
+    if _is_lost(found, attempt):
+        return _record_lost(claimed, attempt, reply, decision, outcome, found, facts, ports)
+    assert found is not None  # noqa: S101 - what is not there is lost.
+    if found.claim_token != attempt.claim_token or found.ended_why == decision.ending.value:
+        return found  # Nothing to change; a repeated write has already had its effect.
+    late = outcomes.LATE.get((found.state, decision.step))
+    if late is None and attempt in found.attempts:
+        return found  # It changes nothing, and it is recorded already.
+    step, event_kind, tell_kind = late or (None, Kind.REPLIED, TellKind.LATE)
+    new_state = found.state if step is None else lifecycle.target(step)
+    values: dict[str, object] = {}
+    if step is not None:
+        read_due = None if decision.read_after is None else now + decision.read_after
+        values = {
+            "ended_at": now,
+            "ended_why": decision.ending.value,
+            "read_due_at": read_due,
+            "reads_agreeing": 0,
+            "reads_first_at": None,
+            "reads_last": None,
+            "verified_at": None,
+        }
+    tells = tells_about(claimed, tell_kind, state=new_state.value, **facts)
+    changed = ports.ledger.change(
+        claimed.id,
+        step,
+        values,
+        reply_event(event_kind, claimed, reply, ports, late=True),
+        where={"state": found.state},
+        attempt=attempt,
+        tell=tells,
+    )
+    if changed is None:
+        # The state moved between our look and our write: look again. States only move forward, so this ends.
+        return _record_late(claimed, attempt, reply, decision, outcome, facts, ports)
+    ports.deliver(tells)
+    return changed
+
+
+def _facts(reply: Reply, why: Refused | None) -> dict[str, object]:
+    """What the message about it has to name besides.
+
+    Of a rejected signature by how many seconds the bot's clock is off; of a throttled DELETE why it was not sent again.
+    """
+    facts: dict[str, object] = {}
+    if is_clock_skew(reply) and reply.clock_skew is not None:
+        facts["clock_skew"] = round(reply.clock_skew)
+    if why is not None:
+        facts["not_again"] = facts_for_tell(why)
+    return facts
+
+
+def reply_event(kind: Kind, deletion: Deletion, reply: Reply, ports: Ports, **more: bool) -> Event:
+    """An event that carries a reply to DELETE."""
+    other = {"other_request_id": reply.other_request_id} if reply.other_request_id else {}
+    return event_about(
+        kind,
+        deletion,
+        ports.clock.now(),
+        deletion.confirmer,
+        request_id=reply.request_id,
+        status=reply.status,
+        code=reply.code,
+        cause=reply.cause and reply.cause.value,
+        means=meaning(reply).value,
+        **other,
+        **more,
+    )

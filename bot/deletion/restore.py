@@ -1,0 +1,52 @@
+"""After a restore from a backup: no card may be confirmed, and what was under way is unknown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.events import Kind, event_about
+from bot.domain.ledger_port import Ledger
+from bot.domain.lifecycle import Step
+from bot.domain.model import Deletion, State
+from bot.domain.notifications import TellKind, tells_about
+from bot.domain.outcomes import Ending
+
+EVERY = 1_000_000
+
+
+def expire_all_open(ledger: Ledger, now: datetime) -> tuple[int, int]:
+    """After a restore from a backup: close every waiting card, and call every deletion that was under way unknown.
+
+    Cards may have been used since the backup was made, so none of them may be confirmed any more, and none of them is
+    said to have deleted nothing. What became of a deletion that was under way is found out by reading. Returns how many
+    cards were closed and how many deletions became unknown. The messages are told by the next ``dh-bot run``.
+    """
+    closed = lost = 0
+    for deletion in ledger.open_deletions(limit=EVERY):
+        if deletion.state is State.AWAITING:
+            closed += _close_restored(ledger, deletion, now)
+        elif deletion.state is State.DELETING:
+            lost += _lose_restored(ledger, deletion, now)
+    return closed, lost
+
+
+def _close_restored(ledger: Ledger, deletion: Deletion, now: datetime) -> bool:
+    changed = ledger.change(
+        deletion.id,
+        Step.EXPIRE,
+        {"ended_at": now, "ended_why": Ending.RESTORED.value},
+        event_about(Kind.EXPIRED, deletion, now, why=Ending.RESTORED.value),
+        tell=tells_about(deletion, TellKind.EXPIRED, state=State.EXPIRED.value),
+    )
+    return changed is not None
+
+
+def _lose_restored(ledger: Ledger, deletion: Deletion, now: datetime) -> bool:
+    changed = ledger.change(
+        deletion.id,
+        Step.LOSE,
+        {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
+        event_about(Kind.UNKNOWN, deletion, now, why=Ending.RESTORED.value),
+        tell=tells_about(deletion, TellKind.UNKNOWN, state=State.UNKNOWN.value),
+    )
+    return changed is not None

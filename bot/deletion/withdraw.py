@@ -1,0 +1,27 @@
+"""Closing a card that waits, because what it asks for may not be deleted any more."""
+
+from __future__ import annotations
+
+from bot.domain.events import Kind, event_about
+from bot.domain.lifecycle import Step
+from bot.domain.model import Actor, Deletion, State
+from bot.domain.notifications import TellKind, facts_for_tell, tells_about
+from bot.domain.ports import Ports
+from bot.domain.refusals import Refused
+
+
+def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports) -> Deletion | None:
+    """Close a waiting deletion as refused and say so on its card and in its thread, if it has them."""
+    now = ports.clock.now()
+    tells = tells_about(deletion, TellKind.REFUSED, state=State.REFUSED.value, **facts_for_tell(no))
+    closed = ports.ledger.change(
+        deletion.id,
+        Step.REFUSE,
+        {"ended_at": now, "ended_why": no.reason, "ended_by": actor},
+        event_about(Kind.NOT_OFFERED, deletion, now, actor, why=no.reason),
+        # A click may have made a card known that the caller does not know of; it would be left with its buttons.
+        where={"message_ts": deletion.message_ts},
+        tell=tells,
+    )
+    ports.deliver(tells)
+    return closed

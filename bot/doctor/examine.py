@@ -1,0 +1,61 @@
+"""All checks in their order, with the bot's own connections: what works here works in `dh-bot run`."""
+
+from __future__ import annotations
+
+from bot.clients import credentials_of, metastudio_of, tls_context, web_client
+from bot.doctor import ledger, metastudio, slack
+from bot.doctor.findings import Finding, Findings, State, not_checked, wrong
+from bot.domain.ledger_port import LedgerTrouble
+from bot.metastudio.credentials.keys import CannotSignIn
+from bot.runtime.clock import SystemClock
+from bot.settings.forms import SettingsError
+from bot.settings.schema import Settings
+
+SETTINGS = "settings"
+
+
+def only_settings(error: SettingsError) -> Findings:
+    """What there is to say while the settings are wrong: nothing else can be looked at, and nobody is asked."""
+    yield from (wrong(SETTINGS, str(problem)) for problem in error.problems)
+    if error.hint:
+        yield Finding(SETTINGS, State.NOTE, error.hint)
+    yield not_checked("all else", "Nothing else was looked at, and nobody was asked. First correct the settings.")
+
+
+def examine(settings: Settings) -> Findings:
+    """One finding per check, as it is made. Changes nothing anywhere; a connection to Slack is closed again."""
+    for notice in settings.notices():
+        yield Finding(SETTINGS, State.NOTE, notice)
+    yield Finding(SETTINGS, State.FINE, "Well formed, and they fit together.")
+    yield from ledger.check(settings.database_url)
+    yield metastudio.region(settings)
+    yield from _cloud(settings)
+    client = web_client(settings, tls_context(settings))
+    yield from slack.check(settings, client, SystemClock(), bot_runs=ledger.has_bot(settings.database_url))
+
+
+def _cloud(settings: Settings) -> Findings:
+    clock, tls = SystemClock(), tls_context(settings)
+    try:
+        credentials = credentials_of(settings, clock, tls)
+    except CannotSignIn as error:
+        yield from metastudio.not_asked("There are no keys to ask with.", wrong(metastudio.KEYS, str(error)))
+        return
+    try:
+        stopped = ledger.stopped_since(settings.database_url, settings.target, credentials.fingerprint())
+    except LedgerTrouble:
+        yield from metastudio.not_asked("The ledger cannot say whether calls are stopped, so none was made.")
+        return
+    if stopped is not None:
+        rejected = (
+            f"MetaStudio rejected them at {stopped:%F %R} UTC, and the bot has stopped calling it; this made no call "
+            "either, since wrong signatures lock a key. Check the access key, the project and the clock, then restart "
+            "the bot."
+        )
+        yield from metastudio.not_asked("Calls are stopped.", wrong(metastudio.KEYS, rejected))
+        return
+    client = metastudio_of(settings, credentials, clock, tls)
+    try:
+        yield from metastudio.judge(client.find(limit=1).reply)
+    finally:
+        client.close()

@@ -1,0 +1,157 @@
+"""What reading proves about a job whose deletion has no known outcome, or one that may have to be corrected. Pure.
+
+*Gone* needs two witnesses, Show and List; *present* needs one. Everything else decides nothing: it neither counts nor
+resets the count. A read that contradicts the ones before starts the count anew. No single read settles anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain import replies
+from bot.domain.lifecycle import Step
+from bot.domain.model import JobId, Listed, Shown
+
+
+class Finding(StrEnum):
+    """What one read showed."""
+
+    GONE = "gone"
+    PRESENT = "present"
+    NOTHING = "nothing"
+
+
+def shows_it(shown: Shown, job: JobId) -> bool:
+    """Show answered 200 with that very id."""
+    return shown.reply.status == 200 and shown.job is not None and shown.job.job_id == job
+
+
+def lists_it(listed: Listed, job: JobId) -> bool:
+    """List named that id."""
+    return any(found.job_id == job for found in listed.jobs)
+
+
+def lists_nothing(listed: Listed) -> bool:
+    """List answered 200 with count 0 and no entry at all, readable or not."""
+    is_whole = listed.reply.status == 200 and listed.reply.body_ok
+    return is_whole and listed.count == 0 and not listed.jobs and not listed.unreadable
+
+
+def ignores_the_filter(listed: Listed, job: JobId) -> bool:
+    """Foreign ids came back for ``job_id=``: MetaStudio ignored the filter, so every page has to be read."""
+    return listed.reply.status == 200 and any(found.job_id != job for found in listed.jobs)
+
+
+def finding(shown: Shown, listed: Listed | None, job: JobId) -> Finding:
+    """What Show and, where it was asked, List prove together. ``listed`` None means that it was not asked."""
+    if shows_it(shown, job) or (listed is not None and lists_it(listed, job)):
+        return Finding.PRESENT
+    if replies.says_gone(shown.reply) and listed is not None and lists_nothing(listed):
+        return Finding.GONE
+    return Finding.NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many reads in a row have agreed, since when, and on what."""
+
+    agreeing: int = 0
+    first_at: datetime | None = None
+    last: Finding | None = None
+
+    def with_(self, seen: Finding, at: datetime) -> Tally:
+        """The tally after one more read."""
+        if seen is Finding.NOTHING:
+            return self
+        if seen is self.last:
+            return Tally(self.agreeing + 1, self.first_at, seen)
+        return Tally(1, at, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many reads have to agree before they count, and over what time at least."""
+
+    reads: int
+    over: timedelta
+
+
+Enough = Mapping[Finding, Patience]
+"""How much agreement each finding needs."""
+
+ENOUGH_READS_WHEN_LOST = 5
+ENOUGH_WHEN_ANSWERED = Patience(3, timedelta(seconds=30))
+ENOUGH_WHEN_GONE = Patience(2, timedelta(seconds=30))
+"""A backend may forget a job for some seconds, so one read proves nothing; a correction takes as much either way."""
+UNDETERMINED_AFTER = timedelta(hours=24)
+DAILY = timedelta(hours=24)
+OFTEN_AT_LEAST = timedelta(minutes=1)
+SELDOM = timedelta(minutes=10)
+CORRECTION_AFTER = timedelta(hours=1)
+
+STEPS = {Finding.GONE: Step.READ_GONE, Finding.PRESENT: Step.READ_PRESENT}
+
+
+def patience(*, answered: bool, settle_after: timedelta) -> Enough:
+    """What settles an unknown outcome. A lost reply needs long patience for *present*; an answer needs little.
+
+    The answers are MetaStudio's own 5xx with an MSS. code, and a refusal that a second DELETE would have met.
+    """
+    gone = _within(ENOUGH_WHEN_GONE, settle_after)
+    if answered:
+        return {Finding.GONE: gone, Finding.PRESENT: _within(ENOUGH_WHEN_ANSWERED, settle_after)}
+    return {Finding.GONE: gone, Finding.PRESENT: Patience(ENOUGH_READS_WHEN_LOST, settle_after)}
+
+
+def enough_afterwards(settle_after: timedelta) -> Enough:
+    """What corrects an outcome that has been told, or verifies one that MetaStudio has confirmed."""
+    enough = _within(ENOUGH_WHEN_GONE, settle_after)
+    return {Finding.GONE: enough, Finding.PRESENT: enough}
+
+
+def _within(enough: Patience, settle_after: timedelta) -> Patience:
+    return Patience(enough.reads, min(enough.over, settle_after))
+
+
+def settles(tally: Tally, enough: Enough, now: datetime) -> Step | None:
+    """The step that the reads so far allow, if any."""
+    if tally.last not in STEPS or tally.first_at is None:
+        return None
+    wanted = enough[tally.last]
+    agree = tally.agreeing >= wanted.reads and now - tally.first_at >= wanted.over
+    return STEPS[tally.last] if agree else None
+
+
+def next_read(since: datetime, tally: Tally, enough: Enough, now: datetime) -> datetime:
+    """When to look again: often while the count can settle it, then every ten minutes, after a day daily.
+
+    Often lasts a minute at least: where settling is set to seconds, the readers' own pace would outlast it. Whatever
+    the age, after a first *gone* the next read comes when it can settle it.
+    """
+    present = enough[Finding.PRESENT]
+    age = now - since
+    often = present.over / (8 if present.reads == ENOUGH_READS_WHEN_LOST else 2)
+    pause = often if age < max(2 * present.over, OFTEN_AT_LEAST) else max(SELDOM, often)
+    due = now + (pause if age < UNDETERMINED_AFTER else DAILY)
+    if tally.last is Finding.GONE and tally.first_at is not None:
+        second = tally.first_at + enough[Finding.GONE].over
+        return min(due, second) if second > now else due
+    return due
+
+
+LOOKS = ((10.0, 10.0), (40.0, 30.0), (160.0, 120.0), (600.0, 450.0))
+"""After an outcome: younger than the first number of seconds, it is looked at again after the second."""
+
+
+def next_look(ended: datetime, now: datetime) -> datetime | None:
+    """When to look again what a DELETE left behind; None when the ten minutes for that are over."""
+    age = (now - ended).total_seconds()
+    return next((now + timedelta(seconds=pause) for limit, pause in LOOKS if age < limit), None)
+
+
+def seldom_look(ended: datetime, now: datetime) -> datetime:
+    """When to look again at an outcome that may have to be corrected: hourly, after a day daily."""
+    return now + (CORRECTION_AFTER if now - ended < UNDETERMINED_AFTER else DAILY)

@@ -1,0 +1,234 @@
+"""What the use-cases need from the outside, as protocols. Pure.
+
+They stand in a file of their own because all modules of use-cases share them, and none of them should import another
+for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from bot.domain.age import Moment
+from bot.domain.events import Recorded
+from bot.domain.ledger_port import Ledger
+from bot.domain.model import (
+    Actor,
+    Deletion,
+    DeletionId,
+    JobId,
+    Listed,
+    LookupFailed,
+    Operation,
+    Person,
+    Place,
+    Reply,
+    Shown,
+    Target,
+)
+from bot.domain.notifications import Tell, Waiting
+from bot.domain.policy import Rules
+from bot.domain.refusals import Reason, Refused
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it.
+
+    How old something is, is asked of ``bot.domain.age``, which takes both readings.
+    """
+
+    def now(self) -> datetime:
+        """The present moment, timezone-aware UTC. It may be set back or forward at any time."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that pass for this process, counted while the machine is suspended too. They never go back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait: between attempts of one call, or for a place in the limiter."""
+        ...
+
+
+class Jobs(Protocol):
+    """MetaStudio, seen through the limiter and the breaker. Never raises for anything the network or cloud does."""
+
+    def show(self, job: JobId) -> Shown: ...
+
+    def find(
+        self, *, job_id: str | None = None, name: str | None = None, offset: int = 0, limit: int = 100
+    ) -> Listed: ...
+
+    def prepare_delete(self, job: JobId) -> None:
+        """Open the connection of a DELETE that will follow soon; it may take as long as connecting may."""
+        ...
+
+    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+        """Send one DELETE, at most once.
+
+        ``may_send`` is asked last of all before it is sent. Where it says no, the reply's cause is TOO_LATE.
+        """
+        ...
+
+    def wait_turn(self, operation: Operation) -> bool:
+        """Take a slot of the limiter, waiting a bounded time; False means busy."""
+        ...
+
+    def stopped_since(self) -> datetime | None:
+        """When MetaStudio rejected the credentials, if calls are stopped because of that."""
+        ...
+
+
+class People(Protocol):
+    """Who somebody is and what a conversation is, asked from Slack.
+
+    ``fresh`` allows a *yes* of at most 5 seconds; with ``since`` it was also asked for after that moment. What is
+    answered says when that was (``asked``); without that, it was asked for this caller.
+    """
+
+    def person(self, actor: Actor, *, fresh: bool = False, since: Moment | None = None) -> Person | LookupFailed: ...
+
+    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Slack took it; ``ts`` is the message's, where Slack gave one."""
+
+    ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Slack did not take it, or did not say; to be tried again after so many seconds.
+
+    ``unanswered`` means that it may have arrived all the same.
+    """
+
+    after: float
+    why: str
+    unanswered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """It can never be told there: the place or the message is gone, or closed to the bot."""
+
+    why: str
+
+
+class Teller(Protocol):
+    """Slack, as far as it is told things. Never raises for anything Slack does."""
+
+    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Told | Again | Gone: ...
+
+    def tell(self, tell: Tell, deletion: Deletion) -> Told | Again | Gone: ...
+
+    def announce(self, tell: Tell) -> Told | Again | Gone:
+        """Say a message that is about no deletion, such as a freeze, in its channel."""
+        ...
+
+    def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Told | Again | Gone:
+        """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
+        ...
+
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Told | Again | Gone:
+        """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
+        ...
+
+    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Told | Again | Gone:
+        """Draw somebody's App Home."""
+        ...
+
+    def log_head(self, channel: str, number: int, digest: str) -> Told | Again | Gone:
+        """The newest event's number and hash, for the channel to remember."""
+        ...
+
+    def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:
+        """Tell somebody whose command or click a crash cut off how things stand now."""
+        ...
+
+
+class Future(Protocol[T_co]):
+    """The result of something done beside; the part of ``concurrent.futures.Future`` that is used."""
+
+    def result(self, timeout: float | None = None) -> T_co: ...
+
+
+class Gate(Protocol):
+    """What closes and opens the gate for new work: whoever finds out that something is wrong with this process."""
+
+    def close(self, reason: Reason, **facts: float) -> None:
+        """Take no new work for this reason. ``facts`` are for its sentence and the log."""
+        ...
+
+    def open(self, reason: Reason) -> None:
+        """This reason stands no longer."""
+        ...
+
+
+class Admission(Protocol):
+    """Whether this process takes new work; see ``bot.ops.admission``."""
+
+    def refusal(self) -> Refused | None:
+        """Why every command, click and claim is refused now; None while they are not."""
+        ...
+
+
+class Beside(Protocol):
+    """Runs a function in another thread while the caller goes on."""
+
+    def __call__(self, work: Callable[[], T], /) -> Future[T]: ...
+
+
+class OneAtATime(Protocol):
+    """A queue for each name: within the context the caller is alone, unless it waited in vain and was told False."""
+
+    def __call__(self, name: str, seconds: float, /) -> AbstractContextManager[bool]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The settings that the use-cases work by. Durations are what product.md section 5 calls them, in seconds there."""
+
+    target: Target
+    rules: Rules
+    connect_timeout: timedelta = timedelta(seconds=5)
+    read_timeout: timedelta = timedelta(seconds=30)
+    settle_after: timedelta = timedelta(seconds=600)
+    max_open: int = 200
+    audit_channel: str | None = None
+    seen_as: str = ""
+    """The mark of the ``X-App-UserId`` that goes out with every call; see ``Job.seen_as``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything the use-cases may touch. Built in ``bot.app`` and nowhere else.
+
+    ``deliver`` sends what waits in the outbox for the threads of these messages, here and now; what Slack does not take
+    stays in the outbox. ``unwritten`` takes writes that
+    must happen although the ledger refused them: it returns the result, or None when the write has to wait.
+    ``recheck`` calls the function again later on, some times: it looks whether the ledger still has what was recorded.
+    """
+
+    ledger: Ledger
+    jobs: Jobs
+    people: People
+    teller: Teller
+    clock: Clock
+    terms: Terms
+    beside: Beside
+    one_at_a_time: OneAtATime
+    deliver: Callable[[Iterable[Tell]], None]
+    unwritten: Callable[[DeletionId | None, Callable[[], Deletion | None]], Deletion | None]
+    recheck: Callable[[DeletionId, Callable[[], object]], None]
+    admission: Admission

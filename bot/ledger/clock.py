@@ -1,0 +1,87 @@
+"""What a step of the wall clock leaves in the ledger, set right: no due time lies further off than it legally can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, ColumnElement, Connection, false, or_, select, true, update
+
+from bot.domain.age import NO_AGE
+from bot.domain.ledger_port import Longest
+from bot.domain.notifications import Tell, TellKind
+from bot.ledger import outbox as outbox_rows
+from bot.ledger.breaker_rows import TRIAL
+from bot.ledger.schema.tables import answers, breakers, deletions, is_awaiting, is_deleting, log_cursors, outbox
+
+_c = deletions.c
+_IS_UNKNOWN = _c.state == "unknown"
+DAY = timedelta(days=1)
+HEADS = "% head"
+"""The cursors that hold a day, of the daily head in the audit channel."""
+
+
+def _bounds(now: datetime, longest: Longest) -> Iterator[tuple[Column[datetime], datetime, ColumnElement[bool] | None]]:
+    """A column, the latest time that may stand in it, and in which rows."""
+    yield _c.unknown_since, now, _IS_UNKNOWN
+    # Whoever was told that a day has passed may close it by hand, and that stays so.
+    yield _c.unknown_since, now - DAY, _IS_UNKNOWN & _c.reminded
+    # Within the first day reads are due far more often, so none of them stands still for as long as the clock was set.
+    yield _c.read_due_at, now + longest.settling, _IS_UNKNOWN & (_c.unknown_since > now - DAY)
+    yield _c.read_due_at, now + longest.correction, _c.ended_at > now - DAY
+    yield _c.read_due_at, now + longest.read, None
+    yield _c.takeover_at, now + longest.takeover, is_deleting
+    # The poster's patience is in its own process; these are for whoever finds that it is gone.
+    yield _c.asked_at, now, is_awaiting & _c.message_ts.is_(None)
+    yield answers.c.since, now, None
+    yield outbox.c.due_at, now + longest.retry, None
+    # An answer's lease is also until when it is left alone.
+    yield answers.c.lease_until, now + longest.retry, None
+    for table in (deletions, outbox, log_cursors):
+        yield table.c.lease_until, now + longest.lease, None
+    yield breakers.c.opened_at, now, None
+    yield breakers.c.trial_until, now + TRIAL, None
+
+
+def set_right(connection: Connection, now: datetime, step: timedelta, longest: Longest, owner: str) -> int:
+    """See ``Ledger.follow_clock``."""
+    changed = 0
+    if step:
+        _move_own_claims(connection, step, owner)
+    if step > NO_AGE:
+        for row in connection.execute(select(breakers.c.target, breakers.c.opened_at)).all():
+            moved = update(breakers).where(breakers.c.target == row.target)
+            connection.execute(moved.values(opened_at=min(row.opened_at + step, now)))
+    for column, latest, rows in _bounds(now, longest):
+        bounded = update(column.table).where(column > latest).values({column.name: latest})
+        changed += connection.execute(bounded if rows is None else bounded.where(rows)).rowcount
+    changed += _pull_deadlines(connection, now, now + longest.card)
+    # Reads that agree count by how far apart they are, which nobody knows across a step.
+    is_doubtful = or_(_c.reads_first_at > now, true() if step else false())
+    anew = {"reads_agreeing": 0, "reads_first_at": None, "reads_last": None}
+    began = (_IS_UNKNOWN | _c.read_due_at.is_not(None)) & _c.reads_first_at.is_not(None)
+    changed += connection.execute(update(deletions).where(began, is_doubtful).values(anew)).rowcount
+    today = now.toordinal()
+    late = log_cursors.c.channel.like(HEADS) & (log_cursors.c.number > today)
+    return changed + connection.execute(update(log_cursors).where(late).values(number=today)).rowcount
+
+
+def _move_own_claims(connection: Connection, step: timedelta, owner: str) -> None:
+    """Keep a claim that this process holds as long as it was to be kept: its sender is not gone for a clock set."""
+    held = select(_c.id, _c.takeover_at).where(is_deleting, _c.claim_owner == owner, _c.takeover_at.is_not(None))
+    for row in connection.execute(held).all():
+        connection.execute(update(deletions).where(_c.id == row.id).values(takeover_at=row.takeover_at + step))
+
+
+def _pull_deadlines(connection: Connection, now: datetime, latest: datetime) -> int:
+    """Let no card wait longer than the setting says, and draw those anew: they show until when."""
+    too_long = is_awaiting & (_c.deadline_at > latest)
+    cards = connection.execute(select(_c.id, _c.channel, _c.message_ts).where(too_long)).all()
+    connection.execute(update(deletions).where(too_long).values(deadline_at=latest))
+    redraw = [Tell(TellKind.CARD, one.id, one.channel, one.message_ts) for one in cards if one.message_ts]
+    outbox_rows.write(connection, redraw, now)
+    return len(cards)
+
+
+MOST_OFF = timedelta(seconds=5)
+"""By how much this process's clock may differ from PostgreSQL's, by which the other replicas work."""

@@ -1,0 +1,60 @@
+"""A copy of a SQLite ledger, made beside a running bot by SQLite's own online backup."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import cast
+
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database import trouble
+from bot.ledger.database.engine import COPY, Database
+from bot.ledger.database.writer import FOREIGN
+
+PAGES_AT_ONCE = 2_000
+
+
+def back_up(database: Database, to: Path, on_page: Callable[[int, int], object]) -> None:
+    """Copy the ledger as it stands at this moment into a new file that only its owner may read.
+
+    ``on_page`` is told how many pages are left, and of how many. Raises ``FileExistsError`` when there is such a file,
+    ``LedgerTrouble`` for anything else that goes wrong; nothing is left behind then.
+    """
+    # Made by us, because SQLite would make it with whatever the umask allows.
+    os.close(os.open(to, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    found: LedgerTrouble
+    try:
+        _copy(database, to, on_page)
+    except FOREIGN as error:
+        found = trouble.translate(error)
+    except BaseException:
+        _remove(to)
+        raise
+    else:
+        return
+    _remove(to)
+    raise found
+
+
+def _copy(database: Database, to: Path, on_page: Callable[[int, int], object]) -> None:
+    with closing(database.reading.raw_connection()) as pooled, closing(sqlite3.connect(to)) as copy:
+        source = cast("sqlite3.Connection", pooled.driver_connection)
+        # An open read transaction holds the snapshot; without it every commit of the bot would start the copy anew.
+        source.execute("BEGIN")
+        try:
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            source.backup(copy, pages=PAGES_AT_ONCE, progress=lambda _status, left, total: on_page(left, total))
+        finally:
+            source.rollback()
+        (sound,) = copy.execute("PRAGMA quick_check").fetchone()
+        if sound != "ok":
+            raise LedgerTrouble(trouble.DAMAGED)
+        copy.execute(f"PRAGMA user_version={COPY}")
+
+
+def _remove(copy: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        copy.with_name(copy.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,344 @@
+"""Opening the ledger: its file, its lock, and how each connection is set up."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError
+
+from bot.audit.chain import BEGINNING, Head
+from bot.audit.witness import short
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database import session, trouble
+from bot.ledger.database.held_file import HeldFile, Note, Place, note_beside
+from bot.ledger.database.writer import FOREIGN, PooledWriter, SharedWriter, Writer
+from bot.ledger.trail import rows
+
+SQLITE_PRAGMAS = (
+    # WAL lets readers read while one writes; FULL makes a commit wait for the disk, without which an outcome could be
+    # told and then lost with the power.
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA fullfsync=ON",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA journal_size_limit=67108864",
+)
+POOL_SIZE = 8
+"""Connections to PostgreSQL. Transactions are short, so eight serve hundreds of threads; the server allows a hundred in
+all by default, and a rolling update of three replicas needs four times as many."""
+
+KEEPALIVES = {
+    "connect_timeout": 5,
+    # A server that vanished without a word is noticed after half a minute on an idle connection, and after 20 seconds
+    # on one that waits for the network to take what was sent. The server notices a bot that vanished by
+    # idle_in_transaction_session_timeout, which frees its locks.
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""libpq's connection parameters; seconds, but for the last, which is in milliseconds."""
+
+DRIVERS_OWN = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
+"""What psycopg would take from the URL for itself, as text that it cannot use. Ours hold, so these are left out."""
+
+
+UNSET = "dh-bot.db"
+"""The file of the ledger where DATABASE_URL is not set."""
+
+COPY = 1
+"""``PRAGMA user_version`` of a copy by `dh-bot db backup`, until it is taken as it is: wherever it is put, it has not
+got what came after it. Any other ledger has 0."""
+
+
+@dataclass
+class Database:
+    """An opened database. ``is_alone``: nobody else uses it, so whatever another owner holds is void."""
+
+    reading: Engine
+    writing: Engine
+    writer: Writer
+    is_alone: bool
+    file: HeldFile | None = None
+    """The SQLite file; None on PostgreSQL, and for who only reads."""
+    note: Note | None = None
+    """What was noted beside the SQLite file before it was opened."""
+    is_new_file: bool = False
+    """Whether the SQLite file was not there before."""
+
+    def close(self) -> None:
+        """Close every connection, then give up the lock."""
+        self.writer.close()
+        self.writing.dispose()
+        self.reading.dispose()
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+
+def connect(
+    url: str,
+    *,
+    read_only: bool = False,
+    as_it_is: bool = False,
+    existing: bool = False,
+    pool_size: int = POOL_SIZE,
+    renewed: Callable[[], str] | None = None,
+) -> Database:
+    """Open the database behind the URL.
+
+    ``as_it_is``: also a SQLite ledger that lacks the event noted beside it, for `dh-bot db expire-open`; nothing is
+    noted then before ``take_as_it_is``. Who only reads is not refused either, but can ask ``lost_events``.
+    ``existing``: a SQLite file that is not there is not made. With ``as_it_is`` it is, if an event is noted beside it.
+    ``pool_size`` is how many connections to PostgreSQL there are at most. ``renewed`` gives the URL as it stands now;
+    it is asked at each new connection to PostgreSQL, and only its password counts.
+    Raises ``LedgerHeld`` when another process has this SQLite file.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Its text quotes what it took for the port, which may be the end of a password.
+        raise ValueError("the ledger is at an address that cannot be taken apart") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(parsed, read_only=read_only, as_it_is=as_it_is, existing=existing)
+    if backend == "postgresql":
+        return _postgresql(parsed, read_only=read_only, pool_size=pool_size, renewed=renewed)
+    raise ValueError("the ledger is SQLite or PostgreSQL")
+
+
+def _sqlite(url: URL, *, read_only: bool, as_it_is: bool, existing: bool) -> Database:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ValueError("a SQLite ledger is a file: sqlite:///path")
+    # Two names of one file must meet at one lock, so links are followed first.
+    path = Path(url.database).resolve()
+    found: LedgerTrouble | None = None
+    file = place = note = None
+    is_new_file = False
+    if (existing or as_it_is) and not path.exists() and not is_remembered(note_beside(path)):
+        # Before the lock is made: in a wrong folder nothing is left behind.
+        raise _not_there(url)
+    try:
+        if not read_only:
+            file = HeldFile(path)
+        note = file.found if file is not None else note_beside(path)
+        if note is not None and is_remembered(note) and not as_it_is and not path.exists():
+            found = lacks(note.head, BEGINNING)
+        else:
+            is_new_file = not path.exists()
+            place = _open(path, file)
+    except FileNotFoundError:
+        found = _not_there(url)
+    except OSError as error:
+        found = trouble.translate(error)
+    if found is not None:
+        if file is not None:
+            file.close()
+        raise found
+    resolved = url.set(database=str(path))
+    reading = _sqlite_engine(resolved, "BEGIN", size=8, place=place)
+    writing = _sqlite_engine(resolved, "BEGIN IMMEDIATE", size=1, place=place)
+    if file is None:
+        _on_connect(writing, ("PRAGMA query_only=ON",))
+        return Database(reading, writing, SharedWriter(writing), is_alone=False, note=note)
+    held = file
+    writer = SharedWriter(writing, lambda connection: held.note(connection.info.get(rows.KNOWN_HEAD)))
+    opened = Database(reading, writing, writer, is_alone=True, file=file, note=note, is_new_file=is_new_file)
+    return _noted(opened, as_it_is=as_it_is)
+
+
+def is_remembered(note: Note | None) -> bool:
+    """Whether what is noted beside a ledger says that it had events."""
+    return note is not None and note.head.number > 0
+
+
+def _not_there(url: URL) -> LedgerTrouble:
+    """Says where the ledger was looked for, without the value of DATABASE_URL: somebody may have pasted a password."""
+    found = LedgerTrouble(trouble.NOT_THERE)
+    if url.database == UNSET:
+        found.add_note(str(Path(UNSET).resolve()))
+    elif not Path(url.database or "").is_absolute():
+        found.add_note(f"DATABASE_URL is relative to {Path.cwd()}")
+    return found
+
+
+def _open(path: Path, file: HeldFile | None) -> Place | None:
+    """Make sure that the file is there; its place, where we hold it."""
+    # SQLite gives its -wal and -shm files the mode of the database, which must therefore be right from the start.
+    descriptor = os.open(path, os.O_RDWR | (0 if file is None else os.O_CREAT) | os.O_CLOEXEC, 0o600)
+    try:
+        if file is None:
+            return None
+        os.fchmod(descriptor, 0o600)
+        return file.opened(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _noted(database: Database, *, as_it_is: bool) -> Database:
+    """The ledger, where it has the event that was noted beside it; from now on its own newest one is noted."""
+    assert database.file is not None  # noqa: S101 - called for a file that we hold.
+    lost = None
+    try:
+        lost = None if as_it_is else lost_events(database)
+        database.file.note_why(())
+        database.file.is_noting = lost is None and not as_it_is
+        database.file.note(newest_event(database))
+    except BaseException:
+        database.close()
+        raise
+    if lost is not None:
+        database.close()
+        raise lost
+    return database
+
+
+def newest_event(database: Database) -> Head:
+    """The ledger's newest event; the beginning, where there is no trail yet."""
+    with _reading(database) as connection:
+        return rows.head(connection) if inspect(connection).has_table("chain_head") else BEGINNING
+
+
+def lost_events(database: Database) -> LedgerTrouble | None:
+    """What is wrong where the ledger lacks the event that is noted beside it; None where it has it, or none is."""
+    if database.reading.dialect.name != "sqlite":
+        return None
+    if is_copy(database):
+        found = LedgerTrouble(trouble.LOST_EVENTS)
+        found.add_note("it is a copy by `dh-bot db backup`, which has not got what came after it")
+        return found
+    noted = database.file.noted if database.file is not None else database.note and database.note.head
+    if noted is None or noted.number == 0:
+        return None
+    newest = newest_event(database)
+    with _reading(database) as connection:
+        has_it = newest.number >= noted.number and rows.has(connection, noted)
+    return None if has_it else lacks(noted, newest)
+
+
+def is_copy(database: Database) -> bool:
+    """Whether this is a copy by `dh-bot db backup` that has not been taken as it is."""
+    if database.reading.dialect.name != "sqlite":
+        return False
+    with _reading(database) as connection:
+        return connection.exec_driver_sql("PRAGMA user_version").scalar() == COPY
+
+
+def is_kept_copy(database: Database) -> bool:
+    """Whether this is such a copy as it is kept: no bot has had a ledger at this place."""
+    return not is_remembered(database.note) and is_copy(database)
+
+
+def take_as_it_is(database: Database) -> None:
+    """From now on a SQLite ledger is no copy, and its own newest event is the one that is noted beside it."""
+    if database.file is not None:
+        database.writer.run("take_as_it_is", lambda connection: connection.exec_driver_sql("PRAGMA user_version=0"))
+        database.file.is_noting = True
+        database.file.note(newest_event(database))
+
+
+def lacks(noted: Head, newest: Head) -> LedgerTrouble:
+    """The trouble of a ledger whose newest event is not the noted one, nor comes after it."""
+    found = LedgerTrouble(trouble.LOST_EVENTS)
+    found.add_note(f"event {short(*noted)} was noted beside it; its newest is {short(*newest)}")
+    return found
+
+
+@contextmanager
+def _reading(database: Database) -> Iterator[Connection]:
+    found: LedgerTrouble
+    try:
+        with database.reading.connect() as connection:
+            yield connection
+    except FOREIGN as error:
+        found = trouble.translate(error)
+    else:
+        return
+    raise found
+
+
+def _sqlite_engine(url: URL, begin: str, *, size: int, place: Place | None) -> Engine:
+    address = f"{Path(url.database or '').as_uri()}?mode=rw"
+
+    def connect_to_file() -> sqlite3.Connection:
+        # By itself SQLite would make a file that is missing, and go on in one that was put in the place of ours.
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+        if place is None or place.is_kept():
+            return connection
+        connection.close()
+        raise LedgerTrouble(trouble.REPLACED)
+
+    engine = create_engine(
+        url,
+        creator=connect_to_file,
+        hide_parameters=True,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=30,
+    )
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_us(connection: Any, record: Any) -> None:  # noqa: ARG001
+        # Python's sqlite3 would begin transactions by itself, deferred and not before the first write.
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        # Straight to the driver: SQLAlchemy's own way there costs ten times what the statement does.
+        connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]
+
+    _on_connect(engine, SQLITE_PRAGMAS)
+    return engine
+
+
+def _on_connect(engine: Engine, statements: tuple[str, ...]) -> None:
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: Any) -> None:  # noqa: ARG001
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+
+
+def _postgresql(url: URL, *, read_only: bool, pool_size: int, renewed: Callable[[], str] | None) -> Database:
+    if find_spec("psycopg") is None:
+        raise LedgerTrouble(trouble.NO_DRIVER)
+    given = url.query.get("options")
+    if isinstance(given, tuple):
+        url = url.update_query_dict({"options": " ".join(given)})
+    engine = create_engine(
+        url.difference_update_query(DRIVERS_OWN).set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        # Nothing of ours stands in the start-up options, which poolers refuse; what the URL has there is its author's.
+        # A pooler may give each transaction another server connection, which knows none of our prepared statements.
+        connect_args={
+            **KEEPALIVES,
+            "application_name": "dh-bot",
+            "autocommit": True,
+            "prepare_threshold": None,
+        },
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+    )
+    # Late, because with SQLite nobody needs psycopg.
+    from bot.ledger.database import connections  # noqa: PLC0415
+
+    connections.bind(engine, lambda: make_url(renewed()).password if renewed is not None else None)
+    session.begin_with_settings(engine)
+    # A look with several queries sees one moment, as it does on SQLite. The options share the pool.
+    reading = engine.execution_options(**session.READING)
+    writing = reading if read_only else engine.execution_options(**session.WRITING)
+    return Database(reading, writing, PooledWriter(writing), is_alone=False)

@@ -1,0 +1,312 @@
+"""The deletions' statements: who may change a row is decided by the row count of a conditional update."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
+
+from bot.domain.lifecycle import Step, sources, target
+from bot.domain.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
+from bot.domain.outcomes import Ending
+from bot.ledger import attempts as attempt_rows
+from bot.ledger import freeze_rows
+from bot.ledger.database import dialects
+from bot.ledger.schema.mapping import (
+    COMPARABLE,
+    SETTABLE,
+    attempt_from,
+    columns_of,
+    deletion_columns,
+    deletion_from,
+)
+from bot.ledger.schema.tables import (
+    UtcText,
+    attempts,
+    deletions,
+    has_read_due,
+    in_states,
+    is_awaiting,
+    is_deleting,
+    is_open,
+    is_readable,
+)
+
+ORPHANED_AFTER = timedelta(seconds=240)
+"""A card without a message by then gets none any more: ``bot.deletion.post_card`` gives up before."""
+
+CLAIMS = frozenset({Step.CLAIM, Step.CLAIM_AGAIN})
+NEVER_CLAIMED = frozenset({State.AWAITING, State.REFUSED, State.CANCELLED, State.EXPIRED})
+"""The states in which no DELETE was ever claimed, so that nobody needs to look for attempts."""
+
+_c = deletions.c
+_NOW = bindparam("now", type_=UtcText)
+_GET = select(deletions).where(_c.id == bindparam("wanted"))
+_ATTEMPTS = select(attempts).where(attempts.c.deletion == bindparam("of")).order_by(attempts.c.number)
+_ATTEMPTS_OF_MANY = (
+    select(attempts).where(attempts.c.deletion.in_(bindparam("of", expanding=True))).order_by(attempts.c.number)
+)
+_OPEN_COUNT = select(func.count()).select_from(deletions).where(is_open)
+_SAME_TARGET = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
+_OPEN_ELSEWHERE = select(func.count()).where(is_open, ~_SAME_TARGET)
+_SAME_JOB = and_(_SAME_TARGET, _c.job_id == bindparam("job_id"))
+_STANDING = select(deletions).where(_SAME_JOB, is_open)
+_SINCE = bindparam("since", type_=UtcText)
+_EARLIER = (
+    select(deletions)
+    .where(
+        _SAME_JOB,
+        or_(_c.asked_at >= _SINCE, _c.confirmed_at >= _SINCE, _c.ended_at >= _SINCE),
+        _c.id != bindparam("but"),
+    )
+    .order_by(_c.asked_at.desc(), _c.id)
+)
+
+
+def get(connection: Connection, deletion: DeletionId) -> Deletion | None:
+    """One deletion with its attempts."""
+    row = connection.execute(_GET, {"wanted": deletion}).one_or_none()
+    return _whole(connection, row) if row is not None else None
+
+
+def _whole(connection: Connection, row: Row[Any]) -> Deletion:
+    if row.state in NEVER_CLAIMED and row.ended_why != Ending.LOST_COMMITS:
+        return deletion_from(row)
+    return deletion_from(row, tuple(attempt_from(line) for line in connection.execute(_ATTEMPTS, {"of": row.id})))
+
+
+def many(connection: Connection, rows: Sequence[Row[Any]]) -> list[Deletion]:
+    """Several deletions, in the order of their rows, with one more query for all their attempts."""
+    if not rows:
+        return []
+    found: dict[str, list[Attempt]] = {}
+    for line in connection.execute(_ATTEMPTS_OF_MANY, {"of": [row.id for row in rows]}):
+        found.setdefault(line.deletion, []).append(attempt_from(line))
+    return [deletion_from(row, tuple(found.get(row.id, ()))) for row in rows]
+
+
+def standing(connection: Connection, target: Target, job: JobId) -> Deletion | None:
+    """The open deletion of that job, if there is one."""
+    wanted = {"endpoint": target.endpoint, "project_id": target.project_id, "job_id": job}
+    row = connection.execute(_STANDING, wanted).one_or_none()
+    return _whole(connection, row) if row is not None else None
+
+
+def propose(connection: Connection, deletion: Deletion, owner: str, max_open: int) -> Deletion | Freeze | int | None:
+    """Insert, if no freeze and no open one of the same job is in the way and not too many are open."""
+    columns = deletion_columns(deletion, owner)
+    if deletion.state not in OPEN_STATES:
+        connection.execute(insert(deletions), columns)
+        return None
+    if frozen := freeze_rows.standing(connection, deletion.target):
+        return frozen
+    job = {name: columns[name] for name in ("endpoint", "project_id", "job_id")}
+    # The second round is for PostgreSQL: the one in the way may have ended between our INSERT and our SELECT.
+    for _ in range(3):
+        already: int = connection.execute(_OPEN_COUNT).scalar_one()
+        if already < max_open and dialects.insert_new(
+            connection,
+            deletions,
+            columns,
+            index_elements=(_c.endpoint, _c.project_id, _c.job_id),
+            index_where=is_open,
+        ):
+            return None
+        standing = connection.execute(_STANDING, job).one_or_none()
+        if standing is not None:
+            return _whole(connection, standing)
+        if already >= max_open:
+            return already
+    raise AssertionError("the unique index refused a row that nothing stood in the way of, three times")
+
+
+@lru_cache(maxsize=256)
+def _change(
+    step: Step | None,
+    names: tuple[str, ...],
+    equal: tuple[str, ...],
+    empty: tuple[str, ...],
+    has_deadline: bool,  # noqa: FBT001 - lru_cache wants it positional.
+) -> Update:
+    """The statement for one shape of change; building it anew each time would cost more than running it."""
+    statement = update(deletions).where(_c.id == bindparam("wanted"))
+    if step is not None:
+        statement = statement.where(in_states(*sorted(sources(step))))
+    if step in CLAIMS:
+        # Asked in the same statement that wins the claim: a look before it would leave a gap for a freeze to fall into.
+        statement = statement.where(~freeze_rows.is_frozen)
+    for name in equal:
+        statement = statement.where(_c[name] == bindparam(f"where_{name}", type_=_c[name].type))
+    for name in empty:
+        statement = statement.where(_c[name].is_(None))
+    if has_deadline:
+        statement = statement.where(_c.deadline_at > bindparam("before_deadline", type_=UtcText))
+    settings: dict[str, Any] = {name: bindparam(f"set_{name}", type_=_c[name].type) for name in names}
+    # Whoever leased the row has done its work with this; another process's lease is its own.
+    is_mine = _c.lease_owner == bindparam("me")
+    settings["lease_until"] = case((is_mine, null()), else_=_c.lease_until)
+    settings["lease_owner"] = case((is_mine, null()), else_=_c.lease_owner)
+    if step is not None:
+        settings["state"] = target(step).value
+    if step in CLAIMS:
+        settings["claim_owner"] = bindparam("me")
+    return statement.values(settings).returning(*deletions.columns)
+
+
+def prepare_change(
+    deletion: DeletionId,
+    step: Step | None,
+    values: Mapping[str, Any],
+    where: Mapping[str, Any] | None,
+    before_deadline: datetime | None,
+    owner: str,
+) -> tuple[Update, dict[str, Any]]:
+    """The conditional update and its parameters. Raises ``TypeError`` for a field that there is not."""
+    new = columns_of(values, SETTABLE)
+    conditions = columns_of(where or {}, COMPARABLE)
+    equal = {name: value for name, value in conditions.items() if value is not None}
+    empty = tuple(name for name, value in conditions.items() if value is None)
+    parameters = {f"set_{name}": value for name, value in new.items()}
+    parameters |= {f"where_{name}": value for name, value in equal.items()}
+    parameters |= {"wanted": deletion, "me": owner}
+    if before_deadline is not None:
+        parameters["before_deadline"] = before_deadline
+    return _change(step, tuple(new), tuple(equal), empty, before_deadline is not None), parameters
+
+
+def change(
+    connection: Connection, statement: Update, parameters: Mapping[str, Any], attempt: Attempt | None
+) -> Deletion | None:
+    """Run a prepared change and keep its attempt; None when no row met the conditions."""
+    row = connection.execute(statement, parameters).one_or_none()
+    if row is None:
+        return None
+    if attempt is not None:
+        attempt_rows.keep(connection, DeletionId(row.id), attempt)
+    return _whole(connection, row)
+
+
+def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
+    """Which rows have work of that kind. Alone on the database, whatever another owner began is nobody's any more."""
+    is_others = _c.owner != bindparam("me")
+    if purpose == "expire":
+        # The time of a card that is not known to stand has not begun; one that never will is an orphan.
+        return and_(is_awaiting, _c.message_ts.is_not(None), _c.deadline_at <= _NOW)
+    if purpose == "remind":
+        is_between = _c.deadline_at.between(bindparam("soonest", type_=UtcText), bindparam("latest", type_=UtcText))
+        return and_(is_awaiting, _c.message_ts.is_not(None), _c.reminded.is_(false()), is_between)
+    if purpose == "orphan":
+        is_old = _c.asked_at <= bindparam("orphaned", type_=UtcText)
+        return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_alone else is_old)
+    if purpose == "takeover":
+        has_run_out = _c.takeover_at <= _NOW
+        is_lost = or_(_c.claim_owner.is_(None), _c.claim_owner != bindparam("me"))
+        return and_(is_deleting, or_(has_run_out, is_lost) if is_alone else has_run_out)
+    if purpose == "read":
+        # What another project's job has become cannot be read in this one: there it would look as if it were gone.
+        is_ours = and_(_c.endpoint == bindparam("our_endpoint"), _c.project_id == bindparam("our_project"))
+        return and_(has_read_due, is_readable, _c.read_due_at <= _NOW, is_ours)
+    raise ValueError(f"there is no work called {purpose!r}")
+
+
+ORDER = {
+    "expire": _c.deadline_at,
+    "remind": _c.deadline_at,
+    "orphan": _c.asked_at,
+    "takeover": _c.takeover_at,
+    "read": _c.read_due_at,
+}
+
+
+@lru_cache(maxsize=8)
+def _lease(purpose: str, is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    due = (
+        select(_c.id)
+        .where(_due(purpose, is_alone=is_alone), or_(_c.lease_until.is_(None), _c.lease_until <= _NOW))
+        .order_by(ORDER[purpose])
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    return (
+        update(deletions)
+        .where(_c.id.in_(select(due.c.id)))
+        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
+        .returning(*deletions.columns)
+    )
+
+
+def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but three are named
+    connection: Connection,
+    purpose: str,
+    now: datetime,
+    *,
+    seconds: float,
+    limit: int,
+    owner: str,
+    target: Target,
+    is_alone: bool,
+    deadline: tuple[datetime, datetime] | None = None,
+) -> list[Deletion]:
+    """Take work that is due, so that no other replica does it."""
+    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
+    if deadline is not None:
+        parameters |= {"soonest": deadline[0], "latest": deadline[1]}
+    if purpose == "orphan":
+        parameters["orphaned"] = now - ORPHANED_AFTER
+    if purpose == "read":
+        parameters |= {"our_endpoint": target.endpoint, "our_project": target.project_id}
+    return many(connection, connection.execute(_lease(purpose, is_alone), parameters).all())
+
+
+def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list[Deletion]:
+    """Other deletions of the same job and target that were asked, confirmed or ended since then, newest first."""
+    parameters = {
+        "endpoint": deletion.target.endpoint,
+        "project_id": deletion.target.project_id,
+        "job_id": deletion.job.job_id,
+        "since": since,
+        "but": deletion.id,
+    }
+    return many(connection, connection.execute(_EARLIER, parameters).all())
+
+
+def open_ones(connection: Connection, limit: int) -> list[Deletion]:
+    """The deletions that are open, oldest first."""
+    query = select(deletions).where(is_open).order_by(_c.asked_at, _c.id).limit(limit)
+    return many(connection, connection.execute(query).all())
+
+
+def open_count(connection: Connection) -> int:
+    """How many deletions are open."""
+    return int(connection.execute(_OPEN_COUNT).scalar_one())
+
+
+def open_elsewhere(connection: Connection, target: Target) -> int:
+    """How many open deletions belong to another target."""
+    ours = {"endpoint": target.endpoint, "project_id": target.project_id}
+    return int(connection.execute(_OPEN_ELSEWHERE, ours).scalar_one())
+
+
+def counts(connection: Connection) -> dict[State, int]:
+    """How many deletions there are in each state."""
+    query = select(_c.state, func.count()).group_by(_c.state)
+    return {State(state): count for state, count in connection.execute(query)}

@@ -1,0 +1,165 @@
+"""The outbox's statements, and the cursors of the running log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
+
+from bot.domain.notifications import Due, Tell, TellKind
+from bot.ledger.database import dialects
+from bot.ledger.schema.mapping import due_from, tell_columns
+from bot.ledger.schema.tables import UtcText, log_cursors, outbox
+
+_c = outbox.c
+_cursor = log_cursors.c
+_older = outbox.alias("older")
+_NOW = bindparam("now", type_=UtcText)
+_WRITE = insert(outbox)
+_LAST = (
+    select(_c.kind, _c.lease_owner)
+    .where(_c.thread == bindparam("of_thread"))
+    .order_by(_c.number.desc())
+    .limit(1)
+    # Whoever is leasing it at this moment may draw it as things stood before; then it does not count.
+    .with_for_update(skip_locked=True)
+)
+_GONE = delete(outbox).where(_c.number == bindparam("wanted"))
+_AGAIN = (
+    update(outbox)
+    .where(_c.number == bindparam("wanted"), _c.lease_owner == bindparam("me"))
+    .values(attempts=_c.attempts + 1, due_at=bindparam("due", type_=UtcText), lease_owner=None, lease_until=None)
+)
+_COUNT = select(func.count()).select_from(outbox)
+_IS_CHANNEL = _cursor.channel == bindparam("of_channel")
+_CURSOR = select(_cursor.number).where(_IS_CHANNEL)
+_GIVE_UP = (
+    update(log_cursors)
+    .where(_IS_CHANNEL, _cursor.lease_owner == bindparam("me"))
+    .values(lease_owner=None, lease_until=None)
+)
+_ADVANCE = update(log_cursors).where(_IS_CHANNEL, _cursor.number < bindparam("to")).values(number=bindparam("to"))
+
+
+def write(connection: Connection, tells: Sequence[Tell], now: datetime) -> None:
+    """Put messages at the end of their threads."""
+    rows = [
+        row
+        for tell, row in zip(tells, tell_columns(tells, now), strict=True)
+        if tell.kind is not TellKind.CARD or not _ends_with_a_card(connection, tell.thread)
+    ]
+    if rows:
+        connection.execute(_WRITE, rows)
+
+
+def _ends_with_a_card(connection: Connection, thread: str) -> bool:
+    """Whether a card waits to be drawn anyway, last in its thread: it will be drawn as things stand then."""
+    last = connection.execute(_LAST, {"of_thread": thread}).first()
+    return last is not None and last.kind == TellKind.CARD.value and last.lease_owner is None
+
+
+@lru_cache(maxsize=2)
+def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    oldest = (
+        select(_c.number)
+        .where(
+            or_(_c.due_at.is_(None), _c.due_at <= _NOW),
+            or_(_c.lease_until.is_(None), _c.lease_until <= _NOW),
+            # Within a thread messages leave in the order they were written, so the older one blocks, due or not.
+            ~exists().where(_older.c.thread == _c.thread, _older.c.number < _c.number),
+        )
+        .order_by(_c.number)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+    if one_thread:
+        oldest = oldest.where(_c.thread == bindparam("of_thread"))
+    chosen = oldest.cte("chosen")
+    return (
+        update(outbox)
+        .where(_c.number.in_(select(chosen.c.number)))
+        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
+        .returning(*outbox.columns)
+    )
+
+
+def lease(
+    connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, owner: str
+) -> list[Due]:
+    """Take the oldest message of each thread, where it is due and nobody holds it."""
+    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
+    if thread is not None:
+        parameters["of_thread"] = thread
+    rows = connection.execute(_lease(thread is not None), parameters).all()
+    return sorted((due_from(row) for row in rows), key=lambda due: due.number)
+
+
+def gone(connection: Connection, due: Due) -> bool:
+    """Take a message out; False when somebody else, whose lease followed ours, was faster."""
+    return connection.execute(_GONE, {"wanted": due.number}).rowcount == 1
+
+
+def again(connection: Connection, due: Due, at: datetime, owner: str) -> None:
+    """Give a message back, to be tried at that time; nothing happens when the lease is somebody else's by now."""
+    connection.execute(_AGAIN, {"wanted": due.number, "me": owner, "due": at})
+
+
+def count(connection: Connection) -> int:
+    """How many messages Slack still has to take."""
+    return int(connection.execute(_COUNT).scalar_one())
+
+
+def cursor(connection: Connection, channel: str) -> int | None:
+    """Where the running log of that channel stands."""
+    return connection.execute(_CURSOR, {"of_channel": channel}).scalar()
+
+
+def start_cursor(connection: Connection, channel: str, number: int) -> int:
+    """Begin a running log there, unless somebody just did; where it stands."""
+    dialects.insert_new(connection, log_cursors, {"channel": channel, "number": number})
+    standing = cursor(connection, channel)
+    return number if standing is None else standing
+
+
+@lru_cache(maxsize=2)
+def _lease_cursor(is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    is_mine = _cursor.lease_owner == bindparam("me")
+    has_ended = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= _NOW, is_mine)
+    return (
+        update(log_cursors)
+        .where(_IS_CHANNEL, true() if is_alone else has_ended)
+        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
+        .returning(_cursor.number)
+    )
+
+
+def lease_cursor(
+    connection: Connection, channel: str, now: datetime, until: datetime, owner: str, *, is_alone: bool
+) -> int | None:
+    """Where the running log stands, if it is ours to go on with it until then; None while another replica does.
+
+    Where nobody else uses the ledger, the lease of another owner is that of a dead process.
+    """
+    parameters = {"of_channel": channel, "until": until, "me": owner} | ({} if is_alone else {"now": now})
+    return connection.execute(_lease_cursor(is_alone), parameters).scalar()
+
+
+def move_cursor(connection: Connection, channel: str, number: int, owner: str) -> None:
+    """Move a running log on, never back, whoever comes late; and give up our lease."""
+    dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
+    _advance(connection, channel, number)
+    connection.execute(_GIVE_UP, {"of_channel": channel, "me": owner})
+
+
+def claim_day(connection: Connection, channel: str, day: int) -> bool:
+    """Whether nobody has claimed that day or a later one there; it is claimed now."""
+    # No channel's id holds a space, so this cursor is beside that of the running log.
+    name = f"{channel} head"
+    dialects.insert_new(connection, log_cursors, {"channel": name, "number": 0})
+    return _advance(connection, name, day)
+
+
+def _advance(connection: Connection, name: str, number: int) -> bool:
+    return connection.execute(_ADVANCE, {"of_channel": name, "to": number}).rowcount == 1

@@ -1,0 +1,97 @@
+"""Reading for people: what the subcommands and the App Home show. Nothing here decides anything.
+
+Only this target's deletions are shown: the same job id in another project is another job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+
+from bot.domain.model import Deletion, State, Target
+from bot.ledger import breaker_rows
+from bot.ledger import deletions as deletion_rows
+from bot.ledger.answers import LIVES
+from bot.ledger.database import dialects
+from bot.ledger.schema.tables import deletions, is_deleted, is_open, owners
+
+Run = Callable[..., Any]
+
+_c = deletions.c
+_OURS = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
+_HISTORY = select(deletions).where(_OURS).order_by(_c.asked_at.desc(), _c.id).limit(bindparam("most"))
+_OPEN = select(deletions).where(_OURS, is_open).order_by(_c.asked_at, _c.id).limit(bindparam("most"))
+_DELETED = select(deletions).where(_OURS, is_deleted).order_by(_c.ended_at.desc()).limit(bindparam("most"))
+
+
+def history(job: str | None, channel: str | None, before: Deletion | None) -> Select[Any]:
+    """The query for one page. Two of one moment are told apart by their ids: no page repeats or misses one."""
+    query = _HISTORY
+    if job is not None:
+        query = query.where(_c.job_id == job)
+    if channel is not None:
+        query = query.where(_c.channel == channel)
+    if before is not None:
+        is_older = or_(_c.asked_at < before.asked_at, _c.id > before.id)
+        query = query.where(_c.asked_at <= before.asked_at, is_older)
+    return query
+
+
+class Looks:
+    """See ``bot.domain.ports.Looks``."""
+
+    def __init__(self, target: Target, read: Run) -> None:
+        self._target = target
+        self._key = {"endpoint": target.endpoint, "project_id": target.project_id}
+        self._read = read
+
+    def history(
+        self, *, job: str | None = None, channel: str | None = None, before: Deletion | None = None, limit: int = 20
+    ) -> Sequence[Deletion]:
+        """The newest deletions, of one job or asked in one channel; with ``before``, those that come after it."""
+        return self._many(history(job, channel, before), {**self._key, "most": limit})
+
+    def open(self, *, limit: int) -> Sequence[Deletion]:
+        """The open deletions, oldest first: so those whose time runs out first come first."""
+        return self._many(_OPEN, {**self._key, "most": limit})
+
+    def deleted(self, *, limit: int) -> Sequence[Deletion]:
+        """What was deleted lately, newest first."""
+        return self._many(_DELETED, {**self._key, "most": limit})
+
+    def open_elsewhere(self) -> int:
+        """How many open deletions belong to another project or endpoint; this bot cannot find out about them."""
+        return int(self._read(lambda connection: deletion_rows.open_elsewhere(connection, self._target)))
+
+    def counts(self) -> Mapping[State, int]:
+        """How many deletions there are in each state that any is in, of every project."""
+        found: Mapping[State, int] = self._read(deletion_rows.counts)
+        return found
+
+    def breaker_opened_at(self, fingerprint: str) -> datetime | None:
+        """Since when nothing is sent with these credentials, if so; looking takes no trial."""
+        row = self._read(lambda connection: breaker_rows.standing(connection, breaker_rows.key(self._target)))
+        return None if row is None or row.fingerprint != fingerprint else row.opened_at
+
+    def others_live(self, owner: str) -> bool:
+        """Whether processes other than this one share the ledger, live, and have not left; see ``Store.leave``."""
+
+        def work(connection: Connection) -> bool:
+            # By PostgreSQL's clock, as they write it. Nobody shares a SQLite ledger.
+            now = dialects.database_now(connection)
+            if now is None:
+                return False
+            lives = select(owners.c.owner).where(owners.c.owner != owner, owners.c.seen_at > now - LIVES).limit(1)
+            return connection.execute(lives).first() is not None
+
+        return bool(self._read(work))
+
+    def _many(self, query: Any, wanted: dict[str, Any]) -> Sequence[Deletion]:
+        def work(connection: Connection) -> Sequence[Deletion]:
+            return deletion_rows.many(connection, connection.execute(query, wanted).all())
+
+        found: Sequence[Deletion] = self._read(work)
+        return found

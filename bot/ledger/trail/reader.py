@@ -1,0 +1,134 @@
+"""The audit trail as it is read beside a running bot. Nothing here writes, and nothing here has to know the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, Select, func, select, union
+
+from bot.audit.chain import Head, Line, utc_text
+from bot.audit.story import About
+from bot.audit.witness import Looked, Witness
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database import trouble
+from bot.ledger.database.engine import Database, connect
+from bot.ledger.database.writer import FOREIGN
+from bot.ledger.schema import migrations
+from bot.ledger.schema.tables import deletions, events
+from bot.ledger.trail import rows
+from bot.ledger.trail import verify as verifying
+
+PAGE = 1_000
+_c = deletions.c
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events are asked for. What is None, and no kinds at all, limits nothing."""
+
+    after: int = 0
+    """A number: only later events."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """The first moment that is too late."""
+    kinds: frozenset[str] = frozenset()
+    person: str | None = None
+    """The Slack id of who did it."""
+    job: str | None = None
+    deletion: str | None = None
+
+    def query(self) -> Select[tuple[object, ...]]:
+        """One page of such events, beginning after ``after``."""
+        columns = events.c
+        conditions = [columns.number > self.after]
+        for column, value in ((columns.actor_user, self.person), (columns.job, self.job)):
+            if value is not None:
+                conditions.append(column == value)
+        if self.deletion is not None:
+            conditions.append(columns.deletion == self.deletion)
+        if self.since is not None:
+            conditions.append(columns.at >= utc_text(self.since))
+        if self.until is not None:
+            conditions.append(columns.at < utc_text(self.until))
+        if self.kinds:
+            conditions.append(columns.kind.in_(sorted(self.kinds)))
+        return select(events).where(*conditions).order_by(columns.number).limit(PAGE)
+
+
+class TrailReader:
+    """Reads one ledger's trail; raises ``LedgerTrouble`` and nothing else for the database's troubles."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """One look at one moment."""
+        found: LedgerTrouble
+        try:
+            with self._database.reading.connect() as connection:
+                return work(connection)
+        except FOREIGN as error:
+            found = trouble.translate(error)
+        # Raised outside of the handler: the foreign error, whose text may quote a row, is not to hang on to it.
+        raise found
+
+    def verify(self, witness: Witness | None = None, on_page: Callable[[int], object] | None = None) -> Looked:
+        """Check the whole trail in one snapshot; see ``verifying.look``."""
+        return self.read(lambda connection: verifying.look(connection, witness, on_page))
+
+    def extent(self) -> tuple[Head, Head]:
+        """The newest checkpoint and the head."""
+        return self.read(lambda connection: (rows.checkpoint(connection), rows.head(connection)))
+
+    def lines(self, wanted: Wanted) -> Iterator[Line]:
+        """The events, a page at a time and each page a transaction of its own.
+
+        Whoever reads them may take hours over it, in a pager, and must hold up nobody meanwhile. Since events are only
+        ever added behind the others, the pages belong together all the same.
+        """
+        while True:
+            query = wanted.query()
+            page = self.read(lambda connection, query=query: connection.execute(query).all())  # type: ignore[misc]
+            for row in page:
+                yield Line(*row)
+            if len(page) < PAGE:
+                return
+            wanted = replace(wanted, after=page[-1].number)
+
+    def count(self, wanted: Wanted) -> int:
+        """How many such events there are now."""
+        asked = wanted.query().limit(None).order_by(None).subquery()
+        return self.read(
+            lambda connection: int(connection.execute(select(func.count()).select_from(asked)).scalar_one())
+        )
+
+    def about(self, deletion: str) -> About | None:
+        """What is kept of a deletion beside its events; None where there never was such a deletion."""
+        query = select(deletions.c.job_name, deletions.c.reason).where(deletions.c.id == deletion)
+        row = self.read(lambda connection: connection.execute(query).first())
+        return None if row is None else About(row.job_name or None, row.reason or None)
+
+    def beginning_with(self, prefix: str, limit: int) -> list[str]:
+        """The ids of deletions that begin so, in order; ``limit`` of them at most."""
+        found = union(
+            *(select(column).where(column.startswith(prefix, autoescape=True)) for column in (_c.id, events.c.deletion))
+        ).subquery()
+        (column,) = found.c
+        query = select(column).order_by(column).limit(limit)
+        return self.read(lambda connection: list(connection.execute(query).scalars()))
+
+
+@contextmanager
+def open_trail(url: str) -> Iterator[TrailReader]:
+    """The trail of the ledger at that URL, read-only; also of an older version's. Raises ``LedgerTrouble``."""
+    database = connect(url, read_only=True)
+    try:
+        migrations.check_readable(database)
+        yield TrailReader(database)
+    finally:
+        database.close()

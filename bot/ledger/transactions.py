@@ -1,0 +1,123 @@
+"""How the ledger runs its transactions, and how it notices that its file is not the one it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from bot.domain.events import Event
+from bot.domain.ledger_port import LedgerTrouble
+from bot.ledger.database import dialects, trouble
+from bot.ledger.database.engine import Database, lost_events, take_as_it_is
+from bot.ledger.database.writer import FOREIGN, Hook
+from bot.ledger.trail import rows
+
+Result = TypeVar("Result")
+
+
+class Transactions:
+    """What every method of ``Store`` stands on: one transaction, whose troubles are ``LedgerTrouble``."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self.is_alone = database.is_alone
+        self.is_new_file = database.is_new_file
+        """Whether its SQLite file was not there before."""
+        self._database = database
+        self._now = now
+        self.on_event: Callable[[Event], None] = lambda _: None
+        """Told of each event once it is written. Must not raise: what it is told of has happened."""
+        self.most_off: timedelta | None = None
+        """By how much the caller's clock may differ from PostgreSQL's for a lease; None: it is not compared."""
+
+    def close(self) -> None:
+        """Close the connections and give up the file."""
+        self._database.close()
+
+    def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
+        appended: list[Event] = []
+
+        def noted(connection: Connection) -> Result:
+            # It may be run again after a rollback.
+            appended.clear()
+            connection.info[rows.APPENDED] = appended
+            return work(connection)
+
+        result = self._database.writer.run(name, noted)
+        for event in appended:
+            self.on_event(event)
+        return result
+
+    def _lease(self, name: str, now: datetime | None, work: Callable[[Connection], Result], nothing: Result) -> Result:
+        """Take work; ``nothing`` where the caller's clock is off, since what is due by it may not be due. None: any."""
+
+        def in_time(connection: Connection) -> Result:
+            return nothing if now is not None and self._is_off(connection, now) else work(connection)
+
+        return self._database.writer.run(name, in_time, lasting=False)
+
+    def _is_off(self, connection: Connection, now: datetime) -> bool:
+        """Whether the caller's clock differs too much from PostgreSQL's, by which the other replicas work."""
+        if self.most_off is None:
+            return False
+        theirs = dialects.database_now(connection)
+        return theirs is not None and abs(now - theirs) > self.most_off
+
+    def _read(self, work: Callable[[Connection], Result]) -> Result:
+        """One look at one moment: what several queries say belongs together."""
+        found: LedgerTrouble
+        try:
+            with self._database.reading.connect() as connection:
+                return work(connection)
+        except FOREIGN as error:
+            found = trouble.translate(error)
+        raise found
+
+    @property
+    def before_commit(self) -> Hook:
+        """For tests: called with the name of the transaction just before its COMMIT.
+
+        That name is its method's; of ``change`` with a step it is ``change:`` and the step's value.
+        """
+        return self._database.writer.hooks.before_commit
+
+    @before_commit.setter
+    def before_commit(self, hook: Hook) -> None:
+        self._database.writer.hooks.before_commit = hook
+
+    @property
+    def after_commit(self) -> Hook:
+        """For tests: called with the name of the transaction just after its COMMIT, before its caller knows."""
+        return self._database.writer.hooks.after_commit
+
+    @after_commit.setter
+    def after_commit(self, hook: Hook) -> None:
+        self._database.writer.hooks.after_commit = hook
+
+    def is_in_place(self) -> bool:
+        """Whether the SQLite file is still where it was opened, and has every event that was written to it.
+
+        Where it is not, the note beside it is kept, so that no start takes an empty ledger for a first one.
+        """
+        file = self._database.file
+        if file is None:
+            return True
+        if file.is_in_place():
+            return lost_events(self._database) is None
+        file.keep_note()
+        return False
+
+    def note_why(self, reasons: Iterable[str]) -> None:
+        """Note beside a SQLite ledger why no new work is taken, for `dh-bot doctor`."""
+        if self._database.file is not None:
+            self._database.file.note_why(tuple(reasons))
+
+    def lost_events(self) -> LedgerTrouble | None:
+        """What is wrong where a SQLite ledger lacks the newest event that was noted beside it."""
+        return lost_events(self._database)
+
+    def take_as_it_is(self) -> None:
+        """From now on a SQLite ledger's own newest event is the one noted beside it."""
+        take_as_it_is(self._database)

@@ -1,0 +1,256 @@
+"""Structured logs on stderr or stdout: one line per event, a closed list of fields, no secrets.
+
+Every module has ``log = structlog.get_logger(__name__)`` and writes ``log.info("card_posted", deletion=…)``: the event
+is a constant, what varies stands in fields. ``about(id)`` puts a deletion's id on every line that is logged inside it.
+The standard library's logging runs through the same pipeline, but of other people's loggers only warnings and worse:
+below that, Bolt writes whole payloads, slack_sdk tokens and addresses, urllib3 paths, SQLAlchemy parameters, and no
+LOG_LEVEL of ours should bring them in.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, TextIO
+
+import structlog
+from structlog.types import EventDict, ExcInfo, Processor
+
+from bot.logs.scrubbing import scrubber
+
+OURS = ("bot", "handlers")
+
+FIELDS = frozenset(
+    {
+        # Whom and what it is about.
+        *("deletion", "job", "actor", "team", "group", "channel", "thread", "message_ts"),
+        *("operation", "endpoint", "region", "project"),
+        # What happened. Values are constants of ours, or codes: never free text from outside.
+        *("kind", "step", "state", "outcome", "why", "cause", "status", "code", "request_id", "slack_error"),
+        *("command", "action", "method", "purpose", "setting", "notice"),
+        # How much, how often, how long.
+        *("attempt", "attempts", "count", "limit", "number", "seconds", "after", "bytes", "at", "deadline"),
+        # The process itself.
+        *("mode", "version", "revision", "signal", "path", "host", "port", "pid", "worker", "finished"),
+        *("error", "diagnosis"),
+    }
+)
+"""Every field that a log line may have. Names, reasons and texts that people typed are not among them on purpose."""
+
+STANDARD = frozenset({"event", "level", "severity", "logger", "time", "exception", "stack"})
+"""What the pipeline itself adds."""
+
+LONGEST = 8000
+"""Characters per field; only tracebacks come near."""
+
+
+class UnknownField(Exception):
+    """A log call used a field that is not in ``FIELDS``. Raised in tests only; in production the field is left out."""
+
+
+class Pipeline:
+    """What was configured last. Module state, as the standard library's logging has it too."""
+
+    strict = False
+    scrub: Callable[[str], str] = staticmethod(scrubber())
+
+
+def about(deletion: str | None) -> AbstractContextManager[Any]:
+    """Bind a deletion's id, where there is one, to every line that is logged inside, in this thread or task."""
+    return structlog.contextvars.bound_contextvars(**({"deletion": deletion} if deletion else {}))
+
+
+def configure(
+    level: str = "INFO",
+    form: str = "json",
+    secrets: Iterable[str] = (),
+    to: str = "stderr",
+    *,
+    strict: bool = False,
+    stream: TextIO | None = None,
+) -> None:
+    """Set up all logging of the process: ``to`` stderr or stdout, or to a stream. The last call counts."""
+    Pipeline.strict = strict
+    Pipeline.scrub = staticmethod(scrubber(secrets))
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            only_known_fields,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        # Loggers are made when modules are imported, which is before this call.
+        cache_logger_on_first_use=False,
+    )
+    handler = Handler(stream, to)
+    handler.addFilter(is_ours_or_serious)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.ExceptionRenderer(plain_traceback),
+                only_known_fields,
+                scrubbed,
+                *([with_severity, structlog.processors.JSONRenderer()] if form == "json" else [readable]),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [other for other in root.handlers if not isinstance(other, Handler)] + [handler]
+    root.setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+
+
+def catch_uncaught() -> None:
+    """Send what nobody caught, and Python's warnings, through the same pipeline."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
+
+
+QUOTES_BODIES = "slack_sdk.web.base_client"
+"""Its errors quote the beginning of a body that is no JSON; what failed is told by whoever called."""
+
+
+NOISE = ("As you gave `client` as well, `token` will be unused.",)
+"""Bolt says so at each start, since it looks for a token in the environment although it was given a client."""
+
+
+def is_ours_or_serious(record: logging.LogRecord) -> bool:
+    """Whether a record may pass. Asked at the handler, since Bolt sets the levels of its loggers itself."""
+    if record.name == QUOTES_BODIES or record.msg in NOISE:
+        return False
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OURS
+
+
+class Handler(logging.Handler):
+    """Writes to a stream, or to ``sys.stderr`` or ``sys.stdout`` as it is then.
+
+    A line that cannot be made is not replaced by its raw ingredients, as the standard library's handlers do it.
+    """
+
+    def __init__(self, stream: TextIO | None, to: str) -> None:
+        super().__init__()
+        self.stream = stream
+        self.to = to
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; logging must never be what fails."""
+        try:
+            self._write(self.format(record))
+        except Exception:  # noqa: BLE001 - whatever a processor or a stream may raise
+            self.handleError(record)
+
+    def _write(self, line: str) -> None:
+        stream: TextIO = getattr(sys, self.to) if self.stream is None else self.stream
+        stream.write(f"{line}\n")
+        stream.flush()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Say that a line is missing, and nothing of it."""
+        try:
+            self._write(
+                f'{{"event": "a log line could not be written", "level": "{record.levelname.lower()}", '
+                f'"severity": "{record.levelname}"}}'
+            )
+        except (OSError, ValueError):
+            return  # the stream itself is gone; there is nobody left to tell
+
+
+# Processors. Each takes structlog's event dictionary and gives it on.
+
+
+def only_known_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Keep the closed list."""
+    internal = {"_record", "_from_structlog", "exc_info", "stack_info", "positional_args"}
+    unknown = event.keys() - FIELDS - STANDARD - internal
+    if unknown and Pipeline.strict:
+        raise UnknownField(f"not in bot.logs.pipeline.FIELDS: {', '.join(sorted(unknown))}")
+    for name in unknown:
+        del event[name]
+    return event
+
+
+def scrubbed(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Make every value plain and take the secrets out of it: texts from exceptions and other libraries included."""
+    return {name: _plain(value) for name, value in event.items()}
+
+
+def with_severity(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """The level in capitals as well, in the field that Google Cloud and Datadog take for it."""
+    return {**event, "severity": str(event.get("level", "")).upper()}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    text = value if isinstance(value, str) else str(value)
+    # Cut only after scrubbing, so that no half of a secret escapes.
+    text = Pipeline.scrub(text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} […] {text[-LONGEST // 2 :]}"
+
+
+def plain_traceback(exc_info: ExcInfo) -> str:
+    """A traceback with the lines of code but without the values of variables, which may be secrets."""
+    return "".join(traceback.format_exception(*exc_info)).rstrip()
+
+
+def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """One line for a person's eyes; a traceback follows, indented."""
+    event = dict(event)
+    time, level, logger, message, exception, stack = (
+        event.pop(name, "") for name in ("time", "level", "logger", "event", "exception", "stack")
+    )
+    fields = " ".join(f"{name}={_one_line(value)}" for name, value in event.items())
+    line = f"{time[11:19]} {level:<8} {logger}: {_one_line(message)}{'  ' if fields else ''}{fields}"
+    below = "\n".join(text for text in (exception, stack) if text)
+    return line + "".join(f"\n    {_one_line(text)}" for text in below.splitlines())
+
+
+def _one_line(value: Any) -> str:
+    """Without control characters: nobody can write a line of their own into the log, or colour a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+# What nobody caught.
+
+
+def _uncaught(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, value, trace)
+        return
+    structlog.get_logger("bot").critical("uncaught", exc_info=(kind, value, trace))
+
+
+def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_type is SystemExit:
+        return
+    value = args.exc_value or args.exc_type()
+    structlog.get_logger("bot").critical(
+        "uncaught_in_thread",
+        worker=args.thread.name if args.thread else "",
+        exc_info=(args.exc_type, value, args.exc_traceback),
+    )
+
+
+def _unraisable(args: Any) -> None:
+    # The object itself is not named: its repr may hold anything.
+    structlog.get_logger("bot").error("unraisable", exc_info=(args.exc_type, args.exc_value, args.exc_traceback))

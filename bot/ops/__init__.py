@@ -1,0 +1,1 @@
+"""What shows how the bot is: its gate for new work, readiness, health, metrics. It looks, and changes nothing else."""

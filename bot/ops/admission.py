@@ -1,0 +1,68 @@
+"""Whether this process takes new work, and if not why: one gate for all that is wrong with the process itself.
+
+While a reason stands, every command and click is refused with its sentence, no claim is won, and the process is not
+ready. What is in flight is still recorded and told. The reasons are found out elsewhere: ``bot.ops.readiness`` compares
+the ledger's file and PostgreSQL's clock, ``bot.slack.socket_mode`` counts the connections of the Slack app.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from bot.domain.refusals import STOPS_WORK, Reason, Refused
+
+log = structlog.get_logger(__name__)
+
+
+class Admission:
+    """The gate. Safe to use from any thread; asking it waits for nothing."""
+
+    def __init__(self) -> None:
+        self.on_change: Callable[[tuple[Reason, ...]], None] = lambda _: None
+        """Called with the reasons that stand after each change."""
+        self._standing: dict[Reason, Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def close(self, reason: Reason, **facts: float) -> None:
+        """Take no new work for this reason. ``facts`` are for its sentence and the log."""
+        notice = STOPS_WORK[reason]
+        if self._change(reason, facts):
+            known = {"count": None, "seconds": None} | facts
+            log.error(
+                "no_new_work",
+                why=reason.value,
+                notice=notice,
+                count=known["count"],
+                seconds=known["seconds"],
+            )
+
+    def open(self, reason: Reason) -> None:
+        """This reason stands no longer."""
+        if self._change(reason, None):
+            log.info("new_work_again", why=reason.value)
+
+    def _change(self, reason: Reason, facts: Mapping[str, Any] | None) -> bool:
+        """Whether the reason has come to stand, or has ceased to."""
+        with self._lock:
+            found = {**self._standing, reason: facts}
+            # Replaced as a whole, so that asking needs no lock.
+            before, self._standing = (
+                self._standing,
+                {known: standing for known in STOPS_WORK if (standing := found.get(known)) is not None},
+            )
+            is_changed = before.keys() != self._standing.keys()
+            if is_changed:
+                self.on_change(self.reasons())
+        return is_changed
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """The reasons that stand, the gravest first."""
+        return tuple(self._standing)
+
+    def refusal(self) -> Refused | None:
+        """The refusal for every command, click and claim; None while new work is taken."""
+        return next((Refused(reason, dict(facts)) for reason, facts in self._standing.items()), None)

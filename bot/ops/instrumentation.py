@@ -1,0 +1,197 @@
+"""Where the metrics are counted: at the edges, on the objects that ``bot.app`` has made. Nothing inside knows of it.
+
+The SDKs offer no hook for this, and the ledger has thirty methods, so the methods in question are wrapped on the one
+object. Whatever goes wrong while counting is logged, and never becomes part of the call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, NamedTuple
+
+import structlog
+from slack_bolt import App
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+
+from bot.domain.events import Event, Kind
+from bot.domain.lifecycle import Step, target
+from bot.domain.model import NEVER_LEFT, Deletion, Operation, Reply
+from bot.domain.refusals import Reason
+from bot.ledger.store import Store
+from bot.metastudio.guard import GuardedJobs
+from bot.ops.metrics import OPERATIONS, Metrics
+from bot.slack.errors import error_code
+
+log = structlog.get_logger(__name__)
+
+REASONS = frozenset(Reason)
+WRITERS = ("note_waiting", "keep_answer", "answered", "record", "propose", "change", "told")
+"""The ledger's methods that take events. Those of the breaker decide by themselves whether they write them."""
+
+
+class Call(NamedTuple):
+    """One call that has ended: ``result`` if it returned, ``error`` if it raised."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    seconds: float
+    result: Any = None
+    error: BaseException | None = None
+
+
+def around(thing: object, method: str, tell: Callable[[Call], None]) -> None:
+    """Have every call of this method of this one object told when it has ended."""
+    inner = getattr(thing, method)
+
+    @wraps(inner)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            result = inner(*args, **kwargs)
+        except BaseException as error:
+            _count(tell, Call(args, kwargs, time.perf_counter() - began, error=error))
+            raise
+        _count(tell, Call(args, kwargs, time.perf_counter() - began, result))
+        return result
+
+    setattr(thing, method, watched)
+
+
+def _count(tell: Callable[[Call], None], call: Call) -> None:
+    try:
+        tell(call)
+    except Exception:
+        # The call may have been a DELETE: what it brought must not be lost over a counter.
+        log.exception("not_counted")
+
+
+# Slack.
+
+
+def watch_acks(bolt: App, metrics: Metrics) -> None:
+    """Time everything that Slack sends until its ack is made."""
+
+    def tell(call: Call) -> None:
+        body = call.args[0].body
+        kind = "command" if "command" in body else "click" if body.get("type") == "block_actions" else "other"
+        is_acked = call.error is None and call.result.status == 200
+        metrics.acks.labels(kind, "acked" if is_acked else "not acked").observe(call.seconds)
+
+    around(bolt, "dispatch", tell)
+
+
+def watch_web_api(client: WebClient, metrics: Metrics) -> None:
+    """Time every call of the Web API."""
+
+    def tell(call: Call) -> None:
+        name = str(call.args[0] if call.args else call.kwargs["api_method"])
+        # The SDK has a function for each method there is, which closes the set.
+        method = name if hasattr(WebClient, name.replace(".", "_")) else "other"
+        metrics.slack.labels(method, _slack_result(call.error)).observe(call.seconds)
+
+    around(client, "api_call", tell)
+
+
+def watched_webhooks(make: Callable[[str], WebhookClient], metrics: Metrics) -> Callable[[str], WebhookClient]:
+    """The same for answers to a ``response_url``, of which each has a client of its own."""
+
+    def tell(call: Call) -> None:
+        status = 599 if call.error is not None else call.result.status_code
+        result = "ok" if status == 200 else "refused" if status < 500 else "no answer"
+        metrics.slack.labels("response_url", result).observe(call.seconds)
+
+    def made(url: str) -> WebhookClient:
+        client = make(url)
+        around(client, "send", tell)
+        return client
+
+    return made
+
+
+def _slack_result(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    if not isinstance(error, SlackApiError):
+        return "no answer"
+    if error.response.status_code == 429 or error_code(error.response) == "ratelimited":
+        return "too fast"
+    return "refused" if error.response.status_code < 500 else "no answer"
+
+
+# MetaStudio.
+
+
+def watch_metastudio(jobs: GuardedJobs, metrics: Metrics) -> None:
+    """Time the calls that leave, and count the reads that leave again."""
+
+    def tell(call: Call) -> None:
+        if call.error is None:
+            reply: Reply = getattr(call.result, "reply", call.result)
+            metrics.metastudio.labels(OPERATIONS[reply.operation], _result(reply)).observe(call.seconds)
+
+    def tell_repeat(call: Call) -> None:
+        if call.result:
+            metrics.retries.labels(OPERATIONS[call.args[0]]).inc()
+
+    for method in ("show", "find", "delete"):
+        around(jobs.client, method, tell)
+    around(jobs, "may_repeat", tell_repeat)
+
+
+def _result(reply: Reply) -> str:
+    if reply.status is None:
+        return "never left" if reply.cause in NEVER_LEFT else "no answer"
+    return "429" if reply.status == 429 else f"{reply.status // 100}xx"
+
+
+# The ledger.
+
+
+def watch_ledger(ledger: Store, metrics: Metrics) -> None:
+    """Count what is recorded: events, states that deletions come into, and what is put off to be sent again."""
+
+    def tell(name: str, call: Call) -> None:
+        if call.error is not None:
+            return
+        # A change that met no row, a proposal that something stood in the way of, and a request that was served before
+        # have written nothing.
+        is_written = {
+            "change": call.result is not None,
+            "propose": call.result is None,
+            "note_waiting": call.result is not False,
+        }.get(name, True)
+        if is_written:
+            _count_state(name, call.args, metrics)
+            _count_events(call.args, metrics)
+
+    for name in WRITERS:
+        around(ledger, name, partial(tell, name))
+    around(ledger, "tell_again", lambda call: _put_off("message", call, metrics))
+    around(ledger, "answer_later", lambda call: _put_off("answer", call, metrics))
+
+
+def _count_state(name: str, args: tuple[Any, ...], metrics: Metrics) -> None:
+    if name == "propose":
+        deletion: Deletion = args[0]
+        metrics.deletions.labels(deletion.state.value).inc()
+    elif name == "change" and args[1] is Step.CLAIM_AGAIN:
+        metrics.retries.labels(OPERATIONS[Operation.DELETE]).inc()
+    elif name == "change" and args[1] is not None:
+        metrics.deletions.labels(target(args[1]).value).inc()
+
+
+def _count_events(args: tuple[Any, ...], metrics: Metrics) -> None:
+    for event in args:
+        if isinstance(event, Event):
+            metrics.events.labels(event.kind.value).inc()
+            if event.kind is Kind.REFUSED and event.facts.get("reason") in REASONS:
+                metrics.refusals.labels(event.facts["reason"]).inc()
+
+
+def _put_off(what: str, call: Call, metrics: Metrics) -> None:
+    if call.error is None:
+        metrics.retries.labels(what).inc()

@@ -1,0 +1,131 @@
+"""Every metric there is. ``bot.ops.instrumentation`` says where each is counted; imported only where OPS_PORT is set.
+
+Labels come from closed sets: no id, no name and no text from outside ever is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+
+from bot.domain.events import Kind
+from bot.domain.model import Operation, State
+from bot.domain.refusals import Reason
+
+ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
+"""Slack waits three seconds."""
+CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+OPERATIONS = {Operation.SHOW: "show", Operation.LIST: "list", Operation.DELETE: "delete"}
+RETRIED = (*OPERATIONS.values(), "message", "answer")
+NOT_SEEN = frozenset({Kind.BREAKER_OPENED, Kind.BREAKER_CLOSED})
+"""The ledger decides whether these are written; the breaker's gauge shows them."""
+
+Value = float | Mapping[str, float]
+
+GAUGES: Mapping[str, tuple[str, str | None]] = {
+    # Name -> what it says, and its label if it has one.
+    "dh_bot_slack_connected": ("1 while Slack's requests can arrive: socket heard from lately, or HTTP serving.", None),
+    "dh_bot_ledger_writable": ("1 while the newest trial write to the ledger succeeded, and lately.", None),
+    "dh_bot_refuses_work": ("1 while every command and click is refused; /readyz and the log say why.", None),
+    "dh_bot_draining": ("1 while the bot stops.", None),
+    "dh_bot_work_in_flight": ("Commands and clicks being worked on in this process.", None),
+    "dh_bot_workers": ("How many may be worked on at the same time (WORKERS).", None),
+    "dh_bot_unwritten": ("Writes that this process keeps in memory because the ledger refused them.", None),
+    "dh_bot_open_deletions": ("Open deletions in the ledger: awaiting (cards that wait), deleting, unknown.", "state"),
+    "dh_bot_oldest_unknown_seconds": ("How long the oldest unknown outcome has been unknown; 0 without one.", None),
+    "dh_bot_outbox_messages": ("Messages in the ledger that Slack still has to take.", None),
+    "dh_bot_oldest_outbox_message_seconds": ("How long the oldest of them has waited; 0 without one.", None),
+    "dh_bot_answers_owed": ("People in the ledger who wait for an answer.", None),
+    "dh_bot_breaker_open": ("1 while nothing is sent because MetaStudio rejected the credentials.", None),
+}
+"""What is looked up when somebody asks. A value that is not known then has no sample, since an old one would lie."""
+
+
+class Standing:
+    """How things stand at the moment of the scrape, as a collector."""
+
+    def __init__(self, look: Callable[[], Mapping[str, Value]]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family for each of ``GAUGES``."""
+        values = self._look()
+        for name, (text, label) in GAUGES.items():
+            family = GaugeMetricFamily(name, text, labels=[label] if label else None)
+            found = values.get(name)
+            if isinstance(found, Mapping):
+                for key, value in found.items():
+                    family.add_metric([key], value)
+            elif found is not None:
+                family.add_metric([], found)
+            yield family
+
+
+class Process:
+    """CPU, memory and open files of this process as they were at the newest look, as a collector.
+
+    To read them takes a dozen system calls, each of which lets go of the interpreter; under load every one of them may
+    wait five milliseconds to get it back, and a scrape must not.
+    """
+
+    def __init__(self) -> None:
+        self._collector = ProcessCollector(registry=None)
+        self._newest: tuple[Metric, ...] = ()
+
+    def look(self) -> int:
+        """Look anew. Returns 0, as there is never more to do at once."""
+        self._newest = tuple(self._collector.collect())
+        return 0
+
+    def collect(self) -> Iterator[Metric]:
+        """What was seen; nothing before the first look."""
+        return iter(self._newest)
+
+
+class Metrics:
+    """The registry of this process, with what is counted as it happens."""
+
+    def __init__(self, version: str) -> None:
+        self._registry = CollectorRegistry()
+        self.process = Process()
+        self._registry.register(self.process)
+        self.acks = self._histogram("ack_seconds", "From Slack's request to its ack.", ACK_BUCKETS, "kind", "result")
+        self.slack = self._histogram("slack_seconds", "Calls of Slack's Web API.", CALL_BUCKETS, "method", "result")
+        self.metastudio = self._histogram(
+            "metastudio_seconds", "Calls of MetaStudio, their repeats included.", CALL_BUCKETS, "operation", "result"
+        )
+        self.deletions = self._counter("deletions_total", "Deletions that this process brought into a state.", "state")
+        self.events = self._counter("events_total", "Events that this process wrote to the audit trail.", "kind")
+        self.refusals = self._counter("refusals_total", "Commands and clicks that were answered with no.", "reason")
+        self.retries = self._counter("retries_total", "What was sent, or is to be sent, once more.", "what")
+        Info("dh_bot", "The version that runs.", registry=self._registry).info({"version": version})
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Make the series there are, since a rate only sees the first event of a series that was there before it."""
+        for state in set(State) - {State.NEW}:
+            self.deletions.labels(state.value)
+        for kind in set(Kind) - NOT_SEEN:
+            self.events.labels(kind.value)
+        for reason in Reason:
+            self.refusals.labels(reason.value)
+        for what in RETRIED:
+            self.retries.labels(what)
+
+    def _counter(self, name: str, text: str, label: str) -> Counter:
+        return Counter(f"dh_bot_{name}", text, [label], registry=self._registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"dh_bot_{name}", text, labels, buckets=buckets, registry=self._registry)
+
+    def show(self, standing: Standing) -> None:
+        """Add what is looked up."""
+        self._registry.register(standing)
+
+    def page(self) -> bytes:
+        """All of it, in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,117 @@
+"""Every few seconds: can the ledger be written, is its file in place, and does PostgreSQL's clock agree with ours.
+
+Runs in a thread of its own, also where no OPS_PORT shows what it finds, since ``bot.ops.admission`` rests on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.ports import Clock
+from bot.domain.refusals import Reason
+from bot.ledger.clock import MOST_OFF
+from bot.ledger.tallies import Tally
+from bot.ops.admission import Admission
+
+log = structlog.get_logger(__name__)
+
+PROBE_EVERY = 5
+PROBE_HOLDS = 20.0
+"""Seconds for which a look at the ledger counts. A ledger that hangs lets none end, and so is noticed too."""
+OK = "ok"
+
+
+class Ledger(Protocol):
+    """What is needed of the ledger."""
+
+    def ping_writable(self) -> datetime | None: ...
+
+    def is_in_place(self) -> bool: ...
+
+    def tally(self, fingerprint: str) -> Tally: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the ledger: what is in it, or its diagnosis. ``at`` is a moment of ``time.monotonic``."""
+
+    at: float
+    tally: Tally | None
+    trouble: str | None = None
+
+
+class Probe:
+    """Tries whether the ledger can be written, counts what is in it, and tells the gate what it found.
+
+    The trial writes the one row that every process has in the ledger, so nothing grows.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        admission: Admission,
+        clock: Clock,
+        fingerprint: Callable[[], str],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._admission = admission
+        self._clock = clock
+        self._fingerprint = fingerprint
+        self._now = now
+        self._last: Look | None = None
+
+    def run_once(self) -> int:
+        """Look. Returns 0, as there is never more to do at once."""
+        before = self._last
+        try:
+            asked = self._clock.now()
+            theirs = self._ledger.ping_writable()
+            if theirs is not None:
+                self._judge_clock(asked - theirs, self._clock.now() - theirs)
+            if self._ledger.is_in_place():
+                self._admission.open(Reason.LEDGER_REPLACED)
+            else:
+                self._admission.close(Reason.LEDGER_REPLACED)
+            self._last = Look(self._now(), self._ledger.tally(self._fingerprint()))
+        except LedgerTrouble as trouble:
+            self._last = Look(self._now(), None, trouble.diagnosis)
+            if before is None or before.trouble != trouble.diagnosis:
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="probe")
+        return 0
+
+    def _judge_clock(self, least: timedelta, most: timedelta) -> None:
+        """By how much our clock is ahead lies between these two, since the answer was made while we waited.
+
+        Where a slow answer leaves it open whether that is too much, what was found before holds.
+        """
+        least, most = min(least, most), max(least, most)
+        if least > MOST_OFF or most < -MOST_OFF:
+            self._admission.close(
+                Reason.CLOCK_OFF, seconds=round((least if least > MOST_OFF else most).total_seconds())
+            )
+        elif least >= -MOST_OFF and most <= MOST_OFF:
+            self._admission.open(Reason.CLOCK_OFF)
+
+    @property
+    def tally(self) -> Tally | None:
+        """What was counted, if that was lately."""
+        return self._last.tally if self._last is not None and self._is_fresh(self._last) else None
+
+    def verdict(self) -> str:
+        """``ok``, or why the ledger cannot be taken for writable."""
+        if self._last is None:
+            return "not tried yet"
+        if not self._is_fresh(self._last):
+            return "does not answer"
+        return self._last.trouble or OK
+
+    def _is_fresh(self, look: Look) -> bool:
+        return self._now() - look.at < PROBE_HOLDS

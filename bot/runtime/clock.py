@@ -1,0 +1,40 @@
+"""The clocks of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+
+COUNT_SUSPENSION = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC")
+"""The clocks that go on while the machine is suspended, best first. Linux's CLOCK_MONOTONIC does not, hence the order;
+that of macOS does (clock_gettime(3)), unlike ``time.monotonic``. Windows has none of them, and its ``time.monotonic``
+does."""
+
+
+def monotonic_clock() -> Callable[[], float]:
+    """The best of them. That the ``time`` module has its name says only that the kernel's headers had it."""
+    for name in COUNT_SUSPENSION:
+        with suppress(AttributeError, OSError):
+            read = partial(time.clock_gettime, getattr(time, name))
+            read()
+            return read
+    return time.monotonic
+
+
+class SystemClock:
+    """The ``Clock`` of a running bot."""
+
+    def __init__(self) -> None:
+        self.monotonic = monotonic_clock()
+        """Seconds since some moment; those of a suspension are counted where the system can tell."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)

@@ -1,0 +1,168 @@
+"""How settings belong together, and what somebody should know who starts the bot with them.
+
+The checks see a ``Settings`` in which every badly formed text has been replaced by its default; ``bad`` names those, so
+that no second problem is reported which is only a consequence of the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bot.domain.model import ConfirmBy
+from bot.settings.addresses import is_loopback
+from bot.settings.forms import LONGEST_CARD, Problem
+
+if TYPE_CHECKING:
+    from bot.settings.schema import Settings
+
+SDK_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
+SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
+
+
+def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str]) -> Iterator[Problem]:
+    """Everything that is wrong although each setting by itself is well formed."""
+    for problem in (
+        *_slack(settings),
+        *_slack_variables(environ),
+        *_metastudio(settings, bad),
+        *_profile(settings, environ),
+        *_times(settings, bad),
+        *_ports(settings),
+    ):
+        if problem.setting not in bad:
+            yield problem
+
+
+def _slack(settings: Settings) -> Iterator[Problem]:
+    if not settings.slack_bot_token:
+        yield Problem(
+            "SLACK_BOT_TOKEN",
+            "is missing",
+            'Copy "Bot User OAuth Token" (xoxb-…) from the Slack app\'s page "OAuth & Permissions".',
+        )
+    if settings.slack_mode == "socket" and not settings.slack_app_token:
+        yield Problem(
+            "SLACK_APP_TOKEN",
+            "is missing, which socket mode needs",
+            'Create one with the scope connections:write on the Slack app\'s page "Basic Information" (xapp-…).',
+        )
+    if settings.slack_mode == "http" and not settings.slack_signing_secret:
+        # Bolt starts with an empty one and then answers every request of Slack with 500.
+        yield Problem(
+            "SLACK_SIGNING_SECRET",
+            "is missing, which HTTP mode needs",
+            'Copy "Signing Secret" from the Slack app\'s page "Basic Information".',
+        )
+
+
+def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Variables that Bolt reads by itself, behind the back of these settings."""
+    if environ.get("SLACK_CLIENT_ID") and environ.get("SLACK_CLIENT_SECRET"):
+        yield Problem(
+            "SLACK_CLIENT_ID",
+            "and SLACK_CLIENT_SECRET are set, with which Bolt would ignore SLACK_BOT_TOKEN and turn to OAuth",
+            "Remove both; the bot is installed in one workspace and needs only its tokens.",
+        )
+    if environ.get("SLACK_VERIFICATION_TOKEN"):
+        yield Problem(
+            "SLACK_VERIFICATION_TOKEN",
+            "is set, with which Bolt would answer Slack's certificate checks with 401",
+            "Remove it; Slack has replaced it by the signing secret.",
+        )
+
+
+def _metastudio(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
+    if not settings.metastudio_project_id:
+        yield Problem(
+            "METASTUDIO_PROJECT_ID",
+            "is missing",
+            "Copy the project id of the region from the Huawei Cloud console: My Credentials, API Credentials.",
+        )
+    if settings.metastudio_auth == "aksk":
+        yield from _keys(settings, bad)
+    if settings.metastudio_auth == "token":
+        for name, given, what in (
+            ("IAM_DOMAIN", settings.iam_domain, "the name of the account to which the IAM user belongs"),
+            ("IAM_USER", settings.iam_user, "the IAM user's name"),
+            ("IAM_PASSWORD", settings.iam_password, "that user's password"),
+        ):
+            if not given:
+                yield Problem(name, "is missing, which METASTUDIO_AUTH=token needs", f"Set it to {what}.")
+
+
+def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
+    ak, sk = "HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"
+    missing = [
+        name
+        for name, key in ((ak, settings.huaweicloud_sdk_ak), (sk, settings.huaweicloud_sdk_sk))
+        if not key and name not in bad
+    ]
+    if missing == [ak, sk]:
+        yield Problem(ak, f"and {sk} are missing", "Set the access key of an IAM user who may delete training jobs.")
+    for name in missing if len(missing) == 1 else ():
+        yield Problem(
+            name,
+            "is missing beside its other half",
+            "Set both as HUAWEICLOUD_SDK_…, or both as CLOUD_SDK_…; a mix is refused.",
+        )
+
+
+def _profile(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What Huawei's SDK reads by itself it reads from the environment; in ``.env`` it would look into another file."""
+    path = environ.get(SDK_FILE)
+    if settings.metastudio_auth == "profile" and path and path != os.environ.get(SDK_FILE):
+        yield Problem(SDK_FILE, "stands in .env, where Huawei's SDK does not see it", "Set it in the environment.")
+
+
+def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
+    """Short times are for trying things out: a real person needs longer, and so does a real deletion."""
+    if "METASTUDIO_ENDPOINT" in bad or is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
+        return
+    if settings.confirm_within_seconds < SHORTEST_CARD:
+        yield Problem(
+            "CONFIRM_WITHIN_SECONDS",
+            f"must be a whole number from {SHORTEST_CARD} to {LONGEST_CARD}",
+            "Less (down to 3) is allowed only with a METASTUDIO_ENDPOINT on this machine.",
+        )
+    if settings.settle_after_seconds < SHORTEST_SETTLING:
+        yield Problem(
+            "SETTLE_AFTER_SECONDS",
+            f"must be a whole number from {SHORTEST_SETTLING} to 86400",
+            "Less (down to 1) is allowed only with a METASTUDIO_ENDPOINT on this machine.",
+        )
+
+
+def _ports(settings: Settings) -> Iterator[Problem]:
+    if settings.slack_mode == "http" and settings.ops_port == settings.http_port:
+        yield Problem("OPS_PORT", "is the same as HTTP_PORT", "Give each a port of its own.")
+
+
+def notices(settings: Settings) -> Iterator[str]:
+    """What somebody should know who starts the bot with these settings. No values of secrets, and none of texts."""
+    yield from _who_may(settings)
+    if settings.metastudio_region not in KNOWN_REGIONS:
+        yield (
+            "METASTUDIO_REGION is none that MetaStudio is documented for "
+            f"({', '.join(sorted(KNOWN_REGIONS))}); if its host name does not exist, every job look-up will say so."
+        )
+    if is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
+        yield "METASTUDIO_ENDPOINT is on this machine: no real job can be deleted."
+    elif len(settings.metastudio_project_id) != 32:
+        yield "METASTUDIO_PROJECT_ID does not have the 32 hexadecimal digits of Huawei's project ids."
+
+
+def _who_may(settings: Settings) -> Iterator[str]:
+    if settings.authorized_usergroups:
+        # How many people are in a group, and who, Slack knows only when it is asked.
+        return
+    alone = "AUTHORIZED_USERS names only one person, and AUTHORIZED_USERGROUPS is empty."
+    if not settings.authorized_users:
+        yield "Nobody may delete anything: AUTHORIZED_USERS and AUTHORIZED_USERGROUPS are empty."
+    elif len(settings.authorized_users) == 1 and settings.confirm_by is ConfirmBy.SECOND_PERSON:
+        yield f"Nobody can confirm: CONFIRM_BY is second_person, but {alone}"
+    elif len(settings.authorized_users) == 1 and settings.second_person_states:
+        yield f"Nobody can confirm jobs in SECOND_PERSON_STATES: {alone}"

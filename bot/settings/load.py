@@ -1,0 +1,87 @@
+"""The settings as this process finds them: every text read, or every problem at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.settings import checks
+from bot.settings.forms import Problem, SettingsError, Wrong
+from bot.settings.schema import ENV_FILE, EVERYTHING, SECRET_NAMES, Settings
+from bot.settings.sources import Surroundings
+
+
+def _with_endpoints(settings: Settings) -> Settings:
+    """The endpoints of the region where none are set."""
+    return settings.model_copy(
+        update={
+            f"{service}_endpoint": f"https://{service}.{settings.metastudio_region}.myhuaweicloud.com"
+            for service in ("metastudio", "iam")
+            if f"{service}_endpoint" not in settings.model_fields_set
+        }
+    )
+
+
+def _without_env_file(problems: list[Problem], env_file: Path | None) -> str:
+    """Where much is missing because somebody is in another folder than their ``.env``, that is the one thing to say."""
+    if env_file == ENV_FILE and not env_file.exists() and any("missing" in problem.rule for problem in problems):
+        return f"There is no file {ENV_FILE} in this folder."
+    return ""
+
+
+def _swapped(problems: list[Problem]) -> list[Problem]:
+    """Two tokens in each other's place are one mistake, not two."""
+    rules = {problem.setting: problem.rule for problem in problems}
+    if "belongs in SLACK_APP_TOKEN" in rules.get("SLACK_BOT_TOKEN", "") and "belongs in SLACK_BOT_TOKEN" in rules.get(
+        "SLACK_APP_TOKEN", ""
+    ):
+        rest = [problem for problem in problems if problem.setting not in {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"}]
+        swapped = Problem("SLACK_BOT_TOKEN", "and SLACK_APP_TOKEN hold each other's token", "Exchange their values.")
+        return [swapped, *rest]
+    return problems
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = ENV_FILE,
+    only: Collection[str] = EVERYTHING,
+) -> Settings:
+    """Read everything there is, or raise ``SettingsError`` with every problem.
+
+    ``only`` limits the problems to those settings, for commands that need no others; the rest stay at defaults
+    where they are wrong or missing. What is wrong with ``.env`` itself, or with a name that was meant for one of
+    them, stays: the command would work with another ledger than somebody wrote down.
+    """
+    around = Surroundings(Settings, os.environ if environ is None else environ, env_file, SECRET_NAMES)
+    settings, malformed = _build(around())
+    spelt = [problem._replace(setting=around.written_as[problem.setting]) for problem in malformed]
+    bad = {problem.setting.removesuffix("_FILE") for problem in (*malformed, *around.problems)}
+    found = [*around.problems, *_swapped(spelt), *checks.problems(settings, around.found, bad)]
+    if only:
+        found = [problem for problem in found if problem in around.of_file or around.concerns(problem, only)]
+    found = [around.better_remedy(problem) for problem in found]
+    if found:
+        raise SettingsError(found, _without_env_file(found, env_file))
+    of_checks = tuple(checks.notices(settings))
+    return settings.found_in(around, only, of_checks, partial(read_settings, environ, env_file, ("DATABASE_URL",)))
+
+
+def _build(texts: dict[str, Any]) -> tuple[Settings, list[Problem]]:
+    """Settings from the texts that are well formed, and what is wrong with the others."""
+    problems: list[Problem] = []
+    while True:
+        try:
+            return _with_endpoints(Settings(**texts)), problems
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_input=False):
+                name = str(detail["loc"][0])
+                wrong = detail.get("ctx", {}).get("error")
+                if not isinstance(wrong, Wrong):
+                    wrong = Wrong("is not of the form expected", "See its description.")
+                problems.append(Problem(name.upper(), wrong.rule, wrong.remedy))
+                texts = {other: text for other, text in texts.items() if other != name}

@@ -1,0 +1,81 @@
+"""Names that are no setting but nearly one. Ignoring AUTHORISED_CHANNELS would silently allow more."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+
+FOREIGN = frozenset(
+    {
+        # Close to a setting's name, but known to mean something else to other programs.
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"),
+        *("SLACK_USER_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_VERIFICATION_TOKEN"),
+        *("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "HUAWEICLOUD_SDK_PROJECT_ID", "HUAWEICLOUD_SDK_DOMAIN_ID"),
+        *("HUAWEICLOUD_SDK_IDP_ID", "HUAWEICLOUD_SDK_ID_TOKEN_FILE"),
+    }
+)
+
+MEANT = {
+    # What people write instead, where the spelling alone does not tell.
+    "METASTUDIO_AK": "HUAWEICLOUD_SDK_AK",
+    "METASTUDIO_SK": "HUAWEICLOUD_SDK_SK",
+    "METASTUDIO_URL": "METASTUDIO_ENDPOINT",
+    "HUAWEICLOUD_AK": "HUAWEICLOUD_SDK_AK",
+    "HUAWEICLOUD_SK": "HUAWEICLOUD_SDK_SK",
+    "SLACK_TOKEN": "SLACK_BOT_TOKEN",
+    "ALLOWED_USERS": "AUTHORIZED_USERS",
+    "ALLOWED_CHANNELS": "AUTHORIZED_CHANNELS",
+    "ALLOWED_CHANNEL": "AUTHORIZED_CHANNELS",
+    "CONFIRMATION_BY": "CONFIRM_BY",
+    "SECOND_PERSON": "SECOND_PERSON_STATES",
+    "AUTHORIZED_GROUPS": "AUTHORIZED_USERGROUPS",
+    "FREEZE_USERS": "FREEZE_BY",
+    "REQUIRE_REASON": "REASON_REQUIRED",
+}
+MEANT_IN_OUR_FILE = {
+    # What means nothing among the names of other programs, but can mean only this in our own file.
+    "USERS": "AUTHORIZED_USERS",
+    "CHANNELS": "AUTHORIZED_CHANNELS",
+    "CONFIRM": "CONFIRM_BY",
+    "REASON": "REASON_REQUIRED",
+    "FREEZE": "FREEZE_BY",
+}
+OUR_PREFIX = re.compile("DH_?BOT_")
+"""What people put before a setting's name."""
+
+WITHOUT = {
+    # What holds where a restriction is not set.
+    "AUTHORIZED_USERS": "only members of AUTHORIZED_USERGROUPS are authorized",
+    "AUTHORIZED_USERGROUPS": "only the people in AUTHORIZED_USERS are authorized",
+    "AUTHORIZED_CHANNELS": "the command works in every internal channel that the bot is in",
+    "CONFIRM_BY": "the person who asks confirms",
+    "SECOND_PERSON_STATES": "no state of a job asks for a second person",
+    "REASON_REQUIRED": "a command needs no reason",
+    "FREEZE_BY": "every authorized person may freeze and unfreeze",
+}
+"""The restrictions. They never go away without a word: neither by an empty variable nor by a misspelt name."""
+
+OURS = ("SLACK_", "METASTUDIO_", "HUAWEICLOUD_SDK_", "AUTHORI", "CONFIRM_", "SECOND_PERSON_", "SETTLE_", "IAM_")
+"""Names in the environment are compared only if they begin like ours or are nearly a restriction, since it is full of
+other programs' settings. ``.env`` is our own file, so each of its names is compared."""
+
+CLOSE = 0.86
+
+
+def nearest(name: str, known: Collection[str], *, anywhere: bool) -> str | None:
+    """The setting that somebody probably meant by a name that is none."""
+    upper = OUR_PREFIX.sub("", name.upper(), count=1)
+    if upper in FOREIGN or upper.startswith("HUAWEICLOUD_SDK_REGION_"):
+        return None
+    if upper in MEANT:
+        return MEANT[upper]
+    candidates = known if anywhere or upper.startswith(OURS) else WITHOUT
+    if upper in candidates:
+        return upper
+    if anywhere and upper in MEANT_IN_OUR_FILE:
+        return MEANT_IN_OUR_FILE[upper]
+    for candidate in WITHOUT:
+        if sorted(candidate.split("_")) == sorted(upper.split("_")):
+            return candidate
+    return next(iter(difflib.get_close_matches(upper, candidates, n=1, cutoff=CLOSE)), None)

@@ -1,0 +1,311 @@
+"""Slack's Socket Mode client, with what slack_sdk (3.47) lacks: a connection is replaced, or left, without a loss.
+
+The SDK closes a connection while envelopes may still stand in it, for one that Slack has not greeted yet. Here the one
+in use serves until Slack has greeted the new one; then Slack is asked to end the old one, which is read until Slack has
+ended it. So each new connection has a reader of its own. An ack goes over the connection in use, whichever the envelope
+came by, as in the SDK.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
+from slack_sdk.proxy_env_variable_loader import load_http_proxy_from_env
+from slack_sdk.socket_mode.builtin.client import SocketModeClient
+from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
+from slack_sdk.socket_mode.builtin.frame_header import FrameHeader
+from slack_sdk.socket_mode.builtin.internals import _build_data_frame_for_sending
+
+log = logging.getLogger(__name__)
+
+GREETED_WITHIN = 5.0
+"""Seconds for Slack to greet a new connection. The one in use serves meanwhile."""
+ENDS_WITHIN = 5.0
+"""Seconds for Slack to end a connection that it was asked to end. It is read meanwhile."""
+REPLACED_WITHIN = 5.0
+"""Seconds to wait for somebody else who replaces the connection."""
+ACKED_WITHIN = 2.0
+"""Seconds for what has arrived to be acknowledged. Acks wait for nothing, so this is long."""
+
+
+def proxy_for(address: str) -> str | None:
+    """The proxy for this address: as slack_sdk reads it from the environment, unless NO_PROXY exempts the host.
+
+    For the Web API urllib does the same.
+    """
+    found = load_http_proxy_from_env(log)
+    return None if found is None or proxy_bypass(urlsplit(address).netloc) else found
+
+
+def ask_to_end(connection: Connection) -> None:
+    """Ask Slack to end this connection in order; whoever reads it sees the end."""
+    with connection.sock_send_lock, suppress(OSError):
+        if connection.sock is not None:
+            connection.sock.send(_build_data_frame_for_sending("", FrameHeader.OPCODE_CLOSE))
+
+
+def parsed(text: str) -> Mapping[str, Any]:
+    """A message of Slack's; empty where it is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class Reader(threading.Thread):
+    """Reads one connection until it has ended, and tells of each message on it."""
+
+    def __init__(self, connection: Connection, heard: Callable[[Connection, str], None]) -> None:
+        super().__init__(name="socket-reader", daemon=True)
+        self.connection = connection
+        self.state = ConnectionState()  # type: ignore[no-untyped-call]
+        self._is_greeted = False
+        self._knows = threading.Event()
+        self._heard = heard
+        connection.on_message_listener = self._hear
+
+    def run(self) -> None:
+        """Read."""
+        try:
+            self.connection.run_until_completion(self.state)
+        finally:
+            self._knows.set()
+
+    def _hear(self, message: str) -> None:
+        self._heard(self.connection, message)
+        if not self._is_greeted and parsed(message).get("type") == "hello":
+            self._is_greeted = True
+            self._knows.set()
+
+    def is_greeted(self) -> bool:
+        """Whether Slack's hello came in time."""
+        self._knows.wait(GREETED_WITHIN)
+        return self._is_greeted
+
+
+class SocketClient(SocketModeClient):
+    """The client. It counts the envelopes that are not acknowledged yet."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self._unacked = 0
+        self._is_leaving = False
+        self.closed = False
+        self._reader: Reader | None = None
+        """Reads the connection in use. The first connection has none: the SDK's own thread reads it."""
+        self._changed = threading.Condition()
+        """Held by whoever changes what stands above, or which connection is in use."""
+        self._replacing = threading.Lock()
+        self.on_ungreeted_listeners: list[Callable[[], None]] = []
+        """Called when a new connection has been ended because Slack did not greet it."""
+        # The SDK starts threads here, so nothing may be missing by then.
+        super().__init__(*args, **settings)
+
+    def enqueue_message(self, message: str) -> None:
+        """A message has arrived."""
+        found = parsed(message)
+        if found.get("type") == "disconnect":
+            # The SDK would replace the connection in use, whichever this came by, and work on nothing meanwhile.
+            return
+        if "envelope_id" in found:
+            self._count(1)
+        super().enqueue_message(message)
+
+    def run_message_listeners(self, message: dict[str, Any], raw_message: str) -> None:
+        """Work on a message; an envelope is acknowledged when this returns."""
+        try:
+            super().run_message_listeners(message, raw_message)
+        finally:
+            if "envelope_id" in message:
+                self._count(-1)
+
+    def send_message(self, message: str) -> None:
+        """Send an ack. Where the connection in use has ended, the ack waits for the next one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_connected() or self.is_over, ACKED_WITHIN)
+        super().send_message(message)
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._unacked += change
+            self._changed.notify_all()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether everything that has arrived is acknowledged."""
+        return self._unacked == 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing connects again."""
+        return self._is_leaving or self.closed
+
+    def new_address(self) -> str:
+        """Ask Slack for the address of one connection. Raises what slack_sdk raises, and waits for no rate limit."""
+        address = str(self.web_client.apps_connections_open(app_token=self.app_token)["url"])
+        self.proxy = proxy_for(address)
+        return address
+
+    def issue_new_wss_url(self) -> str:
+        """The SDK's own way to an address, with the proxy for that one. It waits for a rate limit."""
+        address = super().issue_new_wss_url()
+        self.proxy = proxy_for(address)
+        return address
+
+    def connect_to_new_endpoint(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - the SDK's signature
+        """The SDK calls this where the connection in use has ended."""
+        if force or not self.is_connected():
+            self._replace(self.current_session, self.issue_new_wss_url)
+
+    def renew(self) -> bool:
+        """Put a new connection in the place of the one in use. False where Slack greets none; then that one stays."""
+        return self._replace(self.current_session, self.new_address)
+
+    def _replace(self, old: Connection | None, address: Callable[[], str]) -> bool:
+        """Open a new connection, and let the old one end once Slack has greeted the new one.
+
+        Both are read meanwhile. Nothing happens where the old one is no longer in use.
+        """
+        if not self._replacing.acquire(timeout=REPLACED_WITHIN):
+            return False
+        try:
+            if self.current_session is not old or self.is_over:
+                return False
+            new = self._open(address())
+            if new is None:
+                return False
+            with self._changed:
+                reading = self.current_session_state
+                is_used = self.current_session is old and not self.is_over
+                if is_used:
+                    self.current_session, self.current_session_state = new.connection, new.state
+                    self._reader = new
+                    self._changed.notify_all()
+        finally:
+            self._replacing.release()
+        if not is_used:
+            _end(new.connection, new.state)
+        elif old is not None:
+            _end(old, reading)
+        return is_used
+
+    def _open(self, address: str) -> Reader | None:
+        """Open a connection and read it; None where Slack does not greet it."""
+        if self.is_over:
+            return None
+        connection = Connection(
+            url=address,
+            logger=self.logger,
+            ping_interval=self.ping_interval,
+            receive_buffer_size=self.receive_buffer_size,
+            proxy=self.proxy,
+            proxy_headers=self.proxy_headers,
+            on_error_listener=self._on_error,
+            on_close_listener=self._on_close,
+            ssl_context=self.web_client.ssl,
+        )
+        connection.connect()
+        # The SDK swallows a handshake that failed (rulebook 6.9).
+        if not connection.is_active():
+            return None
+        reader = Reader(connection, self._heard)
+        reader.start()
+        if reader.is_greeted():
+            return reader
+        _end(connection, reader.state)
+        for listener in self.on_ungreeted_listeners:
+            listener()
+        return None
+
+    def _heard(self, connection: Connection, message: str) -> None:
+        if parsed(message).get("type") == "disconnect":
+            # In a thread of its own: this one reads on, for what may still stand in the connection.
+            threading.Thread(target=self._obey, args=(connection,), name="socket-replace", daemon=True).start()
+        self._on_message(message)
+
+    def _obey(self, connection: Connection) -> None:
+        """Slack is about to end this connection. Where no new one comes now, the SDK asks again when it has ended."""
+        try:
+            self._replace(connection, self.issue_new_wss_url)
+        except Exception as error:  # noqa: BLE001 - as in the SDK's own thread for this
+            self.logger.error("Failed to reconnect to the server (error: %s)", type(error).__name__)
+
+    def _run_current_session(self) -> None:
+        """The SDK's thread calls this again and again; it reads the connection in use, where nobody else does."""
+        with self._changed:
+            session, state, reader = self.current_session, self.current_session_state, self._reader
+        if reader is not None and reader.is_alive():
+            reader.join()
+        elif session is not None and session.is_active():
+            state.terminated = False
+            session.on_message_listener = partial(self._heard, session)
+            session.run_until_completion(state)
+
+    def _on_close(self, code: int, reason: str | None = None) -> None:
+        """Slack ends a connection; the SDK closes it when this returns."""
+        if self._is_leaving:
+            # What came just before goes the same way back: there is no other connection.
+            self._wait_for_acks()
+        super()._on_close(code, reason)
+
+    def _wait_for_acks(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._unacked == 0, ACKED_WITHIN)
+
+    def leave(self) -> None:
+        """Receive nothing more. What has arrived is acknowledged first, and nothing connects again."""
+        with self._changed:
+            self._wait_for_acks()
+            # Under the lock, so that no envelope is taken between the last ack and this.
+            self._is_leaving = True
+            session, reading = self.current_session, self.current_session_state
+            if session is not None:
+                ask_to_end(session)
+        if session is not None:
+            _end(session, reading, is_asked=True)
+        self._wait_for_acks()
+
+    def close(self) -> None:
+        """End everything; nothing connects again."""
+        with self._changed:
+            self.closed = True
+        super().close()
+
+
+def _end(connection: Connection, reading: ConnectionState, *, is_asked: bool = False) -> None:
+    """Wait until Slack has ended a connection that another thread reads; end it where Slack does not."""
+    if not is_asked:
+        ask_to_end(connection)
+    give_up = time.monotonic() + ENDS_WITHIN
+    while connection.is_active() and time.monotonic() < give_up:
+        time.sleep(0.01)
+    reading.terminated = True
+    if (sock := connection.sock) is not None:
+        # The reader waits in it for up to three seconds, and this ends its wait.
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        connection.close()
+
+
+class Handler(SocketModeHandler):
+    """Bolt's adapter, on a client that was made elsewhere."""
+
+    client: SocketClient
+
+    def __init__(self, app: App, client: SocketClient) -> None:
+        self.app = app
+        self.app_token = client.app_token
+        self.client = client
+        client.socket_mode_request_listeners.append(self.handle)  # type: ignore[arg-type]

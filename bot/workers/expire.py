@@ -1,0 +1,59 @@
+"""What the deadline does: a card that nobody confirmed expires, and one that never reached Slack is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bot.domain.events import Kind, event_about
+from bot.domain.lifecycle import Step
+from bot.domain.model import State
+from bot.domain.notifications import TellKind, tells_about
+from bot.domain.ports import Ports
+from bot.domain.refusals import Reason, Refused
+
+LEASE_SECONDS = 30.0
+
+
+def never(_: datetime) -> bool:
+    """Whether the clock was set forward past that moment, where nobody has set it."""
+    return False
+
+
+def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
+    """Expire what is over; returns how many deletions were closed. ``jumped`` is ``ClockWatch.jumped``."""
+    closed = 0
+    for deletion in ports.ledger.lease_deletions("expire", ports.clock.now(), seconds=LEASE_SECONDS):
+        now = ports.clock.now()
+        was_cut_short = deletion.deadline_at is not None and jumped(deletion.deadline_at)
+        why = {"clock_set": True} if was_cut_short else {}
+        tells = tells_about(deletion, TellKind.EXPIRED, state=State.EXPIRED.value, **why)
+        changed = ports.ledger.change(
+            deletion.id,
+            Step.EXPIRE,
+            {"ended_at": now, "ended_why": Kind.EXPIRED.value},
+            event_about(Kind.EXPIRED, deletion, now),
+            tell=tells,
+        )
+        ports.deliver(tells if changed else ())
+        closed += changed is not None
+    return closed + _close_orphans(ports)
+
+
+def _close_orphans(ports: Ports) -> int:
+    """A deletion whose process died before its card was known has no card that could be used: close it.
+
+    The card may stand in Slack all the same. A click on it is answered, and takes its buttons away.
+    """
+    orphans = ports.ledger.lease_deletions("orphan", ports.clock.now(), seconds=LEASE_SECONDS)
+    for deletion in orphans:
+        now = ports.clock.now()
+        no = Refused(Reason.RESTARTED)
+        ports.ledger.change(
+            deletion.id,
+            Step.REFUSE,
+            {"ended_at": now, "ended_why": no.reason},
+            event_about(Kind.NOT_OFFERED, deletion, now, why=no.reason),
+            where={"message_ts": None},
+        )
+    return len(orphans)

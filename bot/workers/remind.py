@@ -1,0 +1,41 @@
+"""At half time a card that still waits is brought to mind once, in its thread."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.domain.model import State
+from bot.domain.notifications import Tell, TellKind
+from bot.domain.ports import Ports
+
+LEASE_SECONDS = 30.0
+LEAST_LEFT = timedelta(seconds=60)
+"""With less time than this left nobody who is only now reminded would come in time."""
+
+
+def run_once(ports: Ports) -> int:
+    """Remind of what has waited for half of its time; returns of how many cards. The ledger says it only once.
+
+    Nobody is asked to press what a freeze forbids; once it is lifted, those that still have time are reminded of.
+    """
+    if ports.ledger.freezes.standing() is not None:
+        return 0
+    now = ports.clock.now()
+    half = now + ports.terms.rules.confirm_within / 2
+    reminded = 0
+    for deletion in ports.ledger.lease_deletions(
+        "remind", now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
+    ):
+        tell = Tell(
+            TellKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, {"state": State.AWAITING.value}
+        )
+        changed = ports.ledger.change(
+            deletion.id,
+            None,
+            {"reminded": True},
+            where={"state": State.AWAITING, "reminded": False},
+            tell=(tell,),
+        )
+        ports.deliver((tell,) if changed else ())
+        reminded += changed is not None
+    return reminded

@@ -1,0 +1,95 @@
+"""What AUDIT_CHANNEL gets: a line per refusal, request, decision and outcome, and once a day the head of the trail.
+
+The running log is a cursor over the trail and holds nothing itself, so it is bounded by nature: many events become one
+message, and a backlog that nobody would read is skipped in words. A crash between the post and the cursor repeats a
+message.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from bot.domain.events import is_shown
+from bot.domain.ports import Again, Gone, Ports, Told
+
+log = structlog.get_logger(__name__)
+
+MOST_LINES = 7
+"""So many fit into one message; see the views' limit for a line."""
+MOST_BEHIND = 1000
+LEASE_SECONDS = 60.0
+WHEN_GONE = 600.0
+
+
+class RunningLog:
+    """Tells one channel what the trail says. Remembers only until when Slack asked it to wait."""
+
+    def __init__(self, ports: Ports, channel: str) -> None:
+        self._ports = ports
+        self._channel = channel
+        self._not_before: float | None = None
+
+    def run_once(self) -> int:
+        """Tell the next lines; returns how many events were passed."""
+        now, up = self._ports.clock.now(), self._ports.clock.monotonic()
+        if self._not_before is not None and up < self._not_before:
+            return 0
+        ledger = self._ports.ledger
+        head, _ = ledger.head()
+        if ledger.log_cursor(self._channel) >= head:
+            return 0
+        cursor = ledger.lease_log(self._channel, now, seconds=LEASE_SECONDS)
+        if cursor is None:
+            return 0  # Another replica is telling it.
+        skipped = max(head - cursor - MOST_BEHIND, 0)
+        events = ledger.events(after=cursor + skipped, limit=MOST_LINES)
+        if not events:
+            return 0  # Another replica has told it meanwhile.
+        shown = [recorded for recorded in events if is_shown(recorded.event)]
+        answer = self._ports.teller.log(self._channel, shown, skipped) if shown or skipped else Told()
+        if isinstance(answer, Told):
+            ledger.advance_log(self._channel, events[-1].number)
+            return len(events)
+        if isinstance(answer, Gone):
+            log.error("audit_channel_gone", code=answer.why)
+        self._not_before = up + (answer.after if isinstance(answer, Again) else WHEN_GONE)
+        return 0
+
+
+class DailyHead:
+    """Posts the newest event's number and hash soon after midnight UTC, or at the first start of the day.
+
+    It is a witness outside of the ledger. A chain cannot show that all of it was computed anew; whoever would do that
+    cannot change what stands in the channel.
+
+    The day is claimed in the ledger first, so that one of several replicas posts. What Slack does not take is kept in
+    memory and repeated; if the process ends before, that day goes without, and the next day's head covers it.
+    """
+
+    def __init__(self, ports: Ports, channel: str) -> None:
+        self._ports = ports
+        self._channel = channel
+        self._day = 0
+        """The last day that somebody has claimed, as far as this process knows."""
+        self._is_owed = False
+        self._not_before: float | None = None
+
+    def run_once(self) -> int:
+        """Post the head if this process is to; returns how many were posted."""
+        up = self._ports.clock.monotonic()
+        today = self._ports.clock.now().toordinal()
+        if today != self._day and self._ports.ledger.head()[0]:
+            self._is_owed = self._ports.ledger.claim_day(self._channel, today) or self._is_owed
+            self._day = today
+        if not self._is_owed or (self._not_before is not None and up < self._not_before):
+            return 0
+        number, digest = self._ports.ledger.head()
+        answer = self._ports.teller.log_head(self._channel, number, digest)
+        if isinstance(answer, Again):
+            self._not_before = up + answer.after
+            return 0
+        self._is_owed, self._not_before = False, None
+        if isinstance(answer, Told):
+            return 1
+        log.error("audit_channel_gone", code=answer.why)
+        return 0

@@ -1,0 +1,30 @@
+"""Deletions whose sender is gone become unknown: a claim that ran out without a reply."""
+
+from __future__ import annotations
+
+from bot.domain.events import Kind, event_about
+from bot.domain.lifecycle import Step
+from bot.domain.model import State
+from bot.domain.notifications import TellKind, tells_about
+from bot.domain.outcomes import Ending
+from bot.domain.ports import Ports
+from bot.workers.read import LEASE_SECONDS
+
+
+def take_over(ports: Ports) -> int:
+    """A claim that ran out without a recorded reply is an unknown outcome. Nobody may send again."""
+    left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
+    for deletion in left:
+        now = ports.clock.now()
+        tells = tells_about(deletion, TellKind.UNKNOWN, state=State.UNKNOWN.value)
+        changed = ports.ledger.change(
+            deletion.id,
+            Step.LOSE,
+            {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
+            event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),
+            # Its sender may have claimed the next attempt since; that one is not lost.
+            where={"claim_token": deletion.claim_token, "send_before": deletion.send_before},
+            tell=tells,
+        )
+        ports.deliver(tells if changed else ())
+    return len(left)

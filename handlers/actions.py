@@ -1,0 +1,38 @@
+"""The ids and values of our buttons, and the line by which a card is known. Pure."""
+
+from __future__ import annotations
+
+from bot.domain.model import DeletionId
+from handlers.views.blocks import code
+
+ABOUT_A_JOB = "job:"
+"""Before a job id in a button's value: a job may have an id that looks like a deletion's."""
+
+
+CONFIRM = "dh_confirm"
+
+
+CANCEL = "dh_cancel"
+
+
+CHECK_NOW = "dh_check_now"
+
+
+CLOSE_DELETED = "dh_close_deleted"
+
+
+CLOSE_PRESENT = "dh_close_present"
+
+
+def small_print(deletion: DeletionId) -> str:
+    """The last line of every card, in each of its states, by which a card is told from another one."""
+    return f"Deletion {code(deletion)}"
+
+
+OLDER_OF_CHANNEL = "dh_older_of_channel"
+
+
+OLDER_OF_JOB = "dh_older_of_job"
+
+
+OFFER = "dh_offer"

@@ -1,0 +1,231 @@
+"""The Teller: everything the bot says to Slack goes through here, and comes back as told, again after, or gone.
+
+Slack's errors are translated once, here. None of these calls is retried by the SDK: whether a message may be repeated
+is decided by the outbox, which knows that a duplicate post is better than a lost one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+
+from bot.domain.events import Recorded
+from bot.domain.model import Deletion
+from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.ports import Again, Gone, Told
+from bot.slack.errors import CUT_OFF, error_code, retry_after
+from handlers.views.blocks import Message, cut
+from handlers.views.card import deletion_card
+from handlers.views.endings import restart_text
+from handlers.views.freezing import freeze_message
+from handlers.views.log_lines import head_line, log_lines
+from handlers.views.thread import thread_message
+from handlers.views.wording import Wording
+
+log = structlog.get_logger(__name__)
+
+Answer = Told | Again | Gone
+
+GONE = frozenset(
+    {
+        "block_mismatch",
+        "cannot_dm_bot",
+        "cannot_reply_to_message",
+        "cant_update_message",
+        "channel_not_found",
+        "edit_window_closed",
+        "is_archived",
+        "is_inactive",
+        "message_not_found",
+        "messages_tab_disabled",
+        "method_not_supported_for_channel_type",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "team_access_not_granted",
+        "thread_not_found",
+        "user_disabled",
+        "user_not_found",
+        "user_not_in_channel",
+        "user_not_visible",
+    }
+)
+"""Codes after which the same message can never be taken at the same place (rulebook section 4)."""
+
+UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed"})
+"""Codes after which part of the work may have happened (rulebook 4.6)."""
+
+OUR_FAULT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"})
+"""Codes that name a mistake of ours in the blocks: the text alone is sent instead, and the log says so."""
+
+TOO_FAST = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+TS = re.compile(r"[0-9]+\.[0-9]+")
+"""A message's name: seconds and a number. The channel beside it is not compared: of a direct message, and of a channel
+that was converted, Slack answers with another id than it was given (rulebook 2.8, 4.9)."""
+SHORT_PAUSE = 1.0
+TOKEN_PAUSE = 60.0
+PLAIN_LIMIT = 3000
+NO_UNFURLING = {"unfurl_links": False, "unfurl_media": False}
+
+
+class SlackTeller:
+    """Slack's Web API as the ``Teller`` port."""
+
+    def __init__(self, client: WebClient, wording: Wording, webhook: Callable[[str], WebhookClient]) -> None:
+        self._client = client
+        self._wording = wording
+        self.webhook = webhook
+
+    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Answer:
+        """Post the card of a new deletion; ``Told.ts`` is its ts.
+
+        A card whose ts is not known has no thread that an outcome could be told in, so Slack has not answered until it
+        has given one. For every other message its ``ok`` is enough: nothing hangs on those, and a Slack that keeps
+        leaving the ts out would be sent the same outcome again and again.
+        """
+        card = deletion_card(deletion, self._wording, earlier, is_new=True)
+        posted = self._send(self._client.chat_postMessage, card, channel=deletion.channel, **NO_UNFURLING)
+        if isinstance(posted, Told) and posted.ts is None:
+            return Again(SHORT_PAUSE, "no_ts", unanswered=True)
+        return posted
+
+    def tell(self, tell: Tell, deletion: Deletion) -> Answer:
+        """Say one message of the outbox, or draw a card anew."""
+        if tell.kind is TellKind.CARD:
+            card = deletion_card(deletion, self._wording)
+            return self._send(self._client.chat_update, card, channel=tell.to, ts=tell.thread_ts)
+        said = thread_message(tell, deletion, self._wording)
+        place = {"channel": tell.to} | ({"thread_ts": tell.thread_ts} if tell.thread_ts else {})
+        return self._send(self._client.chat_postMessage, said, **place, **NO_UNFURLING)
+
+    def announce(self, tell: Tell) -> Answer:
+        """Say what is about no deletion in its channel: that deletions are frozen, or no longer."""
+        return self._send(self._client.chat_postMessage, freeze_message(tell.facts), channel=tell.to, **NO_UNFURLING)
+
+    def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
+        """Lines of the running log for AUDIT_CHANNEL, as one message."""
+        return self._log(channel, "\n".join(log_lines(events, skipped)))
+
+    def log_head(self, channel: str, number: int, digest: str) -> Answer:
+        """The newest event's number and hash, for AUDIT_CHANNEL to remember."""
+        return self._log(channel, head_line(number, digest))
+
+    def _log(self, channel: str, whole: str) -> Answer:
+        text = cut(whole, PLAIN_LIMIT)
+        blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}]
+        return self._send(self._client.chat_postMessage, Message(text, blocks), channel=channel, **NO_UNFURLING)
+
+    def answer(
+        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Answer:
+        """Answer one person, by the first way that works: response_url, ephemeral message, direct message."""
+        if response_url is not None and self._by_url(response_url, text, blocks):
+            return Told()
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, PLAIN_LIMIT), "verbatim": True}}
+        said = Message(text, [dict(block) for block in blocks] or [section])
+        place: dict[str, Any] = {"channel": waiting.channel, "user": waiting.actor.user}
+        if waiting.thread_ts:
+            place["thread_ts"] = waiting.thread_ts
+        shown = self._send(self._client.chat_postEphemeral, said, **place)
+        if not isinstance(shown, Gone):
+            return shown
+        if shown.why in OUR_FAULT:
+            # Unlike a card, an answer is worth having without its buttons.
+            return self.answer(waiting, text, None)
+        return self._send(self._client.chat_postMessage, said, channel=waiting.actor.user, **NO_UNFURLING)
+
+    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Answer:
+        """Draw somebody's App Home. Without a hash, so that it cannot conflict with what another replica drew."""
+        answer = _call(self._client.views_publish, user_id=user, view={"type": "home", "blocks": list(blocks)})
+        if isinstance(answer, Again) and answer.why in OUR_FAULT:
+            log.error("slack_refused_blocks", code=answer.why, method="views_publish")
+        return answer
+
+    def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Answer:
+        """Tell somebody whose command or click a crash cut off how things stand now."""
+        return self.answer(waiting, restart_text(waiting, deletion, self._wording, self.link), None)
+
+    def link(self, deletion: Deletion) -> str | None:
+        """A permalink to the card, or None when there is no card or Slack does not give one."""
+        if deletion.message_ts is None:
+            return None
+        try:
+            found = self._client.chat_getPermalink(channel=deletion.channel, message_ts=deletion.message_ts)
+            link = found.get("permalink")
+        except CUT_OFF:
+            return None
+        return link if isinstance(link, str) and "|" not in link and ">" not in link else None
+
+    def _by_url(self, url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+        content: dict[str, Any] = {"text": text} | ({"blocks": list(blocks)} if blocks else {})
+        try:
+            # A click's response_url replaces the message it stood on unless told not to (rulebook 1.5).
+            sent = self.webhook(url).send(**content, response_type="ephemeral", replace_original=False)
+        except CUT_OFF:
+            return False
+        # Content that Slack refuses comes back as 200 with ok: false, and a proxy in between may say 200 to anything.
+        return sent.status_code == HTTPStatus.OK and _is_ok(sent.body)
+
+    def _send(self, method: Callable[..., Any], said: Message, **place: Any) -> Answer:
+        answer = _call(method, **said.as_arguments(), **place)
+        if isinstance(answer, Again) and answer.why in OUR_FAULT:
+            log.error("slack_refused_blocks", code=answer.why, method=method.__name__)
+            if any(block["type"] == "actions" for block in said.blocks):
+                # A card without its buttons could not be used.
+                return Gone(answer.why)
+            # Without blocks the old ones, and their buttons, are removed: the text is complete by itself.
+            return _call(method, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
+        return answer
+
+
+def _is_ok(body: str) -> bool:
+    """Whether a ``response_url`` took the message: Slack answers the word ``ok``, or an object whose ``ok`` is true."""
+    if body.strip() == "ok":
+        return True
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and answer.get("ok") is True
+
+
+def _call(method: Callable[..., Any], **arguments: Any) -> Answer:
+    try:
+        response = method(**arguments)
+        is_ok, ts = response.get("ok"), response.get("ts")
+    except SlackApiError as error:
+        return _translated(error)
+    except CUT_OFF as error:
+        # A timeout, a reset or half an answer: the call may have had its effect.
+        return Again(SHORT_PAUSE, type(error).__name__, unanswered=True)
+    if is_ok is not True:
+        # slack_sdk takes anything for a yes that Python takes for one, such as "false".
+        return Again(SHORT_PAUSE, "not_ok", unanswered=True)
+    return Told(ts if isinstance(ts, str) and TS.fullmatch(ts) else None)
+
+
+def _translated(error: SlackApiError) -> Answer:
+    response = error.response
+    code = error_code(response)
+    if response.status_code == 429 or code in TOO_FAST:
+        return Again(retry_after(response.headers), code)
+    if code in GONE:
+        return Gone(code)
+    if response.status_code >= 500 or code in UNSURE or code.startswith("http_"):
+        return Again(SHORT_PAUSE, code, unanswered=True)
+    if code in OUR_FAULT:
+        return Again(SHORT_PAUSE, code)
+    # A token that is wrong, or an error nobody has met: neither the message nor its place is at fault, so it waits.
+    log.error("slack_refused", code=code)
+    return Again(TOKEN_PAUSE, code)

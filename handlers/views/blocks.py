@@ -1,0 +1,297 @@
+"""The parts that messages are built from, and the one place that escapes. Pure.
+
+A message is a list of parts; both its blocks and its top-level ``text`` are made from that list, so the text is
+complete by itself: screen readers read only that when it is there (rulebook 3.5).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.domain.model import Actor, Attempt, Reply
+
+Block = dict[str, Any]
+SECTION_LIMIT = 3000
+FIELD_LIMIT = 2000
+FIELDS_PER_SECTION = 10
+HEADER_LIMIT = 150
+TEXT_LIMIT = 4000
+"""chat.update refuses more with msg_too_long, although chat.postMessage takes more."""
+
+# What could reorder or hide the text around it is shown by its code point instead.
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
+
+
+def visible(raw: str) -> str:
+    """Text from outside with everything invisible or reordering (U+202E and its like) shown as ``<U+202E>``."""
+    return "".join(f"<U+{ord(char):04X}>" if unicodedata.category(char) in _INVISIBLE else char for char in raw)
+
+
+def escape(raw: str) -> str:
+    """Exactly ``&``, ``<`` and ``>``, as Slack asks (rulebook 3.6): this alone keeps ``<!channel>`` from pinging."""
+    return visible(raw).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(raw: str) -> str:
+    """Inline code, in which no other formatting applies. Backticks cannot be escaped there, so they become quotes."""
+    return f"`{escape(raw).replace('`', chr(39))}`" if raw else "–"
+
+
+def request_ids(of: Attempt | Reply) -> str:
+    """The request ID of an answer and, if it gave two, the other one; empty without any."""
+    also = f", also {code(of.other_request_id)}" if of.other_request_id else ""
+    return f"{code(of.request_id)}{also}" if of.request_id else ""
+
+
+def mention(actor: Actor) -> str:
+    """A person, who is notified. Our own ids only."""
+    return f"<@{actor.user}>"
+
+
+def when(moment: datetime, form: str = "{date_short_pretty} {time_secs}") -> str:
+    """A time in the reader's own zone, with UTC for whoever reads the raw text (rulebook 3.12)."""
+    return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
+
+
+def utc(moment: datetime) -> str:
+    """A time in words that mean the same to everybody."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def clock_time(moment: datetime) -> str:
+    """The time of day, for sentences: ``03:12 UTC``."""
+    return moment.astimezone(UTC).strftime("%H:%M UTC")
+
+
+_DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters of mrkdwn, never ending inside an entity, a ``<…>`` or inline code."""
+    if len(text) <= limit:
+        return text
+    short = text[: limit - 2]
+    for opening, closing in (("&", ";"), ("<", ">")):
+        at = short.rfind(opening)
+        if at > short.rfind(closing):
+            short = short[:at]
+    return short + ("…`" if short.count("`") % 2 else "…")
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most ``limit`` characters of plain text, in which nothing has a meaning that could be cut in two."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The first line of a message: plain text, no formatting, no mentions."""
+
+    text: str
+
+    def blocks(self) -> list[Block]:
+        return [{"type": "header", "text": _plain(shorten(self.text, HEADER_LIMIT))}]
+
+    def lines(self) -> list[str]:
+        return [escape(self.text)]
+
+
+@dataclass(frozen=True, slots=True)
+class Para:
+    """A paragraph in mrkdwn. Whatever in it came from outside has gone through ``escape`` or ``code``."""
+
+    text: str
+
+    def blocks(self) -> list[Block]:
+        return [{"type": "section", "text": _mrkdwn(cut(self.text, SECTION_LIMIT))}]
+
+    def lines(self) -> list[str]:
+        return [self.text]
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Something a stranger typed, shown as typed: plain text is the documented way to turn formatting off."""
+
+    label: str
+    raw: str
+
+    def blocks(self) -> list[Block]:
+        return [{"type": "section", "text": _plain(shorten(f"{self.label}: {visible(self.raw)}", SECTION_LIMIT))}]
+
+    def lines(self) -> list[str]:
+        return [f"{self.label}: {escape(self.raw)}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Labelled values, two columns on a wide screen. Values are mrkdwn made by ``code``, ``when`` or ``mention``."""
+
+    rows: Sequence[tuple[str, str]]
+
+    def blocks(self) -> list[Block]:
+        cells = [_mrkdwn(cut(f"*{label}*\n{value}", FIELD_LIMIT)) for label, value in self.rows]
+        return [
+            {"type": "section", "fields": cells[start : start + FIELDS_PER_SECTION]}
+            for start in range(0, len(cells), FIELDS_PER_SECTION)
+        ]
+
+    def lines(self) -> list[str]:
+        return [f"{label}: {value}" for label, value in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Small print."""
+
+    text: str
+
+    def blocks(self) -> list[Block]:
+        return [{"type": "context", "elements": [_mrkdwn(cut(self.text, SECTION_LIMIT))]}]
+
+    def lines(self) -> list[str]:
+        return [self.text]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Text to be copied as it stands, such as what a service ticket needs."""
+
+    label: str
+    raw: str
+
+    def blocks(self) -> list[Block]:
+        body = cut(escape_lines(self.raw), SECTION_LIMIT - len(self.label) - 20)
+        return [{"type": "section", "text": _mrkdwn(f"*{self.label}*\n```{body}```")}]
+
+    def lines(self) -> list[str]:
+        return [f"{self.label}:", escape_lines(self.raw)]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """One button. ``value`` is an id; the facts are in the ledger. ``ask`` makes Slack ask again before it sends."""
+
+    action_id: str
+    label: str
+    value: str
+    style: str | None = None
+    ask: tuple[str, str, str, str] | None = None
+    """Title, text, confirm label, deny label."""
+    tells: str = ""
+    """What a screen reader says instead of the label, at most 75 characters. It begins with the label, which is what
+    people say who press buttons by speaking (WCAG 2.5.3)."""
+
+    def element(self) -> Block:
+        block: Block = {
+            "type": "button",
+            "action_id": self.action_id,
+            "text": _plain(self.label),
+            "value": self.value,
+        }
+        if self.style:
+            block["style"] = self.style
+        if self.tells:
+            block["accessibility_label"] = shorten(self.tells, 75)
+        if self.ask:
+            title, text, yes, no = self.ask
+            block["confirm"] = {
+                "title": _plain(title),
+                "text": _plain(shorten(text, 300)),
+                "confirm": _plain(yes),
+                "deny": _plain(no),
+            }
+            if self.style == "danger":
+                block["confirm"]["style"] = "danger"
+        return block
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """A row of buttons with different action ids: two equal ones make Slack refuse the whole message (rulebook 3.1)."""
+
+    buttons: Sequence[Button]
+
+    def blocks(self) -> list[Block]:
+        return [{"type": "actions", "elements": [button.element() for button in self.buttons]}]
+
+    def lines(self) -> list[str]:
+        labels = " or ".join(f'"{button.label}"' for button in self.buttons)
+        return [f"Buttons: {labels}."]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a list, in mrkdwn, with its button beside it."""
+
+    text: str
+    button: Button | None = None
+
+    def blocks(self) -> list[Block]:
+        accessory = {"accessory": self.button.element()} if self.button else {}
+        return [{"type": "section", "text": _mrkdwn(cut(self.text, SECTION_LIMIT)), **accessory}]
+
+    def lines(self) -> list[str]:
+        return [self.text, *([f'Button: "{self.button.label}".'] if self.button else [])]
+
+
+Part = Heading | Para | Typed | Fields | Note | Quote | Buttons | Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What Slack is sent: ``text`` complete by itself, and the same as blocks."""
+
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+
+    def as_arguments(self) -> dict[str, Any]:
+        """The arguments of chat.postMessage and chat.update that carry content."""
+        return {"text": self.text, "blocks": self.blocks}
+
+
+def message(parts: Iterable[Part | None]) -> Message:
+    """Build both forms from the same parts; None stands for a part that this message does not have."""
+    present = [part for part in parts if part is not None]
+    lines = [line for part in present for text in part.lines() for line in text.split("\n")]
+    return Message(_fitted(lines, TEXT_LIMIT), blocks_of(present))
+
+
+def blocks_of(parts: Iterable[Part | None]) -> list[Block]:
+    """The blocks alone, for a page that has no text beside them."""
+    return [block for part in parts if part is not None for block in part.blocks()]
+
+
+def _fitted(lines: Sequence[str], limit: int) -> str:
+    """The lines as one text of at most ``limit`` characters. The longest ones are cut, so that no line is missing."""
+    left = limit - len(lines)
+    for done, length in enumerate(sorted(map(len, lines))):
+        longest = max(left // (len(lines) - done), 2)
+        if length > longest:
+            return cut("\n".join(cut(line, longest) for line in lines), limit)
+        left -= length
+    return "\n".join(lines)
+
+
+def escape_lines(raw: str) -> str:
+    """``escape`` for text of several lines: the line breaks are ours and stay."""
+    return "\n".join(escape(line).replace("`", "'") for line in raw.split("\n"))
+
+
+def plain(text: str) -> str:
+    """Top-level text as a person reads it in a notification: dates by their fallback."""
+    return _DATE.sub(r"\1", text)
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _mrkdwn(text: str) -> Block:
+    # verbatim stops auto-linking of bare names such as @everyone; it is no escape (rulebook 3.7).
+    return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -1,0 +1,117 @@
+"""A WebSocket on a socket that the HTTP server hands over, spoken with the sans-IO half of `websockets`.
+
+So it can also fall silent, or end with a TCP reset, which no well-behaved server library offers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from typing import Any
+
+from websockets.frames import Opcode
+from websockets.http11 import Request as Handshake
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from sandbox.wire.server import Request
+
+
+def upgrade(sock: socket.socket, request: Request) -> Link | None:
+    """Answer the handshake that this request is; None if it is none."""
+    lines = [f"GET {request.target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    protocol = ServerProtocol(max_size=1 << 20)
+    protocol.receive_data("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    for event in protocol.events_received():
+        if isinstance(event, Handshake):
+            protocol.send_response(protocol.accept(event))
+    for piece in protocol.data_to_send():
+        sock.sendall(piece)
+    return Link(sock, protocol) if protocol.state is OPEN else None
+
+
+class Link:
+    """One connection."""
+
+    def __init__(self, sock: socket.socket, protocol: ServerProtocol) -> None:
+        self.sock = sock
+        self.protocol = protocol
+        self.silent = False
+        self.deaf = False
+        self.alive = True
+        self.delivered: list[str] = []
+        """The ids of the envelopes that went out here."""
+        self.pings = 0
+        self.pongs = 0
+        self.dropping = False
+        self.ended = threading.Event()
+        self._writing = threading.Lock()
+
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send one JSON message; False if the link turns out to be gone. A silent or deaf link swallows it."""
+        with self._writing:
+            if self.protocol.state is not OPEN:
+                return False
+            if self.deaf:
+                return True
+            self.protocol.send_text(json.dumps(message).encode())
+            return self._flush()
+
+    def ping(self) -> None:
+        """Ping the other side."""
+        with self._writing:
+            if self.protocol.state is OPEN:
+                self.protocol.send_ping(b"slack")
+                self._flush()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended it."""
+        return self.alive and self.protocol.state is OPEN
+
+    def close(self) -> None:
+        """Close properly, with a close frame."""
+        with self._writing:
+            if self.protocol.state is OPEN:
+                self.protocol.send_close(1000, "")
+                self._flush()
+
+    def drop(self) -> None:
+        """End with a TCP reset. Its reading thread must do that: a socket that is being read does not really close."""
+        self.dropping = True
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RD)
+        self.ended.wait(1)
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take bytes from the other side; gives the text messages in them. Pings are answered on the way."""
+        with self._writing:
+            if data:
+                self.protocol.receive_data(data)
+            else:
+                self.protocol.receive_eof()
+            texts = []
+            for event in self.protocol.events_received():
+                if isinstance(event, Handshake):
+                    continue
+                self.pings += event.opcode is Opcode.PING
+                self.pongs += event.opcode is Opcode.PONG
+                if event.opcode is Opcode.TEXT:
+                    texts.append(bytes(event.data).decode())
+            self._flush()
+            return texts
+
+    def _flush(self) -> bool:
+        pieces = self.protocol.data_to_send()
+        if self.silent:
+            return True
+        try:
+            for piece in pieces:
+                if piece:
+                    self.sock.sendall(piece)
+        except OSError:
+            self.alive = False
+            return False
+        return True
