@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,40 +64,43 @@ pytestmark = pytest.mark.long
 class RealLife(Life):
     """A process that is one. The sandbox tells where it passes, but for its ledger."""
 
-    process: list[Process] = field(default_factory=list)
+    popen: subprocess.Popen[str] | None = None
 
     def passes(self, when: str, name: str, end: type[BaseException] = Died) -> None:
         try:
             super().passes(when, name, end)
         except end:
-            for process in self.process:
-                process.popen.kill()
-                process.popen.wait()
+            if self.popen is not None:
+                self.popen.kill()
+                self.popen.wait()
             raise
 
     def has_claimed(self) -> bool:
         return not self.has_ended()
 
     def has_ended(self) -> bool:
-        self.dead = self.dead or any(process.popen.poll() is not None for process in self.process)
+        self.dead = self.dead or (self.popen is not None and self.popen.poll() is not None)
         return self.dead
 
 
-def start(stage: Stage, boundary: Boundary) -> tuple[RealLife, Path]:
-    """Start a process that ends at the boundary, once the file that is returned is there."""
+def start(stage: Stage, boundary: Boundary) -> tuple[RealLife, Process, Path]:
+    """Start a process that ends at the boundary: of the ledger, once the file that is returned is there."""
     armed = stage.folder / "armed"
     where, _, name = boundary.name.partition(" ")
-    life = RealLife(stage.life.number + 1)
+    # What a process owes it does as soon as it starts, so its end is known before it is there.
+    life = RealLife(stage.life.number + 1, ends_at=None if where == "ledger" else boundary)
     stage.life, stage.in_process = life, False
     command = [sys.executable, "-c", ENTRY, boundary.when, name if where == "ledger" else "", str(armed)]
     popen = subprocess.Popen
 
+    def start_doomed(_: object, **how: Any) -> subprocess.Popen[str]:
+        life.popen = popen(command, **how)
+        return life.popen
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subprocess, "Popen", lambda _, **how: popen(command, **how))
-        life.process.append(Process(stage))
-    if where != "ledger":
-        life.ends_at = boundary
-    return life, armed
+        patch.setattr(subprocess, "Popen", start_doomed)
+        process = Process(stage)
+    return life, process, armed
 
 
 def play_until_killed(story: Story, stage: Stage, boundary: Boundary) -> None:
@@ -109,7 +113,7 @@ def play_until_killed(story: Story, stage: Stage, boundary: Boundary) -> None:
         (stage.folder / "armed").touch()
     if boundary.name in PASSED_ONCE:
         (stage.folder / "armed").touch()
-    life, armed = start(stage, boundary)
+    life, process, armed = start(stage, boundary)
     if story.died_at is None:
         if "ledger lease_" not in boundary.name:
             armed.touch()
@@ -118,7 +122,7 @@ def play_until_killed(story: Story, stage: Stage, boundary: Boundary) -> None:
         armed.touch()
         if not life.has_ended() and stage.card_with("dh_confirm"):
             story.act(stage)
-    life.process[0].wait(DIES_WITHIN)
+    process.wait(DIES_WITHIN)
     life.dead = True
 
 
