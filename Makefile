@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 # Tests wait more than they compute, so more than twice as many as a small machine has cores run side by side.
 JOBS   ?= 5 --dist worksteal
-CODE   := bot handlers sandbox tests deploy benchmarks
+CODE   := bot handlers sandbox tests docs deploy benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help install sandbox test short test-long test-real test-newest test-modes test-matrix pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
@@ -72,8 +72,8 @@ fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 	@$(BIN)/ruff format $(CODE)
 
 docs: $(VENV)/.for-work  ## Write the pages of docs/ that are made from the code anew, and build the site in site/
-	@$(BIN)/python -m tests.who_may
-	@$(BIN)/python -m tests.messages_page
+	@$(BIN)/python -m docs.generate.who_may
+	@$(BIN)/python -m docs.generate.messages
 	@$(BIN)/python -m mkdocs build --quiet --strict
 	@echo "The site begins at site/index.html"
 

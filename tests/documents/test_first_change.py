@@ -14,7 +14,7 @@ import pytest
 from tests.documents.blocks import ROOT, blocks, in_sentences
 
 GUIDE = ROOT / ".github" / "CONTRIBUTING.md"
-COPIED = ("bot", "handlers", "sandbox", "tests", "pyproject.toml")
+COPIED = ("bot", "docs", "handlers", "sandbox", "tests", "pyproject.toml")
 OF_THIS_RUN = ("PYTEST", "PYTHON", "COV")
 
 

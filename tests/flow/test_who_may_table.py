@@ -13,11 +13,11 @@ import pytest
 
 from bot.domain.model import ConfirmBy, State
 from bot.domain.policy import Deed
+from docs.generate import who_may
+from docs.generate.who_may import CONFIRMS, OTHERS, PEOPLE, Column
 from sandbox.metastudio.faults import DELETE, drop
 from sandbox.slack.slack import Message
-from tests import who_may
 from tests.flow.world import World
-from tests.who_may import CONFIRMS, OTHERS, PEOPLE, Column
 
 DAY = 24 * 3600
 

@@ -19,7 +19,7 @@ from bot.domain.refusals import Reason
 from bot.domain.replies import CONSEQUENCES, Meaning
 from bot.ledger.database.trouble import REMEDIES
 from bot.settings.schema import Settings
-from tests import messages_page
+from docs.generate import messages as messages_page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -9,8 +9,8 @@ import pytest
 from bot.domain.model import ConfirmBy
 from bot.domain.policy import Deed
 from bot.domain.refusals import Reason, Refused
-from tests import who_may
-from tests.who_may import CONFIRMS, OTHERS, PEOPLE, PLACES, answer
+from docs.generate import who_may
+from docs.generate.who_may import CONFIRMS, OTHERS, PEOPLE, PLACES, answer
 
 IN_AN_ALLOWED_CHANNEL = """
                   | command | find | cancel      | check | close | freeze       | confirm own      | confirm another's

@@ -12,7 +12,7 @@ from bot.domain.refusals import Reason, Refused
 from handlers.views.refusals import refusal_text
 from handlers.views.wording import Wording
 
-PAGE = Path(__file__).parents[1] / "docs" / "who-may.md"
+PAGE = Path(__file__).parents[1] / "who-may.md"
 
 
 def _person(user: str, *more_ids: str, **facts: object) -> Person:

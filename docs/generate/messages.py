@@ -46,7 +46,7 @@ from handlers.views.replies import REPLY_SENTENCES
 from handlers.views.thread import WHY_NOT_AGAIN, thread_message
 from handlers.views.wording import Wording
 
-PAGE = Path(__file__).parents[1] / "docs" / "messages.md"
+PAGE = Path(__file__).parents[1] / "messages.md"
 
 # An example of everything that stands beside a reason.
 
