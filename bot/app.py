@@ -41,6 +41,7 @@ from bot.runtime.ticker import Ticker, stop_all
 from bot.settings.schema import Settings
 from bot.slack.identity import who_are_we
 from bot.slack.people import SlackPeople
+from bot.slack.second_people import SecondPeople
 from bot.slack.socket_mode import PING_INTERVAL, SocketTransport
 from bot.slack.transport import CannotConnect, Transport
 from bot.workers import deliver as outbox
@@ -202,21 +203,18 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     if elsewhere := ledger.looks.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)
-    wording = Wording(
-        settings.slack_command,
-        settings.help_contact or None,
-        settings.environment_label or None,
-        (*sorted(settings.authorized_usergroups), *sorted(settings.authorized_users)),
-    )
+    wording = Wording(settings.slack_command, settings.help_contact or None, settings.environment_label or None)
     teller = SlackTeller(client, wording, partial(webhook, settings.slack_api_url, tls))
     unwritten = Unwritten()
     rechecks = Rechecks(clock.monotonic)
     terms = terms_of(settings)
     jobs = _jobs(settings, credentials, ledger, clock, tls)
+    people = SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, terms.rules)
     ports = Ports(
         ledger=ledger,
         jobs=jobs,
-        people=SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, terms.rules),
+        people=people,
+        second_people=SecondPeople(people, terms.rules, pool.together, is_grid=bool(us.get("enterprise_id"))),
         teller=teller,
         clock=clock,
         terms=terms,

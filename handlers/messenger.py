@@ -20,7 +20,7 @@ from slack_sdk.webhook import WebhookClient
 from bot.domain.events import Recorded
 from bot.domain.model import Deletion
 from bot.domain.notifications import Tell, TellKind, Waiting
-from bot.domain.ports import Again, Gone, Told
+from bot.domain.ports import Again, Called, Gone, Told
 from bot.slack.errors import CUT_OFF, error_code, retry_after
 from handlers.views.blocks import Message, cut
 from handlers.views.card import deletion_card
@@ -87,14 +87,14 @@ class SlackTeller:
         self._wording = wording
         self.webhook = webhook
 
-    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Answer:
+    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Answer:
         """Post the card of a new deletion; ``Told.ts`` is its ts.
 
         A card whose ts is not known has no thread that an outcome could be told in, so Slack has not answered until it
         has given one. For every other message its ``ok`` is enough: nothing hangs on those, and a Slack that keeps
         leaving the ts out would be sent the same outcome again and again.
         """
-        card = deletion_card(deletion, self._wording, earlier, is_new=True)
+        card = deletion_card(deletion, self._wording, earlier, called=called)
         posted = self._send(self._client.chat_postMessage, card, channel=deletion.channel, **NO_UNFURLING)
         if isinstance(posted, Told) and posted.ts is None:
             return Again(SHORT_PAUSE, "no_ts", unanswered=True)

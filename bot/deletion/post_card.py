@@ -32,13 +32,14 @@ many cards can be asked for at once. It is well below the time after which other
 def post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """Post the card. Returns the deletion as it then stands, or why there is no card."""
     earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
+    called = ports.second_people(deletion)
     no_later = ports.clock.monotonic() + WITHIN
     pauses = iter(PAUSES)
     shown: Deletion | None = deletion
     with ExitStack() as queue:
         is_queued = False
         while shown is not None:
-            answer = ports.teller.post_card(shown, earlier)
+            answer = ports.teller.post_card(shown, earlier, called)
             if isinstance(answer, Told):
                 return _card_stands(deletion, answer.ts or "", ports)
             try_at = _try_at(answer, pauses, ports.clock.monotonic())

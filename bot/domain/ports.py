@@ -123,10 +123,18 @@ class Gone:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Who may be the second person of a deletion: ids of groups and people to mention, and how many more there are."""
+
+    ids: tuple[str, ...] = ()
+    more: int = 0
+
+
 class Teller(Protocol):
     """Slack, as far as it is told things. Never raises for anything Slack does."""
 
-    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Told | Again | Gone: ...
+    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Told | Again | Gone: ...
 
     def tell(self, tell: Tell, deletion: Deletion) -> Told | Again | Gone: ...
 
@@ -214,6 +222,7 @@ class Terms:
 class Ports:
     """Everything the use-cases may touch. Built in ``bot.app`` and nowhere else.
 
+    ``second_people`` asks Slack who of the listed people may be the second person of a deletion, for seconds at most.
     ``deliver`` sends what waits in the outbox for the threads of these messages, here and now; what Slack does not take
     stays in the outbox. ``unwritten`` takes writes that
     must happen although the ledger refused them: it returns the result, or None when the write has to wait.
@@ -223,6 +232,7 @@ class Ports:
     ledger: Ledger
     jobs: Jobs
     people: People
+    second_people: Callable[[Deletion], Called]
     teller: Teller
     clock: Clock
     terms: Terms

@@ -7,8 +7,8 @@ A ``ThreadPoolExecutor`` never says that it is full; so a permit is taken first,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TypeVar
@@ -16,9 +16,11 @@ from typing import TypeVar
 import structlog
 
 log = structlog.get_logger(__name__)
+K = TypeVar("K")
 T = TypeVar("T")
 
 SPARE_THREADS = 4
+TOGETHER_THREADS = 8
 MOST_SPARE = 500
 
 
@@ -39,6 +41,7 @@ class Pool:
         self._beside = ThreadPoolExecutor(2 * workers, "beside")
         self._spare = ThreadPoolExecutor(SPARE_THREADS, "spare")
         self._spare_taken = 0
+        self._together = ThreadPoolExecutor(TOGETHER_THREADS, "together")
 
     def take(self) -> bool:
         """Take a permit; False when all are taken or the bot is stopping. Never waits."""
@@ -76,6 +79,29 @@ class Pool:
     def beside(self, work: Callable[[], T]) -> Future[T]:
         """Run something while the caller goes on."""
         return self._beside.submit(copy_context().run, work)
+
+    def together(self, work: Callable[[K], T], items: Iterable[K], seconds: float) -> dict[K, T]:
+        """What ``work`` returns for each item, side by side; items that fail or are not done in time are missing.
+
+        Best effort, in a few threads of its own: ``beside`` belongs to clicks, which must not wait for this.
+        """
+        try:
+            futures = {item: self._together.submit(copy_context().run, work, item) for item in items}
+        except RuntimeError:
+            # The bot ends, and its threads are gone.
+            return {}
+        done, late = wait(futures.values(), seconds)
+        for future in late:
+            future.cancel()
+        found = {}
+        for item, future in futures.items():
+            if future not in done:
+                continue
+            if (error := future.exception()) is None:
+                found[item] = future.result()
+            else:
+                log.error("work_failed", exc_info=error)
+        return found
 
     def spare(self, work: Callable[[], object]) -> bool:
         """Run something short although there is no permit, such as saying "busy"; False when even that is too much."""
@@ -136,7 +162,7 @@ class Pool:
         """End the threads; what is being said gets so many seconds to be said."""
         with self._changed:
             self._changed.wait_for(lambda: self._spare_taken == 0, seconds)
-        for executor in (self._workers, self._beside, self._spare):
+        for executor in (self._workers, self._beside, self._spare, self._together):
             executor.shutdown(wait=False, cancel_futures=True)
 
 

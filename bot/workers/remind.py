@@ -26,9 +26,10 @@ def run_once(ports: Ports) -> int:
     for deletion in ports.ledger.lease_deletions(
         "remind", now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
     ):
-        tell = Tell(
-            TellKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, {"state": State.AWAITING.value}
-        )
+        # Looked up here and written with the message, so that no other message of the thread waits for the look-ups.
+        called = ports.second_people(deletion)
+        facts = {"state": State.AWAITING.value, "called": list(called.ids), "more": called.more}
+        tell = Tell(TellKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, facts)
         changed = ports.ledger.change(
             deletion.id,
             None,

@@ -279,6 +279,13 @@ LATER: tuple[tuple[TellKind, State, Ending, Mapping[str, Any], str], ...] = (
         LOST_COMMITS,
     ),
     (TellKind.REMINDER, State.AWAITING, Ending.EXPIRED, {}, "Press one of the buttons."),
+    (
+        TellKind.REMINDER,
+        State.AWAITING,
+        Ending.EXPIRED,
+        {"called": [], "more": 0},
+        "Put somebody on the list who may confirm, or cancel.",
+    ),
 )
 
 ABOUT = """\
@@ -440,6 +447,8 @@ def later() -> Iterator[tuple[str, str, str]]:
     """One row per message that follows or precedes an outcome: its kind, its first line, and what to do."""
     for kind, state, ending, facts, do in LATER:
         began = CARD if state is State.AWAITING else CLAIMED
+        if "called" in facts:
+            began = replace(began, confirm_by=ConfirmBy.SECOND_PERSON)
         stands = replace(began, state=state, ended_why=ending.value, ended_by=ANNA, ended_at=AT)
         at = (AT + timedelta(minutes=10)).timestamp()
         said = thread_message(Tell(kind, stands.id, stands.channel, "1", {"at": at, **facts}), stands, Wording())

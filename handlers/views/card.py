@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from bot.domain import job_states
 from bot.domain.model import ConfirmBy, Deletion, Job, State
 from bot.domain.outcomes import REFUSED, Ending
+from bot.domain.ports import Called
 from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
 from handlers.views.blocks import (
     Button,
@@ -38,8 +39,8 @@ WHAT_GOES = "Job {job} with its training video, ID-card photos, authorization fi
 
 IN_USE_WARNING = "MetaStudio names services that use this model. Whatever uses it stops working."
 
-MOST_CALLED = 20
-"""People and groups that a new card mentions where a second person is needed; the others find it in the channel."""
+NOBODY_ELSE = "nobody else on the list may confirm"
+"""Of everybody who is listed, besides the requester: they have left, are guests or bots, or are unknown to Slack."""
 
 EPOCH = 1970
 
@@ -79,17 +80,17 @@ HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
 
 
 def deletion_card(
-    deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = (), *, is_new: bool = False
+    deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = (), *, called: Called | None = None
 ) -> Message:
     """The card as it has to look now: buttons only where they can still do something.
 
-    Only the post of a new one calls for a second person. Whether a mention in an update notifies anybody Slack does not
-    say; one that is not there notifies nobody twice.
+    Only the post of a new card gives ``called`` and calls for a second person. Slack does not document whether a
+    mention in an update notifies anybody, so an update has none.
     """
     return message(
         [
             *_shown(deletion, wording, earlier),
-            _call(deletion, wording) if is_new else None,
+            _call(deletion, wording, called) if called is not None else None,
             _buttons(deletion),
             Note(small_print(deletion.id)),
         ]
@@ -237,20 +238,19 @@ def _uses(job: Job, shown: Callable[[str], str]) -> str:
     return ", ".join(shown(name) for name in job.supported_service) or "nothing that MetaStudio names"
 
 
-def _call(deletion: Deletion, wording: Wording) -> Para | None:
-    called = second_people(deletion, wording)
-    if not called:
-        return None
-    return Para(f"{called} A second person has to confirm this: one of you, but not {mention(deletion.requester)}.")
-
-
-def second_people(deletion: Deletion, wording: Wording) -> str:
-    """Mentions of everybody who may be the second person, where one is needed; nothing else."""
+def _call(deletion: Deletion, wording: Wording, called: Called) -> Para | None:
     if deletion.confirm_by is not ConfirmBy.SECOND_PERSON:
-        return ""
-    others = [one for one in wording.operators if one != deletion.requester.user]
-    more = f" (and {len(others) - MOST_CALLED} more)" if len(others) > MOST_CALLED else ""
-    return " ".join(as_slack_shows(one) for one in others[:MOST_CALLED]) + more
+        return None
+    people = mentions(called)
+    if not people:
+        return Para(f"*A second person has to confirm this, but {NOBODY_ELSE}.* {wording.whom_to_ask()}")
+    return Para(f"{people} A second person has to confirm this: one of you, but not {mention(deletion.requester)}.")
+
+
+def mentions(called: Called) -> str:
+    """Mentions of those who may be the second person, and how many more there are; empty where nobody may."""
+    more = f" (and {called.more} more)" if called.more else ""
+    return " ".join(map(as_slack_shows, called.ids)) + more
 
 
 MOST_EARLIER = 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.domain.model import ConfirmBy, Deletion, State
 from bot.domain.notifications import Tell, TellKind
 from bot.domain.outcomes import REFUSED, Ending
+from bot.domain.ports import Called
 from bot.domain.refusals import Reason, Refused
 from handlers.views.blocks import (
     Message,
@@ -15,7 +16,7 @@ from handlers.views.blocks import (
     message,
     when,
 )
-from handlers.views.card import second_people
+from handlers.views.card import NOBODY_ELSE, mentions
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.lost_commits import LOST_COMMITS, lost_parts
 from handlers.views.readings import OF_READS
@@ -225,11 +226,18 @@ REMINDS: dict[ConfirmBy, str] = {
     ConfirmBy.SECOND_PERSON: "{called} This card still waits for a second person: anybody who may delete jobs, except "
     "{requester}.",
 }
+REMINDS_IN_VAIN = "{requester} This card still waits for a second person, but {nobody}. {ask}"
 
 
 def _reminder(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
-    waits = REMINDS[deletion.confirm_by].format(
-        requester=mention(deletion.requester), called=second_people(deletion, wording)
+    # A message of a former version names nobody.
+    called = Called(tuple(facts["called"]), facts["more"]) if "called" in facts else None
+    is_in_vain = deletion.confirm_by is ConfirmBy.SECOND_PERSON and called == Called()
+    waits = (REMINDS_IN_VAIN if is_in_vain else REMINDS[deletion.confirm_by]).format(
+        requester=mention(deletion.requester),
+        called=mentions(called or Called()),
+        nobody=NOBODY_ELSE,
+        ask=wording.whom_to_ask(),
     )
     until = f" {when(deletion.deadline_at)}" if deletion.deadline_at else " soon"
     return [

@@ -17,8 +17,6 @@ class Wording:
     command: str = "/delete-dh-job"
     help_contact: str | None = None
     environment: str | None = None
-    operators: tuple[str, ...] = ()
-    """Ids of the groups and people who may delete, as the settings name them."""
     nothing: str = NOTHING_DELETED
     """What a refusal may say for certain. Somebody else's click may be deleting at the same moment."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.model import State
+from bot.slack import second_people
 from sandbox.metastudio.faults import DELETE, drop
 from sandbox.slack.slack import Message
 from tests.flow.world import World, world
@@ -43,6 +44,82 @@ def test_a_new_card_calls_whoever_may_be_the_second_person(second: World) -> Non
     second.press(card, user=second.carl)
     assert card.buttons == []
     assert second.slack.notified(card) == {second.anna, second.carl}
+
+
+MAY_NOT: dict[str, dict[str, object]] = {
+    "left": {"deleted": True},
+    "guest": {"is_restricted": True},
+    "bot": {"is_bot": True},
+    "stranger": {"is_stranger": True},
+    "hidden": {"hidden": True},
+}
+
+
+def test_who_may_not_confirm_is_not_called(tmp_path: Path) -> None:
+    """Neither by the card nor by its reminder, although the settings list them; who may still is."""
+    made = World(tmp_path, CONFIRM_BY="second_person").start()
+    try:
+        others = [made.slack.add_user(name, **flags) for name, flags in MAY_NOT.items()]
+        made.run_bot(AUTHORIZED_USERS=",".join([made.anna, made.ben, *others, "U0NOBODY00"]))
+        card = made.card(job(made))
+        assert made.slack.notified(card) == {made.anna, made.ben}
+        assert "U0NOBODY00" not in card.text
+        made.slack.users[made.ben].deleted = True
+        made.tick(301)
+        (reminder,) = reminders(made, card)
+        assert "but nobody else on the list may confirm. Ask whoever runs this bot." in reminder.text
+        assert made.slack.notified(reminder) == {made.anna}
+        assert made.slack.violations == []
+    finally:
+        made.stop()
+
+
+def test_where_nobody_may_confirm_the_card_says_so(tmp_path: Path) -> None:
+    """In plain words, and it can be cancelled all the same."""
+    made = World(tmp_path, CONFIRM_BY="second_person").start()
+    try:
+        made.slack.users[made.ben].deleted = True
+        made.run_bot()
+        card = made.card(job(made))
+        assert "A second person has to confirm this, but nobody else on the list may confirm." in card.text
+        made.press(card, "dh_cancel")
+        assert "Cancelled by" in made.thread(card)[-1]
+    finally:
+        made.stop()
+
+
+def test_who_cannot_be_looked_up_in_time_is_called(second: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack does not answer for Ben: the ack has come long before, the card waits for a moment, and Ben is called."""
+    monkeypatch.setattr(second_people, "WITHIN", 0.2)
+    (group,) = second.slack.groups
+    silent = second.slack.faults.add("users.info", "silence", where=lambda args: args["user"] == second.ben)
+    try:
+        card = second.card(job(second))
+        assert silent.hits == 1
+        assert second.slack.notified(card) == {second.anna, second.ben, group}
+    finally:
+        silent.release()
+
+
+def test_look_ups_that_hang_hold_up_no_click(second: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card waits for its look-ups while a click on another one is carried out and its outcome told."""
+    assert second.app is not None
+    to_delete = job(second)
+    card = second.card(to_delete)
+    second.clock.add(61)
+    monkeypatch.setattr(second_people, "WITHIN", 30)
+    silent = second.slack.faults.add("users.info", "silence", where=lambda args: args["user"] == second.ben)
+    try:
+        second.slack.command(second.anna, second.ops, job(second)).wait_ack()
+        second.slack.wait_for(lambda: silent.hits, 10)
+        second.slack.click(second.carl, card, "dh_confirm").wait_ack()
+        second.slack.wait_for(lambda: any("is deleted" in said for said in second.thread(card)), 10)
+        assert len(second.slack.messages(second.ops)) == 1
+    finally:
+        silent.release()
+    second.idle()
+    assert len(second.slack.messages(second.ops)) == 2
+    assert second.cloud.deletes_arrived(to_delete) == 1
 
 
 def test_a_card_that_needs_no_second_person_calls_nobody(w: World) -> None:

@@ -10,7 +10,7 @@ from bot.domain.age import Moment
 from bot.domain.events import Recorded
 from bot.domain.model import Actor, Deletion, LookupFailed, Person, Place, PlaceKind
 from bot.domain.notifications import Tell, TellKind, Waiting
-from bot.domain.ports import Again, Gone, Told
+from bot.domain.ports import Again, Called, Gone, Told
 from handlers.views.blocks import Message
 from handlers.views.card import deletion_card
 from handlers.views.endings import restart_text
@@ -125,8 +125,8 @@ class SlackTeller:
         self.world = slack.world
         self.replica = replica
 
-    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion]) -> Answer:
-        card = deletion_card(deletion, WORDING, earlier)
+    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Answer:
+        card = deletion_card(deletion, WORDING, earlier, called=called)
         self.world.reach("post:before")
         does, answer = self.slack.outage("post", deletion.channel)
         ts = None

@@ -32,7 +32,7 @@ from bot.domain.lifecycle import TABLE, Step
 from bot.domain.model import OPEN_STATES, Actor, ConfirmBy, Deletion, Operation, State
 from bot.domain.notifications import Due, Tell, Waiting
 from bot.domain.policy import Rules
-from bot.domain.ports import Ports, Terms
+from bot.domain.ports import Called, Ports, Terms
 from bot.ledger.database.engine import connect
 from bot.ledger.database.writer import SharedWriter
 from bot.ledger.factory import open_ledger
@@ -254,6 +254,7 @@ class Replica:
             ledger=self.ledger,
             jobs=GuardedJobs(world.cloud, self.ledger, Turns(world), world.clock, "key", longest_trial=0),
             people=world.people,
+            second_people=lambda _deletion: Called(("S0ONCALL0",)),
             teller=teller,
             clock=world.clock,
             terms=world.terms,

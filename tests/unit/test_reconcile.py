@@ -158,6 +158,7 @@ class World:
             ledger=self.ledger,
             jobs=self.cloud,
             people=Nobody(),
+            second_people=forbidden,
             teller=Nobody(),
             clock=self.clock,
             terms=self.terms,

@@ -14,7 +14,7 @@ from slack_sdk.web import SlackResponse
 from bot.domain.events import Event, Kind, Recorded
 from bot.domain.model import DeletionId
 from bot.domain.notifications import QUOTES_THE_TRAIL, Tell, TellKind, Waiting
-from bot.domain.ports import Again, Gone, Told
+from bot.domain.ports import Again, Called, Gone, Told
 from bot.slack.errors import WITHOUT_RETRY_AFTER, error_code, is_passing
 from handlers import messenger
 from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
@@ -200,13 +200,15 @@ def test_only_a_plain_yes_is_one(body: Any) -> None:
 def test_a_card_stands_once_its_ts_is_known(body: dict[str, Any]) -> None:
     """Its outcome would be told outside of any thread, so it is posted again; for a reply "ok" is enough."""
     web = Web(response({"ok": True} | body))
-    assert teller(web).post_card(AWAITING, ()) == Again(1.0, "no_ts", unanswered=True)
+    assert teller(web).post_card(AWAITING, (), Called()) == Again(1.0, "no_ts", unanswered=True)
     assert teller(web).tell(OUTCOME, DELETED) == Told()
 
 
 def test_the_channel_of_an_answer_is_not_compared() -> None:
     """Of a person Slack answers with the id of the direct message, of a converted channel with its new one."""
-    assert teller(Web(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(AWAITING, ()) == Told("9.9")
+    assert teller(Web(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(AWAITING, (), Called()) == Told(
+        "9.9"
+    )
 
 
 @pytest.mark.parametrize(
@@ -306,7 +308,7 @@ def test_throttled_and_unwell_are_told_from_refused(error: SlackApiError, *, pas
 def test_a_card_is_posted_without_unfurling() -> None:
     """Text and blocks together, in the deletion's channel; Slack's ts comes back."""
     web = Web(POSTED)
-    assert teller(web).post_card(AWAITING, [DELETED]) == Told("9.9")
+    assert teller(web).post_card(AWAITING, [DELETED], Called()) == Told("9.9")
     card = deletion_card(AWAITING, WORDING, [DELETED])
     assert web.calls == [("chat.postMessage", {"channel": "C1", "text": card.text, "blocks": card.blocks, **QUIET})]
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from bot.domain.job_states import DELETABLE, STATES, describe
 from bot.domain.model import ConfirmBy, Deletion, State
 from bot.domain.outcomes import Ending
+from bot.domain.ports import Called
+from bot.slack.second_people import MOST_CALLED
 from handlers import actions
 from handlers.views import card
 from handlers.views.blocks import when
@@ -188,7 +190,7 @@ def test_what_may_be_in_use_gets_the_strongest_words(
     assert "This cannot be undone." in asked["text"]["text"]
 
 
-OPERATORS = replace(WORDING, operators=("S00ONCALL", "UANNA", "UBENBENBEN", "WCARLCARL"))
+SECOND_PEOPLE = Called(("S00ONCALL", "UBENBENBEN", "WCARLCARL"))
 CALLED = "<!subteam^S00ONCALL> <@UBENBENBEN> <@WCARLCARL>"
 
 
@@ -196,24 +198,29 @@ CALLED = "<!subteam^S00ONCALL> <@UBENBENBEN> <@WCARLCARL>"
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_second_person_is_called_once(rule: ConfirmBy, *, is_new: bool) -> None:
     """Groups and people are mentioned by the post of a new card that needs one of them, and never by an update."""
-    built = deletion_card(replace(AWAITING, confirm_by=rule), OPERATORS, is_new=is_new)
+    called = SECOND_PEOPLE if is_new else None
+    built = deletion_card(replace(AWAITING, confirm_by=rule), WORDING, called=called)
     expected = is_new and rule is ConfirmBy.SECOND_PERSON
     assert (f"{CALLED} A second person has to confirm this: one of you, but not <@UANNA>." in built.text) is expected
     assert (checks.notifies(built.text, built.blocks) != {"UANNA"}) is expected
 
 
-def test_where_nobody_else_may_nobody_is_called() -> None:
-    """The start says so; the card does not call for people whom it cannot name."""
-    deletion = replace(AWAITING, confirm_by=ConfirmBy.SECOND_PERSON)
-    alone = replace(WORDING, operators=("UANNA",))
-    assert "one of you" not in deletion_card(deletion, alone, is_new=True).text
+def test_where_nobody_else_may_the_card_says_so() -> None:
+    """In plain words, with whom to ask; under any other rule nothing of this is said."""
+    says = "*A second person has to confirm this, but nobody else on the list may confirm.* Ask SUPPORT."
+    wording = replace(WORDING, help_contact="SUPPORT")
+    for rule in ConfirmBy:
+        built = deletion_card(replace(AWAITING, confirm_by=rule), wording, called=Called())
+        assert (says in built.text) is (rule is ConfirmBy.SECOND_PERSON)
+        assert "one of you" not in built.text
+        assert checks.notifies(built.text, built.blocks) == {"UANNA"}
 
 
 def test_a_long_list_of_people_is_not_all_called() -> None:
     """Twenty mentions at most; the others find the card in the channel."""
     deletion = replace(AWAITING, confirm_by=ConfirmBy.SECOND_PERSON)
-    many = replace(LONGEST_WORDING, operators=tuple(f"U0{number:09}" for number in range(500)))
-    built = deletion_card(deletion, many, is_new=True)
+    many = Called(tuple(f"U0{number:09}" for number in range(MOST_CALLED)), 480)
+    built = deletion_card(deletion, LONGEST_WORDING, called=many)
     assert checks.check_blocks(built.blocks) == []
     assert len(built.text) <= checks.UPDATE_TEXT
     assert " (and 480 more) A second person" in built.text

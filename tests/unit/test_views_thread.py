@@ -117,13 +117,28 @@ def test_every_message_is_sound_in_every_state(kind: TellKind) -> None:
 )
 def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> None:
     """The rule of the card decides who is mentioned; what to do and until when stands there too."""
-    wording = replace(WORDING, operators=("S00ONCALL", "UANNA", "UBENBENBEN"))
+    facts = {"called": ["S00ONCALL", "UBENBENBEN"], "more": 0}
     deletion = replace(PLAUSIBLE["awaiting"], confirm_by=rule)
-    told = thread_message(Tell(TellKind.REMINDER, deletion.id, "C1", "1.2"), deletion, wording).text
+    told = thread_message(Tell(TellKind.REMINDER, deletion.id, "C1", "1.2", facts), deletion, WORDING).text
     until = when(later(600))
     assert told.startswith(
         f"{says} Press *Delete permanently* or *Cancel*. It closes {until}, and then deletes nothing."
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"called": [], "more": 0}, "<@UANNA> This card still waits for a second person, but nobody else on the list"),
+        ({}, "This card still waits for a second person: anybody who may delete jobs, except <@UANNA>."),
+    ],
+    ids=["nobody may", "written by a former version"],
+)
+def test_a_reminder_that_calls_nobody(facts: dict[str, object], says: str) -> None:
+    """Where nobody may confirm it says so; where it is not known who may, it does not say that."""
+    deletion = replace(PLAUSIBLE["awaiting"], confirm_by=ConfirmBy.SECOND_PERSON)
+    told = thread_message(Tell(TellKind.REMINDER, deletion.id, "C1", "1.2", facts), deletion, WORDING).text
+    assert told.startswith(says)
 
 
 @pytest.mark.parametrize("kind", KINDS)

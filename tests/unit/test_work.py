@@ -123,6 +123,39 @@ def test_a_pool_that_takes_no_work_gives_the_permit_back() -> None:
     assert pool.drain(SOON)
 
 
+def test_what_takes_too_long_together_is_missing() -> None:
+    """The others are there; what has not begun by then never begins, and clicks have their threads meanwhile."""
+    gate, begun = threading.Event(), []
+
+    def body(name: str) -> str:
+        begun.append(name)
+        if name != "quick":
+            gate.wait(SOON)
+        return name.upper()
+
+    slow = [f"slow {number}" for number in range(20)]
+    with pool_of(1) as pool:
+        assert pool.together(body, ["quick", *slow], 0.2) == {"quick": "QUICK"}
+        assert pool.beside(lambda: "at once").result(SOON) == "at once"
+        gate.set()
+        assert pool.together(body, ["quick"], SOON) == {"quick": "QUICK"}
+    assert "slow 19" not in begun
+
+
+def test_what_fails_together_is_missing_and_heard() -> None:
+    """The others are there, and the log has the error."""
+    with structlog.testing.capture_logs() as lines, pool_of(1) as pool:
+        assert pool.together(lambda number: 1 // number, [1, 0], SOON) == {1: 1}
+    assert [(line["event"], type(line["exc_info"])) for line in lines] == [("work_failed", ZeroDivisionError)]
+
+
+def test_a_pool_that_ended_does_nothing_together() -> None:
+    """Nothing is found out, and that is no failure."""
+    pool = Pool(1)
+    pool.close(0)
+    assert pool.together(str.upper, ["a"], SOON) == {}
+
+
 NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
 
 
