@@ -71,9 +71,10 @@ fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 	@$(BIN)/ruff check --fix $(CODE) || true
 	@$(BIN)/ruff format $(CODE)
 
-docs: $(VENV)/.for-work  ## Write the pages of docs/ that are made from the code anew, and build the site in site/
+docs: $(VENV)/.for-work  ## Write .env.example and the pages that are made from the code anew, and build the site in site/
 	@$(BIN)/python -m docs.generate.who_may
 	@$(BIN)/python -m docs.generate.messages
+	@$(BIN)/python -m docs.generate.settings
 	@$(BIN)/python -m mkdocs build --quiet --strict
 	@echo "The site begins at site/index.html"
 

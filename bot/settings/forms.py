@@ -294,7 +294,7 @@ class SettingsError(Exception):
                 f"{cannot}: {count} with its settings.",
                 *(f"  - {problem}" for problem in self.problems),
                 *([self.hint] if self.hint else []),
-                "No values are shown here. Every setting is described in .env.example and in the README.",
+                "No values are shown here. Every setting is described in .env.example and in docs/settings.md.",
             )
         )
 

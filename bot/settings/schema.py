@@ -2,27 +2,25 @@
 
 ``read_settings`` of ``bot.settings.load`` reads the environment, ``.env`` and the files that ``NAME_FILE`` points to.
 "Not set" is an empty text, an empty set or None, so that callers ask ``if settings.help_contact``. What is not a
-setting here is a constant beside the code that uses it. A new setting needs a line here, in ``.env.example`` and in the
-README.
+setting here is a constant beside the code that uses it. A new setting stands here and nowhere else: ``make docs``
+writes ``.env.example`` and ``docs/settings.md`` from this table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import Field, PrivateAttr, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
 from bot.domain.model import ConfirmBy, Target
 from bot.domain.policy import Rules
 from bot.settings import addresses, database, forms
-from bot.settings import env_file as settings_env_file
 from bot.settings import forms as forms_
 from bot.settings.forms import SettingsError, form
-from bot.settings.sources import Notice, Surroundings
+from bot.settings.origin import Origin
 
 Users = Annotated[frozenset[str], form(forms.slack_ids("user"))]
 Groups = Annotated[frozenset[str], form(forms.slack_ids("user group"))]
@@ -49,98 +47,212 @@ class AccessKeys(NamedTuple):
         return "AccessKeys(…)"
 
 
-class Settings(BaseSettings):
-    """Every setting by its name in small letters. Secrets are ``SecretStr`` (``.get_secret_value()``), or empty."""
+class Settings(Origin):
+    """Every setting by its name in small letters. Secrets are ``SecretStr`` (``.get_secret_value()``), or empty.
+
+    A description says what the setting means, with its unit; ranges and forms are in ``form``. It is Markdown, without
+    links: ``.env.example`` shows it too.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
 
     # Slack.
-    slack_bot_token: Annotated[SecretStr, form(forms.bot_token)] = UNSET
-    slack_app_token: Annotated[SecretStr, form(forms.app_token)] = UNSET
-    slack_signing_secret: Annotated[SecretStr, form(forms.signing_secret)] = UNSET
-    slack_mode: Annotated[Literal["socket", "http"], form(forms.choice("socket", "http"))] = "socket"
-    slack_api_url: Annotated[str, form(addresses.slack_api_url)] = "https://slack.com/api/"
-    slack_command: Annotated[str, form(forms.command)] = "/delete-dh-job"
+    slack_bot_token: Annotated[SecretStr, form(forms.bot_token)] = Field(
+        UNSET, description="Bot User OAuth Token (`xoxb-…`), from the Slack app's page *OAuth & Permissions*. Required."
+    )
+    slack_app_token: Annotated[SecretStr, form(forms.app_token)] = Field(
+        UNSET,
+        description="App-level token (`xapp-…`) with the scope `connections:write`, from the app's page *Basic "
+        "Information*. Required in socket mode.",
+    )
+    slack_signing_secret: Annotated[SecretStr, form(forms.signing_secret)] = Field(
+        UNSET,
+        description="Slack signs its requests with it: *Signing Secret* on the app's page *Basic Information*. "
+        "Required in HTTP mode.",
+    )
+    slack_mode: Annotated[Literal["socket", "http"], form(forms.choice("socket", "http"))] = Field(
+        "socket",
+        description="How Slack reaches the bot: `socket` (the bot connects to Slack), or `http` (Slack sends signed "
+        "requests to `/slack/events`).",
+    )
+    slack_api_url: Annotated[str, form(addresses.slack_api_url)] = Field(
+        "https://slack.com/api/",
+        description="Base of Slack's Web API: https, or http on this machine. Another one than Slack's is for tests.",
+    )
+    slack_command: Annotated[str, form(forms.command)] = Field(
+        "/delete-dh-job", description="The command's name, the same as in the Slack app's manifest."
+    )
 
     # Addresses to listen on.
-    http_host: Host = "0.0.0.0"  # noqa: S104 - Slack has to reach it; requests are signed # nosec B104
-    http_port: Annotated[int, Port] = 3000
-    ops_host: Host = "127.0.0.1"
-    ops_port: Annotated[int | None, Port] = None
+    http_host: Host = Field(
+        "0.0.0.0",  # noqa: S104 - Slack has to reach it; requests are signed # nosec B104
+        description="HTTP mode: where the bot listens, for plain HTTP behind a proxy that speaks TLS.",
+    )
+    http_port: Annotated[int, Port] = Field(
+        3000, description="HTTP mode: its port. `PORT` is taken where this is not set."
+    )
+    ops_host: Host = Field(
+        "127.0.0.1",
+        description="Where `/healthz`, `/readyz` and `/metrics` listen. They show no secrets, but are not for the "
+        "public.",
+    )
+    ops_port: Annotated[int | None, Port] = Field(None, description="Their port. Not set: they are off.")
 
     # What people read.
-    environment_label: Annotated[str, form(forms.line(50))] = ""
-    help_contact: Annotated[str, form(forms.line(200))] = ""
+    environment_label: Annotated[str, form(forms.line(50))] = Field(
+        "", description="Shown on every card, for example `production`."
+    )
+    help_contact: Annotated[str, form(forms.line(200))] = Field(
+        "", description="Whom the refused may ask: a text, or the Slack id of a person, user group or channel."
+    )
 
     # MetaStudio. The endpoints are filled in from the region where they are not set.
-    metastudio_region: Annotated[str, form(forms.region)] = "cn-north-4"
-    metastudio_project_id: Annotated[str, form(forms.project_id)] = ""
-    metastudio_endpoint: Endpoint = "https://metastudio.cn-north-4.myhuaweicloud.com"
-    metastudio_app_user_id: Annotated[str, form(forms.header_value)] = ""
+    metastudio_region: Annotated[str, form(forms.region)] = Field(
+        "cn-north-4", description="The region of the one project that this bot serves."
+    )
+    metastudio_project_id: Annotated[str, form(forms.project_id)] = Field(
+        "", description="That project's id, from the console: *My Credentials*, *API Credentials*. Required."
+    )
+    metastudio_endpoint: Endpoint = Field(
+        "https://metastudio.cn-north-4.myhuaweicloud.com",
+        description="Another address than the region's: https, or http on this machine.",
+    )
+    metastudio_app_user_id: Annotated[str, form(forms.header_value)] = Field(
+        "", description="Sent as the header `X-App-UserId`. Not set: the header is not sent."
+    )
     metastudio_auth: Annotated[
         Literal["aksk", "profile", "agency", "token"], form(forms.choice("aksk", "profile", "agency", "token"))
-    ] = "aksk"
-    huaweicloud_sdk_ak: Key = UNSET
-    huaweicloud_sdk_sk: Key = UNSET
-    huaweicloud_sdk_security_token: Key = UNSET
-    iam_endpoint: Endpoint = "https://iam.cn-north-4.myhuaweicloud.com"
-    iam_domain: Line = ""
-    iam_user: Line = ""
-    iam_password: Annotated[SecretStr, form(forms.password)] = UNSET
-    metastudio_proxy: Annotated[SecretStr, form(addresses.proxy)] = UNSET
-    ca_bundle: Annotated[Path | None, form(addresses.certificates)] = None
-    connect_timeout: Annotated[float, form(forms.number(0.1, 60))] = 5
-    read_timeout: Annotated[float, form(forms.number(0.1, 300))] = 30
-    deletes_per_second: Annotated[float, form(forms.number(0, 100))] = 1
-    reads_per_second: Annotated[float, form(forms.number(0, 1000))] = 5
+    ] = Field(
+        "aksk",
+        description="Where credentials come from: `aksk` (access keys), `profile` (the credentials file of Huawei's "
+        "SDK), `agency` (the agency of this ECS machine) or `token` (an IAM user's name and password).",
+    )
+    huaweicloud_sdk_ak: Key = Field(
+        UNSET,
+        description="Access key of an IAM user who may delete training jobs. Required with `METASTUDIO_AUTH=aksk`. "
+        "`CLOUD_SDK_AK` works too.",
+    )
+    huaweicloud_sdk_sk: Key = Field(UNSET, description="The access key's other half. `CLOUD_SDK_SK` works too.")
+    huaweicloud_sdk_security_token: Key = Field(UNSET, description="Only with temporary access keys.")
+    iam_endpoint: Endpoint = Field(
+        "https://iam.cn-north-4.myhuaweicloud.com",
+        description="With `METASTUDIO_AUTH=token`: another address to sign in at than the region's: https, or http on "
+        "this machine.",
+    )
+    iam_domain: Line = Field(
+        "", description="With `METASTUDIO_AUTH=token`: the name of the account to which the IAM user belongs."
+    )
+    iam_user: Line = Field("", description="With `METASTUDIO_AUTH=token`: the IAM user's name.")
+    iam_password: Annotated[SecretStr, form(forms.password)] = Field(
+        UNSET, description="With `METASTUDIO_AUTH=token`: that user's password."
+    )
+    metastudio_proxy: Annotated[SecretStr, form(addresses.proxy)] = Field(
+        UNSET,
+        description="Proxy towards MetaStudio and IAM, for example `http://proxy.example.com:3128`. `HTTPS_PROXY` and "
+        "`NO_PROXY` do not count there.",
+    )
+    ca_bundle: Annotated[Path | None, form(addresses.certificates)] = Field(
+        None,
+        description="File with certificates (PEM) to trust besides the usual ones: for MetaStudio, its proxy and "
+        "Slack alike.",
+    )
+    connect_timeout: Annotated[float, form(forms.number(0.1, 60))] = Field(
+        5, description="Seconds for connecting to MetaStudio; for IAM at most 5."
+    )
+    read_timeout: Annotated[float, form(forms.number(0.1, 300))] = Field(
+        30, description="Seconds for the whole answer of MetaStudio; for IAM's at most 10."
+    )
+    deletes_per_second: Annotated[float, form(forms.number(0, 100))] = Field(
+        1, description="DELETEs per second and process; 0 means no limit."
+    )
+    reads_per_second: Annotated[float, form(forms.number(0, 1000))] = Field(
+        5, description="Reads per second and process; 0 means no limit."
+    )
 
     # Who may do what.
-    authorized_users: Users = frozenset()
-    authorized_usergroups: Groups = frozenset()
-    authorized_channels: Channels = frozenset()
-    confirm_by: Annotated[ConfirmBy, form(forms.choice(*ConfirmBy))] = ConfirmBy.REQUESTER
-    second_person_states: Annotated[frozenset[str], form(forms.job_states)] = frozenset()
-    reason_required: Annotated[bool, form(forms.flag)] = False
-    freeze_by: Users = frozenset()
+    authorized_users: Users = Field(
+        frozenset(),
+        description="Slack ids of the people who may delete, comma-separated. No users and no groups: nobody.",
+    )
+    authorized_usergroups: Groups = Field(
+        frozenset(),
+        description="Ids of user groups (`S…`) whose members may delete, comma-separated. Takes the scope "
+        "`usergroups:read`.",
+    )
+    authorized_channels: Channels = Field(
+        frozenset(),
+        description="Ids of the channels in which the command works, comma-separated. Not set: every internal channel "
+        "that the bot is in.",
+    )
+    confirm_by: Annotated[ConfirmBy, form(forms.choice(*ConfirmBy))] = Field(
+        ConfirmBy.REQUESTER,
+        description="Who may press *Delete permanently*: `requester`, `any_operator`, or `second_person` (any "
+        "authorized person but the requester).",
+    )
+    second_person_states: Annotated[frozenset[str], form(forms.job_states)] = Field(
+        frozenset(),
+        description="Job states that ask for a second person, whatever `CONFIRM_BY` says, comma-separated. "
+        "docs/messages.md has all states of a job.",
+    )
+    reason_required: Annotated[bool, form(forms.flag)] = Field(
+        default=False, description="Whether a command without a reason is refused."
+    )
+    freeze_by: Users = Field(
+        frozenset(),
+        description="Slack ids of the people who may freeze and unfreeze deletions, comma-separated. Not set: all who "
+        "may delete.",
+    )
 
     # Times and sizes.
-    confirm_within_seconds: Annotated[int, form(forms.whole(3, forms_.LONGEST_CARD))] = 600
-    settle_after_seconds: Annotated[int, form(forms.whole(1, 86400))] = 600
-    max_open: Annotated[int, form(forms.whole(1, 10000))] = 200
-    workers: Annotated[int, form(forms.whole(4, 2048))] = 256
+    confirm_within_seconds: Annotated[int, form(forms.whole(3, forms_.LONGEST_CARD))] = Field(
+        600,
+        description="Seconds within which a card can be confirmed: 30 to 604800, which is a week (from 3 with an "
+        "endpoint on this machine).",
+    )
+    settle_after_seconds: Annotated[int, form(forms.whole(1, 86400))] = Field(
+        600,
+        description="Seconds over which *still present* has to hold after a lost reply: 60 to 86400 (from 1 with an "
+        "endpoint on this machine).",
+    )
+    max_open: Annotated[int, form(forms.whole(1, 10000))] = Field(
+        200, description="Open deletions at the same time; more are refused."
+    )
+    workers: Annotated[int, form(forms.whole(4, 2048))] = Field(
+        256, description="Commands and clicks worked on at the same time; to more the bot answers that it is busy."
+    )
 
     # The ledger and the logs. A database address may carry a password: it is left out of repr, and load() accepts
     # DATABASE_URL_FILE like for any secret.
-    database_url: Annotated[str, form(database.database_url)] = Field(default="sqlite:///dh-bot.db", repr=False)
-    database_pool: Annotated[int, form(forms.whole(2, 64))] = 8
-    audit_channel: Annotated[str, form(forms.slack_channel)] = ""
+    database_url: Annotated[str, form(database.database_url)] = Field(
+        "sqlite:///dh-bot.db",
+        repr=False,
+        description="The ledger: a SQLite file, or PostgreSQL: `postgresql://user:password@host:5432/name`. In user "
+        "and password percent-encode `@ : / ? # %` (`%40 %3A %2F %3F %23 %25`). docs/operating.md has the "
+        "other forms.",
+    )
+    database_pool: Annotated[int, form(forms.whole(2, 64))] = Field(
+        8, description="Connections of this process to PostgreSQL. A rolling update runs one bot more than usual."
+    )
+    audit_channel: Annotated[str, form(forms.slack_channel)] = Field(
+        "",
+        description="Channel id for the running log: one line per refusal, request, decision and outcome, and once a "
+        "day the audit trail's newest event.",
+    )
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], form(forms.choice("DEBUG", "INFO", "WARNING", "ERROR"))
-    ] = "INFO"
-    log_format: Annotated[Literal["json", "console"], form(forms.choice("json", "console"))] = "json"
-    log_stream: Annotated[Literal["stderr", "stdout"], form(forms.choice("stderr", "stdout"))] = "stderr"
-
-    # Where they come from, which `load` writes down: what there is to know about it, and the addresses of proxies that
-    # libraries may read by themselves.
-    _of_sources: tuple[Notice, ...] = PrivateAttr(default=())
-    _of_checks: tuple[str, ...] = PrivateAttr(default=())
-    _proxies: frozenset[str] = PrivateAttr(default=frozenset())
-    _for_libraries: Mapping[str, str] = PrivateAttr(default_factory=dict)
-    _env_file: Path | None = PrivateAttr(default=None)
-    _again: Callable[[], Settings] | None = PrivateAttr(default=None)
-    """Reads the address of the ledger anew."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature, also below
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """``Settings(…)`` is what it is given and reads nothing by itself; ``read_settings`` reads ``Surroundings``."""
-        return (init_settings,)
+    ] = Field(
+        "INFO",
+        description="The least grave lines that are logged. Of libraries only warnings are, at any level: their other "
+        "lines would show payloads.",
+    )
+    log_format: Annotated[Literal["json", "console"], form(forms.choice("json", "console"))] = Field(
+        "json", description="How log lines look: `json`, or `console` for reading."
+    )
+    log_stream: Annotated[Literal["stderr", "stdout"], form(forms.choice("stderr", "stdout"))] = Field(
+        "stderr",
+        description="Where `dh-bot run` logs to: `stderr`, or `stdout` for collectors that take every line on stderr "
+        "for an error.",
+    )
 
     def database_url_now(self) -> str:
         """DATABASE_URL as it stands now: a password in the file that DATABASE_URL_FILE names may have been changed.
@@ -151,18 +263,6 @@ class Settings(BaseSettings):
             return self._again().database_url if self._again is not None else self.database_url
         except SettingsError:
             return self.database_url
-
-    def found_in(
-        self, around: Surroundings, only: Collection[str], of_checks: tuple[str, ...], again: Callable[[], Settings]
-    ) -> Settings:
-        """The same, which knows where it comes from, and how the ledger's address is read anew."""
-        self._again = again
-        self._of_checks = of_checks
-        self._of_sources = tuple(notice for notice in around.notices if not only or around.concerns(notice, only))
-        self._proxies = around.proxies
-        self._for_libraries = around.for_libraries
-        self._env_file = around.env_file
-        return self
 
     @property
     def target(self) -> Target:
@@ -192,25 +292,6 @@ class Settings(BaseSettings):
             self.huaweicloud_sdk_security_token.get_secret_value() or None,
         )
 
-    def notices(self) -> list[str]:
-        """Sentences to be logged at start."""
-        path = self._env_file
-        open_file = (
-            [f"{path} can be read or changed by other users of this machine: chmod 600 {path}"]
-            if path is not None and settings_env_file.is_open_to_others(path)
-            else []
-        )
-        return [*self.notices_of_sources(), *open_file, *self._of_checks]
-
-    @property
-    def for_libraries(self) -> Mapping[str, str]:
-        """What ``.env`` has for variables that libraries look for in the environment, such as HTTPS_PROXY."""
-        return self._for_libraries
-
-    def notices_of_sources(self) -> list[str]:
-        """Those of them about where the settings come from; ``read_settings`` with ``only`` keeps to those settings."""
-        return [str(notice) for notice in self._of_sources]
-
     def secrets(self) -> frozenset[str]:
         """Every secret text, for the log scrubber; with the passwords inside addresses also by themselves.
 
@@ -228,6 +309,17 @@ class Settings(BaseSettings):
 def _is_secret(annotation: Any) -> bool:
     return annotation is SecretStr or SecretStr in get_args(annotation)
 
+
+GROUPS = {
+    "slack_bot_token": "Slack",
+    "http_host": "Addresses to listen on",
+    "environment_label": "What people read",
+    "metastudio_region": "Huawei Cloud MetaStudio",
+    "authorized_users": "Who may do what",
+    "confirm_within_seconds": "Times and sizes",
+    "database_url": "Ledger and logs",
+}
+"""The first setting of each group, and the group's title in ``.env.example`` and ``docs/settings.md``."""
 
 SECRET_NAMES = frozenset(
     {"DATABASE_URL"} | {name.upper() for name, field in Settings.model_fields.items() if _is_secret(field.annotation)}

@@ -7,9 +7,8 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -34,7 +33,7 @@ from bot.domain.model import (
 from bot.domain.notifications import Tell, TellKind
 from bot.domain.replies import OnDelete, on_delete
 from bot.ledger.database.trouble import REMEDIES
-from bot.settings.schema import SECRET_NAMES, Settings
+from bot.settings.schema import Settings
 from handlers.views.blocks import plain
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
@@ -71,51 +70,6 @@ def rows(title: str) -> list[list[str]]:
     """The cells of the table below a heading, without its head."""
     lines = [line for line in section(title).splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
-# Settings.
-
-
-def shown(value: Any) -> str:
-    """A default as the table shows it; nothing at all for "not set"."""
-    if value is None or value == frozenset():
-        return ""
-    text = str(value.value if isinstance(value, Enum) else value)
-    text = text.lower() if isinstance(value, bool) else text
-    return f"`{text}`" if text else ""
-
-
-def test_the_table_has_every_setting_and_no_other() -> None:
-    """Each setting once, by its name."""
-    names = [re.sub(r"`", "", row[0]) for row in rows("Settings")]
-    assert sorted(names) == sorted(name.upper() for name in Settings.model_fields)
-
-
-def test_the_table_shows_the_defaults() -> None:
-    """Those of the code; the endpoints follow the region, and a secret has none."""
-    for name, _, default in rows("Settings"):
-        field = name.strip("`").lower()
-        if field.endswith("_endpoint"):
-            assert default == "by region"
-        elif field.upper() in SECRET_NAMES - {"DATABASE_URL"}:
-            assert default == "", field
-        elif field == "metastudio_project_id":
-            assert default == ""
-        else:
-            assert default == shown(Settings.model_fields[field].default), field
-
-
-def test_the_table_marks_secrets() -> None:
-    """Exactly those that may come from a file."""
-    marked = {row[0].strip("`") for row in rows("Settings") if row[1].startswith("Secret.")}
-    assert marked == SECRET_NAMES
-
-
-def test_the_ways_to_sign_in_are_those_of_the_setting() -> None:
-    """Each value of METASTUDIO_AUTH has its row, and no other."""
-    assert [row[0].strip("`") for row in rows("Signing in to Huawei Cloud")] == [
-        *get_args(Settings.model_fields["metastudio_auth"].annotation)
-    ]
 
 
 # Commands.
