@@ -51,7 +51,7 @@ test-modes: $(VENV)/.for-work  ## Run the flow tests in every other way: HTTP, P
 test-matrix: $(VENV)/.for-work  ## Let the bot die, and set its clock, at every boundary in every way (over an hour)
 	@DHBOT_MATRIX=whole $(BIN)/python -m pytest -n $(JOBS) -m long tests/crash
 
-pictures: $(VENV)/.for-work  ## Take the pictures of README anew, in a Chromium that is on this machine
+pictures: $(VENV)/.for-work  ## Take the pictures of README and docs/ anew, in a Chromium that is on this machine
 	@$(BIN)/python -m tests.browser.pictures
 
 mutants: $(VENV)/.for-work  ## Change the code bit by bit and show what no test notices (about half an hour)

@@ -148,7 +148,7 @@ def backup(env_file: Path | None, file: Path) -> None:
     """Copy a SQLite ledger into a new FILE. The bot may be running.
 
     Only its owner may read the copy (mode 0600); an existing file is not overwritten. A PostgreSQL ledger is backed up
-    with pg_dump; the README says how, and how to restore either.
+    with pg_dump; docs/operating.md says how, and how to restore either.
     """
     url = load_settings(env_file, LEDGER).database_url
 
@@ -159,7 +159,8 @@ def backup(env_file: Path | None, file: Path) -> None:
     with ledger_trouble(), closing(engine.connect(url, read_only=True)) as database:
         if database.reading.dialect.name != "sqlite":
             raise WrongSettings(
-                "DATABASE_URL is a PostgreSQL database: back it up with `pg_dump --format=custom`, as the README says."
+                "DATABASE_URL is a PostgreSQL database: back it up with `pg_dump --format=custom`, "
+                "as docs/operating.md says."
             )
         migrations.check_readable(database)
         done = 0

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.cli.shared import EXIT_STATUS
 from bot.domain import job_states
 from bot.domain.events import Kind
 from bot.domain.model import (
@@ -304,7 +303,6 @@ that is certain.
 - [States of a job](#states-of-a-job)
 - [Slack's codes](#slacks-codes)
 - [Diagnoses of the ledger](#diagnoses-of-the-ledger)
-- [Exit status](#exit-status)
 """
 
 REFUSALS = """\
@@ -371,12 +369,6 @@ OF_LEDGER = """\
 ## Diagnoses of the ledger
 
 The bot's log has them in lines `ledger_trouble`, and at the start they stand in its last words.
-"""
-
-OF_STATUS = """\
-## Exit status
-
-Of every `dh-bot` command.
 """
 
 
@@ -506,7 +498,6 @@ SLACK = (
 
 def page() -> str:
     """The page, in Markdown."""
-    told = [words.split(" ", 1) for words in EXIT_STATUS.removeprefix("Exit status: ").rstrip(".").split(", ")]
     lines = [
         ABOUT,
         REFUSALS,
@@ -543,8 +534,6 @@ def page() -> str:
         "Any other code (a token that Slack refuses, for example) is logged as `slack_refused`; the message waits.\n",
         OF_LEDGER,
         *table(["diagnosis", "what to do"], ((f"`{name}`", text) for name, text in REMEDIES.items())),
-        OF_STATUS,
-        *table(["status", "meaning"], told),
     ]
     return "\n".join(lines).rstrip("\n") + "\n"
 

@@ -1,4 +1,4 @@
-"""`make pictures`: the pictures of README, taken from the running page, light and dark."""
+"""`make pictures`: the pictures of README and docs/, taken from the running page, light and dark."""
 
 from __future__ import annotations
 

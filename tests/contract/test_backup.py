@@ -1,4 +1,4 @@
-"""A backup is made beside the running bot, and what is restored from it works: on both databases, by the README."""
+"""A backup is made beside the running bot; what is restored as docs/operating.md says works: on both databases."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_backup_and_restore_of_sqlite(
     number = ledger.head()[0]
     sqlite.close()
 
-    # As the README says: the copy in place, nothing of the old one beside it.
+    # As docs/operating.md says: the copy in place, nothing of the old one beside it.
     Path("ledger.db").write_bytes(b"lost")
     Path("copy.db").rename("ledger.db")
     for suffix in ("-wal", "-shm"):

@@ -1,8 +1,8 @@
 """A machine with nothing on it but Python, make and git, on which somebody types what a page says.
 
-Its home is empty, and `/srv`, `/etc` and `/var/lib` are folders of the test. `docker`, `kubectl`, `systemctl` and
-`journalctl` are stood in for by programs that write down what they were told; what that has to be is for the test to
-say. pip goes where it goes on the real machine: packages have to come from somewhere.
+Its home is empty, and `/srv`, `/etc` and `/var/lib` are folders of the test. `docker`, `kubectl`, `systemctl`,
+`journalctl` and `pipx` are stood in for by programs that write down what they were told; what that has to be is for the
+test to say. pip goes where it goes on the real machine: packages have to come from somewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ABSENT = ("docker", "kubectl", "systemctl", "journalctl")
+ABSENT = ("docker", "kubectl", "systemctl", "journalctl", "pipx")
 STAND_IN = """\
 #!{python} -I
 import json, sys

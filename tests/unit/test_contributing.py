@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from handlers.vocabulary import SUBCOMMANDS
+from tests.unit.pages import ROOT, Page, make_targets
 
-ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
 GUIDE = (GITHUB / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = sorted(path for path in GITHUB.rglob("*") if path.is_file())
@@ -50,6 +50,14 @@ def test_no_page_has_an_address(page: Path) -> None:
     assert [line for line in text.splitlines() if len(line) > 120 and not line.startswith("|")] == []
 
 
+def test_every_word_of_make_is_in_the_table() -> None:
+    """What `make help` lists, and no other."""
+    told = [
+        row[0].strip("`").removeprefix("make ") for row in Page(".github/CONTRIBUTING.md").rows("The words of make")
+    ]
+    assert sorted(told) == sorted(make_targets())
+
+
 def test_every_folder_of_tests_is_explained() -> None:
     """The table in CONTRIBUTING has each, and no other."""
     folders = {path.parent.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").glob("*/**/test_*.py")}
@@ -70,7 +78,7 @@ def test_the_first_change_is_still_one() -> None:
         ("handlers/vocabulary.py", "SUBCOMMANDS: "),
         ("handlers/subcommands/__init__.py", "AT_ONCE: "),
         ("handlers/subcommands/help.py", "LINES = "),
-        ("README.md", "### What else can be typed"),
+        ("docs/commands.md", "### What else can be typed"),
         ("tests/unit/test_policy.py", "def test_the_words_for_reasons_are_fixed"),
         ("handlers/views/refusals.py", "SENTENCES: "),
         ("tests/unit/test_views_refusals.py", "def test_what_is_said"),
@@ -78,7 +86,7 @@ def test_the_first_change_is_still_one() -> None:
         ("docs/generate/messages.py", "FACTS: "),
     ]:
         assert re.search(f"^{re.escape(word)}", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), path
-        assert path in GUIDE or path == "README.md"
+        assert path in GUIDE
         assert word.removeprefix("def ").rstrip(" =:").removeprefix("### ") in GUIDE
 
 

@@ -20,13 +20,13 @@ from bot.domain.replies import CONSEQUENCES, Meaning
 from bot.ledger.database.trouble import REMEDIES
 from bot.settings.schema import Settings
 from docs.generate import messages as messages_page
+from tests.unit.pages import ROOT, Page
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
 RUNBOOK = PAGES["runbook.md"]
 OF_HUAWEI = re.compile(r"(?:HUAWEICLOUD|CLOUD)_SDK_[A-Z_]+")
-METRICS = set(re.findall(r"^\| `(dh_bot_[a-z_]+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+METRICS = set(re.findall(r"^\| `(dh_bot_[a-z_]+)` \|", PAGES["operating.md"], re.MULTILINE))
 """The table that tests/unit/test_metrics.py keeps in step with the code."""
 IGNORED = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 """Folders that whoever follows a page makes."""
@@ -61,11 +61,25 @@ def test_the_page_of_messages_has_everything() -> None:
 
 
 def test_every_page_is_in_the_lists() -> None:
-    """The first page of docs/ and the head of README lead to each of the others."""
+    """The first page of docs/ and README lead to each of the others."""
     others = PAGES.keys() - {"index.md"}
     assert set(re.findall(r"^\| \[[^]]+\]\((.+?)\) \|", PAGES["index.md"], re.MULTILINE)) == others
-    head = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## ", maxsplit=1)[0]
-    assert set(re.findall(r"\]\(docs/(.+?)\)", head)) == set(PAGES)
+    pages = Page("README.md").section("Pages")
+    assert set(re.findall(r"^\| \[[^]]+\]\(docs/(.+?)\) \|", pages, re.MULTILINE)) == others
+    assert "](docs/index.md)" in pages
+
+
+def test_every_diagnosis_of_the_ledger_is_in_the_table() -> None:
+    """Each that has a remedy, and no other."""
+    rows = Page("docs/messages.md").rows("Diagnoses of the ledger")
+    assert {row[0].strip("`") for row in rows} == REMEDIES.keys()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pictures_are_there(name: str) -> None:
+    """Light and dark; mkdocs does not look at HTML."""
+    for picture in re.findall(r'(?:src|srcset)="([^"]+)"', PAGES[name]):
+        assert (DOCS / picture).exists(), picture
 
 
 def test_the_site_builds_strictly(tmp_path: Path) -> None:
