@@ -20,6 +20,7 @@ from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
 
 from bot.domain.ports import Gate
 from bot.domain.refusals import Reason
+from bot.slack.ending_socket import read
 from bot.slack.errors import CUT_OFF, error_code
 from bot.slack.socket_client import SocketClient, ask_to_end, parsed
 
@@ -156,7 +157,7 @@ class Census:
             # The SDK swallows a handshake that failed (rulebook 6.9).
             if second.is_active():
                 give_up.start()
-                second.run_until_completion(state)
+                read(second, state)
                 give_up.cancel()
         finally:
             second.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import socket
 import threading
 import time
@@ -27,6 +28,8 @@ from slack_sdk.socket_mode.builtin.client import SocketModeClient
 from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
 from slack_sdk.socket_mode.builtin.frame_header import FrameHeader
 from slack_sdk.socket_mode.builtin.internals import _build_data_frame_for_sending
+
+from bot.slack.ending_socket import EndingSocket, read
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +83,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """Read."""
         try:
-            self.connection.run_until_completion(self.state)
+            read(self.connection, self.state)
         finally:
             self._knows.set()
 
@@ -105,6 +108,9 @@ class SocketClient(SocketModeClient):
         self.closed = False
         self._reader: Reader | None = None
         """Reads the connection in use. The first connection has none: the SDK's own thread reads it."""
+        self._ended: Connection | None = None
+        """The connection whose end was noticed last."""
+        self._reconnected_at = -math.inf
         self._changed = threading.Condition()
         """Held by whoever changes what stands above, or which connection is in use."""
         self._replacing = threading.Lock()
@@ -251,7 +257,24 @@ class SocketClient(SocketModeClient):
         elif session is not None and session.is_active():
             state.terminated = False
             session.on_message_listener = partial(self._heard, session)
-            session.run_until_completion(state)
+            read(session, state)
+        elif reader is None:
+            return
+        if session is not None and session is not self._ended and not session.is_active():
+            is_used = session is self.current_session
+            self._ended = session
+            # At once, but no more often than the SDK, which asks again with each of its pings: where every connection
+            # ends as soon as it is greeted, Slack would be asked for new ones without a pause.
+            now = time.monotonic()
+            if is_used and self.auto_reconnect_enabled and now - self._reconnected_at >= self.ping_interval:
+                self._reconnected_at = now
+                self._reconnect()
+
+    def _reconnect(self) -> None:
+        try:
+            self.connect_to_new_endpoint()
+        except Exception as error:  # noqa: BLE001 - as in _obey
+            self.logger.error("Failed to reconnect to the server (error: %s)", type(error).__name__)
 
     def _on_close(self, code: int, reason: str | None = None) -> None:
         """Slack ends a connection; the SDK closes it when this returns."""
@@ -295,7 +318,7 @@ def _end(connection: Connection, reading: ConnectionState, *, is_asked: bool = F
     if (sock := connection.sock) is not None:
         # The reader waits in it for up to three seconds, and this ends its wait.
         with suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(sock.sock if isinstance(sock, EndingSocket) else sock, socket.SHUT_RDWR)
         connection.close()
 
 

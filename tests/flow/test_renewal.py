@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -74,6 +75,62 @@ def test_a_socket_that_delivers_nothing_is_replaced(w: World) -> None:
     assert is_served(w)
     pass_time(w, 0)
     assert len(w.slack.sockets.links) == 1
+
+
+def ends_without_a_word(link: Link) -> None:
+    """The end of the stream and nothing else, as from a proxy that is restarted."""
+    link.sock.shutdown(socket.SHUT_WR)
+
+
+def resets(link: Link) -> None:
+    """A TCP reset."""
+    link.drop()
+
+
+@pytest.mark.parametrize("is_renewed", [False, True], ids=["the first", "a later one"])
+@pytest.mark.parametrize("end", [ends_without_a_word, resets])
+def test_a_connection_that_ends_without_a_word_is_replaced_at_once(
+    w: World, end: Callable[[Link], None], *, is_renewed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only when the SDK has missed Slack's pongs: a command is served over the next connection."""
+    if is_renewed:
+        (first,) = w.slack.sockets.links
+        pass_time(w, RENEWED_AFTER[1])
+        has_moved(w, first)
+    client = transport(w)._handler.client
+    # Nobody but the reader may notice.
+    monkeypatch.setattr(client.current_app_monitor, "target", lambda: None)
+    (old,) = w.slack.sockets.links
+    session = client.current_session
+    end(old)
+    w.slack.wait_for(lambda: [link for link in w.slack.sockets.links if link is not old], 10)
+    until(lambda: client.current_session is not session)
+    assert transport(w).is_connected()
+    w.slack.wait_for(lambda: old not in w.slack.sockets.links, 5)
+    assert is_served(w)
+
+
+def test_connections_that_end_one_after_the_other_are_not_replaced_without_a_pause(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one ends within the time of a ping, so the next connection waits for that ping."""
+    client = transport(w)._handler.client
+    monkeypatch.setattr(client.current_app_monitor, "target", lambda: None)
+    monkeypatch.setattr(client, "ping_interval", 600)
+    (first,) = w.slack.sockets.links
+    ends_without_a_word(first)
+    has_moved(w, first)
+    (second,) = w.slack.sockets.links
+    until(lambda: second is not first and client.current_session is not client._ended)
+    session = client.current_session
+    ends_without_a_word(second)
+    until(lambda: client._ended is session)
+    w.slack.wait_for(lambda: w.slack.sockets.links == [], 5)
+    client.ping_interval = 0
+    client._run_current_session()
+    assert w.slack.sockets.links == []
+    client.connect_to_new_endpoint()
+    assert is_served(w)
 
 
 @on_sqlite

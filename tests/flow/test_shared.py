@@ -231,8 +231,7 @@ def test_an_old_connection_that_slack_still_counts_is_not_somebody_else(tmp_path
         (old,) = w.slack.sockets.wait_connected()
         w.slack.sockets.lingering = 1
         w.slack.sockets.drop()
-        # Where a ping of the SDK meets the reset first, it takes five of them to notice: twenty-five seconds.
-        w.slack.wait_for(lambda: [link for link in w.slack.sockets.links if link is not old], 45)
+        w.slack.wait_for(lambda: [link for link in w.slack.sockets.links if link is not old], 15)
         transport, count = w.app.transport, census_of(w.app)
         until(lambda: count._ended and transport.is_connected())
         assert refused(w.app) is None
