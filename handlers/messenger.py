@@ -21,7 +21,7 @@ from bot.domain.events import Recorded
 from bot.domain.model import Deletion
 from bot.domain.notifications import Tell, TellKind, Waiting
 from bot.domain.ports import Again, Called, Gone, Told
-from bot.slack.errors import CUT_OFF, error_code, retry_after
+from bot.slack.errors import CUT_OFF, MISSING_SCOPE, Troubles, error_code, retry_after
 from handlers.views.blocks import Message, cut
 from handlers.views.card import deletion_card
 from handlers.views.endings import restart_text
@@ -85,6 +85,7 @@ class SlackTeller:
     def __init__(self, client: WebClient, wording: Wording, webhook: Callable[[str], WebhookClient]) -> None:
         self._client = client
         self._wording = wording
+        self._troubles = Troubles()
         self.webhook = webhook
 
     def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Answer:
@@ -147,7 +148,9 @@ class SlackTeller:
 
     def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Answer:
         """Draw somebody's App Home. Without a hash, so that it cannot conflict with what another replica drew."""
-        answer = _call(self._client.views_publish, user_id=user, view={"type": "home", "blocks": list(blocks)})
+        answer = _call(
+            self._client.views_publish, self._troubles, user_id=user, view={"type": "home", "blocks": list(blocks)}
+        )
         if isinstance(answer, Again) and answer.why in OUR_FAULT:
             log.error("slack_refused_blocks", code=answer.why, method="views_publish")
         return answer
@@ -178,14 +181,14 @@ class SlackTeller:
         return sent.status_code == HTTPStatus.OK and _is_ok(sent.body)
 
     def _send(self, method: Callable[..., Any], said: Message, **place: Any) -> Answer:
-        answer = _call(method, **said.as_arguments(), **place)
+        answer = _call(method, self._troubles, **said.as_arguments(), **place)
         if isinstance(answer, Again) and answer.why in OUR_FAULT:
             log.error("slack_refused_blocks", code=answer.why, method=method.__name__)
             if any(block["type"] == "actions" for block in said.blocks):
                 # A card without its buttons could not be used.
                 return Gone(answer.why)
             # Without blocks the old ones, and their buttons, are removed: the text is complete by itself.
-            return _call(method, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
+            return _call(method, self._troubles, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
         return answer
 
 
@@ -200,22 +203,23 @@ def _is_ok(body: str) -> bool:
     return isinstance(answer, dict) and answer.get("ok") is True
 
 
-def _call(method: Callable[..., Any], **arguments: Any) -> Answer:
+def _call(method: Callable[..., Any], troubles: Troubles, **arguments: Any) -> Answer:
     try:
         response = method(**arguments)
         is_ok, ts = response.get("ok"), response.get("ts")
     except SlackApiError as error:
-        return _translated(error)
+        return _translated(error, method.__name__, troubles)
     except CUT_OFF as error:
         # A timeout, a reset or half an answer: the call may have had its effect.
         return Again(SHORT_PAUSE, type(error).__name__, unanswered=True)
     if is_ok is not True:
         # slack_sdk takes anything for a yes that Python takes for one, such as "false".
         return Again(SHORT_PAUSE, "not_ok", unanswered=True)
+    troubles.end(method.__name__)
     return Told(ts if isinstance(ts, str) and TS.fullmatch(ts) else None)
 
 
-def _translated(error: SlackApiError) -> Answer:
+def _translated(error: SlackApiError, method: str, troubles: Troubles) -> Answer:
     response = error.response
     code = error_code(response)
     if response.status_code == 429 or code in TOO_FAST:
@@ -227,5 +231,6 @@ def _translated(error: SlackApiError) -> Answer:
     if code in OUR_FAULT:
         return Again(SHORT_PAUSE, code)
     # A token that is wrong, or an error nobody has met: neither the message nor its place is at fault, so it waits.
-    log.error("slack_refused", code=code)
+    if code != MISSING_SCOPE or troubles.begins(method, code):
+        log.error("slack_refused", code=code, method=method)
     return Again(TOKEN_PAUSE, code)

@@ -32,7 +32,27 @@ WITHOUT_RETRY_AFTER = 30.0
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds; what asks for more, or for no number at all, was not written by Slack."""
 
+MISSING_SCOPE = "missing_scope"
+"""It stays until somebody changes the Slack app, so it is logged when it begins and not at every call."""
+
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class Troubles:
+    """Which methods of Slack are in a trouble that lasts."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def begins(self, method: str, code: str) -> bool:
+        """Note the trouble; whether the method was not in it before."""
+        is_new = self._known.get(method) != code
+        self._known[method] = code
+        return is_new
+
+    def end(self, method: str) -> None:
+        """Slack has carried out a call of this method."""
+        self._known.pop(method, None)
 
 
 def error_code(response: Any) -> str:

@@ -23,7 +23,7 @@ from bot.domain.model import Actor, LookupFailed, Person, Place, PlaceKind
 from bot.domain.policy import Rules
 from bot.domain.ports import Clock
 from bot.slack.cache import Cache, Known
-from bot.slack.errors import CUT_OFF, error_code, retry_after
+from bot.slack.errors import CUT_OFF, MISSING_SCOPE, Troubles, error_code, retry_after
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ class SlackPeople:
         self._persons: Cache[Person] = Cache(clock)
         self._groups: Cache[frozenset[str]] = Cache(clock)
         self._places: Cache[Place] = Cache(clock)
+        self._troubles = Troubles()
         self._paused: dict[str, float] = {}
         """Methods that Slack throttles, and until when it asked to be left alone, by the monotonic clock."""
 
@@ -166,7 +167,8 @@ class SlackPeople:
                 return frozenset(user for user in found if isinstance(user, str))
             answer = LookupFailed("no_users")
         # People are told that it failed; which group they would have to be in is nobody's business but the operator's.
-        log.warning("group_look_up_failed", group=group, why=answer.why)
+        if answer.why not in NO_ACCESS_TO_GROUPS or self._troubles.begins("usergroups.users.list", answer.why):
+            log.warning("group_look_up_failed", group=group, why=answer.why)
         # A group that is gone or disabled has no members. That is an answer, and not a passing one.
         return frozenset() if answer.why == "no_such_subteam" else answer
 
@@ -179,10 +181,17 @@ class SlackPeople:
         except SlackApiError as error:
             if error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 self._paused[name] = self._clock.monotonic() + retry_after(error.response.headers)
-            return LookupFailed(error_code(error.response))
+            code = error_code(error.response)
+            # A group's failure is logged with its group.
+            if code == MISSING_SCOPE and name != "usergroups.users.list" and self._troubles.begins(name, code):
+                log.error("slack_refused", code=code, method=name)
+            return LookupFailed(code)
         except CUT_OFF as error:
             return LookupFailed(type(error).__name__)
-        return answer.data if isinstance(answer.data, dict) else LookupFailed("not_json")
+        if not isinstance(answer.data, dict):
+            return LookupFailed("not_json")
+        self._troubles.end(name)
+        return answer.data
 
 
 def as_person(actor: Actor, user: Mapping[str, Any], team: str) -> Person:

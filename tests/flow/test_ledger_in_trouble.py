@@ -6,18 +6,25 @@ Where the answer to a COMMIT is lost, nobody is told that nothing was done.
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from bot.cli import main
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Cause, State
+from bot.ledger.database.trouble import REMEDIES
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
+from tests import markers, postgres
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, world
 
@@ -113,6 +120,111 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
         assert "is deleted" in w.thread(card)[0]
         assert w.cloud.requests_to("Delete2dModelTrainingJob")[0].request_id in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == int(when != "before the claim")
+
+
+class Away:
+    """A database that is away altogether: nothing can be read or written, and nobody can connect."""
+
+    def __init__(self, w: World) -> None:
+        assert w.app is not None
+        database = w.app.ledger._database
+        self._engines = (database.reading, database.writing)
+        self._name = database.reading.url.database
+        self._is_postgresql = database.reading.dialect.name == "postgresql"
+
+    def begin(self) -> None:
+        if self._is_postgresql:
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+            postgres.server().execute(
+                f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS false",
+                f"{end} '{self._name}'",
+            )
+            return
+        for engine in self._engines:
+            event.listen(engine, "do_execute", self._fail)
+
+    def end(self) -> None:
+        if self._is_postgresql:
+            postgres.server().execute(f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
+            return
+        for engine in self._engines:
+            event.remove(engine, "do_execute", self._fail)
+
+    @staticmethod
+    def _fail(*_: object) -> None:
+        error = sqlite3.OperationalError("made up")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+
+def run_workers(w: World, rounds: int) -> None:
+    """Let every worker run in its own thread, as in production, until each has had so many more rounds."""
+    assert w.app is not None
+    done = dict.fromkeys((ticker.name for ticker in w.app.tickers), 0)
+
+    def counted(name: str, work: Callable[[], int]) -> Callable[[], int]:
+        def once() -> int:
+            done[name] += 1
+            return work()
+
+        return once
+
+    for ticker in w.app.tickers:
+        ticker.work = counted(ticker.name, ticker.work)
+        if not ticker._thread.is_alive():
+            ticker.start()
+    give_up = time.monotonic() + 30
+    while min(done.values()) < rounds:
+        assert time.monotonic() < give_up, done
+        for ticker in w.app.tickers:
+            ticker.wake()
+        time.sleep(0.01)
+
+
+def lines_without_traceback() -> list[dict[str, Any]]:
+    """The lines of the log, none of which has a traceback."""
+    lines = [json.loads(line) for line in markers.LOG.lines]
+    assert [line for line in lines if "exception" in line or "Traceback" in json.dumps(line)] == []
+    return lines
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_database_that_is_away_leaves_no_traceback(tmp_path: Path, dialect: str) -> None:
+    """Commands, clicks, the Home tab and every worker meet it: each line is one of words, with its diagnosis.
+
+    Once it is back, the same bot deletes a job.
+    """
+    url = postgres.migrated() if dialect == "postgresql" else f"sqlite:///{tmp_path / 'ledger.db'}"
+    with world(tmp_path, DATABASE_URL=url) as w:
+        job, other = (w.cloud.add_job(state="TRAIN_FAILED") for _ in range(2))
+        card = w.card(job)
+        markers.LOG.lines.clear()
+        away = Away(w)
+        away.begin()
+        try:
+            run_workers(w, 3)
+            for text in (other, "open", "history", "freeze", f"dry-run {other}", "find a"):
+                w.ask(text)
+            for action in ("dh_confirm", "dh_cancel"):
+                w.press(card, action)
+            w.slack.home_opened(w.anna, "home").wait_ack()
+            w.idle()
+            run_workers(w, 3)
+        finally:
+            away.end()
+        troubles = [line for line in lines_without_traceback() if line["event"] == "ledger_trouble"]
+        assert {line["step"] for line in troubles} >= {"note_waiting", "home"}
+        assert {line.get("diagnosis") for line in troubles} - set(REMEDIES) == set()
+        assert w.cloud.deletes_arrived(job) == 0
+        run_workers(w, 2)
+        w.press(card)
+        assert w.cloud.deletes_arrived(job) == 1
+        away.begin()
+        try:
+            w.stop_bot()
+        finally:
+            away.end()
+        lines_without_traceback()
 
 
 class LostAnswer:

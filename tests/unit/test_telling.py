@@ -15,7 +15,7 @@ from bot.domain.events import Event, Kind, Recorded
 from bot.domain.model import DeletionId
 from bot.domain.notifications import QUOTES_THE_TRAIL, Tell, TellKind, Waiting
 from bot.domain.ports import Again, Called, Gone, Told
-from bot.slack.errors import WITHOUT_RETRY_AFTER, error_code, is_passing
+from bot.slack.errors import WITHOUT_RETRY_AFTER, Troubles, error_code, is_passing
 from handlers import messenger
 from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
 from handlers.views.card import deletion_card
@@ -191,7 +191,7 @@ NO_TS: list[dict[str, Any]] = [{}, *({"ts": ts} for ts in (None, "", 9.9, ["9.9"
 @pytest.mark.parametrize("body", NO_YES, ids=repr)
 def test_only_a_plain_yes_is_one(body: Any) -> None:
     """Whatever else comes with a 200 is no answer, also where slack_sdk takes it for one or stumbles over it."""
-    posted = messenger._call(lambda: response(body).validate())
+    posted = messenger._call(lambda: response(body).validate(), Troubles())
     assert isinstance(posted, Again)
     assert posted.unanswered
 
