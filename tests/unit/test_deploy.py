@@ -129,6 +129,28 @@ def test_the_image_is_made_as_it_should_be() -> None:
     assert [rest for word, rest in final if word == "COPY"] == ["--from=build /venv /venv"]
 
 
+MODULES_OF = {"pymongo": ("pymongo", "bson", "gridfs"), "dnspython": ("dns",)}
+"""What a package is imported as, where that is another name."""
+
+
+def test_the_bot_imports_nothing_of_what_the_image_leaves_out() -> None:
+    """The packages that are uninstalled to keep the image small are needed by no module of the bot, also none late."""
+    words = next(rest for word, rest in instructions(1) if word == "RUN" and "pip uninstall" in rest)
+    (packages,) = re.findall(r"pip uninstall --yes --disable-pip-version-check ([a-z ]+) &&", words)
+    left_out = [module for package in packages.split() for module in MODULES_OF.get(package, (package,))]
+    assert {"pymongo", "dns"} <= set(left_out)
+    (compiled,) = re.findall(r'-c "import ([^"]+)"', words)
+    imports = re.compile(r"^\s*from (huaweicloudsdkcore[\w.]*) import", re.MULTILINE)
+    late = {found for path in (ROOT / "bot").rglob("*.py") for found in imports.findall(path.read_text("utf-8"))}
+    assert late
+    done = run(
+        sys.executable,
+        "-c",
+        f"import sys; sys.modules.update(dict.fromkeys({left_out!r})); import {compiled}, {', '.join(sorted(late))}",
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_context_has_what_is_copied_and_nothing_else() -> None:
     """Neither .env nor a ledger can get into an image."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
