@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import connections
@@ -14,6 +16,8 @@ from bot.ledger.database.engine import KEEPALIVES
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
 from tests.contract.values import event
+
+ASKS_WHOSE = text("SELECT pg_backend_pid()")
 
 
 def drivers(ledger: Store, count: int) -> list[Any]:
@@ -94,3 +98,12 @@ def test_each_new_connection_is_made_with_the_password_of_that_moment(postgresql
     assert {driver.info.password for driver in drivers(ledger, 2)} == {"one"}
     now[0] = "two"
     assert [driver.info.password for driver in drivers(ledger, 3)].count("two") == 1
+
+
+def test_the_pool_is_as_large_as_it_is_set(postgresql: Backend) -> None:
+    """DATABASE_POOL: more threads wait for one another, and no further connection is made."""
+    ledger = postgresql.open(pool_size=2)
+    with ThreadPoolExecutor(8) as threads:
+        pids = set(threads.map(lambda _: ledger._read(lambda one: one.scalar(ASKS_WHOSE)), range(40)))
+    assert len(pids) <= 2
+    assert ledger._database.reading.pool.size() == 2  # type: ignore[attr-defined]

@@ -247,3 +247,16 @@ def test_a_press_that_does_not_stand_on_the_card_does_nothing(w: World, action: 
     assert BUTTONS[action](press, w.app.ports).reason == "unknown_deletion"
     assert w.cloud.deletes_arrived(job) == 0
     assert len(card.buttons) == 2
+
+
+def test_a_button_of_another_version_does_nothing(w: World) -> None:
+    """Whoever presses it is told so; the card still waits, and its own button works."""
+    job = w.cloud.add_job(state="TRAIN_FAILED")
+    card = w.card(job)
+    found = w.deletion(job)
+    assert found is not None
+    w.press(card, "dh_confirm_all", force=True, value=found.id)
+    assert w.said_to(w.anna)[-1].startswith("This button belongs to another version of the bot.")
+    assert w.cloud.deletes_arrived(job) == 0
+    w.press(card)
+    assert w.cloud.deletes_arrived(job) == 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -112,6 +112,18 @@ def test_while_the_job_is_read_everything_is_checked_anew(tmp_path: Path, troubl
             w.press(card)
         assert len(w.cloud.requests_to(SHOW)) == 3
         assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_each_attempt_is_signed_at_its_own_time(tmp_path: Path) -> None:
+    """With access keys: a signature that is as old as a long back-off would be refused."""
+    with world(tmp_path, METASTUDIO_AUTH="aksk") as w:
+        card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
+        w.cloud.faults.add(DELETE, play.throttled("2"))
+        w.press(card)
+        dates = [seen.header("X-Sdk-Date") or "" for seen in w.cloud.requests_to(DELETE)]
+        first, second = (datetime.strptime(f"{date}+0000", "%Y%m%dT%H%M%SZ%z") for date in dates)
+        assert second - first >= timedelta(seconds=2)
+        assert "is deleted" in w.thread(card)[0]
 
 
 @pytest.mark.parametrize("change", list(CHANGES))

@@ -15,6 +15,7 @@ import pytest
 from bot.slack import socket_client
 from bot.slack import socket_mode as socket_transport
 from bot.slack.socket_mode import MISSED_AFTER, RENEWED_AFTER, SocketTransport
+from bot.slack.transport import CannotConnect
 from sandbox.slack.slack import Invocation
 from sandbox.wire.websocket import Link
 from tests.flow.modes import on_sqlite
@@ -314,3 +315,17 @@ def test_who_is_closed_does_not_come_back(w: World) -> None:
         transport(w).close()
         w.slack.wait_for(lambda: not w.slack.sockets.links, 5)
     assert not w.slack.sockets.links
+
+
+# The SDK leaves the socket of a handshake that was refused to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*unclosed:ResourceWarning", "ignore:.*:pytest.PytestUnraisableExceptionWarning")
+def test_a_start_without_a_websocket_says_who_knows_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Web API answers and the WebSocket is refused, as by a proxy: the message sends people to doctor."""
+    monkeypatch.setattr(socket_transport, "CONNECT_TRIES", 1)
+    made = World(tmp_path, SLACK_MODE="socket").start()
+    try:
+        made.slack.sockets.refuse = True
+        with pytest.raises(CannotConnect, match="`dh-bot doctor` says what refuses the WebSocket"):
+            made.run_bot()
+    finally:
+        made.stop()
