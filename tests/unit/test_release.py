@@ -68,6 +68,18 @@ def test_the_changelog_has_the_form_that_it_names() -> None:
     assert "https://semver.org/" in CHANGELOG
 
 
+READERS = ["people in Slack", "those who install and operate", "those who build"]
+
+
+def test_the_changelog_is_grouped_by_reader() -> None:
+    """Each section has one item for each reader it concerns, in this order, and their changes below it."""
+    for _, text in RELEASE.sections(CHANGELOG).values():
+        for part in re.split(r"^### .*$", text, flags=re.MULTILINE)[1:]:
+            groups = re.findall(r"^- (.*)$", part, re.MULTILINE)
+            assert groups == [f"**For {reader}**" for reader in READERS if f"**For {reader}**" in groups]
+            assert all(re.match(r"\s*  - \S", below) for below in re.split(r"^- .*$", part, flags=re.MULTILINE)[1:])
+
+
 def test_the_newest_version_is_the_one_of_the_project() -> None:
     """Or changes are being gathered: [Unreleased] is on top, and what was released is no newer than the project."""
     names = list(RELEASE.sections(CHANGELOG))
