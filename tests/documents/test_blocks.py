@@ -274,8 +274,8 @@ def is_held_by(path: str, name: str) -> Callable[[Block, Path], None]:
 
 
 COMPARED: dict[tuple[str, str], Callable[[Block, Path], None]] = {
-    ("docs/how-it-works.md", "text card"): is_held_by("tests/unit/test_how_it_works.py", "test_the_card_is_the_bot_s"),
-    ("docs/how-it-works.md", "text thread"): is_held_by(
+    ("docs/how-it-works.md", "text-card"): is_held_by("tests/unit/test_how_it_works.py", "test_the_card_is_the_bot_s"),
+    ("docs/how-it-works.md", "text-thread"): is_held_by(
         "tests/unit/test_how_it_works.py", "test_the_thread_is_the_bot_s"
     ),
     ("README.md", "env"): holds_settings,

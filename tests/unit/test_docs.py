@@ -93,11 +93,12 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
 
 
 def test_the_site_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    """No page fetches a script, a style or a font from another host."""
+    """No page fetches a script, a style or a font from another host, and none shows a fence that was not understood."""
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path / "site")]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=120)  # noqa: S603 - our own words
     for path in (tmp_path / "site").glob("*.html"):
         html = path.read_text(encoding="utf-8")
+        assert "```" not in html, path
         assert re.findall(r"""<(?:script|link|img|source)\b[^>]*(?:src|href)=["'](?:https?:)?//""", html) == []
 
 

@@ -95,7 +95,7 @@ def read(text: str) -> list[str]:
 def test_the_card_is_the_bot_s() -> None:
     """The card on the page is word by word what the bot posts."""
     text = deletion_card(WAITING, OURS).text
-    assert PAGE.block("text card").split() == read(text), f"the page should show:\n{plain(text)}"
+    assert PAGE.block("text-card").split() == read(text), f"the page should show:\n{plain(text)}"
 
 
 def test_the_thread_is_the_bot_s() -> None:
@@ -117,7 +117,7 @@ def test_the_thread_is_the_bot_s() -> None:
         ),
     )
     text = "\n\n".join(thread_message(tell, deleted(), OURS).text for tell in tells)
-    assert PAGE.block("text thread").split() == read(text), f"the page should show:\n{plain(text)}"
+    assert PAGE.block("text-thread").split() == read(text), f"the page should show:\n{plain(text)}"
 
 
 # How a deletion goes.
