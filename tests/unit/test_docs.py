@@ -66,6 +66,8 @@ def test_every_page_is_in_the_lists() -> None:
     assert set(re.findall(r"^\| \[[^]]+\]\((.+?)\) \|", PAGES["index.md"], re.MULTILINE)) == others
     pages = Page("README.md").section("Pages")
     assert set(re.findall(r"^\| \[[^]]+\]\(docs/(.+?)\) \|", pages, re.MULTILINE)) == others
+    rows = [line.replace("](docs/", "](") for line in pages.splitlines() if line.startswith("|")]
+    assert rows == [line for line in PAGES["index.md"].splitlines() if line.startswith("|")], "two lists of the same"
     assert "](docs/index.md)" in pages
 
 
