@@ -175,7 +175,7 @@ class Arena:
     @property
     def _has_looked(self) -> bool:
         """Whether dh-bot has looked twice after each of its outcomes; the others never look."""
-        return not self.way.is_ours or self.flows.looks >= 2 * self.flows.outcomes
+        return not self.way.is_ours or self.flows.overview >= 2 * self.flows.outcomes
 
     @property
     def _asked_of_the_cloud(self) -> int:
@@ -199,5 +199,5 @@ class Arena:
         names = [(seen.at.timestamp(), f"{seen.method} job") for seen in self.cloud.requests]
         names += [(call.at, call.method) for call in self.slack.calls]
         between = [name for at, name in sorted(names) if began <= at <= outcome_at]
-        beside = [name for name in between if name.endswith((".info", ".list"))]
-        return [name for name in between if name not in beside], beside
+        in_background = [name for name in between if name.endswith((".info", ".list"))]
+        return [name for name in between if name not in in_background], in_background

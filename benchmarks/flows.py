@@ -74,7 +74,7 @@ class Flows:
         self.jobs: dict[str, Flow] = {}
         self.cloud_seconds = 0.0
         """How long MetaStudio has taken for all of its answers."""
-        self.looks = self.outcomes = 0
+        self.overview = self.outcomes = 0
         """How often List was asked, as dh-bot does when it looks after an outcome; and how many outcomes were told."""
         self._cards: dict[str, Flow] = {}
         self._numbers = count()
@@ -161,7 +161,7 @@ class Flows:
     def _on_cloud(self, seen: Seen) -> None:
         took = time.time() - seen.at.timestamp()
         self.cloud_seconds += took
-        self.looks += seen.operation == LIST
+        self.overview += seen.operation == LIST
         flow = self.jobs.get(seen.job_id or "")
         if flow is not None and flow.pressed_at and flow.told_at is None:
             flow.api_seconds += took

@@ -138,8 +138,8 @@ def _sample(ledger: Store, number: int, job: DeletionId) -> tuple[float, float, 
     """Milliseconds for one more event, a page of a channel's history, what Home shows, and one deletion's story."""
     return (
         _milliseconds(lambda: ledger.record(ledgers.event(number))),
-        _milliseconds(lambda: ledger.looks.history(channel=ledgers.channel(number))),
-        _milliseconds(lambda: (ledger.looks.open(limit=20), ledger.looks.deleted(limit=5))),
+        _milliseconds(lambda: ledger.overview.history(channel=ledgers.channel(number))),
+        _milliseconds(lambda: (ledger.overview.open(limit=20), ledger.overview.deleted(limit=5))),
         _milliseconds(lambda: ledger.events_of(job)),
     )
 

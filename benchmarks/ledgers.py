@@ -26,9 +26,9 @@ ONE_LIFE: tuple[tuple[Kind, dict[str, object]], ...] = (
     (Kind.CLICK, {"action": "dh_confirm"}),
     (Kind.CLAIMED, {"attempt": 1}),
     (Kind.OUTCOME, {"status": 200, "code": None, "cause": None, "means": "deleted"}),
-    (Kind.TOLD, {"what": "outcome", "to": "C078IJ9KL", "attempt": 1, "ts": "1772443842.000200"}),
+    (Kind.DELIVERED, {"what": "outcome", "to": "C078IJ9KL", "attempt": 1, "ts": "1772443842.000200"}),
     (Kind.READ, {"found": "gone", "status": 404, "code": "MSS.00000001"}),
-    (Kind.TOLD, {"what": "looked", "to": "C078IJ9KL", "attempt": 1, "ts": "1772443848.000300"}),
+    (Kind.DELIVERED, {"what": "looked", "to": "C078IJ9KL", "attempt": 1, "ts": "1772443848.000300"}),
 )
 
 

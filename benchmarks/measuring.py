@@ -59,7 +59,7 @@ class Figures:
     burst: Burst | None = None
     on_the_way: list[str] = field(default_factory=list)
     """The calls of one deletion from the command to the outcome, in their order."""
-    beside: list[str] = field(default_factory=list)
+    in_background: list[str] = field(default_factory=list)
     """The look-ups of people and places beside them."""
     deletes: dict[int, int] = field(default_factory=dict)
     """How many jobs got how many DELETEs."""
@@ -93,7 +93,7 @@ def warm_up(arena: Arena, figures: Figures) -> None:
     began = time.time()
     [flow] = arena.flows.one_by_one(1)
     over_at = time.time() - (time.perf_counter() - (flow.told_at or time.perf_counter()))
-    figures.on_the_way, figures.beside = arena.calls_before(began, over_at)
+    figures.on_the_way, figures.in_background = arena.calls_before(began, over_at)
 
 
 def one_by_one(arena: Arena, figures: Figures, many: int) -> None:

@@ -126,8 +126,8 @@ def calls_text(run: Run) -> str:
     lines = []
     for module in (FLOOR, OURS):
         found = run.of(module)
-        beside = f"; beside them {', '.join(found.beside)}" if found.beside else ""
-        lines.append(f"{Way(module)}: {', '.join(found.on_the_way) or 'not measured'}{beside}.")
+        in_background = f"; beside them {', '.join(found.in_background)}" if found.in_background else ""
+        lines.append(f"{Way(module)}: {', '.join(found.on_the_way) or 'not measured'}{in_background}.")
     return "\n".join(lines)
 
 

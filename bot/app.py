@@ -19,9 +19,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 
-from bot.clients import SLACK_TIMEOUT, credentials_of, metastudio_of, terms_of, tls_context, web_client, webhook
+from bot.clients import SLACK_TIMEOUT, config_of, credentials_of, metastudio_of, tls_context, web_client, webhook
 from bot.domain.ledger_port import LedgerTrouble
-from bot.domain.notifications import Tell
+from bot.domain.notifications import Notification
 from bot.domain.ports import Clock, Gate, Ports
 from bot.ledger.clock import MOST_OFF
 from bot.ledger.database.trouble import LOST_EVENTS, remedy
@@ -36,7 +36,7 @@ from bot.ops.admission import Admission
 from bot.ops.readiness import PROBE_EVERY, Probe
 from bot.runtime.clock import SystemClock
 from bot.runtime.http_server import CannotListen
-from bot.runtime.pool import Pool, Queues
+from bot.runtime.pool import KeyedLocks, Pool
 from bot.runtime.ticker import Ticker, stop_all
 from bot.settings.schema import Settings
 from bot.slack.identity import who_are_we
@@ -47,14 +47,14 @@ from bot.slack.transport import CannotConnect, Transport
 from bot.workers import deliver as outbox
 from bot.workers.ledger_watch import LedgerWatch
 from bot.workers.recheck import Rechecks
-from bot.workers.retry_writes import Unwritten
+from bot.workers.retry_writes import PendingWrites
 from bot.workers.tickers import tickers_of
 from handlers import register
-from handlers.dispatch import Desk
-from handlers.messenger import SlackTeller
+from handlers.dispatch import Dispatcher
+from handlers.messenger import SlackMessenger
 from handlers.views.wording import Wording
 
-__all__ = ("CannotStart", "Running", "build", "deliver", "terms_of")
+__all__ = ("CannotStart", "Running", "build", "config_of", "deliver")
 
 if TYPE_CHECKING:
     from bot.ops.health import Ops
@@ -121,7 +121,7 @@ class Running:
         """
         try:
             self.ledger.leave()
-            return self.ledger.looks.others_live(self.ledger.owner)
+            return self.ledger.overview.others_live(self.ledger.instance)
         except LedgerTrouble as trouble:
             log.warning("ledger_trouble", diagnosis=trouble.diagnosis, step="hand_over")
             return False
@@ -200,38 +200,38 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
         log.warning("ledger_created")
     admission = Admission()
     admission.on_change = ledger.note_why
-    if elsewhere := ledger.looks.open_elsewhere():
+    if elsewhere := ledger.overview.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
     pool = Pool(settings.workers)
     wording = Wording(settings.slack_command, settings.help_contact or None, settings.environment_label or None)
-    teller = SlackTeller(client, wording, partial(webhook, settings.slack_api_url, tls))
-    unwritten = Unwritten()
+    messenger = SlackMessenger(client, wording, partial(webhook, settings.slack_api_url, tls))
+    pending_writes = PendingWrites()
     rechecks = Rechecks(clock.monotonic)
-    terms = terms_of(settings)
+    config = config_of(settings)
     jobs = _jobs(settings, credentials, ledger, clock, tls)
-    people = SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, terms.rules)
+    people = SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, config.rules)
     ports = Ports(
         ledger=ledger,
         jobs=jobs,
         people=people,
-        second_people=SecondPeople(people, terms.rules, pool.together, is_grid=bool(us.get("enterprise_id"))),
-        teller=teller,
+        second_people=SecondPeople(people, config.rules, pool.together, is_grid=bool(us.get("enterprise_id"))),
+        messenger=messenger,
         clock=clock,
-        terms=terms,
-        beside=pool.beside,
-        one_at_a_time=Queues(),
-        deliver=lambda tells: deliver(tells, ports),
-        unwritten=unwritten,
+        config=config,
+        in_background=pool.in_background,
+        serialize=KeyedLocks(),
+        deliver=lambda notifications: deliver(notifications, ports),
+        pending_writes=pending_writes,
         recheck=rechecks,
         admission=admission,
     )
     bolt = _bolt(settings, us, tls)
-    register(bolt, Desk(ports, pool, wording, teller.link), settings.slack_command)
+    register(bolt, Dispatcher(ports, pool, wording, messenger.link), settings.slack_command)
     # Several processes on one Slack app are right where they share the ledger.
-    transport = _transport(settings, bolt, client, admission if ledger.is_alone else None)
+    transport = _transport(settings, bolt, client, admission if ledger.is_exclusive else None)
     recheck = Ticker("recheck", rechecks.run_once, every=1)
     watched = Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
-    working = (*tickers_of(ports, unwritten), watched, recheck)
+    working = (*tickers_of(ports, pending_writes), watched, recheck)
     watch = LedgerWatch()
     for ticker in working:
         ticker.work = watch.over(ticker.name, ticker.work)
@@ -242,13 +242,15 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     running = Running(bolt, ports, pool, ledger, transport, tickers, probe)
     if settings.ops_port is None:
         return running
-    return _with_ops(running, (settings.ops_host, settings.ops_port), client, jobs, teller, unwritten, admission)
+    return _with_ops(
+        running, (settings.ops_host, settings.ops_port), client, jobs, messenger, pending_writes, admission
+    )
 
 
-def deliver(tells: Iterable[Tell], ports: Ports) -> None:
+def deliver(notifications: Iterable[Notification], ports: Ports) -> None:
     """Send what waits for the threads of these messages; the worker sends what cannot be sent now."""
     outbox.deliver(
-        tells, ports, lambda trouble: log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="deliver")
+        notifications, ports, lambda trouble: log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="deliver")
     )
 
 
@@ -313,13 +315,13 @@ def _with_ops(
     address: tuple[str, int],
     client: WebClient,
     jobs: GuardedJobs,
-    teller: SlackTeller,
-    unwritten: Unwritten,
+    messenger: SlackMessenger,
+    pending_writes: PendingWrites,
     admission: Admission,
 ) -> Running:
     """The same, with its health and metrics shown at this address."""
     # Late, because nobody else needs prometheus_client.
-    from bot.ops import instrumentation as edges  # noqa: PLC0415
+    from bot.ops import instrumentation  # noqa: PLC0415
     from bot.ops.health import Ops, Watched  # noqa: PLC0415
     from bot.ops.metrics import Metrics  # noqa: PLC0415
 
@@ -327,16 +329,16 @@ def _with_ops(
         metrics = Metrics(version("dh-bot"))
     except PackageNotFoundError:
         metrics = Metrics("not installed")
-    edges.watch_acks(running.bolt, metrics)
-    edges.watch_web_api(client, metrics)
-    teller.webhook = edges.watched_webhooks(teller.webhook, metrics)
-    edges.watch_metastudio(jobs, metrics)
-    edges.watch_ledger(running.ledger, metrics)
+    instrumentation.watch_acks(running.bolt, metrics)
+    instrumentation.watch_web_api(client, metrics)
+    messenger.webhook = instrumentation.watched_webhooks(messenger.webhook, metrics)
+    instrumentation.watch_metastudio(jobs, metrics)
+    instrumentation.watch_ledger(running.ledger, metrics)
     watched = Watched(
-        running.pool, running.transport, running.tickers, unwritten, running.ports.clock, admission, running.probe
+        running.pool, running.transport, running.tickers, pending_writes, running.ports.clock, admission, running.probe
     )
     ops = Ops(watched, metrics, address)
-    process = Ticker("process", metrics.process.look, every=PROCESS_EVERY)
+    process = Ticker("process", metrics.process.sample, every=PROCESS_EVERY)
     return replace(running, ops=ops, tickers=(*running.tickers, process))
 
 

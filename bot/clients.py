@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from bot.domain.ports import Clock, Terms
+from bot.domain.ports import Clock, Config
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.credentials import iam
 from bot.metastudio.credentials.keys import Credentials, CredentialSource, FixedCredentials
 from bot.metastudio.credentials.sdk import AgencyKeys, profile_keys
-from bot.metastudio.drafts import mark
+from bot.metastudio.drafts import fingerprint
 from bot.settings.schema import Settings
 
 SLACK_TIMEOUT = 10
@@ -94,9 +94,9 @@ def metastudio_of(settings: Settings, credentials: CredentialSource, clock: Cloc
     )
 
 
-def terms_of(settings: Settings) -> Terms:
+def config_of(settings: Settings) -> Config:
     """The settings that the use-cases work by."""
-    return Terms(
+    return Config(
         target=settings.target,
         rules=settings.rules,
         connect_timeout=timedelta(seconds=settings.connect_timeout),
@@ -104,5 +104,5 @@ def terms_of(settings: Settings) -> Terms:
         settle_after=timedelta(seconds=settings.settle_after_seconds),
         max_open=settings.max_open,
         audit_channel=settings.audit_channel or None,
-        seen_as=mark(settings.metastudio_app_user_id),
+        app_user_fingerprint=fingerprint(settings.metastudio_app_user_id),
     )

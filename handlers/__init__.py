@@ -11,26 +11,26 @@ from slack_bolt import App
 
 from handlers import buttons, command, home
 from handlers.buttons import BUTTONS, LIST_BUTTONS
-from handlers.dispatch import Desk
+from handlers.dispatch import Dispatcher
 from handlers.failures import answered
 
 ANY_OTHER = re.compile(rf"(?!(?:{'|'.join((*BUTTONS, *LIST_BUTTONS))})\Z).*", re.DOTALL)
 """Bolt goes on to the next listener that matches, so the last one must not match what the others handle."""
 
 
-def register(app: App, desk: Desk, command_name: str) -> None:
+def register(app: App, dispatcher: Dispatcher, command_name: str) -> None:
     """Hang our listeners onto Bolt: the command, each button by its exact id, every button we do not know, the Home."""
 
     def on_command(ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
-        command.delete_dh_job(desk, ack, body)
+        command.delete_dh_job(dispatcher, ack, body)
 
-    app.command(command_name)(answered(on_command, partial(command.crashed, desk=desk)))
+    app.command(command_name)(answered(on_command, partial(command.crashed, dispatcher=dispatcher)))
     for action_id, use_case in BUTTONS.items():
-        app.action(action_id)(_silent(partial(buttons.pressed, desk, use_case, action_id)))
+        app.action(action_id)(_silent(partial(buttons.pressed, dispatcher, use_case, action_id)))
     for action_id, work in LIST_BUTTONS.items():
-        app.action(action_id)(_silent(partial(buttons.begin, desk, partial(work, desk), action_id)))
-    app.action(ANY_OTHER)(_silent(partial(buttons.pressed, desk, buttons.unknown, "unknown")))
-    app.event("app_home_opened")(_silent(partial(home.opened, desk)))
+        app.action(action_id)(_silent(partial(buttons.begin, dispatcher, partial(work, dispatcher), action_id)))
+    app.action(ANY_OTHER)(_silent(partial(buttons.pressed, dispatcher, buttons.unknown, "unknown")))
+    app.event("app_home_opened")(_silent(partial(home.opened, dispatcher)))
 
 
 def _silent(work: Callable[..., None]) -> Callable[..., None]:

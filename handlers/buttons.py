@@ -17,12 +17,12 @@ from bot.deletion.propose import propose
 from bot.domain.events import Event, Kind
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Ask, Deletion, DeletionId, Press, State
-from bot.domain.notifications import Tell, TellKind, Waiting
-from bot.domain.policy import Deed
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
+from bot.domain.policy import Action
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 from handlers import actions
-from handlers.dispatch import Desk, Result, new_id
+from handlers.dispatch import Dispatcher, Result, new_id
 from handlers.payloads import Click, click, request_digest
 from handlers.subcommands.history import older_of_channel, older_of_job
 from handlers.views.endings import ENDED
@@ -34,18 +34,24 @@ Ack = Callable[..., Any]
 UseCase = Callable[[Press, Ports], Deletion | Refused]
 
 
-def pressed(desk: Desk, use_case: UseCase, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
+def pressed(dispatcher: Dispatcher, use_case: UseCase, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
     """What every button of a card does."""
-    begin(desk, partial(_press, desk, use_case), action, ack, body)
+    begin(dispatcher, partial(_press, dispatcher, use_case), action, ack, body)
 
 
-def begin(desk: Desk, work: Callable[[Click, Waiting], Result], action: str, ack: Ack, body: Mapping[str, Any]) -> None:
+def begin(
+    dispatcher: Dispatcher,
+    work: Callable[[Click, PendingRequest], Result],
+    action: str,
+    ack: Ack,
+    body: Mapping[str, Any],
+) -> None:
     """What every button does: parse, permit, ack, submit."""
     seen = click(body)
-    now = desk.ports.clock.now()
+    now = dispatcher.ports.clock.now()
     # A button about a job starts what the command starts, and is answered for in the command's words.
     kind = "command" if seen.job else "click"
-    waiting = Waiting(
+    pending = PendingRequest(
         new_id(),
         kind,
         seen.actor,
@@ -56,10 +62,10 @@ def begin(desk: Desk, work: Callable[[Click, Waiting], Result], action: str, ack
         deletion=seen.deletion,
         request=request_digest(body),
     )
-    if no := desk.ports.admission.refusal() or desk.permit():
+    if no := dispatcher.ports.admission.refusal() or dispatcher.permit():
         # The ack of a click carries no text, so "busy" is told from threads that do nothing else. Where even those are
         # taken there is no ack, and Slack itself shows the person that the click did not arrive.
-        if desk.refuse(waiting, seen.response_url, no):
+        if dispatcher.refuse(pending, seen.response_url, no):
             ack()
         return
     ack()
@@ -68,29 +74,29 @@ def begin(desk: Desk, work: Callable[[Click, Waiting], Result], action: str, ack
         now,
         seen.actor,
         channel=seen.channel,
-        deletion=DeletionId(waiting.id) if seen.job else seen.deletion,
+        deletion=DeletionId(pending.id) if seen.job else seen.deletion,
         job=seen.job,
         facts={"action": action},
     )
-    desk.pool.run(partial(desk.serve, waiting, event, partial(work, seen, waiting), seen.response_url))
+    dispatcher.pool.run(partial(dispatcher.serve, pending, event, partial(work, seen, pending), seen.response_url))
 
 
-def _press(desk: Desk, use_case: UseCase, seen: Click, waiting: Waiting) -> Result:
+def _press(dispatcher: Dispatcher, use_case: UseCase, seen: Click, pending: PendingRequest) -> Result:
     if use_case is unknown:
         return Refused(Reason.UNKNOWN_BUTTON)
     if seen.deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
-    press = Press(waiting.id, seen.actor, seen.channel, seen.deletion, seen.message_ts, seen.is_copy)
-    result = use_case(press, desk.ports)
+    press = Press(pending.id, seen.actor, seen.channel, seen.deletion, seen.message_ts, seen.is_copy)
+    result = use_case(press, dispatcher.ports)
     try:
         if not _drew_its_card(result, press):
-            _redraw(desk, press, use_case)
+            _redraw(dispatcher, press, use_case)
     except LedgerTrouble as trouble:
         # The result stands whatever becomes of the card: nobody may be told that nothing happened because of this.
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
     except Exception:
         log.exception("redraw_failed")
-    return _still_to_say(result, use_case, desk.wording)
+    return _still_to_say(result, use_case, dispatcher.wording)
 
 
 def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
@@ -100,28 +106,30 @@ def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
     return result.message_ts == press.message_ts
 
 
-def _redraw(desk: Desk, press: Press, use_case: UseCase) -> None:
+def _redraw(dispatcher: Dispatcher, press: Press, use_case: UseCase) -> None:
     """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card.
 
     People who may act get that at each press; for all others it happens at most once a minute. Who it is matters only
     within that minute, and the look-ups that tell are cached.
     """
-    deletion = desk.ports.ledger.get(press.deletion)
+    deletion = dispatcher.ports.ledger.get(press.deletion)
     if deletion is None or press.message_ts is None or not stands_on(press, deletion):
         return
-    if deletion.target != desk.ports.terms.target or use_case in LIVE.get(deletion.state, ()):
+    if deletion.target != dispatcher.ports.config.target or use_case in LIVE.get(deletion.state, ()):
         return
-    is_due = desk.redraws.is_due(press.channel, press.message_ts, desk.ports.clock)
-    if not is_due and not _may_act(press, deletion, desk.ports):
+    is_due = dispatcher.redraws.is_due(press.channel, press.message_ts, dispatcher.ports.clock)
+    if not is_due and not _may_act(press, deletion, dispatcher.ports):
         return
-    tell = Tell(TellKind.CARD, deletion.id, press.channel, press.message_ts)
-    desk.ports.ledger.tell(tell)
-    desk.ports.deliver((tell,))
+    notification = Notification(NotificationKind.CARD, deletion.id, press.channel, press.message_ts)
+    dispatcher.ports.ledger.enqueue(notification)
+    dispatcher.ports.deliver((notification,))
 
 
 def _may_act(press: Press, deletion: Deletion, ports: Ports) -> bool:
     """Whether this person may press any button of this card: authorized people may cancel, and so may the requester."""
-    return press.actor == deletion.requester or permission.may(Deed.COMMAND, press.actor, press.channel, ports) is None
+    return (
+        press.actor == deletion.requester or permission.may(Action.COMMAND, press.actor, press.channel, ports) is None
+    )
 
 
 def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wording) -> Result:
@@ -160,14 +168,14 @@ LIVE: dict[State, frozenset[UseCase]] = {
 """Which of them do something in which state; pressed in another one, the message they stand on is out of date."""
 
 
-def offer(desk: Desk, seen: Click, waiting: Waiting) -> Result:
+def offer(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
     """Start the normal flow for a job, in the channel of the click."""
     if seen.job is None:
         return Refused(Reason.UNKNOWN_BUTTON)
-    return propose(Ask(DeletionId(waiting.id), seen.actor, seen.channel, seen.job), desk.ports)
+    return propose(Ask(DeletionId(pending.id), seen.actor, seen.channel, seen.job), dispatcher.ports)
 
 
-LIST_BUTTONS: dict[str, Callable[[Desk, Click, Waiting], Result]] = {
+LIST_BUTTONS: dict[str, Callable[[Dispatcher, Click, PendingRequest], Result]] = {
     actions.OLDER_OF_CHANNEL: older_of_channel,
     actions.OLDER_OF_JOB: older_of_job,
     actions.OFFER: offer,

@@ -9,10 +9,10 @@ from typing import Any
 from bot.deletion.propose import propose
 from bot.domain.events import Event, Kind
 from bot.domain.model import Ask
-from bot.domain.notifications import Waiting
+from bot.domain.notifications import PendingRequest
 from bot.domain.refusals import Reason, Refused
 from handlers import subcommands
-from handlers.dispatch import Desk, new_id
+from handlers.dispatch import Dispatcher, new_id
 from handlers.grammar import Command, UsageError, parse
 from handlers.payloads import command_actor, request_digest
 from handlers.views.blocks import code
@@ -22,26 +22,28 @@ from handlers.vocabulary import DELETE
 Ack = Callable[..., Any]
 
 
-def delete_dh_job(desk: Desk, ack: Ack, body: Mapping[str, Any]) -> None:
+def delete_dh_job(dispatcher: Dispatcher, ack: Ack, body: Mapping[str, Any]) -> None:
     """The listener of the slash command."""
     actor, channel = command_actor(body), body["channel_id"]
-    if closed := desk.ports.admission.refusal():
-        event = Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel)
-        desk.reject(partial(say, ack), closed, event, request_digest(body))
+    if closed := dispatcher.ports.admission.refusal():
+        event = Event(Kind.REFUSED, dispatcher.ports.clock.now(), actor, channel=channel)
+        dispatcher.reject(partial(say, ack), closed, event, request_digest(body))
         return
-    typed = parse(body.get("text") or "", reason_required=desk.ports.terms.rules.reason_required)
+    typed = parse(body.get("text") or "", reason_required=dispatcher.ports.config.rules.reason_required)
     match typed:
         case UsageError():
             # Neither this nor a subcommand whose answer is its ack does anything, so either may come again.
             no = {"detail": typed.detail, "meant": typed.meant, "subcommand": typed.subcommand}
-            say(ack, refusal_text(Refused(typed.rule, no), desk.wording.for_("command")))
+            say(ack, refusal_text(Refused(typed.rule, no), dispatcher.wording.for_("command")))
             facts = {"reason": typed.rule.value, "length": typed.length}
-            desk.record(Event(Kind.REFUSED, desk.ports.clock.now(), actor, channel=channel, facts=facts))
+            dispatcher.record(Event(Kind.REFUSED, dispatcher.ports.clock.now(), actor, channel=channel, facts=facts))
         case Command() if typed.name == DELETE:
-            _delete(desk, ack, Ask(new_id(), actor, channel, typed.job_id, typed.text or None), body)
+            _delete(dispatcher, ack, Ask(new_id(), actor, channel, typed.job_id, typed.text or None), body)
         case Command():
-            waiting = Waiting(new_id(), "command", actor, channel, desk.ports.clock.now(), request=request_digest(body))
-            subcommands.run(desk, partial(say, ack), waiting, typed, body.get("response_url"))
+            pending = PendingRequest(
+                new_id(), "command", actor, channel, dispatcher.ports.clock.now(), request=request_digest(body)
+            )
+            subcommands.run(dispatcher, partial(say, ack), pending, typed, body.get("response_url"))
 
 
 def say(ack: Ack, text: str) -> None:
@@ -49,13 +51,15 @@ def say(ack: Ack, text: str) -> None:
     ack(text=text, response_type="ephemeral")
 
 
-def _delete(desk: Desk, ack: Ack, ask: Ask, body: Mapping[str, Any]) -> None:
-    now, request = desk.ports.clock.now(), request_digest(body)
-    waiting = Waiting(ask.id, "command", ask.actor, ask.channel, now, job=ask.job_id, request=request)
+def _delete(dispatcher: Dispatcher, ack: Ack, ask: Ask, body: Mapping[str, Any]) -> None:
+    now, request = dispatcher.ports.clock.now(), request_digest(body)
+    pending = PendingRequest(ask.id, "command", ask.actor, ask.channel, now, job=ask.job_id, request=request)
     first = f"Checking {code(ask.job_id)} …"
-    desk.begin(partial(say, ack), first, waiting, partial(propose, ask, desk.ports), body.get("response_url"))
+    dispatcher.begin(
+        partial(say, ack), first, pending, partial(propose, ask, dispatcher.ports), body.get("response_url")
+    )
 
 
-def crashed(ack: Ack, desk: Desk) -> None:
+def crashed(ack: Ack, dispatcher: Dispatcher) -> None:
     """What is acknowledged when a listener fails: an exception would be no ack at all."""
-    say(ack, refusal_text(Refused(Reason.BUG), desk.wording))
+    say(ack, refusal_text(Refused(Reason.BUG), dispatcher.wording))

@@ -13,8 +13,8 @@ import structlog
 from bot.domain.events import Event, Kind
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Deletion, DeletionId
-from bot.domain.notifications import Waiting
-from bot.domain.ports import Again, Ports, Told
+from bot.domain.notifications import PendingRequest
+from bot.domain.ports import Delivered, Ports, RetryLater
 from bot.domain.refusals import Reason, Refused
 from bot.logs import about
 from bot.runtime.pool import Pool
@@ -30,7 +30,7 @@ Result = Deletion | Refused | Message | str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Dispatcher:
     """Everything a listener may touch. Built in ``bot.app``."""
 
     ports: Ports
@@ -42,7 +42,7 @@ class Desk:
 
     def links(self, deletions: Iterable[Deletion]) -> dict[DeletionId, str | None]:
         """The links of several cards, asked of Slack side by side; None where it gives none."""
-        asked = {one.id: self.ports.beside(partial(self.link, one)) for one in deletions if one.message_ts}
+        asked = {one.id: self.ports.in_background(partial(self.link, one)) for one in deletions if one.message_ts}
         return {id_: future.result() for id_, future in asked.items()}
 
     def permit(self) -> Refused | None:
@@ -60,7 +60,7 @@ class Desk:
         self,
         say: Callable[[str], None],
         first: str,
-        waiting: Waiting,
+        pending: PendingRequest,
         use_case: Callable[[], Result],
         response_url: str | None,
         **facts: object,
@@ -69,63 +69,65 @@ class Desk:
 
         ``say`` is the ack. What follows it comes by ``response_url`` or another way. ``facts`` go into the trail.
         """
-        event = Event(Kind.COMMAND, waiting.since, waiting.actor, channel=waiting.channel, job=waiting.job, facts=facts)
+        event = Event(Kind.COMMAND, pending.since, pending.actor, channel=pending.channel, job=pending.job, facts=facts)
         if no := self.permit():
-            self.reject(say, no, event, waiting.request)
+            self.reject(say, no, event, pending.request)
             return
         say(first)
-        event = replace(event, deletion=waiting.about)
-        self.pool.run(partial(self.serve, waiting, event, use_case, response_url))
+        event = replace(event, deletion=pending.about)
+        self.pool.run(partial(self.serve, pending, event, use_case, response_url))
 
-    def serve(self, waiting: Waiting, event: Event, use_case: Callable[[], Result], response_url: str | None) -> None:
+    def serve(
+        self, pending: PendingRequest, event: Event, use_case: Callable[[], Result], response_url: str | None
+    ) -> None:
         """Run behind the ack, on the pool, on a permit that was taken. Never raises.
 
         Whatever has an effect comes through here or through ``refuse``, and both count the request as served. One that
         was served before has no second effect. If its first process died before the effect, the answer that it owed is
         given after the restart, so "already handled" is true of it as well.
         """
-        with about(waiting.about):
+        with about(pending.about):
             try:
-                is_first = self.ports.ledger.note_waiting(waiting, event)
+                is_first = self.ports.ledger.note_request(pending, event)
             except LedgerTrouble as trouble:
-                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_waiting")
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_request")
                 # Nothing is noted, so nothing would repeat this answer; it is tried once by every way there is.
                 no = _with_subcommand(Refused(Reason.LEDGER_TROUBLE), event)
-                self.ports.teller.answer(waiting, self._text(no, waiting.kind), response_url)
+                self.ports.messenger.answer(pending, self._text(no, pending.kind), response_url)
                 return
             if not is_first:
-                self._turn_away(waiting, _with_subcommand(Refused(Reason.ALREADY_HANDLED), event), response_url)
+                self._turn_away(pending, _with_subcommand(Refused(Reason.ALREADY_HANDLED), event), response_url)
                 return
             result = self._run(use_case)
             if isinstance(result, Refused):
                 result = _with_subcommand(result, event)
             try:
-                self._finish(waiting, result, response_url)
+                self._finish(pending, result, response_url)
             except LedgerTrouble as trouble:
                 # The open answer stays in the ledger and is given when the ledger is back.
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answer")
             except Exception:
                 log.exception("answer_failed")
                 no = _with_subcommand(Refused(Reason.BUG), event)
-                self._give(waiting, self._text(no, waiting.kind), response_url)
+                self._give(pending, self._text(no, pending.kind), response_url)
 
-    def refuse(self, waiting: Waiting, response_url: str | None, no: Refused) -> bool:
+    def refuse(self, pending: PendingRequest, response_url: str | None, no: Refused) -> bool:
         """Say why there is no permit; False when even that is too much. Nobody waits for it here."""
 
         def say() -> None:
-            with about(waiting.about):
-                self._turn_away(waiting, no, response_url)
+            with about(pending.about):
+                self._turn_away(pending, no, response_url)
 
-        return self.pool.spare(say)
+        return self.pool.overflow(say)
 
-    def _turn_away(self, waiting: Waiting, no: Refused, response_url: str | None) -> None:
+    def _turn_away(self, pending: PendingRequest, no: Refused, response_url: str | None) -> None:
         """Refuse what the ledger knows nothing of."""
-        event = self._refused_event(waiting, no)
-        self._give(waiting, self._text(no, waiting.kind), response_url, event, is_noted=False)
+        event = self._refused_event(pending, no)
+        self._give(pending, self._text(no, pending.kind), response_url, event, is_noted=False)
 
     def record(self, event: Event, request: str | None = None) -> None:
         """Record something that changes nothing, behind the ack. With no thread left for it, the log alone has it."""
-        if not self.pool.spare(lambda: self._record(event, request)):
+        if not self.pool.overflow(lambda: self._record(event, request)):
             with about(event.deletion):
                 log.warning("not_recorded", kind=event.kind.value)
 
@@ -146,74 +148,74 @@ class Desk:
             log.exception("use_case_failed")
             return Refused(Reason.BUG)
 
-    def _finish(self, waiting: Waiting, result: Result, response_url: str | None) -> None:
+    def _finish(self, pending: PendingRequest, result: Result, response_url: str | None) -> None:
         if isinstance(result, Refused):
-            text = self._text(result, waiting.kind)
-            self._give(waiting, text, response_url, self._refused_event(waiting, result))
+            text = self._text(result, pending.kind)
+            self._give(pending, text, response_url, self._refused_event(pending, result))
         elif isinstance(result, str):
-            self._give(waiting, result, response_url)
+            self._give(pending, result, response_url)
         elif isinstance(result, Message):
-            self._give(waiting, result.text, response_url, blocks=result.blocks)
+            self._give(pending, result.text, response_url, blocks=result.blocks)
         else:
-            self._note(waiting, lambda: self.ports.ledger.answered(waiting.id))
+            self._note(pending, lambda: self.ports.ledger.answered(pending.id))
 
     def _give(
         self,
-        waiting: Waiting,
+        pending: PendingRequest,
         text: str,
         response_url: str | None,
         *events: Event,
         blocks: Sequence[Block] = (),
         is_noted: bool = True,
     ) -> None:
-        told = self.ports.teller.answer(waiting, text, response_url, blocks)
+        delivery = self.ports.messenger.answer(pending, text, response_url, blocks)
 
         def write() -> None:
-            if isinstance(told, Told) and not is_noted:
+            if isinstance(delivery, Delivered) and not is_noted:
                 # Somebody who was told that nothing was done must not find it done when the same request comes again.
-                self.ports.ledger.record(*events, request=waiting.request)
-            elif isinstance(told, Told):
-                self.ports.ledger.answered(waiting.id, *events)
+                self.ports.ledger.record(*events, request=pending.request)
+            elif isinstance(delivery, Delivered):
+                self.ports.ledger.answered(pending.id, *events)
             else:
-                log.warning("answer_not_taken", why=told.why)
-                wait = told.after if isinstance(told, Again) else 0
+                log.warning("answer_not_taken", why=delivery.why)
+                wait = delivery.after if isinstance(delivery, RetryLater) else 0
                 not_before = self.ports.clock.now() + timedelta(seconds=wait)
-                self.ports.ledger.keep_answer(waiting, text, *events, not_before=not_before)
+                self.ports.ledger.keep_answer(pending, text, *events, not_before=not_before)
 
         if is_noted:
-            self._note(waiting, write)
+            self._note(pending, write)
             return
         try:
             write()
         except LedgerTrouble as trouble:
             log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answered")
 
-    def _note(self, waiting: Waiting, write: Callable[[], None]) -> None:
+    def _note(self, pending: PendingRequest, write: Callable[[], None]) -> None:
         """Write how the answer went, now or when the ledger is back: otherwise it is owed until the next start.
 
         What waits in memory is bounded, since the ledger has taken a first note of each of these answers.
         """
-        self.ports.unwritten(waiting.about, write)
+        self.ports.pending_writes(pending.about, write)
 
     def _text(self, no: Refused, kind: str) -> str:
         """The sentence for a refusal of a command or a click, with a link to the card that it speaks of."""
-        standing = no.facts.get("deletion")
-        if no.reason == Reason.ALREADY_OFFERED and isinstance(standing, Deletion):
-            no = Refused(no.reason, {**no.facts, "link": self.link(standing)})
+        current = no.facts.get("deletion")
+        if no.reason == Reason.ALREADY_OFFERED and isinstance(current, Deletion):
+            no = Refused(no.reason, {**no.facts, "link": self.link(current)})
         return refusal_text(no, self.wording.for_(kind))
 
-    def _refused_event(self, waiting: Waiting, no: Refused) -> Event:
+    def _refused_event(self, pending: PendingRequest, no: Refused) -> Event:
         reply = no.facts.get("reply")
-        facts = {"reason": str(no.reason), "kind": waiting.kind}
+        facts = {"reason": str(no.reason), "kind": pending.kind}
         if reply is not None:
             facts |= {"status": reply.status, "code": reply.code}
         return Event(
             Kind.REFUSED,
             self.ports.clock.now(),
-            waiting.actor,
-            channel=waiting.channel,
-            deletion=waiting.deletion,
-            job=waiting.job,
+            pending.actor,
+            channel=pending.channel,
+            deletion=pending.deletion,
+            job=pending.job,
             request_id=reply.request_id if reply is not None else None,
             facts=facts,
         )

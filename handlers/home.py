@@ -15,11 +15,11 @@ import structlog
 from bot.domain import policy
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Actor, Deletion, Person, State
-from bot.domain.ports import Ports, Told
+from bot.domain.ports import Delivered, Ports
 from bot.domain.refusals import Refused
-from handlers.dispatch import Desk
+from handlers.dispatch import Dispatcher
 from handlers.views.blocks import Block
-from handlers.views.home import Look, closed_blocks, home_blocks, stranger_blocks, trouble_blocks
+from handlers.views.home import HomeData, closed_blocks, home_blocks, stranger_blocks, trouble_blocks
 
 log = structlog.get_logger(__name__)
 
@@ -28,58 +28,58 @@ MOST_DELETED = 100
 """So many are looked at; the view shows fewer of each kind and says how many more there are."""
 
 
-def opened(desk: Desk, ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
+def opened(dispatcher: Dispatcher, ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
     """The listener: permit, ack, submit. The messages tab sends the same event and needs nothing."""
     event = body["event"]
     if event.get("tab") == "home":
         # The team is that of the installation; users.info says whose this person is.
         actor = Actor(event["user"], body.get("team_id") or "")
-        if no := desk.permit():
+        if no := dispatcher.permit():
             log.info("home_not_drawn", why=str(no.reason))
         else:
-            desk.pool.run(partial(_draw, desk, actor))
+            dispatcher.pool.run(partial(_draw, dispatcher, actor))
     ack()
 
 
-def _draw(desk: Desk, actor: Actor) -> None:
+def _draw(dispatcher: Dispatcher, actor: Actor) -> None:
     try:
-        blocks = _blocks(desk, actor)
+        blocks = _blocks(dispatcher, actor)
     except LedgerTrouble as trouble:
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="home")
-        blocks = trouble_blocks(trouble.diagnosis, desk.wording)
-    shown = desk.ports.teller.show_home(actor.user, blocks)
-    if not isinstance(shown, Told):
+        blocks = trouble_blocks(trouble.diagnosis, dispatcher.wording)
+    shown = dispatcher.ports.messenger.show_home(actor.user, blocks)
+    if not isinstance(shown, Delivered):
         # It is drawn anew the next time somebody opens it, so this is nothing to wake anybody for.
         log.info("home_not_drawn", why=shown.why)
 
 
-def _blocks(desk: Desk, actor: Actor) -> list[Block]:
-    if closed := desk.ports.admission.refusal():
-        return closed_blocks(closed, desk.wording)
-    person = desk.ports.people.person(actor)
-    no = policy.may_operate(person, desk.ports.terms.rules)
+def _blocks(dispatcher: Dispatcher, actor: Actor) -> list[Block]:
+    if closed := dispatcher.ports.admission.refusal():
+        return closed_blocks(closed, dispatcher.wording)
+    person = dispatcher.ports.people.person(actor)
+    no = policy.may_operate(person, dispatcher.ports.config.rules)
     if isinstance(person, Person) and no is None:
-        found = look(person, desk)
-        return home_blocks(found, desk.links(found.shown()), desk.wording)
-    may_freeze = policy.may_freeze(person, desk.ports.terms.rules) is None
-    return stranger_blocks(no or Refused(""), desk.wording, may_freeze=may_freeze)
+        found = home_data(person, dispatcher)
+        return home_blocks(found, dispatcher.links(found.shown()), dispatcher.wording)
+    may_freeze = policy.may_freeze(person, dispatcher.ports.config.rules) is None
+    return stranger_blocks(no or Refused(""), dispatcher.wording, may_freeze=may_freeze)
 
 
-def look(person: Person, desk: Desk) -> Look:
+def home_data(person: Person, dispatcher: Dispatcher) -> HomeData:
     """What the Home tells an operator."""
-    ports = desk.ports
-    looks = ports.ledger.looks
-    open_ones = looks.open(limit=MOST_OPEN)
-    deleted = looks.deleted(limit=MOST_DELETED)
+    ports = dispatcher.ports
+    overview = ports.ledger.overview
+    open_ones = overview.open(limit=MOST_OPEN)
+    deleted = overview.deleted(limit=MOST_DELETED)
     mine = [one for one in deleted if _is_by(one, person)]
-    return Look(
-        target=ports.terms.target,
+    return HomeData(
+        target=ports.config.target,
         now=ports.clock.now(),
         waiting=[one for one in open_ones if policy.waits_for(one, person)],
         unknown=[one for one in open_ones if one.state in {State.UNKNOWN, State.DELETING}],
         mine=mine,
         team=[one for one in deleted if not _is_by(one, person)],
-        freeze=ports.ledger.freezes.standing(),
+        freeze=ports.ledger.freezes.current(),
         stopped_since=ports.jobs.stopped_since(),
         cannot_write=_cannot_write(ports),
     )

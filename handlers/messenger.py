@@ -19,8 +19,8 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.domain.events import Recorded
 from bot.domain.model import Deletion
-from bot.domain.notifications import Tell, TellKind, Waiting
-from bot.domain.ports import Again, Called, Gone, Told
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
+from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from bot.slack.errors import CUT_OFF, MISSING_SCOPE, Troubles, error_code, retry_after
 from handlers.views.blocks import Message, cut
 from handlers.views.card import deletion_card
@@ -32,7 +32,7 @@ from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 
-Answer = Told | Again | Gone
+Answer = Delivered | RetryLater | Undeliverable
 
 GONE = frozenset(
     {
@@ -79,8 +79,8 @@ PLAIN_LIMIT = 3000
 NO_UNFURLING = {"unfurl_links": False, "unfurl_media": False}
 
 
-class SlackTeller:
-    """Slack's Web API as the ``Teller`` port."""
+class SlackMessenger:
+    """Slack's Web API as the ``Messenger`` port."""
 
     def __init__(self, client: WebClient, wording: Wording, webhook: Callable[[str], WebhookClient]) -> None:
         self._client = client
@@ -89,7 +89,7 @@ class SlackTeller:
         self.webhook = webhook
 
     def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Answer:
-        """Post the card of a new deletion; ``Told.ts`` is its ts.
+        """Post the card of a new deletion; ``Delivered.ts`` is its ts.
 
         A card whose ts is not known has no thread that an outcome could be told in, so Slack has not answered until it
         has given one. For every other message its ``ok`` is enough: nothing hangs on those, and a Slack that keeps
@@ -97,22 +97,24 @@ class SlackTeller:
         """
         card = deletion_card(deletion, self._wording, earlier, called=called)
         posted = self._send(self._client.chat_postMessage, card, channel=deletion.channel, **NO_UNFURLING)
-        if isinstance(posted, Told) and posted.ts is None:
-            return Again(SHORT_PAUSE, "no_ts", unanswered=True)
+        if isinstance(posted, Delivered) and posted.ts is None:
+            return RetryLater(SHORT_PAUSE, "no_ts", unanswered=True)
         return posted
 
-    def tell(self, tell: Tell, deletion: Deletion) -> Answer:
+    def send(self, notification: Notification, deletion: Deletion) -> Answer:
         """Say one message of the outbox, or draw a card anew."""
-        if tell.kind is TellKind.CARD:
+        if notification.kind is NotificationKind.CARD:
             card = deletion_card(deletion, self._wording)
-            return self._send(self._client.chat_update, card, channel=tell.to, ts=tell.thread_ts)
-        said = thread_message(tell, deletion, self._wording)
-        place = {"channel": tell.to} | ({"thread_ts": tell.thread_ts} if tell.thread_ts else {})
+            return self._send(self._client.chat_update, card, channel=notification.to, ts=notification.thread_ts)
+        said = thread_message(notification, deletion, self._wording)
+        place = {"channel": notification.to} | ({"thread_ts": notification.thread_ts} if notification.thread_ts else {})
         return self._send(self._client.chat_postMessage, said, **place, **NO_UNFURLING)
 
-    def announce(self, tell: Tell) -> Answer:
+    def announce(self, notification: Notification) -> Answer:
         """Say what is about no deletion in its channel: that deletions are frozen, or no longer."""
-        return self._send(self._client.chat_postMessage, freeze_message(tell.facts), channel=tell.to, **NO_UNFURLING)
+        return self._send(
+            self._client.chat_postMessage, freeze_message(notification.facts), channel=notification.to, **NO_UNFURLING
+        )
 
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
         """Lines of the running log for AUDIT_CHANNEL, as one message."""
@@ -128,36 +130,36 @@ class SlackTeller:
         return self._send(self._client.chat_postMessage, Message(text, blocks), channel=channel, **NO_UNFURLING)
 
     def answer(
-        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+        self, pending: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> Answer:
         """Answer one person, by the first way that works: response_url, ephemeral message, direct message."""
         if response_url is not None and self._by_url(response_url, text, blocks):
-            return Told()
+            return Delivered()
         section = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, PLAIN_LIMIT), "verbatim": True}}
         said = Message(text, [dict(block) for block in blocks] or [section])
-        place: dict[str, Any] = {"channel": waiting.channel, "user": waiting.actor.user}
-        if waiting.thread_ts:
-            place["thread_ts"] = waiting.thread_ts
+        place: dict[str, Any] = {"channel": pending.channel, "user": pending.actor.user}
+        if pending.thread_ts:
+            place["thread_ts"] = pending.thread_ts
         shown = self._send(self._client.chat_postEphemeral, said, **place)
-        if not isinstance(shown, Gone):
+        if not isinstance(shown, Undeliverable):
             return shown
         if shown.why in OUR_FAULT:
             # Unlike a card, an answer is worth having without its buttons.
-            return self.answer(waiting, text, None)
-        return self._send(self._client.chat_postMessage, said, channel=waiting.actor.user, **NO_UNFURLING)
+            return self.answer(pending, text, None)
+        return self._send(self._client.chat_postMessage, said, channel=pending.actor.user, **NO_UNFURLING)
 
     def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Answer:
         """Draw somebody's App Home. Without a hash, so that it cannot conflict with what another replica drew."""
         answer = _call(
             self._client.views_publish, self._troubles, user_id=user, view={"type": "home", "blocks": list(blocks)}
         )
-        if isinstance(answer, Again) and answer.why in OUR_FAULT:
+        if isinstance(answer, RetryLater) and answer.why in OUR_FAULT:
             log.error("slack_refused_blocks", code=answer.why, method="views_publish")
         return answer
 
-    def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Answer:
+    def answer_after_restart(self, pending: PendingRequest, deletion: Deletion | None) -> Answer:
         """Tell somebody whose command or click a crash cut off how things stand now."""
-        return self.answer(waiting, restart_text(waiting, deletion, self._wording, self.link), None)
+        return self.answer(pending, restart_text(pending, deletion, self._wording, self.link), None)
 
     def link(self, deletion: Deletion) -> str | None:
         """A permalink to the card, or None when there is no card or Slack does not give one."""
@@ -182,11 +184,11 @@ class SlackTeller:
 
     def _send(self, method: Callable[..., Any], said: Message, **place: Any) -> Answer:
         answer = _call(method, self._troubles, **said.as_arguments(), **place)
-        if isinstance(answer, Again) and answer.why in OUR_FAULT:
+        if isinstance(answer, RetryLater) and answer.why in OUR_FAULT:
             log.error("slack_refused_blocks", code=answer.why, method=method.__name__)
             if any(block["type"] == "actions" for block in said.blocks):
                 # A card without its buttons could not be used.
-                return Gone(answer.why)
+                return Undeliverable(answer.why)
             # Without blocks the old ones, and their buttons, are removed: the text is complete by itself.
             return _call(method, self._troubles, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
         return answer
@@ -211,26 +213,26 @@ def _call(method: Callable[..., Any], troubles: Troubles, **arguments: Any) -> A
         return _translated(error, method.__name__, troubles)
     except CUT_OFF as error:
         # A timeout, a reset or half an answer: the call may have had its effect.
-        return Again(SHORT_PAUSE, type(error).__name__, unanswered=True)
+        return RetryLater(SHORT_PAUSE, type(error).__name__, unanswered=True)
     if is_ok is not True:
         # slack_sdk takes anything for a yes that Python takes for one, such as "false".
-        return Again(SHORT_PAUSE, "not_ok", unanswered=True)
+        return RetryLater(SHORT_PAUSE, "not_ok", unanswered=True)
     troubles.end(method.__name__)
-    return Told(ts if isinstance(ts, str) and TS.fullmatch(ts) else None)
+    return Delivered(ts if isinstance(ts, str) and TS.fullmatch(ts) else None)
 
 
 def _translated(error: SlackApiError, method: str, troubles: Troubles) -> Answer:
     response = error.response
     code = error_code(response)
     if response.status_code == 429 or code in TOO_FAST:
-        return Again(retry_after(response.headers), code)
+        return RetryLater(retry_after(response.headers), code)
     if code in GONE:
-        return Gone(code)
+        return Undeliverable(code)
     if response.status_code >= 500 or code in UNSURE or code.startswith("http_"):
-        return Again(SHORT_PAUSE, code, unanswered=True)
+        return RetryLater(SHORT_PAUSE, code, unanswered=True)
     if code in OUR_FAULT:
-        return Again(SHORT_PAUSE, code)
+        return RetryLater(SHORT_PAUSE, code)
     # A token that is wrong, or an error nobody has met: neither the message nor its place is at fault, so it waits.
     if code != MISSING_SCOPE or troubles.begins(method, code):
         log.error("slack_refused", code=code, method=method)
-    return Again(TOKEN_PAUSE, code)
+    return RetryLater(TOKEN_PAUSE, code)

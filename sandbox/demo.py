@@ -30,7 +30,7 @@ class Story:
         self.slack = slack
         self.cloud = cloud
         self._width = min(shutil.get_terminal_size((100, 40)).columns, 110) - 4
-        self._requests_told = 0
+        self._request_ids = 0
 
     def step(self, text: str) -> None:
         """A heading."""
@@ -51,13 +51,13 @@ class Story:
     def requests(self) -> None:
         """The requests that MetaStudio got since the last time."""
         seen = list(self.cloud.requests)
-        for request in seen[self._requests_told :]:
+        for request in seen[self._request_ids :]:
             status = "no answer" if request.status is None else f"HTTP {request.status}"
             path = request.target.partition("digital-human-training-manage")[2]
             print(
                 f"    -> MetaStudio: {request.method} …{path} {status}, X-Request-Id {request.request_id}", flush=True
             )
-        self._requests_told = len(seen)
+        self._request_ids = len(seen)
 
 
 def main() -> int:
@@ -97,7 +97,7 @@ def _run(slack: Slack, cloud: MetaStudio, folder: Path) -> int:
         if bot.has_ended:
             print("The bot did not start:", *bot.log, sep="\n  ", file=sys.stderr)
             return 1
-        _tell(Story(slack, cloud), anna, carl, ops)
+        _play(Story(slack, cloud), anna, carl, ops)
     except TimeoutError:
         print("Something that was expected did not happen. The bot's log:", *bot.log, sep="\n  ", file=sys.stderr)
         return 1
@@ -108,7 +108,7 @@ def _run(slack: Slack, cloud: MetaStudio, folder: Path) -> int:
     return 0
 
 
-def _tell(story: Story, anna: str, carl: str, ops: str) -> None:
+def _play(story: Story, anna: str, carl: str, ops: str) -> None:
     slack, cloud = story.slack, story.cloud
     job = cloud.add_job(state="TRAIN_FAILED", name="Anchor Li, summer campaign")
 

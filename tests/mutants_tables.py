@@ -27,7 +27,7 @@ MODULES = (
     "bot.domain.outcomes",
     "bot.domain.replies",
     "bot.deletion.settle",
-    "bot.deletion.look",
+    "bot.deletion.inspect_job",
     "bot.deletion.by_hand",
 )
 WANTED = 0.9

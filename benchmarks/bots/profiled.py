@@ -22,7 +22,7 @@ from bot.cli.main import main
 from bot.ledger.database.writer import SharedWriter
 from bot.ledger.store import Store
 from bot.metastudio.client import MetaStudio
-from handlers.dispatch import Desk
+from handlers.dispatch import Dispatcher
 
 FILE = Path("profile.json")
 WRITTEN_EVERY = 0.5
@@ -32,7 +32,7 @@ PARTS: tuple[tuple[type, str, str], ...] = (
     (MetaStudio, "_send", "calls to MetaStudio"),
     (SharedWriter, "run", "ledger: transactions that write"),
     (Store, "_read", "ledger: looks"),
-    (Desk, "serve", "rules, texts and logs behind the acks"),
+    (Dispatcher, "serve", "rules, texts and logs behind the acks"),
 )
 
 _seconds: Counter[str] = Counter()

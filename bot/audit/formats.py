@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from bot.audit.chain import Line, facts_in
-from bot.audit.witness import Looked, short
+from bot.audit.witness import Inspection, short
 
 HEADINGS = ("number", "at (UTC)", "kind", "by", "job", "deletion", "in", "facts")
 WIDTHS = (8, 19, 14, 12, 36, 16, 12, 0)
@@ -63,7 +63,7 @@ def table_head() -> str:
 def table_row(line: Line) -> str:
     """One event of the table."""
     facts = facts_in(line.text)
-    told = "(the text of this event is broken)" if facts is None else " ".join(_fact(*each) for each in facts.items())
+    text = "(the text of this event is broken)" if facts is None else " ".join(_fact(*each) for each in facts.items())
     request_id = f"request_id={line.request_id} " if line.request_id else ""
     return _row(
         (
@@ -74,7 +74,7 @@ def table_row(line: Line) -> str:
             line.job or "",
             line.deletion or "",
             line.channel or "",
-            request_id + told,
+            request_id + text,
         )
     )
 
@@ -92,25 +92,25 @@ def _row(cells: tuple[str, ...]) -> str:
     return "  ".join(printable(cell).ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()
 
 
-def fault_text(looked: Looked) -> str | None:
+def fault_text(inspection: Inspection) -> str | None:
     """What is wrong with the trail; None when nothing is."""
-    verdict = looked.verdict
+    verdict = inspection.verdict
     if verdict.fault is not None:
-        first = looked.start.number + 1
+        first = inspection.start.number + 1
         before = f" Events {first} to {verdict.head.number} are as they were written." if verdict.checked else ""
         return f"The audit trail is broken: event {verdict.number} was {verdict.fault}: {verdict.why}.{before}"
-    if looked.missing_guards:
+    if inspection.missing_triggers:
         return (
             "The events are sound, but triggers that protect them are missing or switched off: "
-            f"{', '.join(sorted(looked.missing_guards))}. Find out who removed them; a restored backup has them."
+            f"{', '.join(sorted(inspection.missing_triggers))}. Find out who removed them; a restored backup has them."
         )
     return None
 
 
-def sound_text(looked: Looked) -> str:
+def sound_text(inspection: Inspection) -> str:
     """How much of a sound trail was verified, and its newest event."""
-    begins = f"; those up to {looked.start.number} were pruned, as an event says" if looked.start.number else ""
+    begins = f"; those up to {inspection.start.number} were pruned, as an event says" if inspection.start.number else ""
     return (
-        f"The audit trail is sound: {looked.verdict.checked} events verified{begins}.\n"
-        f"Newest event: {short(*looked.verdict.head)}"
+        f"The audit trail is sound: {inspection.verdict.checked} events verified{begins}.\n"
+        f"Newest event: {short(*inspection.verdict.head)}"
     )

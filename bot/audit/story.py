@@ -32,8 +32,8 @@ SENTENCES: dict[Kind, str] = {
     Kind.SETTLED: "Reading settled it: {found}",
     Kind.CORRECTED: "What was told before was corrected",
     Kind.CLOSED_BY_HAND: "{who} closed it by hand as {word}",
-    Kind.TOLD: "Slack took a message: {what} to {to}",
-    Kind.NOT_TOLD: "A message could not be told there: {what} to {to}",
+    Kind.DELIVERED: "Slack took a message: {what} to {to}",
+    Kind.NOT_DELIVERED: "A message could not be told there: {what} to {to}",
     Kind.LOST_COMMITS: "The ledger had lost commits; its row stood as: {stood}",
     Kind.RESTARTED: "After a restart {who} was told how things stand",
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bot.audit.chain import Head, Verdict
-from bot.domain.notifications import QUOTES_THE_TRAIL, Tell
+from bot.domain.notifications import QUOTES_THE_TRAIL, Notification
 
 SHORT = 16
 """Hex digits of a hash that are shown to people: 64 bits, more than anybody can bring to agree by trying."""
@@ -27,13 +27,15 @@ def short(number: int, digest: str) -> str:
     return f"{number}:{digest[:SHORT]}"
 
 
-def quoted(tells: Sequence[Tell], event: Head | None) -> Sequence[Tell]:
+def quoted(notifications: Sequence[Notification], event: Head | None) -> Sequence[Notification]:
     """The messages with the event that they tell of, so that the thread can say later what the trail has to contain."""
     if event is None:
-        return tells
+        return notifications
     return [
-        replace(tell, facts={**tell.facts, "trail": short(*event)}) if tell.kind in QUOTES_THE_TRAIL else tell
-        for tell in tells
+        replace(notification, facts={**notification.facts, "trail": short(*event)})
+        if notification.kind in QUOTES_THE_TRAIL
+        else notification
+        for notification in notifications
     ]
 
 
@@ -50,12 +52,12 @@ def witness_from(text: str) -> Witness:
 _WITNESS = re.compile(r"(?:(?P<number>[0-9]{1,18}):)?(?P<prefix>[0-9A-Fa-f]{8,64})(?:…|\.\.\.)?")
 
 
-class Looked(NamedTuple):
+class Inspection(NamedTuple):
     """What a look at the whole trail found."""
 
     verdict: Verdict
     start: Head
     """The newest checkpoint: events up to it may be gone."""
-    missing_guards: frozenset[str]
+    missing_triggers: frozenset[str]
     witness: Head | None = None
     """The event that a witness names, as it stands now."""

@@ -33,7 +33,7 @@ from bot.cli.shared import (
 
 if TYPE_CHECKING:
     from bot.audit.chain import Line
-    from bot.audit.witness import Looked, Witness
+    from bot.audit.witness import Inspection, Witness
     from bot.ledger.trail.prune import Plan
     from bot.ledger.trail.reader import TrailReader
 
@@ -82,32 +82,32 @@ def verify(env_file: Path | None, against: str | None) -> None:
                 step(number - done)
                 done = number
 
-            looked = trail.verify(witness, on_page)
-    click.echo(_sound(looked))
+            inspection = trail.verify(witness, on_page)
+    click.echo(_sound(inspection))
     if witness is not None:
-        click.echo(_witnessed(looked, witness))
+        click.echo(_witnessed(inspection, witness))
     click.echo(CANNOT_SHOW)
 
 
-def _sound(looked: Looked) -> str:
+def _sound(inspection: Inspection) -> str:
     """The good news; bad news ends the command."""
     from bot.audit import formats  # noqa: PLC0415
 
-    broken = formats.fault_text(looked)
+    broken = formats.fault_text(inspection)
     if broken is not None:
         raise CheckFailed(broken)
-    return formats.sound_text(looked)
+    return formats.sound_text(inspection)
 
 
-def _witnessed(looked: Looked, witness: Witness) -> str:
+def _witnessed(inspection: Inspection, witness: Witness) -> str:
     from bot.audit.witness import short  # noqa: PLC0415
 
-    if looked.witness is not None:
-        return f"It contains what was shown: event {short(*looked.witness)}."
-    if witness.number is not None and witness.number <= looked.start.number:
+    if inspection.witness is not None:
+        return f"It contains what was shown: event {short(*inspection.witness)}."
+    if witness.number is not None and witness.number <= inspection.start.number:
         raise CheckFailed(
-            f"The audit trail cannot show event {witness.number} any more: the events up to {looked.start.number} were "
-            "pruned. Take a later one, or an export made before."
+            f"The audit trail cannot show event {witness.number} any more: the events up to "
+            f"{inspection.start.number} were pruned. Take a later one, or an export made before."
         )
     named = f"event {witness.number} with that hash" if witness.number is not None else "an event with that hash"
     raise CheckFailed(
@@ -158,13 +158,13 @@ def show(env_file: Path | None, deletion: str) -> None:
     with _trail(env_file) as trail, output_trouble():
         whole = _whole_id(deletion.lower(), trail)
         about = trail.about(whole)
-        told = False
+        is_printed = False
         for line in trail.lines(Wanted(deletion=whole)):
-            if not told:
+            if not is_printed:
                 click.echo(heading(whole, line.job, about))
-            told = True
+            is_printed = True
             click.echo(story_line(line))
-        if told:
+        if is_printed:
             return
         if about is not None:
             raise CheckFailed("The events of this deletion have been pruned.")

@@ -15,7 +15,7 @@ import click
 from bot.cli.shared import EXIT_STATUS, env_file_option, put_proxies, set_up_logs
 
 if TYPE_CHECKING:
-    from bot.doctor.findings import Finding
+    from bot.doctor.findings import CheckResult
 
 COLOURS = {"wrong": "red", "note": "yellow", "fine": "green", "not checked": "yellow"}
 """The states in the order in which the last line counts them."""
@@ -32,7 +32,7 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
     The last line counts what was found. Status 1 if anything is wrong, 2 if it is the settings.
     """
     from bot.doctor.examine import examine, only_settings  # noqa: PLC0415
-    from bot.doctor.findings import State  # noqa: PLC0415
+    from bot.doctor.findings import CheckState  # noqa: PLC0415
     from bot.settings.forms import SettingsError  # noqa: PLC0415
     from bot.settings.load import read_settings  # noqa: PLC0415
     from bot.settings.schema import ENV_FILE  # noqa: PLC0415
@@ -40,20 +40,20 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
     try:
         settings = read_settings(env_file=env_file or ENV_FILE)
     except SettingsError as error:
-        _tell_all(only_settings(error), as_lines=as_lines)
+        _print_all(only_settings(error), as_lines=as_lines)
         return 2
     set_up_logs(settings)
     put_proxies(settings)
     with _quiet():
-        found = _tell_all(examine(settings), as_lines=as_lines)
-    return 1 if found[State.WRONG.value] else 0
+        found = _print_all(examine(settings), as_lines=as_lines)
+    return 1 if found[CheckState.WRONG.value] else 0
 
 
-def _tell_all(findings: Iterable[Finding], *, as_lines: bool) -> Counter[str]:
+def _print_all(findings: Iterable[CheckResult], *, as_lines: bool) -> Counter[str]:
     """Tell each as it is made, then for people how many there are of each state."""
     found: Counter[str] = Counter()
     for finding in findings:
-        _tell(finding, as_lines=as_lines)
+        _print(finding, as_lines=as_lines)
         found[finding.state.value] += 1
     if not as_lines:
         click.echo(", ".join(_count(state, found[state]) for state in COLOURS if found[state]))
@@ -76,7 +76,7 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _tell(finding: Finding, *, as_lines: bool) -> None:
+def _print(finding: CheckResult, *, as_lines: bool) -> None:
     if as_lines:
         click.echo(json.dumps({"check": finding.check, "state": finding.state.value, "says": finding.says}))
         return

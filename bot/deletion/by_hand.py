@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.deletion import permission
 from bot.deletion.in_doubt import ended_after
-from bot.deletion.look import look
+from bot.deletion.inspect_job import inspect_job
 from bot.deletion.pressed import pressed_deletion
 from bot.deletion.settle import weigh
 from bot.domain import evidence
@@ -15,13 +15,13 @@ from bot.domain.evidence import Finding
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Actor, Cause, Deletion, Press, State
-from bot.domain.notifications import TellKind, tells_about
+from bot.domain.notifications import NotificationKind, notifications_about
 from bot.domain.outcomes import Ending
-from bot.domain.policy import Deed
+from bot.domain.policy import Action
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
-NOT_LOOKED: dict[Cause, Reason] = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, Cause.LIMITED: Reason.BUSY}
+NOT_INSPECTED: dict[Cause, Reason] = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, Cause.LIMITED: Reason.BUSY}
 """Why MetaStudio was not even asked; after any other cause it was."""
 
 
@@ -29,11 +29,11 @@ def read_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """One read at once, whatever the schedule says."""
     if deletion.state is not State.UNKNOWN:
         return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
-    seen, shown = look(deletion.job, ports)
+    seen, shown = inspect_job(deletion.job, ports)
     weighed = weigh(deletion, seen, shown, ports)
     if weighed is not None and seen is Finding.NOTHING and shown.reply.cause is not None:
         # Nothing was seen, or not even looked for, and nobody shall read that the bot has looked.
-        return Refused(NOT_LOOKED.get(shown.reply.cause, Reason.JOB_NOT_READ), {"reply": shown.reply})
+        return Refused(NOT_INSPECTED.get(shown.reply.cause, Reason.JOB_NOT_READ), {"reply": shown.reply})
     return weighed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
 
 
@@ -51,7 +51,7 @@ def close_by_hand(deletion: Deletion, actor: Actor, *, deleted: bool, ports: Por
     if not may_close_by_hand(deletion, now):
         return Refused(Reason.NOT_YET_BY_HAND, {"deletion": deletion})
     new = State.DELETED if deleted else State.FAILED
-    tells = tells_about(deletion, TellKind.CLOSED, state=new.value)
+    notifications = notifications_about(deletion, NotificationKind.CLOSED, state=new.value)
     changed: Deletion | None
     try:
         changed = ports.ledger.change(
@@ -59,32 +59,32 @@ def close_by_hand(deletion: Deletion, actor: Actor, *, deleted: bool, ports: Por
             Step.CLOSE_DELETED if deleted else Step.CLOSE_FAILED,
             {"ended_at": now, "ended_why": Ending.BY_HAND.value, "ended_by": actor, "read_due_at": None},
             event_about(Kind.CLOSED_BY_HAND, deletion, now, actor, word=new.value),
-            tell=tells,
+            notifications=notifications,
         )
     except LedgerTrouble as trouble:
         changed = ended_after(trouble, deletion, new, actor, ports)
-    ports.deliver(tells if changed else ())
+    ports.deliver(notifications if changed else ())
     return changed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
 
 
-def _authorized(deed: Deed, press: Press, ports: Ports) -> Deletion | Refused:
+def _authorized(action: Action, press: Press, ports: Ports) -> Deletion | Refused:
     """The deletion, if this person may operate here."""
     deletion = pressed_deletion(press, ports)
     if deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
-    if deletion.target != ports.terms.target:
+    if deletion.target != ports.config.target:
         return Refused(Reason.OTHER_PROJECT, {"deletion": deletion})
-    return permission.may(deed, press.actor, press.channel, ports, fresh=True) or deletion
+    return permission.may(action, press.actor, press.channel, ports, fresh=True) or deletion
 
 
 def check_now(press: Press, ports: Ports) -> Deletion | Refused:
     """*Check now*."""
-    deletion = _authorized(Deed.CHECK_NOW, press, ports)
+    deletion = _authorized(Action.CHECK_NOW, press, ports)
     return deletion if isinstance(deletion, Refused) else read_now(deletion, ports)
 
 
 def _close(press: Press, ports: Ports, *, deleted: bool) -> Deletion | Refused:
-    deletion = _authorized(Deed.CLOSE_BY_HAND, press, ports)
+    deletion = _authorized(Action.CLOSE_BY_HAND, press, ports)
     if isinstance(deletion, Refused):
         return deletion
     return close_by_hand(deletion, press.actor, deleted=deleted, ports=ports)

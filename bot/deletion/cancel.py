@@ -10,8 +10,8 @@ from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, Press, State
-from bot.domain.notifications import TellKind, tells_about
-from bot.domain.policy import Card, Deed, not_awaiting
+from bot.domain.notifications import NotificationKind, notifications_about
+from bot.domain.policy import Action, CardRule, not_awaiting
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -19,19 +19,19 @@ from bot.domain.refusals import Reason, Refused
 def cancel(press: Press, ports: Ports) -> Deletion | Refused:
     """Close the card without deleting. The requester may always; anybody else has to be authorized."""
     deletion = pressed_deletion(press, ports)
-    if no := not_awaiting(deletion, ports.terms.target, ports.clock.now()):
+    if no := not_awaiting(deletion, ports.config.target, ports.clock.now()):
         return no
     assert deletion is not None  # noqa: S101 - as in confirm.
     # The requester always may, so nothing has to be looked up for them: that works also while Slack is unwell.
     if press.actor != deletion.requester:
-        place, (presser, requester) = permission.look_up(
+        conversation, (presser, requester) = permission.look_up(
             ports, press.channel, (press.actor, deletion.requester), fresh=True
         )
-        card = Card(requester, deletion.confirm_by)
-        if no := policy.may(Deed.CANCEL, presser, place, ports.terms.rules, card):
+        card = CardRule(requester, deletion.confirm_by)
+        if no := policy.may(Action.CANCEL, presser, conversation, ports.config.rules, card):
             return as_it_stands(no, press, ports)
     now = ports.clock.now()
-    tells = tells_about(deletion, TellKind.CANCELLED, state=State.CANCELLED.value)
+    notifications = notifications_about(deletion, NotificationKind.CANCELLED, state=State.CANCELLED.value)
     try:
         cancelled = ports.ledger.change(
             deletion.id,
@@ -39,11 +39,11 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
             {"ended_at": now, "ended_why": Kind.CANCELLED.value, "ended_by": press.actor},
             event_about(Kind.CANCELLED, deletion, now, press.actor),
             before_deadline=now,
-            tell=tells,
+            notifications=notifications,
         )
     except LedgerTrouble as trouble:
         cancelled = ended_after(trouble, deletion, State.CANCELLED, press.actor, ports)
     if cancelled is None:
         return as_it_stands(Refused(Reason.BUSY), press, ports)
-    ports.deliver(tells)
+    ports.deliver(notifications)
     return cancelled

@@ -5,14 +5,14 @@ It gathers, decides and applies, in that order; the decisions are pure and stand
 
 from __future__ import annotations
 
-from bot.deletion import look, permission, send
-from bot.deletion.permission import LookedUp
+from bot.deletion import inspect_job, permission, send
+from bot.deletion.permission import LookUps
 from bot.deletion.pressed import as_it_stands, pressed_deletion
 from bot.deletion.withdraw import withdraw
 from bot.domain import policy
 from bot.domain.age import Moment, moment, oldest
 from bot.domain.model import Deletion, Operation, Press, Shown
-from bot.domain.policy import Card, Deed, might_confirm, not_awaiting, unreadable
+from bot.domain.policy import Action, CardRule, might_confirm, not_awaiting, unreadable
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -24,7 +24,7 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
     card, or a requester who lost the right, closes the deletion; after any other no, the card still waits.
     """
     deletion = pressed_deletion(press, ports)
-    if no := not_awaiting(deletion, ports.terms.target, ports.clock.now()):
+    if no := not_awaiting(deletion, ports.config.target, ports.clock.now()):
         return no
     assert deletion is not None  # noqa: S101 - not_awaiting answers for None; this tells the type checker so.
     result = _confirm(deletion, press, ports)
@@ -33,13 +33,13 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
     # Neither a place in the limiter nor a read is spent on somebody who may not confirm, or while nothing may be sent.
-    frozen = ports.ledger.freezes.standing()
-    if frozen or not might_confirm(press.actor, deletion, ports.terms.rules):
+    frozen = ports.ledger.freezes.current()
+    if frozen or not might_confirm(press.actor, deletion, ports.config.rules):
         no = _may_press(press, deletion, _who_and_where(press, deletion, ports), ports)
         if no or frozen:
             return no or Refused(Reason.FROZEN, {"freeze": frozen})
     # The place comes first: waiting for it later would let the checks grow old.
-    if not ports.jobs.wait_turn(Operation.DELETE):
+    if not ports.jobs.acquire(Operation.DELETE):
         return Refused(Reason.BUSY)
     anew: Moment | None = None
 
@@ -51,7 +51,7 @@ def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refus
     return send.claim_and_send(deletion, press.actor, ports, check) or _not_claimed(ports)
 
 
-def _who_and_where(press: Press, deletion: Deletion, ports: Ports, since: Moment | None = None) -> LookedUp:
+def _who_and_where(press: Press, deletion: Deletion, ports: Ports, since: Moment | None = None) -> LookUps:
     return permission.look_up(ports, press.channel, (press.actor, deletion.requester), fresh=True, since=since)
 
 
@@ -62,15 +62,15 @@ def _check(deletion: Deletion, press: Press, ports: Ports, since: Moment | None)
     that long ago it may have been decided.
     """
     began = moment(ports.clock)
-    looked = ports.beside(lambda: _who_and_where(press, deletion, ports, since))
-    connected = ports.beside(lambda: ports.jobs.prepare_delete(deletion.job.job_id))
+    look_ups = ports.in_background(lambda: _who_and_where(press, deletion, ports, since))
+    connected = ports.in_background(lambda: ports.jobs.prepare_delete(deletion.job.job_id))
     shown = ports.jobs.show(deletion.job.job_id)
-    found = looked.result()
+    found = look_ups.result()
     connected.result()
     if no := _may_press(press, deletion, found, ports) or _still_the_job(press, deletion, shown, ports):
         return no
-    place, people = found
-    answers = (place, *people, shown.reply)
+    conversation, people = found
+    answers = (conversation, *people, shown.reply)
     # A look-up that failed has no time, and meant no.
     return oldest(*(getattr(answer, "asked", None) or began for answer in answers))
 
@@ -79,14 +79,14 @@ def _not_claimed(ports: Ports) -> Refused:
     """Why the claim was not won, where the card still waits: what forbids it may have come after we looked for it."""
     if no := ports.admission.refusal():
         return no
-    frozen = ports.ledger.freezes.standing()
+    frozen = ports.ledger.freezes.current()
     return Refused(Reason.FROZEN, {"freeze": frozen}) if frozen else Refused(Reason.BUSY)
 
 
-def _may_press(press: Press, deletion: Deletion, found: LookedUp, ports: Ports) -> Refused | None:
-    place, (presser, requester) = found
-    card = Card(requester, deletion.confirm_by)
-    no = policy.may(Deed.CONFIRM, presser, place, ports.terms.rules, card)
+def _may_press(press: Press, deletion: Deletion, found: LookUps, ports: Ports) -> Refused | None:
+    conversation, (presser, requester) = found
+    card = CardRule(requester, deletion.confirm_by)
+    no = policy.may(Action.CONFIRM, presser, conversation, ports.config.rules, card)
     if no is None or no.reason != Reason.REQUESTER_LOST_RIGHT:
         return Refused(no.reason, {**no.facts, "deletion": deletion}) if no else None
     lost = Refused(no.reason, {**no.facts, "deletion": deletion})
@@ -105,8 +105,8 @@ def _job_refused(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | No
     if shown.job is None:
         # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
         # Closing it after one read is safe, since it sends nothing and says only what MetaStudio answered.
-        if look.is_gone(shown, deletion.job, ports):
-            earlier = look.may_have_removed(deletion, ports)
+        if inspect_job.is_gone(shown, deletion.job, ports):
+            earlier = inspect_job.may_have_removed(deletion, ports)
             return Refused(Reason.JOB_GONE, {"reply": shown.reply, "earlier": earlier and earlier.id})
         no = unreadable(shown)
         return Refused(Reason.JOB_NOT_READ, no.facts) if no and no.reason == Reason.JOB_NOT_FOUND else no

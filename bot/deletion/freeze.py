@@ -13,8 +13,8 @@ from bot.deletion.in_doubt import found_after
 from bot.domain.events import Event, Kind
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Actor, Deletion, DeletionId, Freeze
-from bot.domain.notifications import Tell, TellKind
-from bot.domain.policy import Deed
+from bot.domain.notifications import Notification, NotificationKind
+from bot.domain.policy import Action
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -26,38 +26,38 @@ def freeze(actor: Actor, channel: str, reason: str, ports: Ports) -> Freeze | Re
 
     ``reason`` may be empty: in an emergency nobody is asked for words first.
     """
-    if no := permission.may(Deed.FREEZE, actor, channel, ports, fresh=True):
+    if no := permission.may(Action.FREEZE, actor, channel, ports, fresh=True):
         return no
     made = Freeze(secrets.token_hex(8), actor, ports.clock.now(), channel, reason)
-    tell = _tell(Kind.FROZEN, made, actor, channel, ports)
+    notification = _notification(Kind.FROZEN, made, actor, channel, ports)
     try:
-        standing = ports.ledger.freezes.begin(made, tell, _event(Kind.FROZEN, actor, channel, ports))
+        current = ports.ledger.freezes.begin(made, notification, _event(Kind.FROZEN, actor, channel, ports))
     except LedgerTrouble as trouble:
-        standing = found_after(trouble, ports.ledger.freezes.standing)
-    if standing is not None and standing.id != made.id:
-        return Refused(Reason.ALREADY_FROZEN, {"freeze": standing, "is_reason_dropped": bool(reason)})
-    ports.deliver((tell,))
+        current = found_after(trouble, ports.ledger.freezes.current)
+    if current is not None and current.id != made.id:
+        return Refused(Reason.ALREADY_FROZEN, {"freeze": current, "is_reason_dropped": bool(reason)})
+    ports.deliver((notification,))
     return made
 
 
 def unfreeze(actor: Actor, channel: str, ports: Ports) -> Freeze | Refused:
     """Allow deletions again; the freeze that was lifted."""
-    if no := permission.may(Deed.FREEZE, actor, channel, ports, fresh=True):
+    if no := permission.may(Action.FREEZE, actor, channel, ports, fresh=True):
         return no
-    standing = ports.ledger.freezes.standing()
-    if standing is None:
+    current = ports.ledger.freezes.current()
+    if current is None:
         return Refused(Reason.NOT_FROZEN)
     now = ports.clock.now()
-    tell = _tell(Kind.UNFROZEN, standing, actor, channel, ports)
+    notification = _notification(Kind.UNFROZEN, current, actor, channel, ports)
     event = _event(Kind.UNFROZEN, actor, channel, ports)
     try:
-        is_lifted = ports.ledger.freezes.lift(standing, actor, now, tell, event)
+        is_lifted = ports.ledger.freezes.lift(current, actor, now, notification, event)
     except LedgerTrouble as trouble:
-        is_lifted = found_after(trouble, lambda: ports.ledger.freezes.standing() is None)
+        is_lifted = found_after(trouble, lambda: ports.ledger.freezes.current() is None)
     if not is_lifted:
         return Refused(Reason.NOT_FROZEN)
-    ports.deliver((tell,))
-    return standing
+    ports.deliver((notification,))
+    return current
 
 
 def freeze_for_lost_commits(deletion: Deletion, ports: Ports) -> None:
@@ -67,9 +67,9 @@ def freeze_for_lost_commits(deletion: Deletion, ports: Ports) -> None:
     """
     reason = f"the ledger lost commits about deletion {deletion.id}; `dh-bot doctor` says more"
     made = Freeze(secrets.token_hex(8), None, ports.clock.now(), deletion.channel, reason)
-    tell = _tell(Kind.FROZEN, made, None, deletion.channel, ports)
-    if ports.ledger.freezes.begin(made, tell, _event(Kind.FROZEN, None, deletion.channel, ports)) is None:
-        ports.deliver((tell,))
+    notification = _notification(Kind.FROZEN, made, None, deletion.channel, ports)
+    if ports.ledger.freezes.begin(made, notification, _event(Kind.FROZEN, None, deletion.channel, ports)) is None:
+        ports.deliver((notification,))
 
 
 def _event(kind: Kind, actor: Actor | None, channel: str, ports: Ports) -> Event:
@@ -77,8 +77,8 @@ def _event(kind: Kind, actor: Actor | None, channel: str, ports: Ports) -> Event
     return Event(kind, ports.clock.now(), actor, channel=channel)
 
 
-def _tell(kind: Kind, about: Freeze, actor: Actor | None, channel: str, ports: Ports) -> Tell:
+def _notification(kind: Kind, about: Freeze, actor: Actor | None, channel: str, ports: Ports) -> Notification:
     # A version that knows no freeze takes a NOTICE too, and drops one that is about no deletion.
     user = actor.user if actor else None
     facts = {"about": kind.value, "user": user, "at": ports.clock.now().timestamp(), "reason": about.reason}
-    return Tell(TellKind.NOTICE, ABOUT_NO_DELETION, channel, None, facts)
+    return Notification(NotificationKind.NOTICE, ABOUT_NO_DELETION, channel, None, facts)

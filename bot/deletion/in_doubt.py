@@ -12,7 +12,7 @@ from bot.domain.ports import Ports
 T = TypeVar("T")
 
 
-def found_after(trouble: LedgerTrouble, look: Callable[[], T | None]) -> T:
+def found_after(trouble: LedgerTrouble, find: Callable[[], T | None]) -> T:
     """What a fresh read shows of a write that raised this trouble in doubt; it was carried out then.
 
     Raises the trouble where it leaves no doubt, and where the read fails or does not show the write. The read's own
@@ -21,7 +21,7 @@ def found_after(trouble: LedgerTrouble, look: Callable[[], T | None]) -> T:
     if not trouble.in_doubt:
         raise trouble
     try:
-        found = look()
+        found = find()
     except LedgerTrouble:
         raise trouble from None
     if not found:
@@ -32,8 +32,8 @@ def found_after(trouble: LedgerTrouble, look: Callable[[], T | None]) -> T:
 def ended_after(trouble: LedgerTrouble, deletion: Deletion, state: State, by: Actor, ports: Ports) -> Deletion:
     """The same for a change by which this person ended the deletion in this state."""
 
-    def look() -> Deletion | None:
+    def find() -> Deletion | None:
         found = ports.ledger.get(deletion.id)
         return found if found is not None and (found.state, found.ended_by) == (state, by) else None
 
-    return found_after(trouble, look)
+    return found_after(trouble, find)

@@ -18,7 +18,7 @@ from bot.domain import lifecycle, outcomes
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import OPEN_STATES, Attempt, Deletion, Reply, State
-from bot.domain.notifications import Tell, TellKind, tells_about
+from bot.domain.notifications import Notification, NotificationKind, notifications_about
 from bot.domain.outcomes import Decision, Ending
 from bot.domain.ports import Ports
 
@@ -56,9 +56,9 @@ def record(held: Held, found: Deletion | None, ports: Ports) -> Deletion | None:
         _freeze(held, stood, ports)
     while True:
         row = found or _written_again(claimed, ports)
-        changed, tells = _write(held, row, stood, ports)
+        changed, notifications = _write(held, row, stood, ports)
         if changed is not None:
-            ports.deliver(tells)
+            ports.deliver(notifications)
             return changed
         # Somebody else has moved the row since it was read.
         found = ports.ledger.get(claimed.id)
@@ -95,11 +95,11 @@ def _written_again(claimed: Deletion, ports: Ports) -> Deletion:
         takeover_at=None,
         attempts=(),
     )
-    ports.ledger.propose(row, max_open=ports.terms.max_open)
+    ports.ledger.propose(row, max_open=ports.config.max_open)
     return row
 
 
-def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletion | None, tuple[Tell, ...]]:
+def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletion | None, tuple[Notification, ...]]:
     claimed, now = held.claimed, ports.clock.now()
     is_ours = row.claim_token == held.attempt.claim_token
     step = _step(held, row, is_ours=is_ours)
@@ -120,7 +120,7 @@ def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletio
         *((event_about(Kind.CLAIMED, claimed, held.attempt.claimed_at, claimed.confirmer, attempt=number),) * lost),
         held.event(_kind(step, row, held)),
     )
-    tells = _tells(held, row, step, stood, is_ours=is_ours)
+    notifications = _notifications(held, row, step, stood, is_ours=is_ours)
     changed = ports.ledger.change(
         claimed.id,
         step,
@@ -128,9 +128,9 @@ def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletio
         *events,
         where={"state": row.state, "claim_token": row.claim_token},
         attempt=held.attempt,
-        tell=tells,
+        notifications=notifications,
     )
-    return changed, tells
+    return changed, notifications
 
 
 def _step(held: Held, row: Deletion, *, is_ours: bool) -> Step | None:
@@ -175,11 +175,13 @@ def _is_in_the_way(step: Step | None, row: Deletion, ports: Ports) -> bool:
     """Whether the row cannot be opened again because the job has been asked for anew and that one is open."""
     if step is None or lifecycle.target(step) not in OPEN_STATES or row.state in OPEN_STATES:
         return False
-    other = ports.ledger.standing(row.job.job_id)
+    other = ports.ledger.current(row.job.job_id)
     return other is not None and other.id != row.id
 
 
-def _tells(held: Held, row: Deletion, step: Step | None, stood: str, *, is_ours: bool) -> tuple[Tell, ...]:
+def _notifications(
+    held: Held, row: Deletion, step: Step | None, stood: str, *, is_ours: bool
+) -> tuple[Notification, ...]:
     claimed, reply = held.claimed, held.reply
     facts = {
         "about": Kind.LOST_COMMITS.value,
@@ -194,12 +196,12 @@ def _tells(held: Held, row: Deletion, step: Step | None, stood: str, *, is_ours:
         "request_id": reply.request_id,
         "cause": reply.cause and reply.cause.value,
     }
-    notice, *card = tells_about(claimed, TellKind.NOTICE, **facts)
+    notice, *card = notifications_about(claimed, NotificationKind.NOTICE, **facts)
     if step is None or lifecycle.target(step) is row.state:
         return (notice, *card)
     new = lifecycle.target(step)
     if row.state in {State.DELETED, State.FAILED} and new is not State.UNKNOWN:
-        kind = TellKind.CORRECTION
+        kind = NotificationKind.CORRECTION
     else:
-        kind = TellKind.UNKNOWN if new is State.UNKNOWN else TellKind.OUTCOME
-    return (notice, *tells_about(claimed, kind, state=new.value, **held.facts))
+        kind = NotificationKind.UNKNOWN if new is State.UNKNOWN else NotificationKind.OUTCOME
+    return (notice, *notifications_about(claimed, kind, state=new.value, **held.facts))

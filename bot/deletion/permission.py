@@ -9,23 +9,23 @@ from collections.abc import Sequence
 
 from bot.domain import policy
 from bot.domain.age import Moment
-from bot.domain.model import Actor, LookupFailed, Person, Place
-from bot.domain.policy import Deed
+from bot.domain.model import Actor, Conversation, LookupFailed, Person
+from bot.domain.policy import Action
 from bot.domain.ports import Ports
 from bot.domain.refusals import Refused
 
-LookedUp = tuple[Place | LookupFailed, tuple[Person | LookupFailed, ...]]
+LookUps = tuple[Conversation | LookupFailed, tuple[Person | LookupFailed, ...]]
 
 
 def look_up(
     ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool, since: Moment | None = None
-) -> LookedUp:
+) -> LookUps:
     """The place, and the people: first whoever acts, then whom else it takes. ``since`` is as in ``People``.
 
     Where the one who acts may do nothing, nothing is asked anew on their account: hammering a button must not use up
     the look-ups that Slack allows for everybody together.
     """
-    rules = ports.terms.rules
+    rules = ports.config.rules
     first = ports.people.person(actors[0], fresh=fresh, since=since)
     fresh = fresh and not (policy.may_operate(first, rules) and policy.may_freeze(first, rules))
     # Nobody else is asked about after a failure: it means no, and each look-up may take its full timeout.
@@ -34,10 +34,10 @@ def look_up(
         first if has_failed or actor == actors[0] else ports.people.person(actor, fresh=fresh, since=since)
         for actor in actors[1:]
     )
-    return ports.people.place(channel, fresh=fresh, since=since), (first, *others)
+    return ports.people.conversation(channel, fresh=fresh, since=since), (first, *others)
 
 
-def may(deed: Deed, actor: Actor, channel: str, ports: Ports, *, fresh: bool = False) -> Refused | None:
+def may(action: Action, actor: Actor, channel: str, ports: Ports, *, fresh: bool = False) -> Refused | None:
     """Why this person may not do that there, or None. ``fresh`` is for clicks; for what takes no card."""
-    place, (person,) = look_up(ports, channel, (actor,), fresh=fresh)
-    return policy.may(deed, person, place, ports.terms.rules)
+    conversation, (person,) = look_up(ports, channel, (actor,), fresh=fresh)
+    return policy.may(action, person, conversation, ports.config.rules)

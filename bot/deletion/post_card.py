@@ -15,8 +15,8 @@ from bot.deletion.withdraw import withdraw
 from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import Tell, TellKind
-from bot.domain.ports import Again, Gone, Ports, Told
+from bot.domain.notifications import Notification, NotificationKind
+from bot.domain.ports import Delivered, Ports, RetryLater, Undeliverable
 from bot.domain.refusals import Reason, Refused
 
 EARLIER = timedelta(hours=24)
@@ -39,8 +39,8 @@ def post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     with ExitStack() as queue:
         is_queued = False
         while shown is not None:
-            answer = ports.teller.post_card(shown, earlier, called)
-            if isinstance(answer, Told):
+            answer = ports.messenger.post_card(shown, earlier, called)
+            if isinstance(answer, Delivered):
                 return _card_stands(deletion, answer.ts or "", ports)
             try_at = _try_at(answer, pauses, ports.clock.monotonic())
             if try_at is None or try_at > no_later:
@@ -49,7 +49,7 @@ def post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
                 # Whoever Slack throttles queues up, and only the first in the queue tries; else all of them would wake
                 # together, to be throttled again.
                 patience = no_later - ports.clock.monotonic()
-                is_queued = queue.enter_context(ports.one_at_a_time(deletion.channel, patience))
+                is_queued = queue.enter_context(ports.serialize(deletion.channel, patience))
                 if not is_queued:
                     return _give_up(deletion, answer.why, ports)
             ports.clock.sleep(max(try_at - ports.clock.monotonic(), 0))
@@ -58,16 +58,16 @@ def post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     return _as_found(deletion, ports)
 
 
-def _is_unanswered(answer: Again | Gone) -> bool:
-    return isinstance(answer, Again) and answer.unanswered
+def _is_unanswered(answer: RetryLater | Undeliverable) -> bool:
+    return isinstance(answer, RetryLater) and answer.unanswered
 
 
-def _try_at(answer: Again | Gone, pauses: Iterator[float], now: float) -> float | None:
+def _try_at(answer: RetryLater | Undeliverable, pauses: Iterator[float], now: float) -> float | None:
     """When to try again by the monotonic clock, if at all.
 
     A refusal for now may come any number of times, each with Slack's own wish.
     """
-    if isinstance(answer, Gone) or answer.after > LONGEST_PAUSE:
+    if isinstance(answer, Undeliverable) or answer.after > LONGEST_PAUSE:
         return None
     pause = next(pauses, None) if answer.unanswered else 0.0
     return None if pause is None else now + max(answer.after, pause)
@@ -79,7 +79,7 @@ def _with_new_deadline(deletion: Deletion, ports: Ports) -> Deletion | None:
     The deadline is written before the post, since a click may come before its answer. It counts from here, and once
     the card is known to stand from then: what a card shows is never later than what holds.
     """
-    deadline = ports.clock.now() + ports.terms.rules.confirm_within
+    deadline = ports.clock.now() + ports.config.rules.confirm_within
     changed = ports.ledger.change(
         deletion.id, None, {"deadline_at": deadline}, where={"state": State.AWAITING, "message_ts": None}
     )
@@ -98,7 +98,7 @@ def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refuse
         return ports.ledger.change(
             deletion.id,
             None,
-            {"message_ts": ts, "deadline_at": now + ports.terms.rules.confirm_within},
+            {"message_ts": ts, "deadline_at": now + ports.config.rules.confirm_within},
             event_about(Kind.CARD_POSTED, deletion, now, ts=ts),
             where={"state": State.AWAITING, "message_ts": None},
         )
@@ -107,7 +107,7 @@ def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refuse
         posted = write()
     except LedgerTrouble:
         # The card can be seen in Slack, so the asker is not told that nothing was done. It is written down later.
-        ports.unwritten(deletion.id, write)
+        ports.pending_writes(deletion.id, write)
         return replace(deletion, message_ts=ts)
     return posted or _as_found(deletion, ports, ts)
 
@@ -124,8 +124,8 @@ def _as_found(deletion: Deletion, ports: Ports, ts: str | None = None) -> Deleti
     if ts is not None and not has_card:
         found = ports.ledger.change(deletion.id, None, {"message_ts": ts}) or found
     if ts is not None and found.state is not State.AWAITING:
-        redraw = Tell(TellKind.CARD, deletion.id, deletion.channel, ts)
-        ports.ledger.tell(redraw)
+        redraw = Notification(NotificationKind.CARD, deletion.id, deletion.channel, ts)
+        ports.ledger.enqueue(redraw)
         ports.deliver((redraw,))
     # Where there is a card its thread says how it ended; without one nobody has said anything yet.
     return found if has_card else Refused(Reason.CARD_NOT_POSTED, {"why": "Slack took too long"})

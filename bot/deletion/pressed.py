@@ -46,4 +46,4 @@ def as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
     """
     found = ports.ledger.get(press.deletion)
     closed_by_this = found is not None and found.state is State.REFUSED and found.ended_by == press.actor
-    return no if closed_by_this else not_awaiting(found, ports.terms.target, ports.clock.now()) or no
+    return no if closed_by_this else not_awaiting(found, ports.config.target, ports.clock.now()) or no

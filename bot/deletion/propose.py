@@ -15,7 +15,7 @@ from bot.domain import policy
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Ask, Deletion, Freeze, Job, State
-from bot.domain.policy import Deed, might_operate, unreadable
+from bot.domain.policy import Action, might_operate, unreadable
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -41,7 +41,7 @@ def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
     if no := policy.may_be_deleted(job):
         return no
     count = ports.ledger.open_count()
-    if count >= ports.terms.max_open:
+    if count >= ports.config.max_open:
         return Refused(Reason.TOO_MANY_OPEN, {"open": count})
     deletion = _deletion(ask, job, ports)
     return Rehearsed(deletion, tuple(ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)))
@@ -49,29 +49,29 @@ def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
 
 def _examine(ask: Ask, ports: Ports) -> Job | Refused:
     """The job as it is read now, where this person may ask for it here and nothing stands in the way."""
-    rules = ports.terms.rules
+    rules = ports.config.rules
     if rules.reason_required and ask.reason is None:
         return Refused(Reason.REASON_MISSING)
-    looked = ports.beside(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
-    shown = ports.jobs.show(ask.job_id) if might_operate(ask.actor, ports.terms.rules) else None
-    place, (person,) = looked.result()
-    if no := policy.may(Deed.COMMAND, person, place, rules):
+    look_ups = ports.in_background(lambda: permission.look_up(ports, ask.channel, (ask.actor,), fresh=False))
+    shown = ports.jobs.show(ask.job_id) if might_operate(ask.actor, ports.config.rules) else None
+    conversation, (person,) = look_ups.result()
+    if no := policy.may(Action.COMMAND, person, conversation, rules):
         return no
-    if frozen := ports.ledger.freezes.standing():
+    if frozen := ports.ledger.freezes.current():
         return Refused(Reason.FROZEN, {"freeze": frozen})
     shown = shown or ports.jobs.show(ask.job_id)
     # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
-    if standing := ports.ledger.standing(ask.job_id):
-        return _in_the_way(standing)
+    if current := ports.ledger.current(ask.job_id):
+        return _in_the_way(current)
     return shown.job or unreadable(shown) or Refused(Reason.BUG)
 
 
 def _deletion(ask: Ask, job: Job, ports: Ports) -> Deletion:
-    rules, now = ports.terms.rules, ports.clock.now()
+    rules, now = ports.config.rules, ports.clock.now()
     return Deletion(
         id=ask.id,
-        target=ports.terms.target,
-        job=replace(job, seen_as=ports.terms.seen_as),
+        target=ports.config.target,
+        job=replace(job, app_user_fingerprint=ports.config.app_user_fingerprint),
         state=State.AWAITING,
         requester=ask.actor,
         channel=ask.channel,
@@ -91,24 +91,24 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
         refused = replace(deletion, state=State.REFUSED, ended_at=deletion.asked_at, ended_why=no.reason)
         _write(refused, replace(event, kind=Kind.NOT_OFFERED, facts={"why": no.reason}), ports)
         return no
-    standing = _write(deletion, event, ports)
-    if isinstance(standing, Deletion):
-        return _in_the_way(standing)
-    if isinstance(standing, Freeze):
-        return Refused(Reason.FROZEN, {"freeze": standing})
-    if isinstance(standing, int):
-        return Refused(Reason.TOO_MANY_OPEN, {"open": standing})
+    current = _write(deletion, event, ports)
+    if isinstance(current, Deletion):
+        return _in_the_way(current)
+    if isinstance(current, Freeze):
+        return Refused(Reason.FROZEN, {"freeze": current})
+    if isinstance(current, int):
+        return Refused(Reason.TOO_MANY_OPEN, {"open": current})
     return post_card(deletion, ports)
 
 
 def _write(deletion: Deletion, event: Event, ports: Ports) -> Deletion | Freeze | int | None:
     """As ``Ledger.propose``; where its COMMIT was not answered, None if a fresh read shows the row."""
     try:
-        return ports.ledger.propose(deletion, event, max_open=ports.terms.max_open)
+        return ports.ledger.propose(deletion, event, max_open=ports.config.max_open)
     except LedgerTrouble as trouble:
         found_after(trouble, lambda: ports.ledger.get(deletion.id))
         return None
 
 
-def _in_the_way(standing: Deletion) -> Refused:
-    return Refused(Reason.ALREADY_OFFERED if standing.message_ts else Reason.BEING_OFFERED, {"deletion": standing})
+def _in_the_way(current: Deletion) -> Refused:
+    return Refused(Reason.ALREADY_OFFERED if current.message_ts else Reason.BEING_OFFERED, {"deletion": current})

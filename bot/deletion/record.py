@@ -10,7 +10,7 @@ from bot.domain import lifecycle, outcomes
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, Reply, State
-from bot.domain.notifications import TellKind, facts_for_tell, tells_about
+from bot.domain.notifications import NotificationKind, notifications_about, refusal_facts
 from bot.domain.ports import Ports
 from bot.domain.refusals import Refused
 from bot.domain.replies import is_clock_skew, meaning
@@ -63,8 +63,8 @@ def record(
             return _record_lost(claimed, attempt, reply, decision, values, found, facts, ports)
         if again:
             return found
-    kind = TellKind.UNKNOWN if lost else TellKind.OUTCOME
-    tells = tells_about(claimed, kind, state=new_state, **facts)
+    kind = NotificationKind.UNKNOWN if lost else NotificationKind.OUTCOME
+    notifications = notifications_about(claimed, kind, state=new_state, **facts)
     changed = ports.ledger.change(
         claimed.id,
         decision.step,
@@ -72,11 +72,11 @@ def record(
         reply_event(decision.kind, claimed, reply, ports),
         where={"claim_token": attempt.claim_token, "state": State.DELETING},
         attempt=attempt,
-        tell=tells,
+        notifications=notifications,
     )
     if changed is None:
         return _record_late(claimed, attempt, reply, decision, values, facts, ports)
-    ports.deliver(tells)
+    ports.deliver(notifications)
     return changed
 
 
@@ -133,7 +133,7 @@ def _record_late(
     late = outcomes.LATE.get((found.state, decision.step))
     if late is None and attempt in found.attempts:
         return found  # It changes nothing, and it is recorded already.
-    step, event_kind, tell_kind = late or (None, Kind.REPLIED, TellKind.LATE)
+    step, event_kind, notification_kind = late or (None, Kind.REPLIED, NotificationKind.LATE)
     new_state = found.state if step is None else lifecycle.target(step)
     values: dict[str, object] = {}
     if step is not None:
@@ -147,7 +147,7 @@ def _record_late(
             "reads_last": None,
             "verified_at": None,
         }
-    tells = tells_about(claimed, tell_kind, state=new_state.value, **facts)
+    notifications = notifications_about(claimed, notification_kind, state=new_state.value, **facts)
     changed = ports.ledger.change(
         claimed.id,
         step,
@@ -155,12 +155,12 @@ def _record_late(
         reply_event(event_kind, claimed, reply, ports, late=True),
         where={"state": found.state},
         attempt=attempt,
-        tell=tells,
+        notifications=notifications,
     )
     if changed is None:
         # The state moved between our look and our write: look again. States only move forward, so this ends.
         return _record_late(claimed, attempt, reply, decision, outcome, facts, ports)
-    ports.deliver(tells)
+    ports.deliver(notifications)
     return changed
 
 
@@ -173,7 +173,7 @@ def _facts(reply: Reply, why: Refused | None) -> dict[str, object]:
     if is_clock_skew(reply) and reply.clock_skew is not None:
         facts["clock_skew"] = round(reply.clock_skew)
     if why is not None:
-        facts["not_again"] = facts_for_tell(why)
+        facts["not_again"] = refusal_facts(why)
     return facts
 
 

@@ -8,7 +8,7 @@ from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import Ledger
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import TellKind, tells_about
+from bot.domain.notifications import NotificationKind, notifications_about
 from bot.domain.outcomes import Ending
 
 EVERY = 1_000_000
@@ -36,7 +36,7 @@ def _close_restored(ledger: Ledger, deletion: Deletion, now: datetime) -> bool:
         Step.EXPIRE,
         {"ended_at": now, "ended_why": Ending.RESTORED.value},
         event_about(Kind.EXPIRED, deletion, now, why=Ending.RESTORED.value),
-        tell=tells_about(deletion, TellKind.EXPIRED, state=State.EXPIRED.value),
+        notifications=notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value),
     )
     return changed is not None
 
@@ -47,6 +47,6 @@ def _lose_restored(ledger: Ledger, deletion: Deletion, now: datetime) -> bool:
         Step.LOSE,
         {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
         event_about(Kind.UNKNOWN, deletion, now, why=Ending.RESTORED.value),
-        tell=tells_about(deletion, TellKind.UNKNOWN, state=State.UNKNOWN.value),
+        notifications=notifications_about(deletion, NotificationKind.UNKNOWN, state=State.UNKNOWN.value),
     )
     return changed is not None

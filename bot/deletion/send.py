@@ -120,7 +120,7 @@ def _send(claimed: Deletion, checked: Moment, check: Check, ports: Ports) -> Del
         attempt=attempt.number,
     )
     answered = with_reply(attempt, reply)
-    return ports.unwritten(claimed.id, lambda: _record_and_watch(claimed, answered, reply, stopped, ports))
+    return ports.pending_writes(claimed.id, lambda: _record_and_watch(claimed, answered, reply, stopped, ports))
 
 
 def _followed(claimed: Deletion, answered: Attempt, following: Attempt) -> Deletion:
@@ -151,7 +151,7 @@ def _new_attempt(number: int, token: str, checked: Moment, ports: Ports) -> Atte
 
 
 def _takeover_at(attempt: Attempt, ports: Ports) -> datetime:
-    return attempt.send_before + ports.terms.connect_timeout + ports.terms.read_timeout + GRACE
+    return attempt.send_before + ports.config.connect_timeout + ports.config.read_timeout + GRACE
 
 
 def _claim(deletion: Deletion, confirmer: Actor, checked: Moment, ports: Ports) -> Deletion | None:
@@ -211,7 +211,7 @@ def _claim_again(
         if noted is None:
             return Stopped()
         ports.clock.sleep(min(reply.retry_after or outcomes.BACK_OFF[attempt.number - 1], LONGEST_BACK_OFF))
-        if not ports.jobs.wait_turn(Operation.DELETE):
+        if not ports.jobs.acquire(Operation.DELETE):
             return Stopped(Refused(Reason.BUSY))
         checked = _young(check, ports)
         if isinstance(checked, Refused):
@@ -220,7 +220,7 @@ def _claim_again(
             return Stopped(closed)
         following = _new_attempt(attempt.number + 1, attempt.claim_token, checked, ports)
         if not _write_claim(claimed, following, ports):
-            frozen = ports.ledger.freezes.standing()
+            frozen = ports.ledger.freezes.current()
             return Stopped(Refused(Reason.FROZEN, {"freeze": frozen}) if frozen else None)
     except LedgerTrouble as trouble:
         # Without a written claim nothing is sent; the throttled reply is what there is to record.

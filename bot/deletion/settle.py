@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from bot.deletion.look import look, sent_later
+from bot.deletion.inspect_job import inspect_job, sent_later
 from bot.domain import evidence, lifecycle, outcomes, replies
 from bot.domain.age import moment, stepped
 from bot.domain.events import Kind, event_about
 from bot.domain.evidence import Finding, Tally
 from bot.domain.lifecycle import Step
 from bot.domain.model import OPEN_STATES, Deletion, Shown, State
-from bot.domain.notifications import Tell, TellKind, tells_about
+from bot.domain.notifications import Notification, NotificationKind, notifications_about
 from bot.domain.outcomes import Ending
 from bot.domain.ports import Ports
 
@@ -26,7 +26,7 @@ from bot.domain.ports import Ports
 def read_one(deletion: Deletion, ports: Ports) -> Deletion | None:
     """One read for one deletion, recorded, with whatever it settles."""
     began = moment(ports.clock)
-    seen, shown = look(deletion.job, ports)
+    seen, shown = inspect_job(deletion.job, ports)
     if stepped(began, moment(ports.clock)):
         # Reads count by how far apart they are, which nobody knows across a step of the clock.
         deletion = replace(deletion, reads_agreeing=0, reads_first_at=None, reads_last=None)
@@ -58,7 +58,7 @@ class _Read:
     """What one read leads to, besides its event."""
 
     values: Mapping[str, object]
-    tells: tuple[Tell, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     step: Step | None = None
     kind: Kind = Kind.READ
     facts: dict[str, Any] = field(default_factory=dict)
@@ -73,9 +73,9 @@ def _record(deletion: Deletion, seen: Finding, shown: Shown, read: _Read, ports:
         read.values,
         event_about(read.kind, deletion, ports.clock.now(), request_id=shown.reply.request_id, **facts),
         where={"state": deletion.state, "ended_why": deletion.ended_why},
-        tell=read.tells,
+        notifications=read.notifications,
     )
-    ports.deliver(read.tells if changed else ())
+    ports.deliver(read.notifications if changed else ())
     return changed
 
 
@@ -91,20 +91,26 @@ def weigh(deletion: Deletion, seen: Finding, shown: Shown, ports: Ports) -> Dele
     now = ports.clock.now()
     since = deletion.unknown_since or now
     tally = _tally(deletion).with_(seen, now)
-    enough = evidence.patience(answered=deletion.answered_5xx, settle_after=ports.terms.settle_after)
+    enough = evidence.patience(answered=deletion.answered_5xx, settle_after=ports.config.settle_after)
     # Time that has passed since the last read that showed anything is no agreement.
     step = evidence.settles(tally, enough, now) if seen is not Finding.NOTHING else None
     facts = {"agreeing": tally.agreeing}
     if step is None:
         undetermined = now - since >= evidence.UNDETERMINED_AFTER and not deletion.reminded
-        tells = tells_about(deletion, TellKind.UNDETERMINED, state=State.UNKNOWN.value) if undetermined else ()
+        notifications = (
+            notifications_about(deletion, NotificationKind.UNDETERMINED, state=State.UNKNOWN.value)
+            if undetermined
+            else ()
+        )
         due = evidence.next_read(since, tally, enough, now)
         values = {**_read_values(tally), "read_due_at": due, "reminded": deletion.reminded or undetermined}
-        return _record(deletion, seen, shown, _Read(values, tells, facts=facts), ports)
+        return _record(deletion, seen, shown, _Read(values, notifications, facts=facts), ports)
     over = (now - (tally.first_at or now)).total_seconds()
-    tells = tells_about(deletion, TellKind.SETTLED, state=lifecycle.target(step).value, reads=tally.agreeing, over=over)
+    notifications = notifications_about(
+        deletion, NotificationKind.SETTLED, state=lifecycle.target(step).value, reads=tally.agreeing, over=over
+    )
     values = _read_values(tally) | _settled(step, now)
-    return _record(deletion, seen, shown, _Read(values, tells, step, Kind.SETTLED, facts), ports)
+    return _record(deletion, seen, shown, _Read(values, notifications, step, Kind.SETTLED, facts), ports)
 
 
 def _verify(deletion: Deletion, seen: Finding, shown: Shown, ports: Ports) -> Deletion | None:
@@ -113,22 +119,24 @@ def _verify(deletion: Deletion, seen: Finding, shown: Shown, ports: Ports) -> De
     "Verified gone" takes two reads, as everything that rests on reads does: a backend may forget a job for a moment.
     """
     now = ports.clock.now()
-    enough = evidence.enough_afterwards(ports.terms.settle_after)
+    enough = evidence.enough_afterwards(ports.config.settle_after)
     tally = _tally(deletion).with_(seen, now)
     is_gone = seen is Finding.GONE and evidence.settles(tally, enough, now) is not None
-    due = evidence.next_look(deletion.ended_at or now, now)
+    due = evidence.next_recheck(deletion.ended_at or now, now)
     if seen is Finding.GONE:
         due = None if is_gone else (tally.first_at or now) + enough[seen].over
     values = {**_read_values(tally), "read_due_at": due, "verified_at": now if is_gone else None}
-    tells = () if due else _looked(deletion, seen, shown, now)
-    return _record(deletion, seen, shown, _Read(values, tells), ports)
+    notifications = () if due else _inspected(deletion, seen, shown, now)
+    return _record(deletion, seen, shown, _Read(values, notifications), ports)
 
 
-def _looked(deletion: Deletion, seen: Finding, shown: Shown, now: datetime, **facts: Any) -> tuple[Tell, ...]:
+def _inspected(
+    deletion: Deletion, seen: Finding, shown: Shown, now: datetime, **facts: Any
+) -> tuple[Notification, ...]:
     if shown.job is not None:
         facts["job_state"] = shown.job.state
-    return tells_about(
-        deletion, TellKind.LOOKED, state=deletion.state.value, found=seen.value, at=now.timestamp(), **facts
+    return notifications_about(
+        deletion, NotificationKind.INSPECTED, state=deletion.state.value, found=seen.value, at=now.timestamp(), **facts
     )
 
 
@@ -159,23 +167,23 @@ def _as_said(deletion: Deletion, seen: Finding, shown: Shown, now: datetime) -> 
         return _Read({"read_due_at": None})
     once_more = (deletion.ended_at or now) + evidence.CORRECTION_AFTER
     values = {"read_due_at": once_more if now < once_more else None, "verified_at": now}
-    return _Read(values, _looked(deletion, seen, shown, now) if deletion.verified_at is None else ())
+    return _Read(values, _inspected(deletion, seen, shown, now) if deletion.verified_at is None else ())
 
 
 def _undecided(deletion: Deletion, shown: Shown, now: datetime) -> _Read:
     """After a refusal people wait for what the read finds, so they are told once that none has decided."""
     ended = deletion.ended_at or now
     is_refused = deletion.ended_why in outcomes.REFUSED
-    soon = evidence.next_look(ended, now) if is_refused else None
-    told = is_refused and soon is None and not deletion.reminded and deletion.verified_at is None
-    values = {"read_due_at": soon or evidence.seldom_look(ended, now), "reminded": deletion.reminded or told}
-    return _Read(values, _looked(deletion, Finding.NOTHING, shown, now) if told else ())
+    soon = evidence.next_recheck(ended, now) if is_refused else None
+    is_notified = is_refused and soon is None and not deletion.reminded and deletion.verified_at is None
+    values = {"read_due_at": soon or evidence.rare_recheck(ended, now), "reminded": deletion.reminded or is_notified}
+    return _Read(values, _inspected(deletion, Finding.NOTHING, shown, now) if is_notified else ())
 
 
 def _contradicted(deletion: Deletion, seen: Finding, shown: Shown, later: Deletion | None, ports: Ports) -> _Read:
     """A read against what was said. It takes as many that agree as it took to say it of an answered DELETE."""
     now = ports.clock.now()
-    enough = evidence.enough_afterwards(ports.terms.settle_after)
+    enough = evidence.enough_afterwards(ports.config.settle_after)
     tally = _tally(deletion).with_(seen, now)
     step = evidence.settles(tally, enough, now)
     if step is None:
@@ -183,7 +191,9 @@ def _contradicted(deletion: Deletion, seen: Finding, shown: Shown, later: Deleti
     if later is not None:
         # Another deletion of the job has been sent since. What was said of this one stands.
         confirmed = later.ended_why == Ending.REPLY_DELETED.value
-        tells = _looked(deletion, seen, shown, now, later=later.id, later_confirmed=confirmed)
-        return _Read({"read_due_at": None}, tells)
-    tells = tells_about(deletion, TellKind.CORRECTION, state=lifecycle.target(step).value, at=now.timestamp())
-    return _Read(_read_values(tally) | _settled(step, now), tells, step, Kind.CORRECTED)
+        notifications = _inspected(deletion, seen, shown, now, later=later.id, later_confirmed=confirmed)
+        return _Read({"read_due_at": None}, notifications)
+    notifications = notifications_about(
+        deletion, NotificationKind.CORRECTION, state=lifecycle.target(step).value, at=now.timestamp()
+    )
+    return _Read(_read_values(tally) | _settled(step, now), notifications, step, Kind.CORRECTED)

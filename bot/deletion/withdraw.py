@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import Actor, Deletion, State
-from bot.domain.notifications import TellKind, facts_for_tell, tells_about
+from bot.domain.notifications import NotificationKind, notifications_about, refusal_facts
 from bot.domain.ports import Ports
 from bot.domain.refusals import Refused
 
@@ -13,7 +13,9 @@ from bot.domain.refusals import Refused
 def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports) -> Deletion | None:
     """Close a waiting deletion as refused and say so on its card and in its thread, if it has them."""
     now = ports.clock.now()
-    tells = tells_about(deletion, TellKind.REFUSED, state=State.REFUSED.value, **facts_for_tell(no))
+    notifications = notifications_about(
+        deletion, NotificationKind.REFUSED, state=State.REFUSED.value, **refusal_facts(no)
+    )
     closed = ports.ledger.change(
         deletion.id,
         Step.REFUSE,
@@ -21,7 +23,7 @@ def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports)
         event_about(Kind.NOT_OFFERED, deletion, now, actor, why=no.reason),
         # A click may have made a card known that the caller does not know of; it would be left with its buttons.
         where={"message_ts": deletion.message_ts},
-        tell=tells,
+        notifications=notifications,
     )
-    ports.deliver(tells)
+    ports.deliver(notifications)
     return closed

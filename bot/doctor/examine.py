@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.clients import credentials_of, metastudio_of, tls_context, web_client
 from bot.doctor import ledger, metastudio, slack
-from bot.doctor.findings import Finding, Findings, State, not_checked, wrong
+from bot.doctor.findings import CheckResult, CheckState, Findings, not_checked, wrong
 from bot.domain.ledger_port import LedgerTrouble
 from bot.metastudio.credentials.keys import CannotSignIn
 from bot.runtime.clock import SystemClock
@@ -18,15 +18,15 @@ def only_settings(error: SettingsError) -> Findings:
     """What there is to say while the settings are wrong: nothing else can be looked at, and nobody is asked."""
     yield from (wrong(SETTINGS, str(problem)) for problem in error.problems)
     if error.hint:
-        yield Finding(SETTINGS, State.NOTE, error.hint)
+        yield CheckResult(SETTINGS, CheckState.NOTE, error.hint)
     yield not_checked("all else", "Nothing else was looked at, and nobody was asked. First correct the settings.")
 
 
 def examine(settings: Settings) -> Findings:
     """One finding per check, as it is made. Changes nothing anywhere; a connection to Slack is closed again."""
     for notice in settings.notices():
-        yield Finding(SETTINGS, State.NOTE, notice)
-    yield Finding(SETTINGS, State.FINE, "Well formed, and they fit together.")
+        yield CheckResult(SETTINGS, CheckState.NOTE, notice)
+    yield CheckResult(SETTINGS, CheckState.FINE, "Well formed, and they fit together.")
     yield from ledger.check(settings.database_url)
     yield metastudio.region(settings)
     yield from _cloud(settings)

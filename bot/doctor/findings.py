@@ -18,7 +18,7 @@ MOST_SKEW = 60.0
 """Seconds that our clock may be off before somebody looks at it. Slack's signatures bear 5 minutes, Huawei's 15."""
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check came out."""
 
     FINE = "fine"
@@ -28,33 +28,33 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One check. ``says`` tells what was found and, where it is wrong, what to do; it holds no secret."""
 
     check: str
-    state: State
+    state: CheckState
     says: str
 
 
-Findings = Iterator[Finding]
+Findings = Iterator[CheckResult]
 
 
-def fine(check: str, says: str) -> Finding:
+def fine(check: str, says: str) -> CheckResult:
     """It is as it should be."""
-    return Finding(check, State.FINE, says)
+    return CheckResult(check, CheckState.FINE, says)
 
 
-def wrong(check: str, says: str) -> Finding:
+def wrong(check: str, says: str) -> CheckResult:
     """It is not, and this is what to do."""
-    return Finding(check, State.WRONG, says)
+    return CheckResult(check, CheckState.WRONG, says)
 
 
-def not_checked(check: str, why: str) -> Finding:
+def not_checked(check: str, why: str) -> CheckResult:
     """Something that had to be right before was not."""
-    return Finding(check, State.NOT_CHECKED, why)
+    return CheckResult(check, CheckState.NOT_CHECKED, why)
 
 
-def clock(check: str, skew: float | None, whose: str) -> Finding:
+def clock(check: str, skew: float | None, whose: str) -> CheckResult:
     """Our clock against a service's. ``skew`` is theirs minus ours in seconds."""
     if skew is None:
         return not_checked(check, f"{whose} did not say what time it has.")

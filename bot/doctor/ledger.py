@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from bot.audit import formats
 from bot.audit.witness import short
-from bot.doctor.findings import Finding, Findings, State, fine, not_checked, wrong
+from bot.doctor.findings import CheckResult, CheckState, Findings, fine, not_checked, wrong
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Target
 from bot.domain.refusals import STOPS_WORK
@@ -44,7 +44,7 @@ def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None
         with closing(connect(url, read_only=True)) as database:
             migrations.check(database)
             key = breaker_rows.key(target)
-            row = TrailReader(database).read(lambda connection: breaker_rows.standing(connection, key))
+            row = TrailReader(database).read(lambda connection: breaker_rows.current(connection, key))
     except LedgerTrouble as trouble:
         if trouble.diagnosis in {NOT_THERE, EMPTY}:
             return None
@@ -69,7 +69,7 @@ def check(url: str) -> Findings:
         database = connect(url, read_only=True)
     except LedgerTrouble as trouble:
         if trouble.diagnosis == NOT_THERE and _can_be_made(url):
-            yield Finding(REACHABLE, State.NOTE, YET)
+            yield CheckResult(REACHABLE, CheckState.NOTE, YET)
             return
         yield wrong(REACHABLE, f"It cannot be opened: {_trouble(trouble)}")
         yield from (not_checked(name, "The ledger cannot be opened.") for name in ORDER[1:])
@@ -106,13 +106,13 @@ def check(url: str) -> Findings:
         yield from _clock(database) if database.reading.dialect.name == "postgresql" else _newest(database)
 
 
-def _can_get_tables(database: Database) -> Finding:
+def _can_get_tables(database: Database) -> CheckResult:
     try:
         if not probe.may_make_tables(database):
             return wrong(SCHEMA, f"There are no tables yet, and none can be made: {NO_RIGHTS}. {remedy(NO_RIGHTS)}")
     except LedgerTrouble as trouble:
         return wrong(SCHEMA, _trouble(trouble))
-    return Finding(SCHEMA, State.NOTE, "There are no tables yet: the first `dh-bot run` makes them.")
+    return CheckResult(SCHEMA, CheckState.NOTE, "There are no tables yet: the first `dh-bot run` makes them.")
 
 
 YET = (
@@ -138,7 +138,7 @@ def _trouble(trouble: LedgerTrouble) -> str:
     return f"{trouble.diagnosis}. {remedy(trouble.diagnosis)}"
 
 
-def _durable(database: Database) -> Finding:
+def _durable(database: Database) -> CheckResult:
     try:
         session.check(database.reading)
     except LedgerTrouble as trouble:
@@ -163,22 +163,22 @@ def _writable(database: Database) -> Findings:
 
 def _trail(database: Database) -> Findings:
     try:
-        looked = TrailReader(database).read(lambda connection: verify.look(connection, None))
+        inspection = TrailReader(database).read(lambda connection: verify.inspect(connection, None))
     except LedgerTrouble as trouble:
         yield wrong(TRAIL, f"It cannot be read: {_trouble(trouble)}")
         return
-    broken = formats.fault_text(looked)
+    broken = formats.fault_text(inspection)
     if broken is not None:
         yield wrong(TRAIL, f"{broken} `dh-bot audit verify` tells more.")
     else:
-        verdict = looked.verdict
+        verdict = inspection.verdict
         yield fine(TRAIL, f"Sound: {verdict.checked} events verified, the newest is {short(*verdict.head)}.")
 
 
-def _lost(database: Database) -> Finding:
+def _lost(database: Database) -> CheckResult:
     """What the bot noticed itself: a sender that found its row without its claim. Wrong until somebody has looked."""
     try:
-        found = TrailReader(database).read(lost_commits.look)
+        found = TrailReader(database).read(lost_commits.find)
     except LedgerTrouble as trouble:
         return wrong(LOST, f"It cannot be read: {_trouble(trouble)}")
     if not found.events:
@@ -190,7 +190,7 @@ def _lost(database: Database) -> Finding:
     more = len(found.events) - MOST_NAMED
     says = f"The ledger lost commits about: {named}{f' and {more} more' if more > 0 else ''}."
     if not found.is_frozen:
-        return Finding(LOST, State.NOTE, f"{says} Somebody has allowed deletions again since.")
+        return CheckResult(LOST, CheckState.NOTE, f"{says} Somebody has allowed deletions again since.")
     return wrong(
         LOST,
         f"{says} The bot has frozen all deletions. Find out why: a failover to a standby that was behind, or a copy "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bot.doctor.findings import Finding, Findings, clock, fine, not_checked, wrong
+from bot.doctor.findings import CheckResult, Findings, clock, fine, not_checked, wrong
 from bot.domain.model import Reply
 from bot.domain.replies import Meaning, is_clock_skew, meaning
 from bot.settings.checks import KNOWN_REGIONS
@@ -26,7 +26,7 @@ LOCKED = "reach the limit"
 """In the gateway's message about a key that it has locked for five minutes."""
 
 
-def region(settings: Settings) -> Finding:
+def region(settings: Settings) -> CheckResult:
     """Whether region and endpoint can belong together."""
     host = urlsplit(settings.metastudio_endpoint).hostname or ""
     if host.endswith(".myhuaweicloud.com") and settings.metastudio_region not in host.split("."):
@@ -37,7 +37,7 @@ def region(settings: Settings) -> Finding:
     return fine(REGION, f"{settings.metastudio_region}, one that MetaStudio is documented for.")
 
 
-def not_asked(why: str, keys: Finding | None = None) -> Findings:
+def not_asked(why: str, keys: CheckResult | None = None) -> Findings:
     """When the call must not be made; ``keys`` is what is wrong with the credentials, where that is the reason."""
     yield from (keys if keys is not None and name == KEYS else not_checked(name, why) for name in ORDER)
 
@@ -62,7 +62,7 @@ FINE = {
 }
 
 
-def _broken(reply: Reply) -> Finding | None:
+def _broken(reply: Reply) -> CheckResult | None:
     """The one thing that this reply shows to be wrong, but for a clock that is off and did no harm yet."""
     what = _what(reply)
     match meaning(reply):

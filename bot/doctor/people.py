@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol, TypeGuard
 
-from bot.doctor.findings import Finding, Findings, State, fine, not_checked, wrong
+from bot.doctor.findings import CheckResult, CheckState, Findings, fine, not_checked, wrong
 from bot.domain import policy
 from bot.domain.model import Actor, ConfirmBy, LookupFailed, Person
 from bot.domain.policy import Rules
@@ -139,7 +139,7 @@ def _unasked(users: Iterable[str], known: Known) -> Findings:
         yield not_checked(PEOPLE, f"Slack did not say who these are ({why}): {_list(some)}.")
 
 
-def _group(check: str, members: Sequence[str], known: Known, rules: Rules) -> Finding:
+def _group(check: str, members: Sequence[str], known: Known, rules: Rules) -> CheckResult:
     """How many may act, and who does not and why: a group may be in step with a schedule."""
     refused = {user: policy.may_operate(known.person(user), rules) for user in members}
     may_act = [user for user, no in refused.items() if no is None]
@@ -166,7 +166,7 @@ def _group(check: str, members: Sequence[str], known: Known, rules: Rules) -> Fi
     return _note(check, says)
 
 
-def _who_may_confirm(rules: Rules, known: Known, operators: Sequence[Person]) -> Finding:
+def _who_may_confirm(rules: Rules, known: Known, operators: Sequence[Person]) -> CheckResult:
     if not rules.users and not rules.groups:
         return wrong(CONFIRM, "Nobody may delete anything: AUTHORIZED_USERS and AUTHORIZED_USERGROUPS are empty.")
     members = chain.from_iterable(members or () for members in known.groups.values())
@@ -189,7 +189,7 @@ def _who_may_confirm(rules: Rules, known: Known, operators: Sequence[Person]) ->
     )
 
 
-def _who_may_freeze(rules: Rules, known: Known, operators: Sequence[Person]) -> Finding:
+def _who_may_freeze(rules: Rules, known: Known, operators: Sequence[Person]) -> CheckResult:
     if not rules.freeze_by:
         if not operators:
             return not_checked(FREEZE, f"FREEZE_BY is empty, so these are the same people. See: {CONFIRM}.")
@@ -238,5 +238,5 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _note(check: str, says: str) -> Finding:
-    return Finding(check, State.NOTE, says)
+def _note(check: str, says: str) -> CheckResult:
+    return CheckResult(check, CheckState.NOTE, says)

@@ -12,12 +12,12 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.doctor import people
-from bot.doctor.findings import Finding, Findings, State, clock, fine, not_checked, wrong
-from bot.domain.model import PlaceKind
+from bot.doctor.findings import CheckResult, CheckState, Findings, clock, fine, not_checked, wrong
+from bot.domain.model import ConversationKind
 from bot.domain.ports import Clock
 from bot.settings.schema import Settings
 from bot.slack.errors import CUT_OFF, cause_of, error_code, is_passing, remedy
-from bot.slack.people import SlackPeople, as_place
+from bot.slack.people import SlackPeople, as_conversation
 from bot.slack.trial import Trial, try_to_connect
 
 SCOPES = ("commands", "chat:write", "users:read", "channels:read", "groups:read")
@@ -69,7 +69,7 @@ def check(settings: Settings, client: WebClient, ours: Clock, *, bot_runs: bool 
         yield fine(TOKEN, "Slack accepts it as a bot's.")
         yield _scopes(us.headers, needs_groups=bool(settings.authorized_usergroups))
         yield clock(CLOCK, _skew(us.headers, ours.now()), "Slack")
-        for name, channel in _places(settings):
+        for name, channel in _conversations(settings):
             yield _channel(client, name, channel)
         yield from _people(settings, client, us.data, ours)
     if settings.slack_mode == "http":
@@ -81,7 +81,7 @@ def check(settings: Settings, client: WebClient, ours: Clock, *, bot_runs: bool 
 def _on_token(settings: Settings) -> Iterable[str]:
     """What only a bot token that works can show."""
     groups = map(_group, sorted(settings.authorized_usergroups))
-    channels = (name for name, _ in _places(settings))
+    channels = (name for name, _ in _conversations(settings))
     return (SCOPE, CLOCK, *channels, people.PEOPLE, *groups, people.CONFIRM, people.FREEZE)
 
 
@@ -101,7 +101,7 @@ def _header(headers: Mapping[str, Any], wanted: str) -> str:
     return str(found[0] if isinstance(found, list) and found else found)
 
 
-def _scopes(headers: Mapping[str, Any], *, needs_groups: bool) -> Finding:
+def _scopes(headers: Mapping[str, Any], *, needs_groups: bool) -> CheckResult:
     granted = {scope.strip() for scope in _header(headers, "x-oauth-scopes").split(",")} - {""}
     if not granted:
         return not_checked(SCOPE, "Slack did not say which scopes the token has.")
@@ -122,7 +122,7 @@ def _skew(headers: Mapping[str, Any], now: datetime) -> float | None:
         return None
 
 
-def _places(settings: Settings) -> Iterable[tuple[str, str]]:
+def _conversations(settings: Settings) -> Iterable[tuple[str, str]]:
     """The channels that are named in the settings, with the name of their check."""
     for channel in sorted(settings.authorized_channels):
         yield f"channel {channel}", channel
@@ -130,18 +130,18 @@ def _places(settings: Settings) -> Iterable[tuple[str, str]]:
         yield f"channel {settings.audit_channel}", settings.audit_channel
 
 
-def _channel(client: WebClient, name: str, channel: str) -> Finding:
+def _channel(client: WebClient, name: str, channel: str) -> CheckResult:
     answer = _ask(client.conversations_info, channel=channel)
     if isinstance(answer, _No):
         refused = f"does not show it to the bot ({answer.why}). Check the id, and invite the bot there."
         return wrong(name, f"Slack {answer.trouble or refused}")
     found = answer.data.get("channel")
-    place = as_place(channel, found if isinstance(found, Mapping) else {})
-    if place.is_archived:
+    conversation = as_conversation(channel, found if isinstance(found, Mapping) else {})
+    if conversation.is_archived:
         return wrong(name, "It is archived. Take it out of the settings, or unarchive it.")
-    if place.kind is not PlaceKind.CHANNEL:
+    if conversation.kind is not ConversationKind.CHANNEL:
         return wrong(name, "It is shared with another company, or no channel. Take it out of the settings.")
-    if not place.is_member:
+    if not conversation.is_member:
         return wrong(name, "The bot is not in it. Invite it there: /invite @ and the bot's name.")
     return fine(name, "The bot is in it.")
 
@@ -154,15 +154,15 @@ def _people(settings: Settings, client: WebClient, us: Mapping[str, Any], ours: 
     groups: dict[str, Sequence[str] | None] = {}
     for group in sorted(settings.authorized_usergroups):
         members = _members(client, group)
-        if isinstance(members, Finding):
+        if isinstance(members, CheckResult):
             yield members
-        groups[group] = None if isinstance(members, Finding) else members
+        groups[group] = None if isinstance(members, CheckResult) else members
     team, enterprise = us["team_id"], us.get("enterprise_id")
     asked = SlackPeople(client, team, enterprise, ours, settings.rules)
     yield from people.judge(settings, people.ask(asked, team, settings, groups, is_grid=enterprise is not None))
 
 
-def _members(client: WebClient, group: str) -> Sequence[str] | Finding:
+def _members(client: WebClient, group: str) -> Sequence[str] | CheckResult:
     """The ids of its members, or what is wrong with it."""
     answer = _ask(client.usergroups_users_list, usergroup=group)
     if isinstance(answer, _No):
@@ -173,7 +173,7 @@ def _members(client: WebClient, group: str) -> Sequence[str] | Finding:
     return members or wrong(_group(group), "Nobody is in it, or it is disabled.")
 
 
-def _http_mode() -> Finding:
+def _http_mode() -> CheckResult:
     return not_checked(HTTP, "Only a request of Slack's shows that it arrives: type the command with help.")
 
 
@@ -199,13 +199,13 @@ def _socket_mode(settings: Settings, client: WebClient, *, bot_runs: bool | None
         yield _websocket(try_to_connect(str(opened.data.get("url")), client))
 
 
-def _websocket(trial: Trial) -> Finding:
+def _websocket(trial: Trial) -> CheckResult:
     if trial.trouble:
         return wrong(WEBSOCKET, trial.trouble)
     if trial.count is not None and trial.count > 1:
-        return Finding(
+        return CheckResult(
             WEBSOCKET,
-            State.NOTE,
+            CheckState.NOTE,
             f"One was opened, and closed again. Slack counts {trial.count} connections of this app: another "
             "process has one, or had it until a minute ago. Bots on one app have to share a PostgreSQL ledger.",
         )

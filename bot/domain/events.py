@@ -1,7 +1,6 @@
-"""The closed vocabulary of the audit trail and of what is told, as values. Pure.
+"""The closed vocabulary of the audit trail. Pure.
 
-An ``Event`` is written in the transaction of the change it records. A ``Tell`` is a message that Slack still has to
-take; it is written in the same transaction, so an outcome cannot be recorded and then forgotten.
+An ``Event`` is written in the transaction of the change that it records.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ class Kind(StrEnum):
     SETTLED = "settled"  # UNKNOWN -> DELETED or FAILED, by reading
     CORRECTED = "corrected"  # what was said before turned out to be wrong
     CLOSED_BY_HAND = "closed_by_hand"  # UNKNOWN -> DELETED or FAILED, a person's word
-    TOLD = "told"  # Slack took a message
-    NOT_TOLD = "not_told"  # the place is gone; the message went elsewhere or nowhere
+    DELIVERED = "told"  # Slack took a message
+    NOT_DELIVERED = "not_told"  # the place is gone; the message went elsewhere or nowhere
     RESTARTED = "restarted"  # somebody's open answer was given after a crash
     BREAKER_OPENED = "breaker_opened"
     BREAKER_CLOSED = "breaker_closed"

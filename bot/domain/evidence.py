@@ -142,16 +142,16 @@ def next_read(since: datetime, tally: Tally, enough: Enough, now: datetime) -> d
     return due
 
 
-LOOKS = ((10.0, 10.0), (40.0, 30.0), (160.0, 120.0), (600.0, 450.0))
+RECHECKS = ((10.0, 10.0), (40.0, 30.0), (160.0, 120.0), (600.0, 450.0))
 """After an outcome: younger than the first number of seconds, it is looked at again after the second."""
 
 
-def next_look(ended: datetime, now: datetime) -> datetime | None:
+def next_recheck(ended: datetime, now: datetime) -> datetime | None:
     """When to look again what a DELETE left behind; None when the ten minutes for that are over."""
     age = (now - ended).total_seconds()
-    return next((now + timedelta(seconds=pause) for limit, pause in LOOKS if age < limit), None)
+    return next((now + timedelta(seconds=pause) for limit, pause in RECHECKS if age < limit), None)
 
 
-def seldom_look(ended: datetime, now: datetime) -> datetime:
+def rare_recheck(ended: datetime, now: datetime) -> datetime:
     """When to look again at an outcome that may have to be corrected: hourly, after a day daily."""
     return now + (CORRECTION_AFTER if now - ended < UNDETERMINED_AFTER else DAILY)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from bot.domain.events import Event, Recorded
 from bot.domain.lifecycle import Step
 from bot.domain.model import Actor, Attempt, Deletion, DeletionId, Freeze, JobId
-from bot.domain.notifications import Due, Tell, Waiting
+from bot.domain.notifications import Due, Notification, PendingRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +35,21 @@ class Freezes(Protocol):
     committed just after it, as if the click had come a moment earlier. A DELETE that is claimed is sent within seconds.
     """
 
-    def standing(self) -> Freeze | None: ...
+    def current(self) -> Freeze | None: ...
 
-    def begin(self, freeze: Freeze, tell: Tell, *events: Event) -> Freeze | None:
+    def begin(self, freeze: Freeze, notification: Notification, *events: Event) -> Freeze | None:
         """Stop all deletions; None means done, else the freeze that stands already.
 
         ``tell`` is written with it, and once more for the thread of each card that waits.
         """
         ...
 
-    def lift(self, freeze: Freeze, by: Actor, at: datetime, tell: Tell, *events: Event) -> bool:
+    def lift(self, freeze: Freeze, by: Actor, at: datetime, notification: Notification, *events: Event) -> bool:
         """Allow deletions again, telling the same places; False when somebody was faster."""
         ...
 
 
-class Looks(Protocol):
+class Overview(Protocol):
     """Reading for people. Only this target's deletions, attempts included."""
 
     def history(
@@ -91,27 +91,29 @@ class Ledger(Protocol):
     def freezes(self) -> Freezes: ...
 
     @property
-    def looks(self) -> Looks: ...
+    def overview(self) -> Overview: ...
 
     # Open answers: the first write after an ack.
-    def note_waiting(self, waiting: Waiting, *events: Event) -> bool:
+    def note_request(self, pending: PendingRequest, *events: Event) -> bool:
         """Remember that somebody is owed an answer, and that their request is served from now on.
 
         False means that it was served before, here or by another replica; then nothing is written.
         """
         ...
 
-    def keep_answer(self, waiting: Waiting, text: str, *events: Event, not_before: datetime | None = None) -> None:
+    def keep_answer(
+        self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
+    ) -> None:
         """Keep an answer that could not be given, so that it is given later; noted before or not."""
         ...
 
-    def answer_later(self, waiting_id: str, not_before: datetime) -> None:
+    def answer_later(self, pending_id: str, not_before: datetime) -> None:
         """An answer that still was not taken: nobody tries again before then."""
         ...
 
-    def answered(self, waiting_id: str, *events: Event) -> None: ...
+    def answered(self, pending_id: str, *events: Event) -> None: ...
 
-    def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[Waiting]:
+    def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
         """Answers whose owner is gone, or whose text waits to be given again; now ours for a while."""
         ...
 
@@ -131,7 +133,7 @@ class Ledger(Protocol):
 
     def get(self, deletion: DeletionId) -> Deletion | None: ...
 
-    def standing(self, job: JobId) -> Deletion | None:
+    def current(self, job: JobId) -> Deletion | None:
         """The open deletion of that job of this target, if there is one."""
         ...
 
@@ -156,7 +158,7 @@ class Ledger(Protocol):
         where: Mapping[str, Any] | None = None,
         before_deadline: datetime | None = None,
         attempt: Attempt | None = None,
-        tell: Iterable[Tell] = (),
+        notifications: Iterable[Notification] = (),
     ) -> Deletion | None:
         """Leave a state that ``step`` may leave, by a conditional update; None when no row met the conditions.
 
@@ -194,19 +196,19 @@ class Ledger(Protocol):
         ...
 
     # The outbox.
-    def tell(self, *tells: Tell) -> None: ...
+    def enqueue(self, *notifications: Notification) -> None: ...
 
-    def lease_tells(
+    def lease_notifications(
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
     ) -> Sequence[Due]:
         """The oldest message of each thread, if it is due and nobody holds it; with ``thread``, only that thread's."""
         ...
 
-    def told(self, due: Due, *events: Event, then: Iterable[Tell] = ()) -> None:
+    def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
         """Slack took it (or the place is gone and ``then`` goes elsewhere): the row goes, the event stays."""
         ...
 
-    def tell_again(self, due: Due, at: datetime) -> None: ...
+    def reschedule(self, due: Due, at: datetime) -> None: ...
 
     # The running log in AUDIT_CHANNEL is a cursor over the trail.
     def log_cursor(self, channel: str) -> int:

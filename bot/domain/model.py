@@ -63,7 +63,7 @@ class Job:
     model_resolution: str = ""
     supported_service: tuple[str, ...] = ()
     voice_train_job_id: str = ""
-    seen_as: str = ""
+    app_user_fingerprint: str = ""
     """A mark of the ``X-App-UserId`` that the card's job was read under; another one may not be shown the job."""
 
 
@@ -273,7 +273,7 @@ class Person:
     """When Slack was asked, by the clocks of this process; of several questions the first."""
 
 
-class PlaceKind(StrEnum):
+class ConversationKind(StrEnum):
     """What kind of conversation a command or click came from."""
 
     CHANNEL = "channel"
@@ -283,11 +283,11 @@ class PlaceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Conversation:
     """A conversation, as Slack describes it now."""
 
     channel: str
-    kind: PlaceKind
+    kind: ConversationKind
     is_member: bool = True
     is_archived: bool = False
     asked: Moment | None = field(default=None, compare=False, repr=False)

@@ -15,7 +15,7 @@ from bot.domain.model import Actor, Deletion, DeletionId, JobId
 from bot.domain.refusals import Refused
 
 
-class TellKind(StrEnum):
+class NotificationKind(StrEnum):
     """What a message is about; the views know how each reads."""
 
     CARD = "card"  # redraw the card to the deletion's present state
@@ -26,7 +26,7 @@ class TellKind(StrEnum):
     UNKNOWN = "unknown"
     SETTLED = "settled"
     CORRECTION = "correction"
-    LOOKED = "looked"  # the look-up after an outcome
+    INSPECTED = "looked"  # the look-up after an outcome
     LATE = "late"  # a reply that came after the outcome was settled and changes nothing
     UNDETERMINED = "undetermined"  # 24 hours and still unknown
     CLOSED = "closed"
@@ -36,28 +36,28 @@ class TellKind(StrEnum):
 
 QUOTES_THE_TRAIL = frozenset(
     {
-        TellKind.CANCELLED,
-        TellKind.EXPIRED,
-        TellKind.REFUSED,
-        TellKind.OUTCOME,
-        TellKind.UNKNOWN,
-        TellKind.SETTLED,
-        TellKind.CORRECTION,
-        TellKind.CLOSED,
+        NotificationKind.CANCELLED,
+        NotificationKind.EXPIRED,
+        NotificationKind.REFUSED,
+        NotificationKind.OUTCOME,
+        NotificationKind.UNKNOWN,
+        NotificationKind.SETTLED,
+        NotificationKind.CORRECTION,
+        NotificationKind.CLOSED,
     }
 )
 """Messages of how a deletion stands. Each shows the event that recorded it, for the channel to bear witness."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Notification:
     """A message about a deletion that Slack has to take. Rendered from the deletion when it is sent.
 
     ``thread`` orders messages: within one thread they leave in the order they were written.
     ``to`` is a channel id, or a user id when the message goes as DM because the thread is gone.
     """
 
-    kind: TellKind
+    kind: NotificationKind
     deletion: DeletionId
     to: str
     thread_ts: str | None
@@ -69,21 +69,21 @@ class Tell:
 
         Redrawing a card says nothing that the thread does not say, so one that fails must not hold up the thread.
         """
-        return f"{self.to}/{self.thread_ts or ''}{'/card' if self.kind is TellKind.CARD else ''}"
+        return f"{self.to}/{self.thread_ts or ''}{'/card' if self.kind is NotificationKind.CARD else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A ``Tell`` under this process's lease: ``number`` is its place in the outbox, ``attempts`` counts failures."""
+    """A ``Notification`` leased by this process: ``number`` is its key in the outbox, ``attempts`` counts failures."""
 
     number: int
-    tell: Tell
+    notification: Notification
     attempts: int
     written_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingRequest:
     """Somebody who is owed an answer. Never holds a ``response_url``: that is a secret and lives in memory only.
 
     ``text`` is the answer itself once it is known but could not be given yet.
@@ -109,17 +109,17 @@ class Waiting:
         return self.deletion or (DeletionId(self.id) if self.job else None)
 
 
-def tells_about(deletion: Deletion, kind: TellKind, **facts: Any) -> tuple[Tell, ...]:
+def notifications_about(deletion: Deletion, kind: NotificationKind, **facts: Any) -> tuple[Notification, ...]:
     """A message for the deletion's thread, and its card drawn anew behind it; nothing where there is no card."""
     if deletion.message_ts is None:
         return ()
     return (
-        Tell(kind, deletion.id, deletion.channel, deletion.message_ts, facts),
-        Tell(TellKind.CARD, deletion.id, deletion.channel, deletion.message_ts),
+        Notification(kind, deletion.id, deletion.channel, deletion.message_ts, facts),
+        Notification(NotificationKind.CARD, deletion.id, deletion.channel, deletion.message_ts),
     )
 
 
-def facts_for_tell(no: Refused) -> dict[str, object]:
+def refusal_facts(no: Refused) -> dict[str, object]:
     """What a message about a refusal needs to remember, in JSON's types."""
     facts: dict[str, object] = {"reason": str(no.reason)}
     if "differs" in no.facts:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from bot.domain.events import Kind
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, Reply, State
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.domain.replies import Meaning, meaning
 
 
@@ -96,13 +96,13 @@ def may_send_again(reply: Reply, attempt: int) -> bool:
     return meaning(reply) is Meaning.THROTTLED and attempt < MAX_ATTEMPTS
 
 
-LATE: dict[tuple[State, Step], tuple[Step, Kind, TellKind]] = {
-    (State.UNKNOWN, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.OUTCOME, TellKind.OUTCOME),
-    (State.UNKNOWN, Step.REPLY_FAILED): (Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
-    (State.UNKNOWN, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
-    (State.FAILED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.CORRECTED, TellKind.CORRECTION),
-    (State.DELETED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.REPLIED, TellKind.LATE),
-    (State.DELETED, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.CORRECTED, TellKind.CORRECTION),
+LATE: dict[tuple[State, Step], tuple[Step, Kind, NotificationKind]] = {
+    (State.UNKNOWN, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.OUTCOME, NotificationKind.OUTCOME),
+    (State.UNKNOWN, Step.REPLY_FAILED): (Step.LATE_FAILED, Kind.OUTCOME, NotificationKind.OUTCOME),
+    (State.UNKNOWN, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.OUTCOME, NotificationKind.OUTCOME),
+    (State.FAILED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.CORRECTED, NotificationKind.CORRECTION),
+    (State.DELETED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.REPLIED, NotificationKind.LATE),
+    (State.DELETED, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.CORRECTED, NotificationKind.CORRECTION),
 }
 """A reply that comes after somebody else took the row over: what it changes. Any other pair changes nothing; the reply
 is recorded and told all the same, since support may need its request ID. A refusal does not contradict *deleted*: it

@@ -14,12 +14,12 @@ from bot.domain.model import (
     Actor,
     Cause,
     ConfirmBy,
+    Conversation,
+    ConversationKind,
     Deletion,
     Job,
     LookupFailed,
     Person,
-    Place,
-    PlaceKind,
     Shown,
     State,
     Target,
@@ -43,28 +43,28 @@ class Rules:
     """Who may freeze, by id; empty means whoever may operate."""
 
 
-PLACE_RULES: dict[PlaceKind, Reason | None] = {
-    PlaceKind.CHANNEL: None,
-    PlaceKind.DIRECT: Reason.IN_DIRECT_MESSAGE,
-    PlaceKind.GROUP_DIRECT: Reason.IN_GROUP_MESSAGE,
-    PlaceKind.EXTERNAL: Reason.IN_EXTERNAL_CHANNEL,
+CONVERSATION_RULES: dict[ConversationKind, Reason | None] = {
+    ConversationKind.CHANNEL: None,
+    ConversationKind.DIRECT: Reason.IN_DIRECT_MESSAGE,
+    ConversationKind.GROUP_DIRECT: Reason.IN_GROUP_MESSAGE,
+    ConversationKind.EXTERNAL: Reason.IN_EXTERNAL_CHANNEL,
 }
 
 
-def may_be_used_in(place: Place | LookupFailed, rules: Rules) -> Refused | None:
+def may_be_used_in(conversation: Conversation | LookupFailed, rules: Rules) -> Refused | None:
     """Whether this conversation may be used; one that could not be looked up may not."""
-    if isinstance(place, LookupFailed):
+    if isinstance(conversation, LookupFailed):
         # Slack answers channel_not_found for a private channel that the bot was not invited to.
-        if place.why == "channel_not_found":
+        if conversation.why == "channel_not_found":
             return Refused(Reason.BOT_NOT_IN_CHANNEL)
-        return Refused(Reason.PLACE_UNKNOWN, {"why": place.why})
-    if no := PLACE_RULES[place.kind]:
+        return Refused(Reason.CONVERSATION_UNKNOWN, {"why": conversation.why})
+    if no := CONVERSATION_RULES[conversation.kind]:
         return Refused(no)
-    if rules.channels and place.channel not in rules.channels:
+    if rules.channels and conversation.channel not in rules.channels:
         return Refused(Reason.IN_OTHER_CHANNEL, {"channels": sorted(rules.channels)})
-    if place.is_archived:
+    if conversation.is_archived:
         return Refused(Reason.CHANNEL_ARCHIVED)
-    return None if place.is_member else Refused(Reason.BOT_NOT_IN_CHANNEL)
+    return None if conversation.is_member else Refused(Reason.BOT_NOT_IN_CHANNEL)
 
 
 def is_barred(person: Person | LookupFailed) -> Refused | None:
@@ -102,7 +102,7 @@ def may_freeze(person: Person | LookupFailed, rules: Rules) -> Refused | None:
     return None if person.ids & rules.freeze_by else Refused(Reason.MAY_NOT_FREEZE)
 
 
-class Deed(StrEnum):
+class Action(StrEnum):
     """What somebody wants to do, where it depends on who they are. The value is how the documentation calls it."""
 
     COMMAND = "the command"
@@ -115,7 +115,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CardRule:
     """What of a card decides who may press its buttons: who asked, and the rule it names."""
 
     requester: Person | LookupFailed
@@ -123,20 +123,24 @@ class Card:
 
 
 def may(
-    deed: Deed, person: Person | LookupFailed, place: Place | LookupFailed, rules: Rules, card: Card | None = None
+    action: Action,
+    person: Person | LookupFailed,
+    conversation: Conversation | LookupFailed,
+    rules: Rules,
+    card: CardRule | None = None,
 ) -> Refused | None:
     """Whether this person may do that here: the whole table of who may do what where (docs/who-may.md).
 
     ``card`` is needed for CONFIRM and CANCEL. REQUESTER_LOST_RIGHT is the one answer that closes a card.
     """
-    if deed is Deed.CANCEL and card is not None and is_same(person, card.requester):
+    if action is Action.CANCEL and card is not None and is_same(person, card.requester):
         # Taking back what one asked for deletes nothing, so it is never refused.
         return None
-    if no := may_be_used_in(place, rules):
+    if no := may_be_used_in(conversation, rules):
         return no
-    if deed is Deed.FREEZE:
+    if action is Action.FREEZE:
         return may_freeze(person, rules)
-    if deed is Deed.CONFIRM:
+    if action is Action.CONFIRM:
         return _may_press_delete(person, card, rules)
     return may_operate(person, rules)
 
@@ -153,7 +157,7 @@ NOT_KNOWN = frozenset({Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN})
 """Refusals that say nothing about a person: Slack could not be asked."""
 
 
-def _may_press_delete(person: Person | LookupFailed, card: Card | None, rules: Rules) -> Refused | None:
+def _may_press_delete(person: Person | LookupFailed, card: CardRule | None, rules: Rules) -> Refused | None:
     if card is None:
         return Refused(Reason.UNKNOWN_DELETION)
     if not is_same(person, card.requester) and (no := may_operate(person, rules)):

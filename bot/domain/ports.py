@@ -17,6 +17,7 @@ from bot.domain.events import Recorded
 from bot.domain.ledger_port import Ledger
 from bot.domain.model import (
     Actor,
+    Conversation,
     Deletion,
     DeletionId,
     JobId,
@@ -24,12 +25,11 @@ from bot.domain.model import (
     LookupFailed,
     Operation,
     Person,
-    Place,
     Reply,
     Shown,
     Target,
 )
-from bot.domain.notifications import Tell, Waiting
+from bot.domain.notifications import Notification, PendingRequest
 from bot.domain.policy import Rules
 from bot.domain.refusals import Reason, Refused
 
@@ -76,7 +76,7 @@ class Jobs(Protocol):
         """
         ...
 
-    def wait_turn(self, operation: Operation) -> bool:
+    def acquire(self, operation: Operation) -> bool:
         """Take a slot of the limiter, waiting a bounded time; False means busy."""
         ...
 
@@ -94,18 +94,20 @@ class People(Protocol):
 
     def person(self, actor: Actor, *, fresh: bool = False, since: Moment | None = None) -> Person | LookupFailed: ...
 
-    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed: ...
+    def conversation(
+        self, channel: str, *, fresh: bool = False, since: Moment | None = None
+    ) -> Conversation | LookupFailed: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Delivered:
     """Slack took it; ``ts`` is the message's, where Slack gave one."""
 
     ts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RetryLater:
     """Slack did not take it, or did not say; to be tried again after so many seconds.
 
     ``unanswered`` means that it may have arrived all the same.
@@ -117,7 +119,7 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Undeliverable:
     """It can never be told there: the place or the message is gone, or closed to the bot."""
 
     why: str
@@ -131,36 +133,40 @@ class Called:
     more: int = 0
 
 
-class Teller(Protocol):
+class Messenger(Protocol):
     """Slack, as far as it is told things. Never raises for anything Slack does."""
 
-    def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Told | Again | Gone: ...
+    def post_card(
+        self, deletion: Deletion, earlier: Sequence[Deletion], called: Called
+    ) -> Delivered | RetryLater | Undeliverable: ...
 
-    def tell(self, tell: Tell, deletion: Deletion) -> Told | Again | Gone: ...
+    def send(self, notification: Notification, deletion: Deletion) -> Delivered | RetryLater | Undeliverable: ...
 
-    def announce(self, tell: Tell) -> Told | Again | Gone:
+    def announce(self, notification: Notification) -> Delivered | RetryLater | Undeliverable:
         """Say a message that is about no deletion, such as a freeze, in its channel."""
         ...
 
-    def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Told | Again | Gone:
+    def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Delivered | RetryLater | Undeliverable:
         """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
         ...
 
     def answer(
-        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
-    ) -> Told | Again | Gone:
+        self, pending: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+    ) -> Delivered | RetryLater | Undeliverable:
         """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
         ...
 
-    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Told | Again | Gone:
+    def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Delivered | RetryLater | Undeliverable:
         """Draw somebody's App Home."""
         ...
 
-    def log_head(self, channel: str, number: int, digest: str) -> Told | Again | Gone:
+    def log_head(self, channel: str, number: int, digest: str) -> Delivered | RetryLater | Undeliverable:
         """The newest event's number and hash, for the channel to remember."""
         ...
 
-    def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Told | Again | Gone:
+    def answer_after_restart(
+        self, pending: PendingRequest, deletion: Deletion | None
+    ) -> Delivered | RetryLater | Undeliverable:
         """Tell somebody whose command or click a crash cut off how things stand now."""
         ...
 
@@ -191,20 +197,20 @@ class Admission(Protocol):
         ...
 
 
-class Beside(Protocol):
+class InBackground(Protocol):
     """Runs a function in another thread while the caller goes on."""
 
     def __call__(self, work: Callable[[], T], /) -> Future[T]: ...
 
 
-class OneAtATime(Protocol):
+class Serialize(Protocol):
     """A queue for each name: within the context the caller is alone, unless it waited in vain and was told False."""
 
     def __call__(self, name: str, seconds: float, /) -> AbstractContextManager[bool]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Config:
     """The settings that the use-cases work by. Durations are what product.md section 5 calls them, in seconds there."""
 
     target: Target
@@ -214,8 +220,8 @@ class Terms:
     settle_after: timedelta = timedelta(seconds=600)
     max_open: int = 200
     audit_channel: str | None = None
-    seen_as: str = ""
-    """The mark of the ``X-App-UserId`` that goes out with every call; see ``Job.seen_as``."""
+    app_user_fingerprint: str = ""
+    """The mark of the ``X-App-UserId`` that goes out with every call; see ``Job.app_user_fingerprint``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +230,7 @@ class Ports:
 
     ``second_people`` asks Slack who of the listed people may be the second person of a deletion, for seconds at most.
     ``deliver`` sends what waits in the outbox for the threads of these messages, here and now; what Slack does not take
-    stays in the outbox. ``unwritten`` takes writes that
+    stays in the outbox. ``pending_writes`` takes writes that
     must happen although the ledger refused them: it returns the result, or None when the write has to wait.
     ``recheck`` calls the function again later on, some times: it looks whether the ledger still has what was recorded.
     """
@@ -233,12 +239,12 @@ class Ports:
     jobs: Jobs
     people: People
     second_people: Callable[[Deletion], Called]
-    teller: Teller
+    messenger: Messenger
     clock: Clock
-    terms: Terms
-    beside: Beside
-    one_at_a_time: OneAtATime
-    deliver: Callable[[Iterable[Tell]], None]
-    unwritten: Callable[[DeletionId | None, Callable[[], Deletion | None]], Deletion | None]
+    config: Config
+    in_background: InBackground
+    serialize: Serialize
+    deliver: Callable[[Iterable[Notification]], None]
+    pending_writes: Callable[[DeletionId | None, Callable[[], Deletion | None]], Deletion | None]
     recheck: Callable[[DeletionId, Callable[[], object]], None]
     admission: Admission

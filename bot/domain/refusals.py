@@ -29,7 +29,7 @@ class Reason(StrEnum):
     IN_OTHER_CHANNEL = "in_other_channel"
     BOT_NOT_IN_CHANNEL = "bot_not_in_channel"
     CHANNEL_ARCHIVED = "channel_archived"
-    PLACE_UNKNOWN = "place_unknown"
+    CONVERSATION_UNKNOWN = "place_unknown"
     # Who
     NOT_LISTED = "not_listed"
     FOREIGN = "foreign"

@@ -18,7 +18,7 @@ from bot.ledger.trail import rows
 Run = Callable[..., Any]
 
 
-class _Standing(NamedTuple):
+class _Current(NamedTuple):
     fingerprint: str
     opened_at: datetime
 
@@ -29,21 +29,21 @@ class Breaker:
     Where this process is alone on the database it remembers what stands there. With other replicas it asks each time.
     """
 
-    def __init__(self, target: Target, read: Run, write: Run, *, is_alone: bool) -> None:
+    def __init__(self, target: Target, read: Run, write: Run, *, is_exclusive: bool) -> None:
         self._key = breaker_rows.key(target)
         self._read = read
         self._write = write
-        self._is_alone = is_alone
+        self._is_exclusive = is_exclusive
         self._lock = Lock()
         self._is_known = False
-        self._known: _Standing | None = None
+        self._known: _Current | None = None
 
     def allows(self, fingerprint: str, now: datetime) -> bool:
         """See ``Ledger.breaker_allows``."""
-        standing = self._standing()
-        if standing is None or standing.fingerprint != fingerprint:
+        current = self._current()
+        if current is None or current.fingerprint != fingerprint:
             return True
-        if now < standing.opened_at + REST:
+        if now < current.opened_at + REST:
             return False
         return bool(self._write("breaker_allows", lambda c: breaker_rows.try_once(c, self._key, fingerprint, now)))
 
@@ -62,12 +62,12 @@ class Breaker:
         with self._lock:
             self._is_known = False
             self._write("breaker_open", work)
-            self._known, self._is_known = _Standing(fingerprint, now), self._is_alone
+            self._known, self._is_known = _Current(fingerprint, now), self._is_exclusive
 
     def close(self, fingerprint: str, *events: Event) -> None:
         """See ``Ledger.breaker_close``."""
-        standing = self._standing()
-        if standing is None or standing.fingerprint != fingerprint:
+        current = self._current()
+        if current is None or current.fingerprint != fingerprint:
             return
 
         def work(connection: Connection) -> None:
@@ -79,11 +79,11 @@ class Breaker:
             self._write("breaker_close", work)
             # Another thread may have opened it for other credentials since we looked; the next caller will look again.
 
-    def _standing(self) -> _Standing | None:
+    def _current(self) -> _Current | None:
         if self._is_known:
             return self._known
         with self._lock:
-            row = self._read(lambda connection: breaker_rows.standing(connection, self._key))
-            self._known = _Standing(row.fingerprint, row.opened_at) if row is not None else None
-            self._is_known = self._is_alone
+            row = self._read(lambda connection: breaker_rows.current(connection, self._key))
+            self._known = _Current(row.fingerprint, row.opened_at) if row is not None else None
+            self._is_known = self._is_exclusive
             return self._known

@@ -16,7 +16,7 @@ REST = timedelta(minutes=5)
 TRIAL = timedelta(seconds=60)
 
 _c = breakers.c
-_STANDING = select(breakers).where(_c.target == bindparam("of"))
+_CURRENT = select(breakers).where(_c.target == bindparam("of"))
 
 
 def key(target: Target) -> str:
@@ -24,14 +24,14 @@ def key(target: Target) -> str:
     return f"{target.endpoint}|{target.project_id}"
 
 
-def standing(connection: Connection, target: str) -> Row[Any] | None:
+def current(connection: Connection, target: str) -> Row[Any] | None:
     """The row of that target, if the breaker is open."""
-    return connection.execute(_STANDING, {"of": target}).one_or_none()
+    return connection.execute(_CURRENT, {"of": target}).one_or_none()
 
 
 def stop(connection: Connection, target: str, fingerprint: str, now: datetime) -> bool:
     """Open it, or restart its five minutes; whether it was not open for these credentials already."""
-    before = standing(connection, target)
+    before = current(connection, target)
     values = {"target": target, "fingerprint": fingerprint, "opened_at": now, "trial_until": None}
     dialects.upsert(connection, breakers, values)
     return before is None or before.fingerprint != fingerprint

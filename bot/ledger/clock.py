@@ -9,10 +9,18 @@ from sqlalchemy import Column, ColumnElement, Connection, false, or_, select, tr
 
 from bot.domain.age import NO_AGE
 from bot.domain.ledger_port import Longest
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger import outbox as outbox_rows
 from bot.ledger.breaker_rows import TRIAL
-from bot.ledger.schema.tables import answers, breakers, deletions, is_awaiting, is_deleting, log_cursors, outbox
+from bot.ledger.schema.tables import (
+    breakers,
+    deletions,
+    is_awaiting,
+    is_deleting,
+    log_cursors,
+    outbox,
+    pending_requests,
+)
 
 _c = deletions.c
 _IS_UNKNOWN = _c.state == "unknown"
@@ -33,21 +41,21 @@ def _bounds(now: datetime, longest: Longest) -> Iterator[tuple[Column[datetime],
     yield _c.takeover_at, now + longest.takeover, is_deleting
     # The poster's patience is in its own process; these are for whoever finds that it is gone.
     yield _c.asked_at, now, is_awaiting & _c.message_ts.is_(None)
-    yield answers.c.since, now, None
+    yield pending_requests.c.since, now, None
     yield outbox.c.due_at, now + longest.retry, None
     # An answer's lease is also until when it is left alone.
-    yield answers.c.lease_until, now + longest.retry, None
+    yield pending_requests.c.lease_until, now + longest.retry, None
     for table in (deletions, outbox, log_cursors):
         yield table.c.lease_until, now + longest.lease, None
     yield breakers.c.opened_at, now, None
     yield breakers.c.trial_until, now + TRIAL, None
 
 
-def set_right(connection: Connection, now: datetime, step: timedelta, longest: Longest, owner: str) -> int:
+def set_right(connection: Connection, now: datetime, step: timedelta, longest: Longest, instance: str) -> int:
     """See ``Ledger.follow_clock``."""
     changed = 0
     if step:
-        _move_own_claims(connection, step, owner)
+        _move_own_claims(connection, step, instance)
     if step > NO_AGE:
         for row in connection.execute(select(breakers.c.target, breakers.c.opened_at)).all():
             moved = update(breakers).where(breakers.c.target == row.target)
@@ -66,9 +74,9 @@ def set_right(connection: Connection, now: datetime, step: timedelta, longest: L
     return changed + connection.execute(update(log_cursors).where(late).values(number=today)).rowcount
 
 
-def _move_own_claims(connection: Connection, step: timedelta, owner: str) -> None:
+def _move_own_claims(connection: Connection, step: timedelta, instance: str) -> None:
     """Keep a claim that this process holds as long as it was to be kept: its sender is not gone for a clock set."""
-    held = select(_c.id, _c.takeover_at).where(is_deleting, _c.claim_owner == owner, _c.takeover_at.is_not(None))
+    held = select(_c.id, _c.takeover_at).where(is_deleting, _c.claim_owner == instance, _c.takeover_at.is_not(None))
     for row in connection.execute(held).all():
         connection.execute(update(deletions).where(_c.id == row.id).values(takeover_at=row.takeover_at + step))
 
@@ -78,7 +86,9 @@ def _pull_deadlines(connection: Connection, now: datetime, latest: datetime) -> 
     too_long = is_awaiting & (_c.deadline_at > latest)
     cards = connection.execute(select(_c.id, _c.channel, _c.message_ts).where(too_long)).all()
     connection.execute(update(deletions).where(too_long).values(deadline_at=latest))
-    redraw = [Tell(TellKind.CARD, one.id, one.channel, one.message_ts) for one in cards if one.message_ts]
+    redraw = [
+        Notification(NotificationKind.CARD, one.id, one.channel, one.message_ts) for one in cards if one.message_ts
+    ]
     outbox_rows.write(connection, redraw, now)
     return len(cards)
 

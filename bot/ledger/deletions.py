@@ -68,7 +68,7 @@ _OPEN_COUNT = select(func.count()).select_from(deletions).where(is_open)
 _SAME_TARGET = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
 _OPEN_ELSEWHERE = select(func.count()).where(is_open, ~_SAME_TARGET)
 _SAME_JOB = and_(_SAME_TARGET, _c.job_id == bindparam("job_id"))
-_STANDING = select(deletions).where(_SAME_JOB, is_open)
+_CURRENT = select(deletions).where(_SAME_JOB, is_open)
 _SINCE = bindparam("since", type_=UtcText)
 _EARLIER = (
     select(deletions)
@@ -103,20 +103,20 @@ def many(connection: Connection, rows: Sequence[Row[Any]]) -> list[Deletion]:
     return [deletion_from(row, tuple(found.get(row.id, ()))) for row in rows]
 
 
-def standing(connection: Connection, target: Target, job: JobId) -> Deletion | None:
+def current(connection: Connection, target: Target, job: JobId) -> Deletion | None:
     """The open deletion of that job, if there is one."""
     wanted = {"endpoint": target.endpoint, "project_id": target.project_id, "job_id": job}
-    row = connection.execute(_STANDING, wanted).one_or_none()
+    row = connection.execute(_CURRENT, wanted).one_or_none()
     return _whole(connection, row) if row is not None else None
 
 
-def propose(connection: Connection, deletion: Deletion, owner: str, max_open: int) -> Deletion | Freeze | int | None:
+def propose(connection: Connection, deletion: Deletion, instance: str, max_open: int) -> Deletion | Freeze | int | None:
     """Insert, if no freeze and no open one of the same job is in the way and not too many are open."""
-    columns = deletion_columns(deletion, owner)
+    columns = deletion_columns(deletion, instance)
     if deletion.state not in OPEN_STATES:
         connection.execute(insert(deletions), columns)
         return None
-    if frozen := freeze_rows.standing(connection, deletion.target):
+    if frozen := freeze_rows.current(connection, deletion.target):
         return frozen
     job = {name: columns[name] for name in ("endpoint", "project_id", "job_id")}
     # The second round is for PostgreSQL: the one in the way may have ended between our INSERT and our SELECT.
@@ -130,9 +130,9 @@ def propose(connection: Connection, deletion: Deletion, owner: str, max_open: in
             index_where=is_open,
         ):
             return None
-        standing = connection.execute(_STANDING, job).one_or_none()
-        if standing is not None:
-            return _whole(connection, standing)
+        current = connection.execute(_CURRENT, job).one_or_none()
+        if current is not None:
+            return _whole(connection, current)
         if already >= max_open:
             return already
     raise AssertionError("the unique index refused a row that nothing stood in the way of, three times")
@@ -177,7 +177,7 @@ def prepare_change(
     values: Mapping[str, Any],
     where: Mapping[str, Any] | None,
     before_deadline: datetime | None,
-    owner: str,
+    instance: str,
 ) -> tuple[Update, dict[str, Any]]:
     """The conditional update and its parameters. Raises ``TypeError`` for a field that there is not."""
     new = columns_of(values, SETTABLE)
@@ -186,7 +186,7 @@ def prepare_change(
     empty = tuple(name for name, value in conditions.items() if value is None)
     parameters = {f"set_{name}": value for name, value in new.items()}
     parameters |= {f"where_{name}": value for name, value in equal.items()}
-    parameters |= {"wanted": deletion, "me": owner}
+    parameters |= {"wanted": deletion, "me": instance}
     if before_deadline is not None:
         parameters["before_deadline"] = before_deadline
     return _change(step, tuple(new), tuple(equal), empty, before_deadline is not None), parameters
@@ -204,7 +204,7 @@ def change(
     return _whole(connection, row)
 
 
-def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
+def _due(purpose: str, *, is_exclusive: bool) -> ColumnElement[bool]:
     """Which rows have work of that kind. Alone on the database, whatever another owner began is nobody's any more."""
     is_others = _c.owner != bindparam("me")
     if purpose == "expire":
@@ -215,11 +215,11 @@ def _due(purpose: str, *, is_alone: bool) -> ColumnElement[bool]:
         return and_(is_awaiting, _c.message_ts.is_not(None), _c.reminded.is_(false()), is_between)
     if purpose == "orphan":
         is_old = _c.asked_at <= bindparam("orphaned", type_=UtcText)
-        return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_alone else is_old)
+        return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_exclusive else is_old)
     if purpose == "takeover":
         has_run_out = _c.takeover_at <= _NOW
         is_lost = or_(_c.claim_owner.is_(None), _c.claim_owner != bindparam("me"))
-        return and_(is_deleting, or_(has_run_out, is_lost) if is_alone else has_run_out)
+        return and_(is_deleting, or_(has_run_out, is_lost) if is_exclusive else has_run_out)
     if purpose == "read":
         # What another project's job has become cannot be read in this one: there it would look as if it were gone.
         is_ours = and_(_c.endpoint == bindparam("our_endpoint"), _c.project_id == bindparam("our_project"))
@@ -237,10 +237,10 @@ ORDER = {
 
 
 @lru_cache(maxsize=8)
-def _lease(purpose: str, is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+def _lease(purpose: str, is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
     due = (
         select(_c.id)
-        .where(_due(purpose, is_alone=is_alone), or_(_c.lease_until.is_(None), _c.lease_until <= _NOW))
+        .where(_due(purpose, is_exclusive=is_exclusive), or_(_c.lease_until.is_(None), _c.lease_until <= _NOW))
         .order_by(ORDER[purpose])
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
@@ -261,20 +261,20 @@ def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but t
     *,
     seconds: float,
     limit: int,
-    owner: str,
+    instance: str,
     target: Target,
-    is_alone: bool,
+    is_exclusive: bool,
     deadline: tuple[datetime, datetime] | None = None,
 ) -> list[Deletion]:
     """Take work that is due, so that no other replica does it."""
-    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
+    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": instance, "most": limit}
     if deadline is not None:
         parameters |= {"soonest": deadline[0], "latest": deadline[1]}
     if purpose == "orphan":
         parameters["orphaned"] = now - ORPHANED_AFTER
     if purpose == "read":
         parameters |= {"our_endpoint": target.endpoint, "our_project": target.project_id}
-    return many(connection, connection.execute(_lease(purpose, is_alone), parameters).all())
+    return many(connection, connection.execute(_lease(purpose, is_exclusive), parameters).all())
 
 
 def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list[Deletion]:

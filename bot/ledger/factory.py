@@ -22,7 +22,7 @@ def open_ledger(
     url: str,
     target: Target,
     *,
-    owner: str | None = None,
+    instance: str | None = None,
     now: Callable[[], datetime] = utc_now,
     read_only: bool = False,
     as_it_is: bool = False,
@@ -47,7 +47,7 @@ def open_ledger(
             if as_it_is and not is_remembered(database.note):
                 migrations.refuse_empty(database)
             migrations.upgrade(database)
-        return Store(database, target, owner or secrets.token_hex(8), now)
+        return Store(database, target, instance or secrets.token_hex(8), now)
     except BaseException:
         database.close()
         raise

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, select, update
 
 from bot.domain.model import Actor, Freeze, Target
-from bot.domain.notifications import Tell
+from bot.domain.notifications import Notification
 from bot.ledger.database import dialects
 from bot.ledger.schema.tables import deletions, freezes, is_awaiting, stands
 
 _c = freezes.c
 _OURS = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
-_STANDING = select(freezes).where(_OURS, stands)
+_CURRENT = select(freezes).where(_OURS, stands)
 _BY_ITSELF = select(freezes.c.id).where(stands, freezes.c.by_user == "")
 _CARDS = select(deletions.c.id, deletions.c.channel, deletions.c.message_ts).where(
     deletions.c.endpoint == bindparam("endpoint"),
@@ -32,9 +32,9 @@ def _key(target: Target) -> dict[str, str]:
     return {"endpoint": target.endpoint, "project_id": target.project_id}
 
 
-def standing(connection: Connection, target: Target) -> Freeze | None:
+def current(connection: Connection, target: Target) -> Freeze | None:
     """The freeze that stands for that target."""
-    row = connection.execute(_STANDING, _key(target)).one_or_none()
+    row = connection.execute(_CURRENT, _key(target)).one_or_none()
     if row is None:
         return None
     by = Actor(row.by_user, row.by_team) if row.by_user else None
@@ -73,7 +73,7 @@ def lift(connection: Connection, freeze: Freeze, by: Actor, at: datetime) -> boo
     return changed.rowcount == 1
 
 
-def for_waiting_cards(connection: Connection, target: Target, tell: Tell) -> list[Tell]:
+def for_waiting_cards(connection: Connection, target: Target, notification: Notification) -> list[Notification]:
     """The same message for the thread of each card of that target that waits."""
     rows = connection.execute(_CARDS, _key(target))
-    return [Tell(tell.kind, row.id, row.channel, row.message_ts, tell.facts) for row in rows]
+    return [Notification(notification.kind, row.id, row.channel, row.message_ts, notification.facts) for row in rows]

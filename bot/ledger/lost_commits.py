@@ -22,6 +22,6 @@ class Found(NamedTuple):
     is_frozen: bool
 
 
-def look(connection: Connection) -> Found:
+def find(connection: Connection) -> Found:
     """For ``TrailReader.read``."""
     return Found(rows.recorded(connection.execute(_EVENTS)), freeze_rows.stands_by_itself(connection))

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
 
-from bot.domain.notifications import Due, Tell, TellKind
+from bot.domain.notifications import Due, Notification, NotificationKind
 from bot.ledger.database import dialects
-from bot.ledger.schema.mapping import due_from, tell_columns
+from bot.ledger.schema.mapping import due_from, notification_columns
 from bot.ledger.schema.tables import UtcText, log_cursors, outbox
 
 _c = outbox.c
@@ -43,12 +43,12 @@ _GIVE_UP = (
 _ADVANCE = update(log_cursors).where(_IS_CHANNEL, _cursor.number < bindparam("to")).values(number=bindparam("to"))
 
 
-def write(connection: Connection, tells: Sequence[Tell], now: datetime) -> None:
+def write(connection: Connection, notifications: Sequence[Notification], now: datetime) -> None:
     """Put messages at the end of their threads."""
     rows = [
         row
-        for tell, row in zip(tells, tell_columns(tells, now), strict=True)
-        if tell.kind is not TellKind.CARD or not _ends_with_a_card(connection, tell.thread)
+        for notification, row in zip(notifications, notification_columns(notifications, now), strict=True)
+        if notification.kind is not NotificationKind.CARD or not _ends_with_a_card(connection, notification.thread)
     ]
     if rows:
         connection.execute(_WRITE, rows)
@@ -57,7 +57,7 @@ def write(connection: Connection, tells: Sequence[Tell], now: datetime) -> None:
 def _ends_with_a_card(connection: Connection, thread: str) -> bool:
     """Whether a card waits to be drawn anyway, last in its thread: it will be drawn as things stand then."""
     last = connection.execute(_LAST, {"of_thread": thread}).first()
-    return last is not None and last.kind == TellKind.CARD.value and last.lease_owner is None
+    return last is not None and last.kind == NotificationKind.CARD.value and last.lease_owner is None
 
 
 @lru_cache(maxsize=2)
@@ -86,10 +86,10 @@ def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it pos
 
 
 def lease(
-    connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, owner: str
+    connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, instance: str
 ) -> list[Due]:
     """Take the oldest message of each thread, where it is due and nobody holds it."""
-    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": owner, "most": limit}
+    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": instance, "most": limit}
     if thread is not None:
         parameters["of_thread"] = thread
     rows = connection.execute(_lease(thread is not None), parameters).all()
@@ -101,9 +101,9 @@ def gone(connection: Connection, due: Due) -> bool:
     return connection.execute(_GONE, {"wanted": due.number}).rowcount == 1
 
 
-def again(connection: Connection, due: Due, at: datetime, owner: str) -> None:
+def again(connection: Connection, due: Due, at: datetime, instance: str) -> None:
     """Give a message back, to be tried at that time; nothing happens when the lease is somebody else's by now."""
-    connection.execute(_AGAIN, {"wanted": due.number, "me": owner, "due": at})
+    connection.execute(_AGAIN, {"wanted": due.number, "me": instance, "due": at})
 
 
 def count(connection: Connection) -> int:
@@ -119,38 +119,38 @@ def cursor(connection: Connection, channel: str) -> int | None:
 def start_cursor(connection: Connection, channel: str, number: int) -> int:
     """Begin a running log there, unless somebody just did; where it stands."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": number})
-    standing = cursor(connection, channel)
-    return number if standing is None else standing
+    current = cursor(connection, channel)
+    return number if current is None else current
 
 
 @lru_cache(maxsize=2)
-def _lease_cursor(is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+def _lease_cursor(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
     is_mine = _cursor.lease_owner == bindparam("me")
     has_ended = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= _NOW, is_mine)
     return (
         update(log_cursors)
-        .where(_IS_CHANNEL, true() if is_alone else has_ended)
+        .where(_IS_CHANNEL, true() if is_exclusive else has_ended)
         .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
         .returning(_cursor.number)
     )
 
 
 def lease_cursor(
-    connection: Connection, channel: str, now: datetime, until: datetime, owner: str, *, is_alone: bool
+    connection: Connection, channel: str, now: datetime, until: datetime, instance: str, *, is_exclusive: bool
 ) -> int | None:
     """Where the running log stands, if it is ours to go on with it until then; None while another replica does.
 
     Where nobody else uses the ledger, the lease of another owner is that of a dead process.
     """
-    parameters = {"of_channel": channel, "until": until, "me": owner} | ({} if is_alone else {"now": now})
-    return connection.execute(_lease_cursor(is_alone), parameters).scalar()
+    parameters = {"of_channel": channel, "until": until, "me": instance} | ({} if is_exclusive else {"now": now})
+    return connection.execute(_lease_cursor(is_exclusive), parameters).scalar()
 
 
-def move_cursor(connection: Connection, channel: str, number: int, owner: str) -> None:
+def move_cursor(connection: Connection, channel: str, number: int, instance: str) -> None:
     """Move a running log on, never back, whoever comes late; and give up our lease."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
     _advance(connection, channel, number)
-    connection.execute(_GIVE_UP, {"of_channel": channel, "me": owner})
+    connection.execute(_GIVE_UP, {"of_channel": channel, "me": instance})
 
 
 def claim_day(connection: Connection, channel: str, day: int) -> bool:

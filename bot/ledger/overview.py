@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 from bot.domain.model import Deletion, State, Target
 from bot.ledger import breaker_rows
 from bot.ledger import deletions as deletion_rows
-from bot.ledger.answers import LIVES
 from bot.ledger.database import dialects
+from bot.ledger.pending_requests import LIVES
 from bot.ledger.schema.tables import deletions, is_deleted, is_open, owners
 
 Run = Callable[..., Any]
@@ -40,8 +40,8 @@ def history(job: str | None, channel: str | None, before: Deletion | None) -> Se
     return query
 
 
-class Looks:
-    """See ``bot.domain.ports.Looks``."""
+class Overview:
+    """See ``bot.domain.ports.Overview``."""
 
     def __init__(self, target: Target, read: Run) -> None:
         self._target = target
@@ -73,10 +73,10 @@ class Looks:
 
     def breaker_opened_at(self, fingerprint: str) -> datetime | None:
         """Since when nothing is sent with these credentials, if so; looking takes no trial."""
-        row = self._read(lambda connection: breaker_rows.standing(connection, breaker_rows.key(self._target)))
+        row = self._read(lambda connection: breaker_rows.current(connection, breaker_rows.key(self._target)))
         return None if row is None or row.fingerprint != fingerprint else row.opened_at
 
-    def others_live(self, owner: str) -> bool:
+    def others_live(self, instance: str) -> bool:
         """Whether processes other than this one share the ledger, live, and have not left; see ``Store.leave``."""
 
         def work(connection: Connection) -> bool:
@@ -84,7 +84,7 @@ class Looks:
             now = dialects.database_now(connection)
             if now is None:
                 return False
-            lives = select(owners.c.owner).where(owners.c.owner != owner, owners.c.seen_at > now - LIVES).limit(1)
+            lives = select(owners.c.owner).where(owners.c.owner != instance, owners.c.seen_at > now - LIVES).limit(1)
             return connection.execute(lives).first() is not None
 
         return bool(self._read(work))

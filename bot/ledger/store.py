@@ -17,13 +17,13 @@ from bot.domain.events import Event, Recorded
 from bot.domain.ledger_port import LedgerTrouble, Longest
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, Target
-from bot.domain.notifications import Due, Tell, Waiting
-from bot.ledger import answers, clock, deletions, outbox, tallies
+from bot.domain.notifications import Due, Notification, PendingRequest
+from bot.ledger import clock, deletions, outbox, pending_requests, tallies
 from bot.ledger.breaker import Breaker
 from bot.ledger.database import trouble
 from bot.ledger.database.engine import Database
 from bot.ledger.freezes import Freezes
-from bot.ledger.overview import Looks
+from bot.ledger.overview import Overview
 from bot.ledger.trail import rows
 from bot.ledger.trail import verify as verifying
 from bot.ledger.transactions import Transactions
@@ -34,61 +34,65 @@ Result = TypeVar("Result")
 class Store(Transactions):
     """The ledger. Safe to use from any thread; every method is one transaction and raises only ``LedgerTrouble``."""
 
-    def __init__(self, database: Database, target: Target, owner: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, target: Target, instance: str, now: Callable[[], datetime]) -> None:
         super().__init__(database, now)
-        self.owner = owner
+        self.instance = instance
         self._is_leaving = False
         self._target = target
         self.freezes = Freezes(target, self._read, self._write, now)
-        self.looks = Looks(target, self._read)
-        self._breaker = Breaker(target, self._read, self._write, is_alone=database.is_alone)
+        self.overview = Overview(target, self._read)
+        self._breaker = Breaker(target, self._read, self._write, is_exclusive=database.is_exclusive)
 
     # Open answers.
 
-    def note_waiting(self, waiting: Waiting, *events: Event) -> bool:
+    def note_request(self, pending: PendingRequest, *events: Event) -> bool:
         """Remember that somebody is owed an answer by this process; False when their request was served before."""
 
         def work(connection: Connection) -> bool:
-            if not answers.is_first(connection, waiting.request, waiting.since):
+            if not pending_requests.is_first(connection, pending.request, pending.since):
                 return False
-            answers.note(connection, waiting, self.owner)
+            pending_requests.note(connection, pending, self.instance)
             rows.append(connection, events)
             return True
 
-        return self._write("note_waiting", work)
+        return self._write("note_request", work)
 
-    def keep_answer(self, waiting: Waiting, text: str, *events: Event, not_before: datetime | None = None) -> None:
+    def keep_answer(
+        self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
+    ) -> None:
         """Keep an answer that could not be given; ``lease_answers`` offers it from now on, or from then on."""
 
         def work(connection: Connection) -> None:
-            answers.is_first(connection, waiting.request, waiting.since)
-            answers.keep(connection, waiting, text, self.owner, not_before)
+            pending_requests.is_first(connection, pending.request, pending.since)
+            pending_requests.keep(connection, pending, text, self.instance, not_before)
             rows.append(connection, events)
 
         self._write("keep_answer", work)
 
-    def answer_later(self, waiting_id: str, not_before: datetime) -> None:
+    def answer_later(self, pending_id: str, not_before: datetime) -> None:
         """``lease_answers`` does not offer it before then."""
-        self._write("answer_later", lambda connection: answers.later(connection, waiting_id, not_before))
+        self._write("answer_later", lambda connection: pending_requests.later(connection, pending_id, not_before))
 
-    def answered(self, waiting_id: str, *events: Event) -> None:
+    def answered(self, pending_id: str, *events: Event) -> None:
         """Nobody waits any more."""
 
         def work(connection: Connection) -> None:
-            answers.done(connection, waiting_id)
+            pending_requests.done(connection, pending_id)
             rows.append(connection, events)
 
         self._write("answered", work)
 
-    def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[Waiting]:
+    def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
         """Answers whose owner is gone or whose text waits to be given again; ours for a minute.
 
         This comes every two seconds anyway, so it also forgets the requests that were served too long ago to matter.
         """
 
-        def work(connection: Connection) -> list[Waiting]:
-            answers.forget_served(connection, now)
-            return answers.lease(connection, now, limit=limit, owner=self.owner, is_alone=self.is_alone)
+        def work(connection: Connection) -> list[PendingRequest]:
+            pending_requests.forget_served(connection, now)
+            return pending_requests.lease(
+                connection, now, limit=limit, instance=self.instance, is_exclusive=self.is_exclusive
+            )
 
         return self._lease("lease_answers", now, work, [])
 
@@ -98,7 +102,7 @@ class Store(Transactions):
         """Add events that change nothing else; ``request`` counts as served, if it is one."""
 
         def work(connection: Connection) -> None:
-            answers.is_first(connection, request, events[0].at)
+            pending_requests.is_first(connection, request, events[0].at)
             rows.append(connection, events)
 
         if events:
@@ -120,9 +124,9 @@ class Store(Transactions):
         """Check the whole trail, from the newest checkpoint to the head, as it stands at one moment."""
         return self._read(verifying.verify)
 
-    def missing_guards(self) -> frozenset[str]:
+    def missing_triggers(self) -> frozenset[str]:
         """The triggers that should protect the trail and are not there."""
-        return self._read(verifying.missing_guards)
+        return self._read(verifying.missing_triggers)
 
     # Deletions.
 
@@ -134,7 +138,7 @@ class Store(Transactions):
         """
 
         def work(connection: Connection) -> Deletion | Freeze | int | None:
-            in_the_way = deletions.propose(connection, deletion, self.owner, max_open)
+            in_the_way = deletions.propose(connection, deletion, self.instance, max_open)
             if in_the_way is None:
                 rows.append(connection, events)
             return in_the_way
@@ -145,9 +149,9 @@ class Store(Transactions):
         """One deletion with its attempts."""
         return self._read(lambda connection: deletions.get(connection, deletion))
 
-    def standing(self, job: JobId) -> Deletion | None:
+    def current(self, job: JobId) -> Deletion | None:
         """The open deletion of that job of this target, if there is one."""
-        return self._read(lambda connection: deletions.standing(connection, self._target, job))
+        return self._read(lambda connection: deletions.current(connection, self._target, job))
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target, asked, confirmed or ended since then, newest first."""
@@ -170,25 +174,25 @@ class Store(Transactions):
         where: Mapping[str, Any] | None = None,
         before_deadline: datetime | None = None,
         attempt: Attempt | None = None,
-        tell: Iterable[Tell] = (),
+        notifications: Iterable[Notification] = (),
     ) -> Deletion | None:
         """The conditional update; see ``Ledger.change``. It also gives up this process's lease on the row.
 
         ``values`` may name any field of ``Deletion`` but ``id``, ``target``, ``state`` and ``attempts``. ``where`` may
         name those, ``state``, and ``job_id``, ``job_state``, ``job_name``, ``asset_id``, ``last_update_time``.
         """
-        statement, parameters = deletions.prepare_change(deletion, step, values, where, before_deadline, self.owner)
+        statement, parameters = deletions.prepare_change(deletion, step, values, where, before_deadline, self.instance)
         if step in deletions.CLAIMS and self._database.file is not None and not self._database.file.is_in_place():
             # Whoever starts the bot next would find a ledger without this claim.
             raise LedgerTrouble(trouble.REPLACED)
         # Kept, because the transaction may be run a second time and an iterator would be empty by then.
-        tells = tuple(tell)
+        notifications = tuple(notifications)
 
         def work(connection: Connection) -> Deletion | None:
             row = deletions.change(connection, statement, parameters, attempt)
             if row is not None:
                 newest = rows.append(connection, events)
-                outbox.write(connection, witness.quoted(tells, newest), self._now())
+                outbox.write(connection, witness.quoted(notifications, newest), self._now())
             return row
 
         return self._write("change" if step is None else f"change:{step.value}", work)
@@ -212,9 +216,9 @@ class Store(Transactions):
                 now,
                 seconds=seconds,
                 limit=limit,
-                owner=self.owner,
+                instance=self.instance,
                 target=self._target,
-                is_alone=self.is_alone,
+                is_exclusive=self.is_exclusive,
                 deadline=deadline,
             ),
             [],
@@ -222,26 +226,26 @@ class Store(Transactions):
 
     # The outbox.
 
-    def tell(self, *tells: Tell) -> None:
+    def enqueue(self, *notifications: Notification) -> None:
         """Write messages that belong to no change."""
-        if tells:
-            self._write("tell", lambda connection: outbox.write(connection, tells, self._now()))
+        if notifications:
+            self._write("enqueue", lambda connection: outbox.write(connection, notifications, self._now()))
 
-    def lease_tells(
+    def lease_notifications(
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
     ) -> Sequence[Due]:
         """The oldest message of each thread, if it is due and nobody holds it."""
         return self._lease(
-            "lease_tells",
+            "lease_notifications",
             # What a thread has just recorded it sends in any case; only what is due by a clock has to wait for one.
             None if thread is not None else now,
             lambda connection: outbox.lease(
-                connection, now, thread=thread, seconds=seconds, limit=limit, owner=self.owner
+                connection, now, thread=thread, seconds=seconds, limit=limit, instance=self.instance
             ),
             [],
         )
 
-    def told(self, due: Due, *events: Event, then: Iterable[Tell] = ()) -> None:
+    def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
         """Slack took it, or ``then`` goes elsewhere. When somebody else was faster, only the events are written."""
         following = tuple(then)
 
@@ -250,11 +254,11 @@ class Store(Transactions):
                 outbox.write(connection, following, self._now())
             rows.append(connection, events)
 
-        self._write("told", work)
+        self._write("mark_delivered", work)
 
-    def tell_again(self, due: Due, at: datetime) -> None:
+    def reschedule(self, due: Due, at: datetime) -> None:
         """Give the message back, to be tried again at that time."""
-        self._write("tell_again", lambda connection: outbox.again(connection, due, at, self.owner))
+        self._write("reschedule", lambda connection: outbox.again(connection, due, at, self.instance))
 
     def outbox_count(self) -> int:
         """How many messages Slack still has to take."""
@@ -264,9 +268,9 @@ class Store(Transactions):
 
     def log_cursor(self, channel: str) -> int:
         """The number of the last event told there; the present head when the channel is new."""
-        standing = self._read(lambda connection: outbox.cursor(connection, channel))
-        if standing is not None:
-            return standing
+        current = self._read(lambda connection: outbox.cursor(connection, channel))
+        if current is not None:
+            return current
 
         def work(connection: Connection) -> int:
             return outbox.start_cursor(connection, channel, rows.head(connection).number)
@@ -278,13 +282,13 @@ class Store(Transactions):
         until = now + timedelta(seconds=seconds)
 
         def work(connection: Connection) -> int | None:
-            return outbox.lease_cursor(connection, channel, now, until, self.owner, is_alone=self.is_alone)
+            return outbox.lease_cursor(connection, channel, now, until, self.instance, is_exclusive=self.is_exclusive)
 
         return self._lease("lease_log", now, work, None)
 
     def advance_log(self, channel: str, number: int) -> None:
         """Events up to that number have been told there."""
-        self._write("advance_log", lambda connection: outbox.move_cursor(connection, channel, number, self.owner))
+        self._write("advance_log", lambda connection: outbox.move_cursor(connection, channel, number, self.instance))
 
     def claim_day(self, channel: str, day: int) -> bool:
         """Whether this caller tells the head there on that day."""
@@ -296,7 +300,7 @@ class Store(Transactions):
         def work(connection: Connection) -> int | None:
             # By a clock that is off, the due times of all replicas would be pulled to where they do not belong.
             is_off = self._is_off(connection, now)
-            return None if is_off else clock.set_right(connection, now, step, longest, self.owner)
+            return None if is_off else clock.set_right(connection, now, step, longest, self.instance)
 
         count = self._write("follow_clock", work)
         self._breaker.forget()
@@ -327,7 +331,7 @@ class Store(Transactions):
         """
 
         def work(connection: Connection) -> datetime | None:
-            return answers.seen(connection, self.owner, self._now(), lambda: self._is_leaving)
+            return pending_requests.seen(connection, self.instance, self._now(), lambda: self._is_leaving)
 
         return self._write("ping_writable", work)
 
@@ -337,5 +341,5 @@ class Store(Transactions):
         Nobody counts those of a SQLite ledger.
         """
         self._is_leaving = True
-        if not self.is_alone:
+        if not self.is_exclusive:
             self.ping_writable()

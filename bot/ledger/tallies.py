@@ -10,13 +10,13 @@ from sqlalchemy import Connection, func, select
 
 from bot.domain.model import OPEN_STATES, State, Target
 from bot.ledger import breaker_rows
-from bot.ledger.schema.tables import answers, deletions, in_states, is_open, outbox
+from bot.ledger.schema.tables import deletions, in_states, is_open, outbox, pending_requests
 
 _c = deletions.c
 _OPEN = select(_c.state, func.count()).where(is_open).group_by(_c.state)
 _OLDEST_UNKNOWN = select(func.min(_c.unknown_since)).where(is_open, in_states(State.UNKNOWN))
 _OUTBOX = select(func.count(), func.min(outbox.c.written_at))
-_OWED = select(func.count()).select_from(answers)
+_OWED = select(func.count()).select_from(pending_requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Tally:
 
     open: Mapping[State, int]
     oldest_unknown: datetime | None
-    untold: int
-    oldest_untold: datetime | None
+    undelivered: int
+    oldest_undelivered: datetime | None
     owed: int
     breaker_is_open: bool
 
@@ -34,13 +34,13 @@ class Tally:
 def count(connection: Connection, target: Target, fingerprint: str) -> Tally:
     """Count, and see whether the breaker stands open for these credentials."""
     states = dict.fromkeys(OPEN_STATES, 0) | {State(state): number for state, number in connection.execute(_OPEN)}
-    breaker = breaker_rows.standing(connection, breaker_rows.key(target))
-    untold, oldest_untold = connection.execute(_OUTBOX).one()
+    breaker = breaker_rows.current(connection, breaker_rows.key(target))
+    undelivered, oldest_undelivered = connection.execute(_OUTBOX).one()
     return Tally(
         open=states,
         oldest_unknown=connection.execute(_OLDEST_UNKNOWN).scalar(),
-        untold=untold,
-        oldest_untold=oldest_untold,
+        undelivered=undelivered,
+        oldest_undelivered=oldest_undelivered,
         owed=connection.execute(_OWED).scalar_one(),
         breaker_is_open=breaker is not None and breaker.fingerprint == fingerprint,
     )

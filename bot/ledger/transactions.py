@@ -22,7 +22,7 @@ class Transactions:
     """What every method of ``Store`` stands on: one transaction, whose troubles are ``LedgerTrouble``."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
-        self.is_alone = database.is_alone
+        self.is_exclusive = database.is_exclusive
         self.is_new_file = database.is_new_file
         """Whether its SQLite file was not there before."""
         self._database = database

@@ -87,7 +87,7 @@ class MetaStudio:
         """Read one job. ``may_repeat`` is asked before each repetition (the limiter has its say there)."""
         draft = drafts.show_draft(self._target, job, self._app_user_id)
 
-        def understood(answer: wire.Answer, scrub: wire.Scrub, asked: Moment) -> Shown:
+        def understood(answer: wire.HttpResponse, scrub: wire.Scrub, asked: Moment) -> Shown:
             shown = wire.shown(answer, job, scrub)
             return replace(shown, reply=replace(shown.reply, asked=asked))
 
@@ -138,7 +138,7 @@ class MetaStudio:
     def _read(
         self,
         draft: drafts.Draft,
-        understood: Callable[[wire.Answer, wire.Scrub, Moment], _R],
+        understood: Callable[[wire.HttpResponse, wire.Scrub, Moment], _R],
         unread: Callable[[Reply], _R],
         may_repeat: Callable[[], bool],
     ) -> _R:
@@ -183,7 +183,7 @@ class MetaStudio:
 
     def _send(
         self, draft: drafts.Draft, access: Access, may_send: Callable[[], bool] | None = None, *, once: bool = False
-    ) -> wire.Answer | NoAnswer:
+    ) -> wire.HttpResponse | NoAnswer:
         """Sign, send, and read the whole answer."""
         signed = access.sign(draft, self._endpoint, self._clock.now())
         return self._exchange(requests.Request(signed.method, signed.url, headers=signed.headers), may_send, once=once)

@@ -74,6 +74,6 @@ def _headers(target: Target, app_user_id: str | None) -> tuple[tuple[str, str], 
     )
 
 
-def mark(app_user_id: str | None) -> str:
+def fingerprint(app_user_id: str | None) -> str:
     """What tells one ``X-App-UserId`` from another in the ledger, since the id itself may be personal; "" for none."""
     return hashlib.sha256(app_user_id.encode()).hexdigest()[:16] if app_user_id else ""

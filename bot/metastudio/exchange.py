@@ -58,7 +58,7 @@ class Exchange:
 
     def __call__(
         self, request: requests.Request, may_send: Callable[[], bool] | None = None, *, once: bool = False
-    ) -> wire.Answer | NoAnswer:
+    ) -> wire.HttpResponse | NoAnswer:
         """Send it, once. ``may_send`` is asked before connecting, and a last time when the connection stands.
 
         With ``once`` it goes out on a connection of its own. A connection that turns out to be unusable before the
@@ -72,7 +72,7 @@ class Exchange:
 
     def _send(
         self, session: Session, request: requests.Request, may_send: Callable[[], bool] | None
-    ) -> wire.Answer | NoAnswer:
+    ) -> wire.HttpResponse | NoAnswer:
         if may_send is not None and not may_send():
             return NoAnswer(Cause.TOO_LATE)
         try:
@@ -91,7 +91,7 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - as above: hostile bytes end in many classes, not all of requests
             response.close()
             return NoAnswer(cause_of(error), wire.request_ids_in(_headers(response)))
-        return wire.Answer(response.status_code, _headers(response), body, self._clock.now())
+        return wire.HttpResponse(response.status_code, _headers(response), body, self._clock.now())
 
 
 def _headers(response: requests.Response) -> wire.Headers:

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from bot.domain.events import Event, Kind
-from bot.domain.ledger_port import LedgerTrouble, Looks
+from bot.domain.ledger_port import LedgerTrouble, Overview
 from bot.domain.model import Cause, JobId, Listed, Operation, Reply, Shown
 from bot.domain.ports import Clock
 from bot.domain.replies import opens_breaker, proves_credentials
@@ -45,7 +45,7 @@ class Breaker(Protocol):
     """What is needed of the ledger."""
 
     @property
-    def looks(self) -> Looks: ...
+    def overview(self) -> Overview: ...
 
     def breaker_allows(self, fingerprint: str, now: datetime) -> bool: ...
 
@@ -114,7 +114,7 @@ class GuardedJobs:
         self.client.prepare_delete(job)
 
     def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
-        """Send one DELETE. Its place in the limiter was taken before the claim, by ``wait_turn``."""
+        """Send one DELETE. Its place in the limiter was taken before the claim, by ``acquire``."""
         stopped = self._stopped(Operation.DELETE)
         if stopped is not None:
             return stopped
@@ -122,13 +122,13 @@ class GuardedJobs:
         self._learn_from(reply)
         return reply
 
-    def wait_turn(self, operation: Operation) -> bool:
+    def acquire(self, operation: Operation) -> bool:
         """Take a place in the limiter and wait for it, a bounded time; False means busy."""
         return self._limiter.wait(operation)
 
     def stopped_since(self) -> datetime | None:
         """When the breaker opened for these credentials, if it is open; asking takes no trial."""
-        return self._ledger.looks.breaker_opened_at(self.fingerprint)
+        return self._ledger.overview.breaker_opened_at(self.fingerprint)
 
     @contextmanager
     def _in_turn(self) -> Iterator[bool]:

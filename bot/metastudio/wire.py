@@ -55,7 +55,7 @@ class Headers:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An HTTP answer as it came in, whole."""
 
     status: int
@@ -64,7 +64,7 @@ class Answer:
     at: datetime
 
 
-def deleted(answer: Answer, scrub: Scrub) -> Reply:
+def deleted(answer: HttpResponse, scrub: Scrub) -> Reply:
     """Read the answer to Delete: 200 without a body by the documentation. A body may hold a request id and no more."""
     body = parsed(answer.body)
     says_nothing = not answer.body.strip(JSON_SPACE) and not _announces_more(answer)
@@ -82,7 +82,7 @@ def content_encoding(headers: Headers) -> str:
     return "" if said == "identity" else said
 
 
-def _announces_more(answer: Answer) -> bool:
+def _announces_more(answer: HttpResponse) -> bool:
     """Whether a 204, which has no body, says that it has one: nobody has read what that would have said."""
     if answer.status != HTTPStatus.NO_CONTENT:
         return False
@@ -90,7 +90,7 @@ def _announces_more(answer: Answer) -> bool:
     return any(length != "0" for length in lengths) or bool(answer.headers.every("Transfer-Encoding"))
 
 
-def shown(answer: Answer, asked: JobId, scrub: Scrub) -> Shown:
+def shown(answer: HttpResponse, asked: JobId, scrub: Scrub) -> Shown:
     """Read the answer to Show. A job with another id than the one asked for is no answer to the question."""
     body = parsed(answer.body)
     job = _job(body) if answer.status == HTTPStatus.OK and not _says_no(body) else None
@@ -99,7 +99,7 @@ def shown(answer: Answer, asked: JobId, scrub: Scrub) -> Shown:
     return Shown(_reply(Operation.SHOW, answer, body, scrub, ok=job is not None), job)
 
 
-def listed(answer: Answer, scrub: Scrub) -> Listed:
+def listed(answer: HttpResponse, scrub: Scrub) -> Listed:
     """Read the answer to List. Entries without a usable job id are only counted, and the count is kept as stated."""
     body = parsed(answer.body)
     fields = body if isinstance(body, dict) else {}
@@ -154,7 +154,7 @@ def _says_no(body: object) -> bool:
     return wrong or body.get("success", True) is not True
 
 
-def _reply(operation: Operation, answer: Answer, body: object, scrub: Scrub, *, ok: bool) -> Reply:
+def _reply(operation: Operation, answer: HttpResponse, body: object, scrub: Scrub, *, ok: bool) -> Reply:
     code, message = error_in(body)
     if (code, message) == (None, None) and not ok:
         code, message = _undocumented_error_in(body, answer.status)
@@ -219,7 +219,7 @@ def _code_and_message(code: object, message: object) -> tuple[str | None, str | 
     return None, ": ".join(filter(None, (text, words))) or None
 
 
-def _retry_after(answer: Answer) -> float | None:
+def _retry_after(answer: HttpResponse) -> float | None:
     """``Retry-After`` in seconds, from either of its two forms; at most an hour."""
     value = answer.headers.get("Retry-After")
     if re.fullmatch(r"[0-9]{1,6}", value):
@@ -228,12 +228,12 @@ def _retry_after(answer: Answer) -> float | None:
     return None if until is None else min(max((until - answer.at).total_seconds(), 0.0), 3600.0)
 
 
-def _clock_skew(answer: Answer) -> float | None:
+def _clock_skew(answer: HttpResponse) -> float | None:
     server = _http_date(answer.headers.get("Date"))
     return None if server is None else (server - answer.at).total_seconds()
 
 
-def clock_skew(answer: Answer) -> timedelta:
+def clock_skew(answer: HttpResponse) -> timedelta:
     """How much the server's clock is ahead of ours, by the ``Date`` of its answer; nothing if there is none."""
     return timedelta(seconds=_clock_skew(answer) or 0)
 

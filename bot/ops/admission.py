@@ -24,7 +24,7 @@ class Admission:
     def __init__(self) -> None:
         self.on_change: Callable[[tuple[Reason, ...]], None] = lambda _: None
         """Called with the reasons that stand after each change."""
-        self._standing: dict[Reason, Mapping[str, Any]] = {}
+        self._current: dict[Reason, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
     def close(self, reason: Reason, **facts: float) -> None:
@@ -48,21 +48,21 @@ class Admission:
     def _change(self, reason: Reason, facts: Mapping[str, Any] | None) -> bool:
         """Whether the reason has come to stand, or has ceased to."""
         with self._lock:
-            found = {**self._standing, reason: facts}
+            found = {**self._current, reason: facts}
             # Replaced as a whole, so that asking needs no lock.
-            before, self._standing = (
-                self._standing,
-                {known: standing for known in STOPS_WORK if (standing := found.get(known)) is not None},
+            before, self._current = (
+                self._current,
+                {known: current for known in STOPS_WORK if (current := found.get(known)) is not None},
             )
-            is_changed = before.keys() != self._standing.keys()
+            is_changed = before.keys() != self._current.keys()
             if is_changed:
                 self.on_change(self.reasons())
         return is_changed
 
     def reasons(self) -> tuple[Reason, ...]:
         """The reasons that stand, the gravest first."""
-        return tuple(self._standing)
+        return tuple(self._current)
 
     def refusal(self) -> Refused | None:
         """The refusal for every command, click and claim; None while new work is taken."""
-        return next((Refused(reason, dict(facts)) for reason, facts in self._standing.items()), None)
+        return next((Refused(reason, dict(facts)) for reason, facts in self._current.items()), None)

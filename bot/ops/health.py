@@ -16,13 +16,13 @@ import structlog
 
 from bot.domain.ports import Clock
 from bot.ops.admission import Admission
-from bot.ops.metrics import Metrics, Standing, Value
+from bot.ops.metrics import GaugeCollector, Metrics, Value
 from bot.ops.readiness import OK, Probe
-from bot.runtime.http_server import Answer, Server, StartResponse, plain, respond
+from bot.runtime.http_server import Response, Server, StartResponse, plain, respond
 from bot.runtime.pool import Pool
 from bot.runtime.ticker import Ticker
 from bot.slack.transport import Transport
-from bot.workers.retry_writes import Unwritten
+from bot.workers.retry_writes import PendingWrites
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class Watched:
     pool: Pool
     transport: Transport
     tickers: Sequence[Ticker]
-    unwritten: Unwritten
+    pending_writes: PendingWrites
     clock: Clock
     admission: Admission
     probe: Probe
@@ -53,7 +53,7 @@ class Ops:
         self._watched = watched
         self._metrics = metrics
         self._server = Server("ops", self, address, threads=THREADS, largest_body=LARGEST_BODY)
-        metrics.show(Standing(self.standing))
+        metrics.show(GaugeCollector(self.gauges))
 
     @property
     def port(self) -> int:
@@ -73,7 +73,7 @@ class Ops:
         """One request."""
         return respond(self._answer(environ), start_response)
 
-    def _answer(self, environ: Mapping[str, Any]) -> Answer:
+    def _answer(self, environ: Mapping[str, Any]) -> Response:
         if environ.get("REQUEST_METHOD") not in {"GET", "HEAD"}:
             return plain(HTTPStatus.METHOD_NOT_ALLOWED)
         match environ.get("PATH_INFO"):
@@ -106,7 +106,7 @@ class Ops:
             else ", ".join(self._watched.admission.reasons()) or OK,
         }
 
-    def standing(self) -> dict[str, Value]:
+    def gauges(self) -> dict[str, Value]:
         """The values of ``bot.ops.metrics.GAUGES`` that are known now."""
         watched = self._watched
         values: dict[str, Value] = {
@@ -116,15 +116,15 @@ class Ops:
             "dh_bot_draining": watched.pool.is_stopping,
             "dh_bot_work_in_flight": watched.pool.in_flight,
             "dh_bot_workers": watched.pool.permits,
-            "dh_bot_unwritten": len(watched.unwritten),
+            "dh_bot_unwritten": len(watched.pending_writes),
         }
         tally = watched.probe.tally
         if tally is not None:
             values |= {
                 "dh_bot_open_deletions": {state.value: number for state, number in sorted(tally.open.items())},
                 "dh_bot_oldest_unknown_seconds": self._age(tally.oldest_unknown),
-                "dh_bot_outbox_messages": tally.untold,
-                "dh_bot_oldest_outbox_message_seconds": self._age(tally.oldest_untold),
+                "dh_bot_outbox_messages": tally.undelivered,
+                "dh_bot_oldest_outbox_message_seconds": self._age(tally.oldest_undelivered),
                 "dh_bot_answers_owed": tally.owed,
                 "dh_bot_breaker_open": tally.breaker_is_open,
             }
@@ -134,7 +134,7 @@ class Ops:
         return 0.0 if since is None else max((self._watched.clock.now() - since).total_seconds(), 0.0)
 
 
-def _verdicts(checks: Mapping[str, str]) -> Answer:
+def _verdicts(checks: Mapping[str, str]) -> Response:
     is_ok = all(verdict == OK for verdict in checks.values())
     status = HTTPStatus.OK if is_ok else HTTPStatus.SERVICE_UNAVAILABLE
     return status, json.dumps({"ok": is_ok, "checks": checks}).encode("ascii"), "application/json"

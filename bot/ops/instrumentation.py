@@ -29,7 +29,7 @@ from bot.slack.errors import error_code
 log = structlog.get_logger(__name__)
 
 REASONS = frozenset(Reason)
-WRITERS = ("note_waiting", "keep_answer", "answered", "record", "propose", "change", "told")
+WRITERS = ("note_request", "keep_answer", "answered", "record", "propose", "change", "mark_delivered")
 """The ledger's methods that take events. Those of the breaker decide by themselves whether they write them."""
 
 
@@ -43,7 +43,7 @@ class Call(NamedTuple):
     error: BaseException | None = None
 
 
-def around(thing: object, method: str, tell: Callable[[Call], None]) -> None:
+def around(thing: object, method: str, count: Callable[[Call], None]) -> None:
     """Have every call of this method of this one object told when it has ended."""
     inner = getattr(thing, method)
 
@@ -53,17 +53,17 @@ def around(thing: object, method: str, tell: Callable[[Call], None]) -> None:
         try:
             result = inner(*args, **kwargs)
         except BaseException as error:
-            _count(tell, Call(args, kwargs, time.perf_counter() - began, error=error))
+            _count(count, Call(args, kwargs, time.perf_counter() - began, error=error))
             raise
-        _count(tell, Call(args, kwargs, time.perf_counter() - began, result))
+        _count(count, Call(args, kwargs, time.perf_counter() - began, result))
         return result
 
     setattr(thing, method, watched)
 
 
-def _count(tell: Callable[[Call], None], call: Call) -> None:
+def _count(count: Callable[[Call], None], call: Call) -> None:
     try:
-        tell(call)
+        count(call)
     except Exception:
         # The call may have been a DELETE: what it brought must not be lost over a counter.
         log.exception("not_counted")
@@ -75,38 +75,38 @@ def _count(tell: Callable[[Call], None], call: Call) -> None:
 def watch_acks(bolt: App, metrics: Metrics) -> None:
     """Time everything that Slack sends until its ack is made."""
 
-    def tell(call: Call) -> None:
+    def count(call: Call) -> None:
         body = call.args[0].body
         kind = "command" if "command" in body else "click" if body.get("type") == "block_actions" else "other"
         is_acked = call.error is None and call.result.status == 200
         metrics.acks.labels(kind, "acked" if is_acked else "not acked").observe(call.seconds)
 
-    around(bolt, "dispatch", tell)
+    around(bolt, "dispatch", count)
 
 
 def watch_web_api(client: WebClient, metrics: Metrics) -> None:
     """Time every call of the Web API."""
 
-    def tell(call: Call) -> None:
+    def count(call: Call) -> None:
         name = str(call.args[0] if call.args else call.kwargs["api_method"])
         # The SDK has a function for each method there is, which closes the set.
         method = name if hasattr(WebClient, name.replace(".", "_")) else "other"
         metrics.slack.labels(method, _slack_result(call.error)).observe(call.seconds)
 
-    around(client, "api_call", tell)
+    around(client, "api_call", count)
 
 
 def watched_webhooks(make: Callable[[str], WebhookClient], metrics: Metrics) -> Callable[[str], WebhookClient]:
     """The same for answers to a ``response_url``, of which each has a client of its own."""
 
-    def tell(call: Call) -> None:
+    def count(call: Call) -> None:
         status = 599 if call.error is not None else call.result.status_code
         result = "ok" if status == 200 else "refused" if status < 500 else "no answer"
         metrics.slack.labels("response_url", result).observe(call.seconds)
 
     def made(url: str) -> WebhookClient:
         client = make(url)
-        around(client, "send", tell)
+        around(client, "send", count)
         return client
 
     return made
@@ -128,18 +128,18 @@ def _slack_result(error: BaseException | None) -> str:
 def watch_metastudio(jobs: GuardedJobs, metrics: Metrics) -> None:
     """Time the calls that leave, and count the reads that leave again."""
 
-    def tell(call: Call) -> None:
+    def count(call: Call) -> None:
         if call.error is None:
             reply: Reply = getattr(call.result, "reply", call.result)
             metrics.metastudio.labels(OPERATIONS[reply.operation], _result(reply)).observe(call.seconds)
 
-    def tell_repeat(call: Call) -> None:
+    def count_repeat(call: Call) -> None:
         if call.result:
             metrics.retries.labels(OPERATIONS[call.args[0]]).inc()
 
     for method in ("show", "find", "delete"):
-        around(jobs.client, method, tell)
-    around(jobs, "may_repeat", tell_repeat)
+        around(jobs.client, method, count)
+    around(jobs, "may_repeat", count_repeat)
 
 
 def _result(reply: Reply) -> str:
@@ -154,7 +154,7 @@ def _result(reply: Reply) -> str:
 def watch_ledger(ledger: Store, metrics: Metrics) -> None:
     """Count what is recorded: events, states that deletions come into, and what is put off to be sent again."""
 
-    def tell(name: str, call: Call) -> None:
+    def count(name: str, call: Call) -> None:
         if call.error is not None:
             return
         # A change that met no row, a proposal that something stood in the way of, and a request that was served before
@@ -162,15 +162,15 @@ def watch_ledger(ledger: Store, metrics: Metrics) -> None:
         is_written = {
             "change": call.result is not None,
             "propose": call.result is None,
-            "note_waiting": call.result is not False,
+            "note_request": call.result is not False,
         }.get(name, True)
         if is_written:
             _count_state(name, call.args, metrics)
             _count_events(call.args, metrics)
 
     for name in WRITERS:
-        around(ledger, name, partial(tell, name))
-    around(ledger, "tell_again", lambda call: _put_off("message", call, metrics))
+        around(ledger, name, partial(count, name))
+    around(ledger, "reschedule", lambda call: _put_off("message", call, metrics))
     around(ledger, "answer_later", lambda call: _put_off("answer", call, metrics))
 
 

@@ -45,15 +45,15 @@ GAUGES: Mapping[str, tuple[str, str | None]] = {
 """What is looked up when somebody asks. A value that is not known then has no sample, since an old one would lie."""
 
 
-class Standing:
+class GaugeCollector:
     """How things stand at the moment of the scrape, as a collector."""
 
-    def __init__(self, look: Callable[[], Mapping[str, Value]]) -> None:
-        self._look = look
+    def __init__(self, sample: Callable[[], Mapping[str, Value]]) -> None:
+        self._sample = sample
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family for each of ``GAUGES``."""
-        values = self._look()
+        values = self._sample()
         for name, (text, label) in GAUGES.items():
             family = GaugeMetricFamily(name, text, labels=[label] if label else None)
             found = values.get(name)
@@ -76,7 +76,7 @@ class Process:
         self._collector = ProcessCollector(registry=None)
         self._newest: tuple[Metric, ...] = ()
 
-    def look(self) -> int:
+    def sample(self) -> int:
         """Look anew. Returns 0, as there is never more to do at once."""
         self._newest = tuple(self._collector.collect())
         return 0
@@ -122,9 +122,9 @@ class Metrics:
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(f"dh_bot_{name}", text, labels, buckets=buckets, registry=self._registry)
 
-    def show(self, standing: Standing) -> None:
+    def show(self, gauges: GaugeCollector) -> None:
         """Add what is looked up."""
-        self._registry.register(standing)
+        self._registry.register(gauges)
 
     def page(self) -> bytes:
         """All of it, in Prometheus' text format."""

@@ -39,7 +39,7 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Sample:
     """One look at the ledger: what is in it, or its diagnosis. ``at`` is a moment of ``time.monotonic``."""
 
     at: float
@@ -66,7 +66,7 @@ class Probe:
         self._clock = clock
         self._fingerprint = fingerprint
         self._now = now
-        self._last: Look | None = None
+        self._last: Sample | None = None
 
     def run_once(self) -> int:
         """Look. Returns 0, as there is never more to do at once."""
@@ -80,9 +80,9 @@ class Probe:
                 self._admission.open(Reason.LEDGER_REPLACED)
             else:
                 self._admission.close(Reason.LEDGER_REPLACED)
-            self._last = Look(self._now(), self._ledger.tally(self._fingerprint()))
+            self._last = Sample(self._now(), self._ledger.tally(self._fingerprint()))
         except LedgerTrouble as trouble:
-            self._last = Look(self._now(), None, trouble.diagnosis)
+            self._last = Sample(self._now(), None, trouble.diagnosis)
             if before is None or before.trouble != trouble.diagnosis:
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="probe")
         return 0
@@ -113,5 +113,5 @@ class Probe:
             return "does not answer"
         return self._last.trouble or OK
 
-    def _is_fresh(self, look: Look) -> bool:
-        return self._now() - look.at < PROBE_HOLDS
+    def _is_fresh(self, sample: Sample) -> bool:
+        return self._now() - sample.at < PROBE_HOLDS

@@ -16,7 +16,7 @@ from waitress.server import create_server
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]]
-Answer = tuple[HTTPStatus, bytes, str]
+Response = tuple[HTTPStatus, bytes, str]
 """Status, body and content type."""
 
 MOST_CONNECTIONS = 1000
@@ -152,7 +152,7 @@ def _listener(address: tuple[str, int]) -> socket.socket:
     return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=every)
 
 
-def respond(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
+def respond(answer: Response, start_response: StartResponse) -> Iterable[bytes]:
     """Give one answer in WSGI's words."""
     status, body, content_type = answer
     headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
@@ -160,7 +160,7 @@ def respond(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
     return [body]
 
 
-def plain(status: HTTPStatus) -> Answer:
+def plain(status: HTTPStatus) -> Response:
     """A status with its own name as the text."""
     return status, status.phrase.encode("ascii"), "text/plain; charset=utf-8"
 

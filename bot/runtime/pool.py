@@ -19,9 +19,9 @@ log = structlog.get_logger(__name__)
 K = TypeVar("K")
 T = TypeVar("T")
 
-SPARE_THREADS = 4
+OVERFLOW_THREADS = 4
 TOGETHER_THREADS = 8
-MOST_SPARE = 500
+MAX_OVERFLOW = 500
 
 
 class Pool:
@@ -38,9 +38,9 @@ class Pool:
         self._draining = False
         self._changed = threading.Condition()
         self._workers = ThreadPoolExecutor(workers, "work")
-        self._beside = ThreadPoolExecutor(2 * workers, "beside")
-        self._spare = ThreadPoolExecutor(SPARE_THREADS, "spare")
-        self._spare_taken = 0
+        self._background = ThreadPoolExecutor(2 * workers, "background")
+        self._overflow = ThreadPoolExecutor(OVERFLOW_THREADS, "overflow")
+        self._overflow_count = 0
         self._together = ThreadPoolExecutor(TOGETHER_THREADS, "together")
 
     def take(self) -> bool:
@@ -76,9 +76,9 @@ class Pool:
             self.give_back()
             raise
 
-    def beside(self, work: Callable[[], T]) -> Future[T]:
+    def in_background(self, work: Callable[[], T]) -> Future[T]:
         """Run something while the caller goes on."""
-        return self._beside.submit(copy_context().run, work)
+        return self._background.submit(copy_context().run, work)
 
     def together(self, work: Callable[[K], T], items: Iterable[K], seconds: float) -> dict[K, T]:
         """What ``work`` returns for each item, side by side; items that fail or are not done in time are missing.
@@ -103,12 +103,12 @@ class Pool:
                 log.error("work_failed", exc_info=error)
         return found
 
-    def spare(self, work: Callable[[], object]) -> bool:
+    def overflow(self, work: Callable[[], object]) -> bool:
         """Run something short although there is no permit, such as saying "busy"; False when even that is too much."""
         with self._changed:
-            if self._spare_taken >= MOST_SPARE:
+            if self._overflow_count >= MAX_OVERFLOW:
                 return False
-            self._spare_taken += 1
+            self._overflow_count += 1
 
         def body() -> None:
             try:
@@ -116,18 +116,18 @@ class Pool:
             except Exception:
                 log.exception("work_failed")
             finally:
-                self._spare_back()
+                self._release_overflow()
 
         try:
-            self._spare.submit(body)
+            self._overflow.submit(body)
         except RuntimeError:
-            self._spare_back()
+            self._release_overflow()
             return False
         return True
 
-    def _spare_back(self) -> None:
+    def _release_overflow(self) -> None:
         with self._changed:
-            self._spare_taken -= 1
+            self._overflow_count -= 1
             self._changed.notify_all()
 
     @property
@@ -161,12 +161,12 @@ class Pool:
     def close(self, seconds: float) -> None:
         """End the threads; what is being said gets so many seconds to be said."""
         with self._changed:
-            self._changed.wait_for(lambda: self._spare_taken == 0, seconds)
-        for executor in (self._workers, self._beside, self._spare, self._together):
+            self._changed.wait_for(lambda: self._overflow_count == 0, seconds)
+        for executor in (self._workers, self._background, self._overflow, self._together):
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-class Queues:
+class KeyedLocks:
     """One at a time for each name, such as a channel; in this process, by real time."""
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ MOST_LINKS = 10
 """Connections that Slack allows one app."""
 
 
-def is_alone(count: int, ours: int, lingering: int) -> bool | None:
+def is_exclusive(count: int, ours: int, lingering: int) -> bool | None:
     """Whether all connections that Slack counts are ours; None where one of them may be one of ours that has ended."""
     if count <= ours:
         return True
@@ -90,7 +90,7 @@ class Census:
         with self._lock:
             lingering = self._lingering()
         count = self._take()
-        return count is not None and is_alone(count, 2, lingering) is False
+        return count is not None and is_exclusive(count, 2, lingering) is False
 
     def _take(self) -> int | None:
         try:
@@ -111,7 +111,7 @@ class Census:
         return len(self._ended)
 
     def _judge(self, count: int, *, ours: int, lingering: int = 0) -> None:
-        verdict = is_alone(count, ours, lingering + self._lingering())
+        verdict = is_exclusive(count, ours, lingering + self._lingering())
         self._due = self._now() + (EVERY if verdict else AGAIN)
         if self._admission is None:
             return

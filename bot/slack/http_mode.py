@@ -3,7 +3,7 @@
 What is verified is parsed here and goes to Bolt as a dict, the same way as in Socket Mode. So nothing unsigned reaches
 Bolt, and its own form parser is never used, which (1.30) drops a body that contains the letters "payload" anywhere.
 Nothing in Slack's scheme stops a replay within five minutes. The ledger does: for ten minutes and for all replicas it
-remembers each command and click that was served (``Ledger.note_waiting``); the second is answered "already handled".
+remembers each command and click that was served (``Ledger.note_request``); the second is answered "already handled".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slack_bolt.request import BoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
-from bot.runtime.http_server import Answer, CannotListen, Server, StartResponse, plain, respond
+from bot.runtime.http_server import CannotListen, Response, Server, StartResponse, plain, respond
 from bot.slack.transport import CannotConnect
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class SlackEndpoint:
         """One request."""
         return respond(self._answer(environ), start_response)
 
-    def _answer(self, environ: Mapping[str, Any]) -> Answer:
+    def _answer(self, environ: Mapping[str, Any]) -> Response:
         if environ.get("PATH_INFO") == HEALTH_PATH and environ.get("REQUEST_METHOD") in {"GET", "HEAD"}:
             # For load balancers. This address is open to the world, so it says no more than that the process lives.
             return HTTPStatus.OK, b"", PLAIN
@@ -111,7 +111,7 @@ def _retry(environ: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:
     return {name: str(environ[key]) for name, key in keys.items() if key in environ}
 
 
-def _as_answer(response: BoltResponse) -> Answer:
+def _as_answer(response: BoltResponse) -> Response:
     content_type = response.headers.get("content-type", [PLAIN])[0]
     return HTTPStatus(response.status), (response.body or "").encode("utf-8"), content_type
 

@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.domain import policy
 from bot.domain.age import Moment, age, oldest
-from bot.domain.model import Actor, LookupFailed, Person, Place, PlaceKind
+from bot.domain.model import Actor, Conversation, ConversationKind, LookupFailed, Person
 from bot.domain.policy import Rules
 from bot.domain.ports import Clock
 from bot.slack.cache import Cache, Known
@@ -52,7 +52,7 @@ class SlackPeople:
         self._rules = rules
         self._persons: Cache[Person] = Cache(clock)
         self._groups: Cache[frozenset[str]] = Cache(clock)
-        self._places: Cache[Place] = Cache(clock)
+        self._conversations: Cache[Conversation] = Cache(clock)
         self._troubles = Troubles()
         self._paused: dict[str, float] = {}
         """Methods that Slack throttles, and until when it asked to be left alone, by the monotonic clock."""
@@ -77,15 +77,17 @@ class SlackPeople:
         asked = known.asked if group_asked is None else oldest(known.asked, group_asked)
         return replace(known.value, groups=person.groups, groups_unknown=person.groups_unknown, asked=asked)
 
-    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed:
+    def conversation(
+        self, channel: str, *, fresh: bool = False, since: Moment | None = None
+    ) -> Conversation | LookupFailed:
         """What kind of conversation this is. Direct messages are known by their id and need no look-up."""
         if channel.startswith("D"):
-            return Place(channel, PlaceKind.DIRECT)
+            return Conversation(channel, ConversationKind.DIRECT)
         if not channel:
             return LookupFailed("no_channel")
         yes = self._oldest_yes(since) if fresh else KEPT
 
-        def keep(found: Place | LookupFailed) -> timedelta:
+        def keep(found: Conversation | LookupFailed) -> timedelta:
             if isinstance(found, LookupFailed):
                 # Not kept at the click of somebody who may act: they may press again at once. A stranger who hammers a
                 # button while this fails must not use up the others' look-ups.
@@ -93,7 +95,7 @@ class SlackPeople:
             # Whoever is told to invite the bot does so and tries again.
             return min(yes, FRESH) if found.is_archived or not found.is_member else yes
 
-        known = self._places.get(channel, partial(self._ask_place, channel), keep)
+        known = self._conversations.get(channel, partial(self._ask_conversation, channel), keep)
         return known if isinstance(known, LookupFailed) else replace(known.value, asked=known.asked)
 
     def _oldest_yes(self, since: Moment | None) -> timedelta:
@@ -150,14 +152,14 @@ class SlackPeople:
             return LookupFailed("another_user_answered")
         return as_person(actor, user, self._team)
 
-    def _ask_place(self, channel: str) -> Place | LookupFailed:
+    def _ask_conversation(self, channel: str) -> Conversation | LookupFailed:
         answer = self._ask("conversations.info", self._client.conversations_info, channel=channel)
         if isinstance(answer, LookupFailed):
             return answer
         found = answer.get("channel")
         if not isinstance(found, Mapping) or found.get("id") != channel:
             return LookupFailed("another_channel_answered")
-        return as_place(channel, found)
+        return as_conversation(channel, found)
 
     def _ask_group(self, group: str) -> frozenset[str] | LookupFailed:
         answer = self._ask("usergroups.users.list", self._client.usergroups_users_list, usergroup=group)
@@ -216,15 +218,17 @@ def as_person(actor: Actor, user: Mapping[str, Any], team: str) -> Person:
     )
 
 
-def as_place(channel: str, found: Mapping[str, Any]) -> Place:
+def as_conversation(channel: str, found: Mapping[str, Any]) -> Conversation:
     """Slack's conversation object as ours. ``is_shared`` alone may be one organisation; ``is_ext_shared`` never is."""
     if found.get("is_im"):
-        kind = PlaceKind.DIRECT
+        kind = ConversationKind.DIRECT
     elif found.get("is_mpim"):
-        kind = PlaceKind.GROUP_DIRECT
+        kind = ConversationKind.GROUP_DIRECT
     elif found.get("is_ext_shared") or found.get("is_pending_ext_shared"):
-        kind = PlaceKind.EXTERNAL
+        kind = ConversationKind.EXTERNAL
     else:
-        kind = PlaceKind.CHANNEL
+        kind = ConversationKind.CHANNEL
     # is_member is the bot's own membership, since the bot asks. Absent means that posting may fail: no.
-    return Place(channel, kind, is_member=found.get("is_member") is True, is_archived=found.get("is_archived") is True)
+    return Conversation(
+        channel, kind, is_member=found.get("is_member") is True, is_archived=found.get("is_archived") is True
+    )

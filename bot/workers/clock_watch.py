@@ -81,11 +81,11 @@ class ClockWatch:
 
 def longest(ports: Ports) -> Longest:
     """How far off each kind of due time may lie."""
-    terms = ports.terms
-    sent = send.SEND_WITHIN + terms.connect_timeout + terms.read_timeout
+    config = ports.config
+    sent = send.SEND_WITHIN + config.connect_timeout + config.read_timeout
     return Longest(
-        card=terms.rules.confirm_within,
-        settling=max(evidence.SELDOM, terms.settle_after),
+        card=config.rules.confirm_within,
+        settling=max(evidence.SELDOM, config.settle_after),
         correction=evidence.CORRECTION_AFTER,
         read=evidence.DAILY,
         takeover=max(sent, send.LONGEST_WAIT) + send.GRACE,

@@ -17,8 +17,8 @@ from bot.domain.age import Moment, age, moment
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Deletion
-from bot.domain.notifications import Due, Tell, TellKind
-from bot.domain.ports import Again, Gone, Ports, Told
+from bot.domain.notifications import Due, Notification, NotificationKind
+from bot.domain.ports import Delivered, Ports, RetryLater, Undeliverable
 from bot.logs import about
 
 log = structlog.get_logger(__name__)
@@ -29,17 +29,23 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 600.0
 ABOUT_ONE_MOMENT = frozenset(
     {
-        *(TellKind.REMINDER, TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.UNDETERMINED),
-        TellKind.LOOKED,
+        *(
+            NotificationKind.REMINDER,
+            NotificationKind.OUTCOME,
+            NotificationKind.UNKNOWN,
+            NotificationKind.SETTLED,
+            NotificationKind.UNDETERMINED,
+        ),
+        NotificationKind.INSPECTED,
     }
 )
 """Messages that say how things stood when they were written. Once the state has moved on they would be untrue, and a
 later message of the same thread says what is true, so they are dropped."""
 
 
-def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
+def deliver(notifications: Iterable[Notification], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
     """Send what waits for the threads of these messages, in order, until one has to wait. Never raises trouble."""
-    for thread, deletion in {tell.thread: tell.deletion for tell in tells}.items():
+    for thread, deletion in {notification.thread: notification.deletion for notification in notifications}.items():
         with about(deletion):
             try:
                 _send_thread(thread, ports)
@@ -52,7 +58,7 @@ def deliver(tells: Iterable[Tell], ports: Ports, on_trouble: Callable[[LedgerTro
 def _send_thread(thread: str, ports: Ports) -> None:
     while True:
         leased_at = moment(ports.clock)
-        due = ports.ledger.lease_tells(leased_at.at, thread=thread, seconds=LEASE_SECONDS)
+        due = ports.ledger.lease_notifications(leased_at.at, thread=thread, seconds=LEASE_SECONDS)
         if not due or not send(due[0], leased_at, ports):
             break
 
@@ -60,66 +66,74 @@ def _send_thread(thread: str, ports: Ports) -> None:
 def send(due: Due, leased_at: Moment, ports: Ports) -> bool:
     """Send one leased message. False when it has to wait, and all that follow it in its thread."""
     # In a direct message those of several deletions follow each other.
-    with about(due.tell.deletion):
+    with about(due.notification.deletion):
         return _send(due, leased_at, ports)
 
 
 def _send(due: Due, leased_at: Moment, ports: Ports) -> bool:
-    tell = due.tell
-    deletion = ports.ledger.get(tell.deletion) if tell.deletion else None
-    if tell.deletion and (deletion is None or is_overtaken(tell, deletion)):
-        ports.ledger.told(due)
+    notification = due.notification
+    deletion = ports.ledger.get(notification.deletion) if notification.deletion else None
+    if notification.deletion and (deletion is None or is_overtaken(notification, deletion)):
+        ports.ledger.mark_delivered(due)
         return True
     if age(leased_at, ports.clock) >= LEASE:
         # Somebody else may be sending it by now, and then what follows it; ours would come after that.
         return False
-    answer = _say(tell, deletion, ports)
+    answer = _say(notification, deletion, ports)
     now = ports.clock.now()
-    if isinstance(answer, Told):
+    if isinstance(answer, Delivered):
         # Redrawing a card says nothing that its thread does not say, so it is no event of its own.
-        said = () if tell.kind is TellKind.CARD else (_event(Kind.TOLD, due, deletion, ports, ts=answer.ts),)
-        ports.ledger.told(due, *said)
+        said = (
+            ()
+            if notification.kind is NotificationKind.CARD
+            else (_event(Kind.DELIVERED, due, deletion, ports, ts=answer.ts),)
+        )
+        ports.ledger.mark_delivered(due, *said)
         return True
-    if isinstance(answer, Gone):
-        elsewhere = tuple(_elsewhere(tell, deletion, ports.terms.audit_channel))
-        ports.ledger.told(due, _event(Kind.NOT_TOLD, due, deletion, ports, why=answer.why), then=elsewhere)
+    if isinstance(answer, Undeliverable):
+        elsewhere = tuple(_elsewhere(notification, deletion, ports.config.audit_channel))
+        ports.ledger.mark_delivered(
+            due, _event(Kind.NOT_DELIVERED, due, deletion, ports, why=answer.why), then=elsewhere
+        )
         deliver(elsewhere, ports, _leave_to_the_worker)
         return True
-    ports.ledger.tell_again(due, now + timedelta(seconds=pause(due, answer)))
+    ports.ledger.reschedule(due, now + timedelta(seconds=pause(due, answer)))
     return False
 
 
-def _say(tell: Tell, deletion: Deletion | None, ports: Ports) -> Told | Again | Gone:
+def _say(notification: Notification, deletion: Deletion | None, ports: Ports) -> Delivered | RetryLater | Undeliverable:
     try:
-        return ports.teller.tell(tell, deletion) if deletion else ports.teller.announce(tell)
+        return ports.messenger.send(notification, deletion) if deletion else ports.messenger.announce(notification)
     except Exception:
         # It may hold what this version has no words for, written by a newer one. It must not hold up other threads.
         log.exception("telling_failed")
-        return Again(LONGEST_PAUSE, "bug")
+        return RetryLater(LONGEST_PAUSE, "bug")
 
 
-def is_overtaken(tell: Tell, deletion: Deletion) -> bool:
+def is_overtaken(notification: Notification, deletion: Deletion) -> bool:
     """Whether a message about one moment comes after that moment."""
-    return tell.kind in ABOUT_ONE_MOMENT and tell.facts.get("state") not in {None, deletion.state.value}
+    return notification.kind in ABOUT_ONE_MOMENT and notification.facts.get("state") not in {None, deletion.state.value}
 
 
-def pause(due: Due, answer: Again) -> float:
+def pause(due: Due, answer: RetryLater) -> float:
     """Seconds until the next try: Slack's own wish, or twice as long each time up to ten minutes."""
     return max(answer.after, min(FIRST_PAUSE * 2.0 ** min(due.attempts, 10), LONGEST_PAUSE))
 
 
-def _elsewhere(tell: Tell, deletion: Deletion | None, audit_channel: str | None) -> Iterable[Tell]:
+def _elsewhere(
+    notification: Notification, deletion: Deletion | None, audit_channel: str | None
+) -> Iterable[Notification]:
     """The same message as DM for the requester and the confirmer, and for the audit channel.
 
     A card needs none, nor does a message that has no thread: an announcement, or one that was sent elsewhere already.
     """
-    if deletion is None or tell.kind is TellKind.CARD or tell.thread_ts is None:
+    if deletion is None or notification.kind is NotificationKind.CARD or notification.thread_ts is None:
         return
     people = (actor.user for actor in (deletion.requester, deletion.confirmer) if actor)
     for person in dict.fromkeys(people):
-        yield replace(tell, to=person, thread_ts=None)
+        yield replace(notification, to=person, thread_ts=None)
     if audit_channel:
-        yield replace(tell, to=audit_channel, thread_ts=None, facts=_nameless(tell.facts))
+        yield replace(notification, to=audit_channel, thread_ts=None, facts=_nameless(notification.facts))
 
 
 def _nameless(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,20 +145,20 @@ def _nameless(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _event(kind: Kind, due: Due, deletion: Deletion | None, ports: Ports, **facts: Any) -> Event:
-    tell, now = due.tell, ports.clock.now()
-    facts = {"what": tell.kind.value, "to": tell.to, "attempt": due.attempts + 1, **facts}
+    notification, now = due.notification, ports.clock.now()
+    facts = {"what": notification.kind.value, "to": notification.to, "attempt": due.attempts + 1, **facts}
     if deletion is None:
-        return Event(kind, now, channel=tell.to, facts=facts)
+        return Event(kind, now, channel=notification.to, facts=facts)
     return event_about(kind, deletion, now, **facts)
 
 
 def run_once(ports: Ports, limit: int = 20) -> int:
     """Send what is due anywhere; returns how many messages were taken up. Another replica's leases are left alone."""
     leased_at = moment(ports.clock)
-    leased = ports.ledger.lease_tells(leased_at.at, seconds=LEASE_SECONDS, limit=limit)
+    leased = ports.ledger.lease_notifications(leased_at.at, seconds=LEASE_SECONDS, limit=limit)
     for due in leased:
         if send(due, leased_at, ports):
-            deliver((due.tell,), ports, _raise)
+            deliver((due.notification,), ports, _raise)
     return len(leased)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
-from bot.domain.notifications import TellKind, tells_about
+from bot.domain.notifications import NotificationKind, notifications_about
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -27,15 +27,15 @@ def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
         now = ports.clock.now()
         was_cut_short = deletion.deadline_at is not None and jumped(deletion.deadline_at)
         why = {"clock_set": True} if was_cut_short else {}
-        tells = tells_about(deletion, TellKind.EXPIRED, state=State.EXPIRED.value, **why)
+        notifications = notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value, **why)
         changed = ports.ledger.change(
             deletion.id,
             Step.EXPIRE,
             {"ended_at": now, "ended_why": Kind.EXPIRED.value},
             event_about(Kind.EXPIRED, deletion, now),
-            tell=tells,
+            notifications=notifications,
         )
-        ports.deliver(tells if changed else ())
+        ports.deliver(notifications if changed else ())
         closed += changed is not None
     return closed + _close_orphans(ports)
 

@@ -27,14 +27,14 @@ class Rechecks:
         self._waiting: list[tuple[float, int, str, Callable[[], object]]] = []
         self._lock = threading.Lock()
 
-    def __call__(self, deletion: str, look: Callable[[], object]) -> None:
+    def __call__(self, deletion: str, check: Callable[[], object]) -> None:
         """Call ``look`` again later on. It repairs what it finds missing."""
-        self._keep(0, deletion, look)
+        self._keep(0, deletion, check)
 
-    def _keep(self, turn: int, deletion: str, look: Callable[[], object]) -> None:
+    def _keep(self, turn: int, deletion: str, check: Callable[[], object]) -> None:
         if turn < len(AFTER):
             with self._lock:
-                self._waiting.append((self._monotonic() + AFTER[turn], turn, deletion, look))
+                self._waiting.append((self._monotonic() + AFTER[turn], turn, deletion, check))
 
     def run_once(self) -> int:
         """Look at what is due; returns how many there were."""
@@ -42,16 +42,16 @@ class Rechecks:
         with self._lock:
             due = [one for one in self._waiting if one[0] <= now]
             self._waiting = [one for one in self._waiting if one[0] > now]
-        for _, turn, deletion, look in due:
+        for _, turn, deletion, check in due:
             with about(deletion):
                 try:
-                    look()
+                    check()
                 except LedgerTrouble:
                     # Nothing was looked at, so this turn is taken again: a failover may last longer than all of them.
                     log.warning("recheck_failed")
-                    self._keep(turn, deletion, look)
+                    self._keep(turn, deletion, check)
                     continue
                 except Exception:
                     log.exception("recheck_failed")
-            self._keep(turn + 1, deletion, look)
+            self._keep(turn + 1, deletion, check)
         return len(due)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.domain.model import State
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.ports import Ports
 
 LEASE_SECONDS = 30.0
@@ -18,10 +18,10 @@ def run_once(ports: Ports) -> int:
 
     Nobody is asked to press what a freeze forbids; once it is lifted, those that still have time are reminded of.
     """
-    if ports.ledger.freezes.standing() is not None:
+    if ports.ledger.freezes.current() is not None:
         return 0
     now = ports.clock.now()
-    half = now + ports.terms.rules.confirm_within / 2
+    half = now + ports.config.rules.confirm_within / 2
     reminded = 0
     for deletion in ports.ledger.lease_deletions(
         "remind", now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
@@ -29,14 +29,16 @@ def run_once(ports: Ports) -> int:
         # Looked up here and written with the message, so that no other message of the thread waits for the look-ups.
         called = ports.second_people(deletion)
         facts = {"state": State.AWAITING.value, "called": list(called.ids), "more": called.more}
-        tell = Tell(TellKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, facts)
+        notification = Notification(
+            NotificationKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, facts
+        )
         changed = ports.ledger.change(
             deletion.id,
             None,
             {"reminded": True},
             where={"state": State.AWAITING, "reminded": False},
-            tell=(tell,),
+            notifications=(notification,),
         )
-        ports.deliver((tell,) if changed else ())
+        ports.deliver((notification,) if changed else ())
         reminded += changed is not None
     return reminded

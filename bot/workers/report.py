@@ -10,7 +10,7 @@ from __future__ import annotations
 import structlog
 
 from bot.domain.events import is_shown
-from bot.domain.ports import Again, Gone, Ports, Told
+from bot.domain.ports import Delivered, Ports, RetryLater, Undeliverable
 
 log = structlog.get_logger(__name__)
 
@@ -46,13 +46,13 @@ class RunningLog:
         if not events:
             return 0  # Another replica has told it meanwhile.
         shown = [recorded for recorded in events if is_shown(recorded.event)]
-        answer = self._ports.teller.log(self._channel, shown, skipped) if shown or skipped else Told()
-        if isinstance(answer, Told):
+        answer = self._ports.messenger.log(self._channel, shown, skipped) if shown or skipped else Delivered()
+        if isinstance(answer, Delivered):
             ledger.advance_log(self._channel, events[-1].number)
             return len(events)
-        if isinstance(answer, Gone):
+        if isinstance(answer, Undeliverable):
             log.error("audit_channel_gone", code=answer.why)
-        self._not_before = up + (answer.after if isinstance(answer, Again) else WHEN_GONE)
+        self._not_before = up + (answer.after if isinstance(answer, RetryLater) else WHEN_GONE)
         return 0
 
 
@@ -84,12 +84,12 @@ class DailyHead:
         if not self._is_owed or (self._not_before is not None and up < self._not_before):
             return 0
         number, digest = self._ports.ledger.head()
-        answer = self._ports.teller.log_head(self._channel, number, digest)
-        if isinstance(answer, Again):
+        answer = self._ports.messenger.log_head(self._channel, number, digest)
+        if isinstance(answer, RetryLater):
             self._not_before = up + answer.after
             return 0
         self._is_owed, self._not_before = False, None
-        if isinstance(answer, Told):
+        if isinstance(answer, Delivered):
             return 1
         log.error("audit_channel_gone", code=answer.why)
         return 0

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class Unwritten:
+class PendingWrites:
     """The writes that wait for the ledger."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Unwritten:
             return write()
         except LedgerTrouble as trouble:
             with about(deletion):
-                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="unwritten")
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="pending_writes")
             with self._lock:
                 self._waiting.append((deletion, write))
             return None

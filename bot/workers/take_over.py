@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
-from bot.domain.notifications import TellKind, tells_about
+from bot.domain.notifications import NotificationKind, notifications_about
 from bot.domain.outcomes import Ending
 from bot.domain.ports import Ports
 from bot.workers.read import LEASE_SECONDS
@@ -16,7 +16,7 @@ def take_over(ports: Ports) -> int:
     left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in left:
         now = ports.clock.now()
-        tells = tells_about(deletion, TellKind.UNKNOWN, state=State.UNKNOWN.value)
+        notifications = notifications_about(deletion, NotificationKind.UNKNOWN, state=State.UNKNOWN.value)
         changed = ports.ledger.change(
             deletion.id,
             Step.LOSE,
@@ -24,7 +24,7 @@ def take_over(ports: Ports) -> int:
             event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),
             # Its sender may have claimed the next attempt since; that one is not lost.
             where={"claim_token": deletion.claim_token, "send_before": deletion.send_before},
-            tell=tells,
+            notifications=notifications,
         )
-        ports.deliver(tells if changed else ())
+        ports.deliver(notifications if changed else ())
     return len(left)

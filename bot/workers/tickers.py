@@ -11,14 +11,14 @@ from bot.workers import answer, expire, read, remind, take_over
 from bot.workers import deliver as outbox
 from bot.workers.clock_watch import ClockWatch
 from bot.workers.report import DailyHead, RunningLog
-from bot.workers.retry_writes import Unwritten
+from bot.workers.retry_writes import PendingWrites
 
 READERS = 4
 """So many deletions are read at the same time at most; the limiter bounds what they send."""
 
 
-def tickers_of(ports: Ports, unwritten: Unwritten) -> Iterable[Ticker]:
-    """A thread for each of the workers; ``unwritten`` has the writes that the ledger refused."""
+def tickers_of(ports: Ports, pending_writes: PendingWrites) -> Iterable[Ticker]:
+    """A thread for each of the workers; ``pending_writes`` has the writes that the ledger refused."""
     watch = ClockWatch(ports)
 
     def by_the_clock(work: Callable[[], int]) -> Callable[[], int]:
@@ -30,7 +30,7 @@ def tickers_of(ports: Ports, unwritten: Unwritten) -> Iterable[Ticker]:
 
     def write_and_take_over() -> int:
         # One thread for both: a reply that is known but unwritten goes before what would call its deletion unknown.
-        return unwritten.run_once() + (0 if unwritten else take_over.take_over(ports))
+        return pending_writes.run_once() + (0 if pending_writes else take_over.take_over(ports))
 
     yield Ticker("takeover", by_the_clock(write_and_take_over), every=1)
     # Threads of their own, since a read may hang for a minute; the leases give each deletion to one of them.
@@ -38,7 +38,7 @@ def tickers_of(ports: Ports, unwritten: Unwritten) -> Iterable[Ticker]:
         yield Ticker(f"reader-{number + 1}", by_the_clock(partial(read.read_next, ports)), every=1)
     yield Ticker("outbox", partial(outbox.run_once, ports), every=0.5)
     yield Ticker("answers", partial(answer.run_once, ports), every=2)
-    channel = ports.terms.audit_channel
+    channel = ports.config.audit_channel
     if channel:
         yield Ticker("running-log", RunningLog(ports, channel).run_once, every=2)
         yield Ticker("daily-head", DailyHead(ports, channel).run_once, every=60)

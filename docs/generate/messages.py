@@ -30,7 +30,7 @@ from bot.domain.model import (
     State,
     Target,
 )
-from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
 from bot.domain.outcomes import Ending
 from bot.domain.refusals import Reason, Refused
 from bot.domain.replies import ANSWERED, CONSEQUENCES, Meaning
@@ -83,7 +83,7 @@ FACTS: dict[Reason, Mapping[str, Any]] = {
     Reason.NEAR_MISS: {"meant": ("freeze",)},
     Reason.MISPLACED_OPTION: {"detail": OPTIONS_COME_FIRST},
     Reason.IN_OTHER_CHANNEL: {"channels": ["C0OPS0000"]},
-    Reason.PLACE_UNKNOWN: {"why": "ratelimited"},
+    Reason.CONVERSATION_UNKNOWN: {"why": "ratelimited"},
     Reason.PERSON_UNKNOWN: {"why": "ratelimited"},
     Reason.NOT_DELETABLE: {"state": "TRAINING"},
     Reason.JOB_NOT_FOUND: {"reply": NOT_FOUND},
@@ -133,7 +133,7 @@ NEXT: dict[Reason, str] = {
     Reason.IN_OTHER_CHANNEL: "Go to a channel that it names, or have this one added to `AUTHORIZED_CHANNELS`.",
     Reason.BOT_NOT_IN_CHANNEL: "Invite the bot to the channel.",
     Reason.CHANNEL_ARCHIVED: "Go to a channel that is not archived.",
-    Reason.PLACE_UNKNOWN: "Try again. If it stays, run `dh-bot doctor`; the code in brackets is Slack's.",
+    Reason.CONVERSATION_UNKNOWN: "Try again. If it stays, run `dh-bot doctor`; the code in brackets is Slack's.",
     Reason.NOT_LISTED: LIST_THEM,
     Reason.FOREIGN: FULL_MEMBER,
     Reason.DEACTIVATED: FULL_MEMBER,
@@ -225,61 +225,97 @@ LOST_FACTS: dict[str, Any] = {
     "cause": Cause.TIMED_OUT.value,
 }
 
-ENDINGS: dict[Ending, tuple[State, TellKind, str]] = {
+ENDINGS: dict[Ending, tuple[State, NotificationKind, str]] = {
     # How it stands then, which message tells it, and what to do.
-    Ending.REPLY_DELETED: (State.DELETED, TellKind.OUTCOME, 'Nothing; "Verified gone" follows.'),
-    Ending.REPLY_REJECTED: (State.FAILED, TellKind.OUTCOME, "Read the look that follows; then a Huawei Cloud ticket."),
-    Ending.BAD_CREDENTIALS: (State.FAILED, TellKind.OUTCOME, "See [key locked](runbook.md#key-locked)."),
-    Ending.FORBIDDEN: (State.FAILED, TellKind.OUTCOME, "Give the IAM user the permission; ask again."),
-    Ending.THROTTLED: (State.FAILED, TellKind.OUTCOME, "Ask again in a minute."),
-    Ending.NEVER_SENT: (State.FAILED, TellKind.OUTCOME, "Look the cause up under [Causes](#causes); ask again."),
-    Ending.LOST: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.UNCLEAR: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.SERVER_ERROR: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.CONFLICT: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.SENDER_GONE: (State.UNKNOWN, TellKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.READ_GONE: (State.DELETED, TellKind.SETTLED, "Nothing; the bot looks once more an hour later."),
-    Ending.READ_PRESENT: (State.FAILED, TellKind.SETTLED, "Wait for the look an hour later, or ask again."),
-    Ending.BY_HAND: (State.DELETED, TellKind.CLOSED, "Nothing: it is a person's word."),
-    Ending.CANCELLED: (State.CANCELLED, TellKind.CANCELLED, "Nothing."),
-    Ending.EXPIRED: (State.EXPIRED, TellKind.EXPIRED, "Run the command again if the job should go."),
-    Ending.RESTORED: (State.EXPIRED, TellKind.EXPIRED, "Read what stands above; run the command again."),
-    Ending.LOST_COMMITS: (State.CANCELLED, TellKind.NOTICE, LOST_COMMITS),
+    Ending.REPLY_DELETED: (State.DELETED, NotificationKind.OUTCOME, 'Nothing; "Verified gone" follows.'),
+    Ending.REPLY_REJECTED: (
+        State.FAILED,
+        NotificationKind.OUTCOME,
+        "Read the look that follows; then a Huawei Cloud ticket.",
+    ),
+    Ending.BAD_CREDENTIALS: (State.FAILED, NotificationKind.OUTCOME, "See [key locked](runbook.md#key-locked)."),
+    Ending.FORBIDDEN: (State.FAILED, NotificationKind.OUTCOME, "Give the IAM user the permission; ask again."),
+    Ending.THROTTLED: (State.FAILED, NotificationKind.OUTCOME, "Ask again in a minute."),
+    Ending.NEVER_SENT: (
+        State.FAILED,
+        NotificationKind.OUTCOME,
+        "Look the cause up under [Causes](#causes); ask again.",
+    ),
+    Ending.LOST: (State.UNKNOWN, NotificationKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.UNCLEAR: (State.UNKNOWN, NotificationKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.SERVER_ERROR: (
+        State.UNKNOWN,
+        NotificationKind.UNKNOWN,
+        "See [unknown outcome](runbook.md#unknown-outcome).",
+    ),
+    Ending.CONFLICT: (State.UNKNOWN, NotificationKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.SENDER_GONE: (State.UNKNOWN, NotificationKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
+    Ending.READ_GONE: (State.DELETED, NotificationKind.SETTLED, "Nothing; the bot looks once more an hour later."),
+    Ending.READ_PRESENT: (State.FAILED, NotificationKind.SETTLED, "Wait for the look an hour later, or ask again."),
+    Ending.BY_HAND: (State.DELETED, NotificationKind.CLOSED, "Nothing: it is a person's word."),
+    Ending.CANCELLED: (State.CANCELLED, NotificationKind.CANCELLED, "Nothing."),
+    Ending.EXPIRED: (State.EXPIRED, NotificationKind.EXPIRED, "Run the command again if the job should go."),
+    Ending.RESTORED: (State.EXPIRED, NotificationKind.EXPIRED, "Read what stands above; run the command again."),
+    Ending.LOST_COMMITS: (State.CANCELLED, NotificationKind.NOTICE, LOST_COMMITS),
 }
 
-LATER: tuple[tuple[TellKind, State, Ending, Mapping[str, Any], str], ...] = (
+LATER: tuple[tuple[NotificationKind, State, Ending, Mapping[str, Any], str], ...] = (
     # What else is said in a thread: kind, how the deletion stands and why, facts, and what to do.
-    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "gone"}, "Nothing."),
-    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "present"}, TICKET),
-    (TellKind.LOOKED, State.DELETED, Ending.REPLY_DELETED, {"found": "nothing"}, LOOK),
-    (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "present", "job_state": "TRAIN_FAILED"}, TICKET),
-    (TellKind.LOOKED, State.FAILED, Ending.REPLY_REJECTED, {"found": "nothing"}, LOOK),
-    (TellKind.LOOKED, State.FAILED, Ending.READ_PRESENT, {"found": "gone", "later": OTHER}, LOOK),
+    (NotificationKind.INSPECTED, State.DELETED, Ending.REPLY_DELETED, {"found": "gone"}, "Nothing."),
+    (NotificationKind.INSPECTED, State.DELETED, Ending.REPLY_DELETED, {"found": "present"}, TICKET),
+    (NotificationKind.INSPECTED, State.DELETED, Ending.REPLY_DELETED, {"found": "nothing"}, LOOK),
     (
-        TellKind.LOOKED,
+        NotificationKind.INSPECTED,
+        State.FAILED,
+        Ending.REPLY_REJECTED,
+        {"found": "present", "job_state": "TRAIN_FAILED"},
+        TICKET,
+    ),
+    (NotificationKind.INSPECTED, State.FAILED, Ending.REPLY_REJECTED, {"found": "nothing"}, LOOK),
+    (NotificationKind.INSPECTED, State.FAILED, Ending.READ_PRESENT, {"found": "gone", "later": OTHER}, LOOK),
+    (
+        NotificationKind.INSPECTED,
         State.FAILED,
         Ending.READ_PRESENT,
         {"found": "gone", "later": OTHER, "later_confirmed": True},
         "Nothing.",
     ),
-    (TellKind.CORRECTION, State.DELETED, Ending.READ_GONE, {}, "Believe this message, not the former ones."),
-    (TellKind.CORRECTION, State.DELETED, Ending.REPLY_DELETED, {}, "Believe this message, not the former ones."),
-    (TellKind.CORRECTION, State.FAILED, Ending.READ_PRESENT, {}, "Believe this message; ask again if it should go."),
-    (TellKind.CORRECTION, State.FAILED, Ending.NEVER_SENT, {}, "Believe this message, not the former ones."),
-    (TellKind.LATE, State.DELETED, Ending.READ_GONE, {}, "Nothing; the request ID may help in a ticket."),
-    (TellKind.LATE, State.DELETED, Ending.REPLY_DELETED, {}, "Nothing."),
-    (TellKind.UNDETERMINED, State.UNKNOWN, Ending.LOST, {}, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    (TellKind.CLOSED, State.FAILED, Ending.BY_HAND, {}, "Ask again if the job should go."),
+    (NotificationKind.CORRECTION, State.DELETED, Ending.READ_GONE, {}, "Believe this message, not the former ones."),
     (
-        TellKind.NOTICE,
+        NotificationKind.CORRECTION,
+        State.DELETED,
+        Ending.REPLY_DELETED,
+        {},
+        "Believe this message, not the former ones.",
+    ),
+    (
+        NotificationKind.CORRECTION,
+        State.FAILED,
+        Ending.READ_PRESENT,
+        {},
+        "Believe this message; ask again if it should go.",
+    ),
+    (NotificationKind.CORRECTION, State.FAILED, Ending.NEVER_SENT, {}, "Believe this message, not the former ones."),
+    (NotificationKind.LATE, State.DELETED, Ending.READ_GONE, {}, "Nothing; the request ID may help in a ticket."),
+    (NotificationKind.LATE, State.DELETED, Ending.REPLY_DELETED, {}, "Nothing."),
+    (
+        NotificationKind.UNDETERMINED,
+        State.UNKNOWN,
+        Ending.LOST,
+        {},
+        "See [unknown outcome](runbook.md#unknown-outcome).",
+    ),
+    (NotificationKind.CLOSED, State.FAILED, Ending.BY_HAND, {}, "Ask again if the job should go."),
+    (
+        NotificationKind.NOTICE,
         State.DELETED,
         Ending.REPLY_DELETED,
         LOST_FACTS | {"stood": "expired", "outcome": "deleted", "has_changed": True},
         LOST_COMMITS,
     ),
-    (TellKind.REMINDER, State.AWAITING, Ending.EXPIRED, {}, "Press one of the buttons."),
+    (NotificationKind.REMINDER, State.AWAITING, Ending.EXPIRED, {}, "Press one of the buttons."),
     (
-        TellKind.REMINDER,
+        NotificationKind.REMINDER,
         State.AWAITING,
         Ending.EXPIRED,
         {"called": [], "more": 0},
@@ -414,8 +450,8 @@ def endings() -> Iterator[tuple[str, str, str, str]]:
             reads_first_at=AT,
             reads_agreeing=9,
         )
-        facts = LOST_FACTS if kind is TellKind.NOTICE else {}
-        said = thread_message(Tell(kind, over.id, over.channel, over.message_ts, facts), over, Wording())
+        facts = LOST_FACTS if kind is NotificationKind.NOTICE else {}
+        said = thread_message(Notification(kind, over.id, over.channel, over.message_ts, facts), over, Wording())
         yield f"`{ending.value}`", state.value, shown(said.text.split("\n")[0]), do
         if ending is Ending.THROTTLED:
             yield from not_sent_again(over)
@@ -430,7 +466,7 @@ def not_sent_again(over: Deletion) -> Iterator[tuple[str, str, str, str]]:
         no = {"reason": reasons[0]}
         if reasons[0] == Reason.JOB_CHANGED:
             no |= FACTS[Reason.JOB_CHANGED]
-        tell = Tell(TellKind.OUTCOME, over.id, over.channel, over.message_ts, {"not_again": no})
+        tell = Notification(NotificationKind.OUTCOME, over.id, over.channel, over.message_ts, {"not_again": no})
         said = thread_message(tell, over, Wording()).text.split("\n")[0]
         yield f"`throttled`, then {codes(reasons)}", over.state.value, shown(said), "Do what it says."
 
@@ -443,14 +479,16 @@ def later() -> Iterator[tuple[str, str, str]]:
             began = replace(began, confirm_by=ConfirmBy.SECOND_PERSON)
         stands = replace(began, state=state, ended_why=ending.value, ended_by=ANNA, ended_at=AT)
         at = (AT + timedelta(minutes=10)).timestamp()
-        said = thread_message(Tell(kind, stands.id, stands.channel, "1", {"at": at, **facts}), stands, Wording())
+        said = thread_message(
+            Notification(kind, stands.id, stands.channel, "1", {"at": at, **facts}), stands, Wording()
+        )
         yield f"{kind.value}, {state.value}", shown(said.text.split("\n")[0]), do
 
 
 def restarts() -> Iterator[tuple[str, str]]:
     """What is told after a restart, by how the deletion stands."""
     for kind in ("command", "click"):
-        waiting = Waiting("1", kind, ANNA, "C0OPS0000", AT, job=CARD.job.job_id)
+        waiting = PendingRequest("1", kind, ANNA, "C0OPS0000", AT, job=CARD.job.job_id)
         for deletion in (None, *(replace(CARD, state=state) for state in State if state is not State.NEW)):
             stands = deletion.state.value if deletion else "none"
             yield f"{kind}, {stands}", shown(restart_text(waiting, deletion, Wording(), lambda _: None))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.domain.model import Actor, ConfirmBy, LookupFailed, Person, Place, PlaceKind
-from bot.domain.policy import Card, Deed, Rules, may
+from bot.domain.model import Actor, ConfirmBy, Conversation, ConversationKind, LookupFailed, Person
+from bot.domain.policy import Action, CardRule, Rules, may
 from bot.domain.refusals import Reason, Refused
 from handlers.views.refusals import refusal_text
 from handlers.views.wording import Wording
@@ -40,14 +40,14 @@ RULES = Rules(
 SOMEBODY_ELSE = _person("UASKER")
 FREEZERS = frozenset({"U6", "U7", "U8", "U9", "U10"})
 
-PLACES: dict[str, Place | LookupFailed] = {
-    "allowed channel": Place("CALLOWED", PlaceKind.CHANNEL),
-    "other channel": Place("COTHER", PlaceKind.CHANNEL),
-    "direct message": Place("D1", PlaceKind.DIRECT),
-    "group message": Place("G1", PlaceKind.GROUP_DIRECT),
-    "Slack Connect channel": Place("CALLOWED", PlaceKind.EXTERNAL),
-    "channel without the bot": Place("CALLOWED", PlaceKind.CHANNEL, is_member=False),
-    "archived channel": Place("CALLOWED", PlaceKind.CHANNEL, is_archived=True),
+PLACES: dict[str, Conversation | LookupFailed] = {
+    "allowed channel": Conversation("CALLOWED", ConversationKind.CHANNEL),
+    "other channel": Conversation("COTHER", ConversationKind.CHANNEL),
+    "direct message": Conversation("D1", ConversationKind.DIRECT),
+    "group message": Conversation("G1", ConversationKind.GROUP_DIRECT),
+    "Slack Connect channel": Conversation("CALLOWED", ConversationKind.EXTERNAL),
+    "channel without the bot": Conversation("CALLOWED", ConversationKind.CHANNEL, is_member=False),
+    "archived channel": Conversation("CALLOWED", ConversationKind.CHANNEL, is_archived=True),
     "place that Slack does not tell": LookupFailed("ratelimited"),
 }
 
@@ -57,26 +57,26 @@ class Column:
     """One thing to do: on the person's own card or another's, under one CONFIRM_BY, with or without FREEZE_BY."""
 
     title: str
-    deed: Deed
+    deed: Action
     is_own: bool = False
     rule: ConfirmBy = ConfirmBy.REQUESTER
     freeze_by: frozenset[str] = frozenset()
 
 
 CONFIRMS = tuple(
-    Column(f"{whose} card, `{rule.value}`", Deed.CONFIRM, is_own=is_own, rule=rule)
+    Column(f"{whose} card, `{rule.value}`", Action.CONFIRM, is_own=is_own, rule=rule)
     for is_own, whose in ((True, "own"), (False, "another's"))
     for rule in ConfirmBy
 )
 OTHERS = (
-    Column("the command", Deed.COMMAND),
-    Column("`find`'s button", Deed.FIND),
-    Column("*Cancel*, own card", Deed.CANCEL, is_own=True),
-    Column("*Cancel*, another's", Deed.CANCEL),
-    Column("*Check now*", Deed.CHECK_NOW),
-    Column("*Checked: …*, by hand", Deed.CLOSE_BY_HAND),
-    Column("`freeze`, no `FREEZE_BY`", Deed.FREEZE),
-    Column("`freeze`, with `FREEZE_BY`", Deed.FREEZE, freeze_by=FREEZERS),
+    Column("the command", Action.COMMAND),
+    Column("`find`'s button", Action.FIND),
+    Column("*Cancel*, own card", Action.CANCEL, is_own=True),
+    Column("*Cancel*, another's", Action.CANCEL),
+    Column("*Check now*", Action.CHECK_NOW),
+    Column("*Checked: …*, by hand", Action.CLOSE_BY_HAND),
+    Column("`freeze`, no `FREEZE_BY`", Action.FREEZE),
+    Column("`freeze`, with `FREEZE_BY`", Action.FREEZE, freeze_by=FREEZERS),
 )
 
 
@@ -116,7 +116,7 @@ WORDS = """\
 def answer(who: str, column: Column, where: str) -> Refused | None:
     """One cell."""
     person = PEOPLE[who]
-    card = Card(person if column.is_own else SOMEBODY_ELSE, column.rule)
+    card = CardRule(person if column.is_own else SOMEBODY_ELSE, column.rule)
     rules = replace(RULES, confirm_by=column.rule, freeze_by=column.freeze_by)
     return may(column.deed, person, PLACES[where], rules, card)
 
@@ -173,7 +173,7 @@ def page() -> str:
 
 
 def _elsewhere(where: str, *, is_own: bool) -> str:
-    columns = [column for column in (*OTHERS, *CONFIRMS) if (column.deed is Deed.CANCEL and column.is_own) is is_own]
+    columns = [column for column in (*OTHERS, *CONFIRMS) if (column.deed is Action.CANCEL and column.is_own) is is_own]
     answers = {_for_everybody(column, where) for column in columns}
     assert len(answers) == 1, f"what may be done in {where} differs: draw it anew"
     return answers.pop()

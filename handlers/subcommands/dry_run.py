@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from bot.deletion.propose import rehearse
 from bot.domain.model import Ask
-from bot.domain.notifications import Waiting
+from bot.domain.notifications import PendingRequest
 from bot.domain.refusals import Refused
-from handlers.dispatch import Desk, Result, new_id
+from handlers.dispatch import Dispatcher, Result, new_id
 from handlers.grammar import Command
 from handlers.views.card import rehearsed_card
 
 
-def dry_run(desk: Desk, waiting: Waiting, typed: Command) -> Result:
+def dry_run(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
     """Nothing is posted or kept but that it was asked; whatever would have stopped the command is the answer."""
-    found = rehearse(Ask(new_id(), waiting.actor, waiting.channel, typed.job_id, typed.text or None), desk.ports)
-    return found if isinstance(found, Refused) else rehearsed_card(found.deletion, desk.wording, found.earlier)
+    found = rehearse(Ask(new_id(), pending.actor, pending.channel, typed.job_id, typed.text or None), dispatcher.ports)
+    return found if isinstance(found, Refused) else rehearsed_card(found.deletion, dispatcher.wording, found.earlier)

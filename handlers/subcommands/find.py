@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from bot.deletion import permission
 from bot.domain.model import Cause, Job, Reply
-from bot.domain.notifications import Waiting
-from bot.domain.policy import Deed
+from bot.domain.notifications import PendingRequest
+from bot.domain.policy import Action
 from bot.domain.refusals import Reason, Refused
-from handlers.dispatch import Desk, Result
+from handlers.dispatch import Dispatcher, Result
 from handlers.grammar import Command
 from handlers.views.lists import Found, found_message
 
@@ -25,23 +25,23 @@ MOST_SEARCHED = 1000
 SLOW = 5.0
 
 
-def find(desk: Desk, waiting: Waiting, typed: Command) -> Result:
+def find(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
     """The jobs that fit, each with its state and a button that starts the normal flow."""
     rest = typed.text
-    if no := _unusable(rest) or permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
+    if no := _unusable(rest) or permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
-    by_name = desk.ports.jobs.find(name=rest, limit=PAGE)
+    by_name = dispatcher.ports.jobs.find(name=rest, limit=PAGE)
     if by_name.count is None:
         return _not_listed(by_name.reply)
     if by_name.jobs and all(_fits(job, rest) for job in by_name.jobs):
         # What the count says beyond this page is believed to be more, but not to fit: the filter may be ignored.
         found: Found | Refused = _found(rest, by_name.jobs, is_more=by_name.count > len(by_name.jobs))
     else:
-        found = _among_the_newest(desk, waiting, rest)
+        found = _among_the_newest(dispatcher, pending, rest)
     if isinstance(found, Refused):
         return found
     # A button cannot carry a reason, so where one is required the command has to be typed.
-    return found_message(found, desk.wording, can_offer=not desk.ports.terms.rules.reason_required)
+    return found_message(found, dispatcher.wording, can_offer=not dispatcher.ports.config.rules.reason_required)
 
 
 def _unusable(text: str) -> Refused | None:
@@ -61,12 +61,12 @@ def _fits(job: Job, text: str) -> bool:
     return wanted in name or wanted in job.job_id.casefold()
 
 
-def _among_the_newest(desk: Desk, waiting: Waiting, text: str) -> Found | Refused:
+def _among_the_newest(dispatcher: Dispatcher, pending: PendingRequest, text: str) -> Found | Refused:
     """Read the newest jobs page by page. Pages shift while jobs come and go, so each job counts once."""
     seen: dict[str, Job] = {}
-    began, is_cut_short, said = desk.ports.clock.monotonic(), False, False
+    began, is_cut_short, said = dispatcher.ports.clock.monotonic(), False, False
     for offset in range(0, MOST_SEARCHED, PAGE):
-        listed = desk.ports.jobs.find(offset=offset, limit=PAGE)
+        listed = dispatcher.ports.jobs.find(offset=offset, limit=PAGE)
         if listed.count is None:
             if not seen:
                 return _not_listed(listed.reply)
@@ -75,9 +75,9 @@ def _among_the_newest(desk: Desk, waiting: Waiting, text: str) -> Found | Refuse
         seen |= {job.job_id: job for job in listed.jobs if job.job_id not in seen}
         if offset + PAGE >= listed.count or not listed.jobs:
             break
-        if not said and desk.ports.clock.monotonic() - began > SLOW:
+        if not said and dispatcher.ports.clock.monotonic() - began > SLOW:
             said = True
-            desk.ports.teller.answer(waiting, f"Looking … {len(seen)} jobs so far; MetaStudio is slow.", None)
+            dispatcher.ports.messenger.answer(pending, f"Looking … {len(seen)} jobs so far; MetaStudio is slow.", None)
     fitting = tuple(job for job in seen.values() if _fits(job, text))
     return _found(text, fitting, searched=len(seen), is_more=is_cut_short)
 

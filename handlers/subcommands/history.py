@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bot.deletion import permission
 from bot.domain.model import Deletion, JobId
-from bot.domain.notifications import Waiting
-from bot.domain.policy import Deed
+from bot.domain.notifications import PendingRequest
+from bot.domain.policy import Action
 from bot.domain.refusals import Reason, Refused
-from handlers.dispatch import Desk, Result
+from handlers.dispatch import Dispatcher, Result
 from handlers.grammar import Command
 from handlers.payloads import Click
 from handlers.views.lists import history_message
@@ -19,42 +19,42 @@ from handlers.views.lists import history_message
 PAGE = 10
 
 
-def history(desk: Desk, waiting: Waiting, typed: Command) -> Result:
+def history(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
     """The first page."""
-    if no := permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
+    if no := permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
-    return _page(desk, job=typed.job_id) if typed.job_id else _page(desk, channel=waiting.channel)
+    return _page(dispatcher, job=typed.job_id) if typed.job_id else _page(dispatcher, channel=pending.channel)
 
 
-def older_of_channel(desk: Desk, seen: Click, waiting: Waiting) -> Result:
+def older_of_channel(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
     """*Older* below a channel's history; the button names the last deletion of the page it stands on."""
-    last = _last(desk, seen)
+    last = _last(dispatcher, seen)
     if isinstance(last, Refused):
         return last
     if last.channel != seen.channel:
         return Refused(Reason.UNKNOWN_DELETION)
-    return _page(desk, channel=seen.channel, before=last)
+    return _page(dispatcher, channel=seen.channel, before=last)
 
 
-def older_of_job(desk: Desk, seen: Click, waiting: Waiting) -> Result:
+def older_of_job(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
     """*Older* below a job's history."""
-    last = _last(desk, seen)
-    return last if isinstance(last, Refused) else _page(desk, job=last.job.job_id, before=last)
+    last = _last(dispatcher, seen)
+    return last if isinstance(last, Refused) else _page(dispatcher, job=last.job.job_id, before=last)
 
 
-def _last(desk: Desk, seen: Click) -> Deletion | Refused:
-    if no := permission.may(Deed.COMMAND, seen.actor, seen.channel, desk.ports):
+def _last(dispatcher: Dispatcher, seen: Click) -> Deletion | Refused:
+    if no := permission.may(Action.COMMAND, seen.actor, seen.channel, dispatcher.ports):
         return no
-    found = desk.ports.ledger.get(seen.deletion) if seen.deletion else None
-    if found is None or found.target != desk.ports.terms.target:
+    found = dispatcher.ports.ledger.get(seen.deletion) if seen.deletion else None
+    if found is None or found.target != dispatcher.ports.config.target:
         return Refused(Reason.UNKNOWN_DELETION)
     return found
 
 
 def _page(
-    desk: Desk, *, job: JobId | None = None, channel: str | None = None, before: Deletion | None = None
+    dispatcher: Dispatcher, *, job: JobId | None = None, channel: str | None = None, before: Deletion | None = None
 ) -> Result:
     # One more than is shown tells whether there is another page.
-    found = desk.ports.ledger.looks.history(job=job, channel=channel, before=before, limit=PAGE + 1)
+    found = dispatcher.ports.ledger.overview.history(job=job, channel=channel, before=before, limit=PAGE + 1)
     page = found[:PAGE]
-    return history_message(page, desk.links(page), job=job, is_first=before is None, has_older=len(found) > PAGE)
+    return history_message(page, dispatcher.links(page), job=job, is_first=before is None, has_older=len(found) > PAGE)

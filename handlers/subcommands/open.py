@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.deletion import permission
-from bot.domain.notifications import Waiting
-from bot.domain.policy import Deed
-from handlers.dispatch import Desk, Result
+from bot.domain.notifications import PendingRequest
+from bot.domain.policy import Action
+from handlers.dispatch import Dispatcher, Result
 from handlers.grammar import Command
 from handlers.views.lists import open_message
 
@@ -13,11 +13,11 @@ MOST_SHOWN = 10
 MOST_COUNTED = 1000
 
 
-def open_ones(desk: Desk, waiting: Waiting, typed: Command) -> Result:
+def open_ones(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
     """Those of this project in every channel, the oldest first, each with a link and the time it has left."""
-    if no := permission.may(Deed.COMMAND, waiting.actor, waiting.channel, desk.ports):
+    if no := permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
-    found = desk.ports.ledger.looks.open(limit=MOST_COUNTED)
+    found = dispatcher.ports.ledger.overview.open(limit=MOST_COUNTED)
     shown = found[:MOST_SHOWN]
-    freeze = desk.ports.ledger.freezes.standing()
-    return open_message(shown, desk.links(shown), len(found), desk.ports.clock.now(), freeze)
+    freeze = dispatcher.ports.ledger.freezes.current()
+    return open_message(shown, dispatcher.links(shown), len(found), dispatcher.ports.clock.now(), freeze)

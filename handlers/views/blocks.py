@@ -183,7 +183,7 @@ class Button:
     style: str | None = None
     ask: tuple[str, str, str, str] | None = None
     """Title, text, confirm label, deny label."""
-    tells: str = ""
+    accessibility_label: str = ""
     """What a screen reader says instead of the label, at most 75 characters. It begins with the label, which is what
     people say who press buttons by speaking (WCAG 2.5.3)."""
 
@@ -196,8 +196,8 @@ class Button:
         }
         if self.style:
             block["style"] = self.style
-        if self.tells:
-            block["accessibility_label"] = shorten(self.tells, 75)
+        if self.accessibility_label:
+            block["accessibility_label"] = shorten(self.accessibility_label, 75)
         if self.ask:
             title, text, yes, no = self.ask
             block["confirm"] = {

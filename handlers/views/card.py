@@ -168,13 +168,13 @@ def last_reply(deletion: Deletion) -> str:
     last = deletion.last_attempt
     if last is None:
         return ""
-    told = [
+    facts = [
         f"HTTP {last.status}" if last.status is not None else "",
         f"error code {code(last.code)}" if last.code else "",
         f"request ID {request_ids(last)}" if last.request_id else "",
         f"{last.cause.value}" if last.cause is not None else "",
     ]
-    text = ", ".join(part for part in told if part)
+    text = ", ".join(part for part in facts if part)
     who = "MetaStudio" if last.status is not None else "The DELETE"
     return f" {who}: {text}." if text else ""
 
@@ -275,10 +275,15 @@ def _buttons(deletion: Deletion) -> Buttons | None:
     match deletion.state:
         case State.AWAITING:
             return Buttons(
-                (_confirm_button(deletion), Button(CANCEL, "Cancel", deletion.id, tells="Cancel: nothing is deleted"))
+                (
+                    _confirm_button(deletion),
+                    Button(CANCEL, "Cancel", deletion.id, accessibility_label="Cancel: nothing is deleted"),
+                )
             )
         case State.UNKNOWN:
-            check = Button(CHECK_NOW, "Check now", deletion.id, tells="Check now whether the job is still there")
+            check = Button(
+                CHECK_NOW, "Check now", deletion.id, accessibility_label="Check now whether the job is still there"
+            )
             return Buttons((check, *_close_buttons(deletion)) if deletion.reminded else (check,))
         case _:
             return None
@@ -296,7 +301,7 @@ def _confirm_button(deletion: Deletion) -> Button:
         deletion.id,
         style="danger",
         ask=(title, text, "Delete permanently", "Keep the job"),
-        tells="Delete permanently: asks once more",
+        accessibility_label="Delete permanently: asks once more",
     )
 
 

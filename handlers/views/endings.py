@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import Waiting
+from bot.domain.notifications import PendingRequest
 from bot.domain.outcomes import REFUSED, Ending
 from handlers.views.wording import Wording
 
@@ -53,19 +53,19 @@ def how_it_ended(deletion: Deletion) -> str:
 
 
 def restart_text(
-    waiting: Waiting, deletion: Deletion | None, wording: Wording, link: Callable[[Deletion], str | None]
+    pending: PendingRequest, deletion: Deletion | None, wording: Wording, link: Callable[[Deletion], str | None]
 ) -> str:
     """What somebody is told whose command or click a crash cut off: only what is true of the deletion by now."""
-    wording = wording.for_(waiting.kind)
-    again = f"Run `{wording.command}` again" if waiting.kind == "command" else "Press the button again"
+    wording = wording.for_(pending.kind)
+    again = f"Run `{wording.command}` again" if pending.kind == "command" else "Press the button again"
     if deletion is None:
         # A subcommand is about no job.
-        still = " if it should still go" if waiting.job or waiting.kind == "click" else ""
+        still = " if it should still go" if pending.job or pending.kind == "click" else ""
         return f"The bot restarted before it could answer. {wording.nothing} {again}{still}."
     found = link(deletion)
     where = f"<{found}|its card>" if found else "its card"
     if deletion.state is State.AWAITING and deletion.message_ts is not None:
-        do = f"See {where}." if waiting.kind == "command" else f"{again} on {where}."
+        do = f"See {where}." if pending.kind == "command" else f"{again} on {where}."
         return f"The bot restarted. {wording.nothing} The card still waits for a decision. {do}"
     if deletion.state in {State.AWAITING, State.REFUSED}:
         return f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."

@@ -32,7 +32,7 @@ NOT_KNOWN = "Slack could not say who you are, and without that the bot shows not
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class HomeData:
     """What an operator is shown."""
 
     target: Target
@@ -53,13 +53,13 @@ class Look:
         return [one for each in lists for one in each[:MOST_SHOWN]]
 
 
-def home_blocks(look: Look, links: Links, wording: Wording) -> list[Block]:
+def home_blocks(data: HomeData, links: Links, wording: Wording) -> list[Block]:
     """The page of somebody who may delete."""
-    target = look.target
+    target = data.target
     return blocks_of(
         [
             _heading(wording),
-            *_health(look, wording),
+            *_health(data, wording),
             Fields(
                 [
                     ("Region", code(target.region)),
@@ -68,11 +68,11 @@ def home_blocks(look: Look, links: Links, wording: Wording) -> list[Block]:
                     ("Environment", code(wording.environment or "")),
                 ]
             ),
-            *_list("Waiting for you", look.waiting, "No card waits for you.", links, look.now),
-            *_list("Outcome not known yet", look.unknown, "None.", links),
-            *_list("Deleted lately, asked or confirmed by you", look.mine, "Nothing.", links),
-            *_list("Deleted lately by the team", look.team, "Nothing.", links),
-            Note(f"`{wording.command} help` says what else there is. Drawn {when(look.now)}."),
+            *_list("Waiting for you", data.waiting, "No card waits for you.", links, data.now),
+            *_list("Outcome not known yet", data.unknown, "None.", links),
+            *_list("Deleted lately, asked or confirmed by you", data.mine, "Nothing.", links),
+            *_list("Deleted lately by the team", data.team, "Nothing.", links),
+            Note(f"`{wording.command} help` says what else there is. Drawn {when(data.now)}."),
         ]
     )
 
@@ -120,17 +120,17 @@ def _heading(wording: Wording) -> Heading:
     return Heading(f"[{wording.environment}] {title}" if wording.environment else title)
 
 
-def _health(look: Look, wording: Wording) -> list[Part | None]:
+def _health(data: HomeData, wording: Wording) -> list[Part | None]:
     troubles = [
-        f"*Deletions are frozen:* {freeze_line(look.freeze)} `{wording.command} unfreeze` allows them again."
-        if look.freeze
+        f"*Deletions are frozen:* {freeze_line(data.freeze)} `{wording.command} unfreeze` allows them again."
+        if data.freeze
         else "",
-        f"*MetaStudio rejected the bot's credentials* {when(look.stopped_since)}, so nothing is sent to it for now. "
+        f"*MetaStudio rejected the bot's credentials* {when(data.stopped_since)}, so nothing is sent to it for now. "
         f"{wording.whom_to_ask()}"
-        if look.stopped_since
+        if data.stopped_since
         else "",
-        f"*The ledger cannot be written ({look.cannot_write}), so nothing is deleted.* {wording.whom_to_ask()}"
-        if look.cannot_write
+        f"*The ledger cannot be written ({data.cannot_write}), so nothing is deleted.* {wording.whom_to_ask()}"
+        if data.cannot_write
         else "",
     ]
     found = [Para(trouble) for trouble in troubles if trouble]

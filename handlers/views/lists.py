@@ -86,7 +86,9 @@ def history_message(
     where = f"for job {code(job)}" if job else "in this channel"
     if not page:
         return message([Para(f"No {'' if is_first else 'earlier '}deletion was asked {where}.")])
-    older = Button(OLDER_OF_JOB if job else OLDER_OF_CHANNEL, "Older", page[-1].id, tells="Older deletions")
+    older = Button(
+        OLDER_OF_JOB if job else OLDER_OF_CHANNEL, "Older", page[-1].id, accessibility_label="Older deletions"
+    )
     return message(
         [
             Para(f"*{'Newest' if is_first else 'Earlier'} deletions asked {where}*"),
@@ -148,8 +150,8 @@ def _hit(job: Job, *, can_offer: bool) -> Entry:
     name = f"*Name* {cut(code(job.name), NAME_LIMIT)}" if job.name else "No name"
     may = "may be deleted" if is_deletable else f"may not be deleted. {state.hint}"
     text = f"{name} · {code(job.job_id)}\n{code(job.state)} {state.meaning}: {may}".rstrip(" .") + "."
-    tells = "Ask to delete: checks this job and posts a card for it; deletes nothing"
-    offer = Button(OFFER, "Ask to delete", ABOUT_A_JOB + job.job_id, tells=tells)
+    accessibility_label = "Ask to delete: checks this job and posts a card for it; deletes nothing"
+    offer = Button(OFFER, "Ask to delete", ABOUT_A_JOB + job.job_id, accessibility_label=accessibility_label)
     return Entry(text, offer if is_deletable and can_offer else None)
 
 

@@ -72,12 +72,12 @@ def _reply(facts: Mapping[str, Any]) -> str:
     """What the sender of the lost claim holds."""
     if facts.get("status") is None:
         return f"Of the DELETE of that confirmation the bot knows: {facts.get('cause') or 'nothing'}."
-    told = [
+    rows = [
         f"HTTP {facts['status']}",
         f"error code {code(str(facts['code']))}" if facts.get("code") else "",
         f"request ID {code(str(facts['request_id']))}" if facts.get("request_id") else "",
     ]
-    return f"MetaStudio's answer to the DELETE of that confirmation: {', '.join(part for part in told if part)}."
+    return f"MetaStudio's answer to the DELETE of that confirmation: {', '.join(part for part in rows if part)}."
 
 
 def _stands(facts: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.domain.outcomes import Ending
 from handlers.views.blocks import Para, clock_time, code, mention, when
 from handlers.views.thread_parts import (
@@ -92,13 +92,13 @@ def _late(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     return [Para(f"{what}. {then}."), para_of(reply_line(deletion))]
 
 
-def _looked(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
-    looked = datetime.fromtimestamp(facts["at"], UTC) if "at" in facts else None
-    at = clock_time(looked) if looked else "last look"
+def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
+    inspected_at = datetime.fromtimestamp(facts["at"], UTC) if "at" in facts else None
+    at = clock_time(inspected_at) if inspected_at else "last look"
     found = facts.get("found")
     state = f" in state {code(facts['job_state'])}" if facts.get("job_state") else ""
     if deletion.state is State.DELETED:
-        after = (looked - deletion.ended_at).total_seconds() if looked and deletion.ended_at else None
+        after = (inspected_at - deletion.ended_at).total_seconds() if inspected_at and deletion.ended_at else None
         later = "" if after is None else f", {duration(after)} later,"
         texts = {
             "gone": f"Verified gone {at}: neither Show nor List knows the job any more.",
@@ -155,12 +155,12 @@ def _closed(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     ]
 
 
-OF_READS: dict[TellKind, Renderer] = {
-    TellKind.SETTLED: _settled,
-    TellKind.CORRECTION: _correction,
-    TellKind.LOOKED: _looked,
-    TellKind.LATE: _late,
-    TellKind.UNDETERMINED: _undetermined,
-    TellKind.CLOSED: _closed,
+OF_READS: dict[NotificationKind, Renderer] = {
+    NotificationKind.SETTLED: _settled,
+    NotificationKind.CORRECTION: _correction,
+    NotificationKind.INSPECTED: _inspected,
+    NotificationKind.LATE: _late,
+    NotificationKind.UNDETERMINED: _undetermined,
+    NotificationKind.CLOSED: _closed,
 }
 """What each of these messages says."""

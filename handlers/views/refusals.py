@@ -79,7 +79,7 @@ def _gone(facts: Facts, wording: Wording) -> str:
     )
 
 
-def _standing(facts: Facts, wording: Wording) -> str:
+def _already_offered(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     link = facts.get("link")
     where = f"<{link}|its card>" if link else f"its card in <#{deletion.channel}>"
@@ -156,11 +156,11 @@ def _clock_off(facts: Facts, wording: Wording) -> str:
 
 
 def _in_doubt(facts: Facts, wording: Wording) -> str:
-    look = f"Look at `{wording.command} open` before you try again."
+    hint = f"Look at `{wording.command} open` before you try again."
     if facts.get("subcommand") in usage.NOT_DONE:
-        look = f"`{wording.command} open` says whether deletions are frozen."
+        hint = f"`{wording.command} open` says whether deletions are frozen."
     return (
-        f"The bot's ledger did not answer whether this was written, so it may have been. {look} {wording.nothing} "
+        f"The bot's ledger did not answer whether this was written, so it may have been. {hint} {wording.nothing} "
         f"{wording.whom_to_ask()}"
     )
 
@@ -234,7 +234,7 @@ SENTENCES: dict[Reason, Sentence] = {
         "In a group message it cannot be used."
     ),
     Reason.CHANNEL_ARCHIVED: _again("This channel is archived, so the outcome could not be posted. Use another one."),
-    Reason.PLACE_UNKNOWN: _place_unknown,
+    Reason.CONVERSATION_UNKNOWN: _place_unknown,
     Reason.NOT_LISTED: _ask("You are not among the people who may delete jobs with this bot."),
     Reason.FOREIGN: _ask(
         "Only people of the company that installed this bot may use it; you belong to another workspace."
@@ -257,7 +257,7 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.JOBS_NOT_LISTED: _not_listed,
     Reason.JOB_CHANGED: _changed,
     Reason.JOB_GONE: _gone,
-    Reason.ALREADY_OFFERED: _standing,
+    Reason.ALREADY_OFFERED: _already_offered,
     Reason.BEING_OFFERED: _being_offered,
     Reason.TOO_MANY_OPEN: lambda facts, wording: (
         f"{facts.get('open', 'Too many')} deletions are open, which is the most allowed. "

@@ -36,8 +36,8 @@ def reply_facts(reply: Reply) -> str:
         f"request ID {request_ids(reply)}" if reply.request_id else "",
         f"cause: {reply.cause.value}" if reply.cause is not None else "",
     ]
-    told = ", ".join(part for part in parts if part)
-    return f"({told})" if told else ""
+    shown = ", ".join(part for part in parts if part)
+    return f"({shown})" if shown else ""
 
 
 def clock_sentence(skew: float | None) -> str:

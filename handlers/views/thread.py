@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.model import ConfirmBy, Deletion, State
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.outcomes import REFUSED, Ending
 from bot.domain.ports import Called
 from bot.domain.refusals import Reason, Refused
@@ -87,7 +87,7 @@ WHY_NOT_AGAIN: dict[str, tuple[str, str]] = {
         ("the card's channel may no longer be used", ELSEWHERE),
     ),
     **dict.fromkeys(
-        (Reason.PLACE_UNKNOWN, Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN), ("a look-up in Slack failed", SOON)
+        (Reason.CONVERSATION_UNKNOWN, Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN), ("a look-up in Slack failed", SOON)
     ),
     Reason.BUSY: ("the bot was too busy", SOON),
     Reason.CHECKS_TOO_OLD: ("Slack or MetaStudio took too long to answer", SOON),
@@ -110,14 +110,16 @@ WHY_UNKNOWN: dict[str, str] = {
 }
 
 
-def thread_message(tell: Tell, deletion: Deletion, wording: Wording) -> Message:
+def thread_message(notification: Notification, deletion: Deletion, wording: Wording) -> Message:
     """The message for this kind of tell, about the deletion as it stands."""
     # A direct message has no card above it that would say which job this is about.
-    job = "" if tell.thread_ts else f" of job {code(deletion.job.job_id)}"
+    job = "" if notification.thread_ts else f" of job {code(deletion.job.job_id)}"
     # Written with the event itself, so it is the same however often the message is sent.
-    quote = f"Audit trail: event {code(str(tell.facts['trail']))}" if "trail" in tell.facts else None
+    quote = f"Audit trail: event {code(str(notification.facts['trail']))}" if "trail" in notification.facts else None
     note = Note(f"Deletion {code(deletion.id)}{job}")
-    return message([*SAYS[tell.kind](deletion, tell.facts, wording), note, Note(quote) if quote else None])
+    return message(
+        [*SAYS[notification.kind](deletion, notification.facts, wording), note, Note(quote) if quote else None]
+    )
 
 
 def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
@@ -211,8 +213,8 @@ def _refused(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             f"{NOTHING_DELETED}"
         )
     else:
-        told = ", ".join(f"{label} {code(str(facts[name]))}" for name, label in REPLY_FACTS.items() if facts.get(name))
-        text = refusal_text(no, wording) + (f" ({told})" if told else "")
+        shown = ", ".join(f"{label} {code(str(facts[name]))}" for name, label in REPLY_FACTS.items() if facts.get(name))
+        text = refusal_text(no, wording) + (f" ({shown})" if shown else "")
     who = mention(deletion.requester)
     return [Para(text if text.startswith(who) else f"{who} {text}")]
 
@@ -253,13 +255,13 @@ def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     return [para_of(str(facts.get("text", "")))]
 
 
-SAYS: dict[TellKind, Renderer] = {
+SAYS: dict[NotificationKind, Renderer] = {
     **OF_READS,
-    TellKind.OUTCOME: _outcome,
-    TellKind.UNKNOWN: _unknown,
-    TellKind.CANCELLED: _cancelled,
-    TellKind.EXPIRED: _expired,
-    TellKind.REFUSED: _refused,
-    TellKind.REMINDER: _reminder,
-    TellKind.NOTICE: _notice,
+    NotificationKind.OUTCOME: _outcome,
+    NotificationKind.UNKNOWN: _unknown,
+    NotificationKind.CANCELLED: _cancelled,
+    NotificationKind.EXPIRED: _expired,
+    NotificationKind.REFUSED: _refused,
+    NotificationKind.REMINDER: _reminder,
+    NotificationKind.NOTICE: _notice,
 }

@@ -6,7 +6,7 @@ People without rights learn why, and whom to ask, but not who has them.
 from __future__ import annotations
 
 from bot.domain import policy
-from bot.domain.model import Actor, ConfirmBy, LookupFailed, Person, Place
+from bot.domain.model import Actor, ConfirmBy, Conversation, LookupFailed, Person
 from bot.domain.policy import Rules
 from bot.domain.refusals import Refused
 from handlers.views.blocks import code, mention
@@ -21,14 +21,18 @@ WHO_CONFIRMS: dict[ConfirmBy, str] = {
 
 
 def whoami_text(
-    actor: Actor, person: Person | LookupFailed, place: Place | LookupFailed, rules: Rules, wording: Wording
+    actor: Actor,
+    person: Person | LookupFailed,
+    conversation: Conversation | LookupFailed,
+    rules: Rules,
+    wording: Wording,
 ) -> str:
     """Who this is to the bot, what they may do, and whether they may do it here; in mrkdwn."""
     operates, freezes = policy.may_operate(person, rules), policy.may_freeze(person, rules)
     lines = [
         f"You are {mention(actor)}, {_ids(actor, person)}.",
         _no(operates, wording) if operates else f"You may delete jobs with this bot: {_why(person, rules)}.",
-        _here(place, rules, wording, may_something=not (operates and freezes)),
+        _here(conversation, rules, wording, may_something=not (operates and freezes)),
         *(_confirming(rules) if operates is None else ()),
         "You may freeze all deletions, and allow them again." if freezes is None else "",
     ]
@@ -53,8 +57,8 @@ def _why(person: Person | LookupFailed, rules: Rules) -> str:
     return f"you are in the user group {named} (`AUTHORIZED_USERGROUPS`)"
 
 
-def _here(place: Place | LookupFailed, rules: Rules, wording: Wording, *, may_something: bool) -> str:
-    no: Refused | None = policy.may_be_used_in(place, rules)
+def _here(conversation: Conversation | LookupFailed, rules: Rules, wording: Wording, *, may_something: bool) -> str:
+    no: Refused | None = policy.may_be_used_in(conversation, rules)
     if no is not None:
         return f"Not here, though: {_no(no, wording)}" if may_something else ""
     if not may_something:

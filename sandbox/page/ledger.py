@@ -13,7 +13,7 @@ from sandbox.bot_process import shut_in
 if TYPE_CHECKING:
     from sandbox.page.scene import Scene
 
-LOOK_EVERY = 0.7
+POLL_EVERY = 0.7
 """Seconds between two looks at whether the ledger's file has changed; only then is the command run."""
 USAGE, INTERRUPTED = 2, 130
 
@@ -45,7 +45,7 @@ class Ledger:
         return {"sound": status == 0, "says": (out or errors).strip()}
 
     def _watch(self) -> None:
-        while self.is_built and not self.scene.stopping.wait(LOOK_EVERY):
+        while self.is_built and not self.scene.stopping.wait(POLL_EVERY):
             stamp = self._stamp_now()
             if self.watchers and stamp and stamp != self._stamp:
                 # What is written while the command runs changes the stamp again; a failure is tried again.

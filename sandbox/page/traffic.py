@@ -40,9 +40,9 @@ def rows(scene: Scene, is_new: Callable[[str, str], bool]) -> list[Row]:
             _call(call) | {"id": name} for name, call in _last("c", slack.calls) if is_new(name, _call_answer(call))
         ]
         found += [
-            _told(each) | {"id": name}
+            _shown(each) | {"id": name}
             for name, each in _last("i", slack.invocations)
-            if is_new(name, _told_answer(each))
+            if is_new(name, _shown_answer(each))
         ]
     with cloud.changed:
         found += [
@@ -102,11 +102,11 @@ def _call(call: Call) -> Row:
 # Slack tells the bot what somebody did.
 
 
-def _told_answer(invocation: Invocation) -> str:
+def _shown_answer(invocation: Invocation) -> str:
     return invocation.error or ("acked" if invocation.acked else "…")
 
 
-def _told(invocation: Invocation) -> Row:
+def _shown(invocation: Invocation) -> Row:
     payload = invocation.payload
     lines = [f"envelope {invocation.envelope_id}, {invocation.kind}, Socket Mode", "", _json(payload), ""]
     lines += [f"acked after {invocation.ack_seconds:.3f} s" if invocation.ack_seconds is not None else "not acked"]
@@ -115,7 +115,7 @@ def _told(invocation: Invocation) -> Row:
         "at": invocation.born,
         "way": "Slack → bot",
         "what": _what(invocation.kind, payload),
-        "answer": _told_answer(invocation),
+        "answer": _shown_answer(invocation),
         "bad": bool(invocation.error),
         "raw": "\n".join(lines),
     }

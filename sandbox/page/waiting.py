@@ -18,7 +18,7 @@ def under_way(scene: Scene) -> Waits:
     """Everything that is being waited for: `what`, `since` (seconds since 1970), and what it `needs` to end."""
     with scene.cloud.changed:
         requests = list(scene.cloud.requests)
-    return [*_unanswered(requests), *_unsettled(scene, requests), *_untold(scene)]
+    return [*_unanswered(requests), *_unsettled(scene, requests), *_undelivered(scene)]
 
 
 def _unanswered(requests: list[Seen]) -> Waits:
@@ -36,10 +36,10 @@ def _unsettled(scene: Scene, requests: list[Seen]) -> Waits:
     for job_id, sent in unclear.items():
         if job_id is not None and _is_open(scene, job_id):
             shows = [seen for seen in requests if seen.operation == SHOW and seen.job_id == job_id]
-            looks = sum(1 for seen in shows if seen.number > sent.number)
+            reads = sum(1 for seen in shows if seen.number > sent.number)
             found.append(
                 {
-                    "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {looks}",
+                    "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {reads}",
                     "needs": f"Gone: 2 looks that agree, over {SETTLE_AFTER} s. Still there: 5, over {SETTLE_AFTER} s.",
                     "since": sent.at.timestamp(),
                 }
@@ -57,7 +57,7 @@ def _is_open(scene: Scene, job_id: str) -> bool:
     return bool(cards and cards[-1].buttons)
 
 
-def _untold(scene: Scene) -> Waits:
+def _undelivered(scene: Scene) -> Waits:
     """Posts that Slack has refused since it last took one: the bot tries again by itself."""
     refused = []
     for call in reversed(scene.slack.calls_to("chat.postMessage")):

@@ -38,8 +38,8 @@ class Window:
     def run(self) -> None:
         """Serve the window until it closes."""
         self.link.send(hello(self.scene, self._run_id))
-        teller = threading.Thread(target=self._tell, daemon=True)
-        teller.start()
+        notifier = threading.Thread(target=self._notify, daemon=True)
+        notifier.start()
         try:
             while self.link.is_open and (data := self.link.sock.recv(65536)):
                 for text in self.link.feed(data):
@@ -52,7 +52,7 @@ class Window:
 
     # ------------------------------------------------------------------------------------------------------------ tell
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         """Send what has changed, whenever something has."""
         scene, known = self.scene, -1
         while self.link.is_open and not scene.stopping.is_set():

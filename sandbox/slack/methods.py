@@ -71,7 +71,7 @@ def views_publish(slack: Workspace, args: Args) -> Args:
 
 def auth_test(slack: Workspace, _args: Args) -> Args:
     """auth.test."""
-    told: Args = {
+    found: Args = {
         "url": f"https://{slack.team_domain}.slack.com/",
         "team": slack.teams[slack.team_id].name,
         "user": "dh-job-bot",
@@ -81,8 +81,8 @@ def auth_test(slack: Workspace, _args: Args) -> Args:
         "is_enterprise_install": False,
     }
     if slack.enterprise_id:
-        told["enterprise_id"] = slack.enterprise_id
-    return told
+        found["enterprise_id"] = slack.enterprise_id
+    return found
 
 
 def connections_open(slack: Workspace, _args: Args) -> Args:

@@ -23,7 +23,7 @@ def users_info(slack: Workspace, args: Args) -> Args:
 
 def describe_user(slack: Workspace, user: User) -> Args:
     """Write a user as users.info does; absent flags stay absent, as for deactivated people."""
-    told: Args = {
+    entry: Args = {
         "id": user.id,
         "team_id": user.team,
         "name": user.name,
@@ -35,24 +35,24 @@ def describe_user(slack: Workspace, user: User) -> Args:
         "updated": int(slack.now()),
     }
     if not user.deleted:
-        told |= {
+        entry |= {
             "is_admin": False,
             "is_owner": False,
             "is_restricted": user.is_restricted or user.is_ultra_restricted,
             "is_ultra_restricted": user.is_ultra_restricted,
         }
     if user.team != slack.team_id or user.is_stranger:
-        told["is_stranger"] = user.is_stranger
+        entry["is_stranger"] = user.is_stranger
     if user.enterprise_user:
-        told["enterprise_user"] = user.enterprise_user
-    return told
+        entry["enterprise_user"] = user.enterprise_user
+    return entry
 
 
 def conversations_info(slack: Workspace, args: Args) -> Args:
     """conversations.info."""
     channel = visible_channel(slack, args["channel"])
     need(slack, READ_SCOPE[channel.kind])
-    told: Args = {
+    entry: Args = {
         "id": channel.id,
         "created": 1700000000,
         "is_archived": channel.archived,
@@ -68,17 +68,17 @@ def conversations_info(slack: Workspace, args: Args) -> Args:
         "context_team_id": slack.team_id,
     }
     if channel.kind == "im":
-        told["user"] = next(user for user in channel.members if user != slack.bot_user_id)
-        told["is_open"] = True
+        entry["user"] = next(user for user in channel.members if user != slack.bot_user_id)
+        entry["is_open"] = True
     else:
-        told |= {
+        entry |= {
             "name": channel.name,
             "name_normalized": channel.name,
             "is_member": slack.bot_user_id in channel.members,
         }
     if args.get("include_num_members"):
-        told["num_members"] = len(channel.members)
-    return {"channel": told}
+        entry["num_members"] = len(channel.members)
+    return {"channel": entry}
 
 
 def conversations_members(slack: Workspace, args: Args) -> Args:
@@ -117,7 +117,7 @@ def usergroups_list(slack: Workspace, args: Args) -> Args:
     """usergroups.list."""
     if not slack.paid_plan:
         raise Refused("plan_upgrade_required")
-    told = []
+    groups = []
     for group in slack.groups.values():
         if group.disabled and not args.get("include_disabled"):
             continue
@@ -133,5 +133,5 @@ def usergroups_list(slack: Workspace, args: Args) -> Args:
             entry["users"] = list(group.users)
         if args.get("include_count"):
             entry["user_count"] = len(group.users)
-        told.append(entry)
-    return {"usergroups": told}
+        groups.append(entry)
+    return {"usergroups": groups}

@@ -263,7 +263,7 @@ class Workspace(State):
 
     def as_slack_shows(self, message: Message) -> dict[str, Any]:
         """Write a message as API answers and click payloads carry it."""
-        told: dict[str, Any] = {
+        shown: dict[str, Any] = {
             "type": "message",
             "user": message.author,
             "bot_id": self.bot_id,
@@ -274,10 +274,10 @@ class Workspace(State):
             "blocks": message.blocks,
         }
         if message.thread_ts:
-            told["thread_ts"] = message.thread_ts
+            shown["thread_ts"] = message.thread_ts
         if message.metadata:
-            told["metadata"] = message.metadata
-        return told
+            shown["metadata"] = message.metadata
+        return shown
 
     def sign(self, body: bytes, timestamp: float | None = None) -> dict[str, str]:
         """Sign a request body as Slack does (rulebook 7.1); by the real clock, against which it is checked."""

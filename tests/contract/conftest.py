@@ -27,24 +27,24 @@ class Backend:
     url: str
     opened: list[Store] = field(default_factory=list)
 
-    def open(self, owner: str = "me", **options: Any) -> Store:
-        """A ledger for one process, called ``owner``."""
+    def open(self, instance: str = "me", **options: Any) -> Store:
+        """A ledger for one process, called ``instance``."""
         options.setdefault("now", lambda: NOON)
-        store = open_ledger(self.url, TARGET, owner=owner, **options)
+        store = open_ledger(self.url, TARGET, instance=instance, **options)
         self.opened.append(store)
         return store
 
-    def restart(self, owner: str = "next", **options: Any) -> Store:
+    def restart(self, instance: str = "next", **options: Any) -> Store:
         """The process ends and another one opens the ledger. SQLite's file has one holder, so the first must go."""
         self.close()
-        return self.open(owner, **options)
+        return self.open(instance, **options)
 
-    def beside(self, store: Store, owner: str = "other") -> Store:
+    def beside(self, store: Store, instance: str = "other") -> Store:
         """A second replica, where there can be one."""
         if self.name == "sqlite":
             pytest.skip("one process holds a SQLite ledger")
-        assert store.owner != owner
-        return self.open(owner)
+        assert store.instance != instance
+        return self.open(instance)
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         """Plain SQL past the ledger, as somebody at a database prompt would run it."""

@@ -207,7 +207,7 @@ def test_backup_and_restore_of_postgresql(
         assert "Cards closed: 1." in capsys.readouterr().out
         assert main(["audit", "verify"]) == 0
         restored = open_ledger(plain(target.set(drivername="postgresql+psycopg")), TARGET)
-        assert restored.missing_guards() == frozenset()
+        assert restored.missing_triggers() == frozenset()
         restored.record(event())
         assert restored.verify().is_sound
         restored.close()

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from bot.domain.ledger_port import Longest
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger import clock
 from bot.ledger.breaker_rows import TRIAL
 from bot.ledger.schema.tables import UtcText, deletions, metadata
@@ -38,7 +38,7 @@ def test_a_deadline_is_pulled_back_and_its_card_drawn_anew(ledger: Store) -> Non
     found = ledger.get(deletion(1).id)
     assert found is not None
     assert found.deadline_at == after(600)
-    assert [due.tell.kind for due in ledger.lease_tells(NOON)] == [TellKind.CARD]
+    assert [due.notification.kind for due in ledger.lease_notifications(NOON)] == [NotificationKind.CARD]
 
 
 def test_what_lies_where_it_may_stays(ledger: Store) -> None:
@@ -146,8 +146,8 @@ BOUNDS = {
 def test_each_bound_holds(ledger: Store, table: str, column: str) -> None:
     """A time that a clock two days ahead has left comes back to the latest one that may stand there."""
     ledger.propose(deletion(1), max_open=9)
-    ledger.tell(Tell(TellKind.CARD, deletion(1).id, "C1", "1.1"))
-    ledger.note_waiting(waiting())
+    ledger.enqueue(Notification(NotificationKind.CARD, deletion(1).id, "C1", "1.1"))
+    ledger.note_request(waiting())
     ledger.log_cursor("C1")
     ledger.breaker_open("key", NOON)
     where = metadata.tables[table]

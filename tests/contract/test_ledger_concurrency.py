@@ -14,7 +14,7 @@ from bot.domain.events import Kind
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.ledger.database import writer
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
@@ -60,7 +60,7 @@ def test_one_claim_wins(stores: list[Store]) -> None:
                 event(Kind.CLAIMED),
                 before_deadline=NOON,
                 attempt=attempt(1, token),
-                tell=[tell(1)],
+                notifications=[tell(1)],
             )
 
         won = [result for result in together(claim) if result is not None]
@@ -97,7 +97,7 @@ def test_no_more_than_the_most_in_one_process(sqlite: Backend) -> None:
 
 def test_the_chain_has_no_gaps(stores: list[Store]) -> None:
     """Many writers at once, some of whose transactions fail: the numbers have no gaps and the chain is sound."""
-    stores[0].note_waiting(waiting("taken"))
+    stores[0].note_request(waiting("taken"))
 
     def write(thread: int) -> None:
         ledger = stores[thread % len(stores)]
@@ -105,7 +105,7 @@ def test_the_chain_has_no_gaps(stores: list[Store]) -> None:
             ledger.record(*(event(Kind.READ, thread + 1, facts={"turn": turn}) for _ in range(turn % 3 + 1)))
             if turn % 3 == 0:
                 with pytest.raises(LedgerTrouble):
-                    ledger.note_waiting(waiting("taken"), event())
+                    ledger.note_request(waiting("taken"), event())
 
     assert together(write) == [None] * THREADS
     verdict = stores[0].verify()
@@ -141,30 +141,30 @@ def test_one_trial_of_the_breaker(stores: list[Store]) -> None:
 
 def test_each_message_is_leased_once(stores: list[Store]) -> None:
     """Many tellers at once: each message goes to one of them, and within a thread one at a time."""
-    stores[0].tell(*(tell(number, f"{number % 10}.0") for number in range(40)))
+    stores[0].enqueue(*(tell(number, f"{number % 10}.0") for number in range(40)))
     told: list[Any] = []
     lock = threading.Lock()
 
     def work(thread: int) -> None:
         ledger = stores[thread % len(stores)]
         while ledger.outbox_count():
-            for due in ledger.lease_tells(NOON, limit=3):
+            for due in ledger.lease_notifications(NOON, limit=3):
                 with lock:
                     told.append(due)
-                ledger.told(due, event(Kind.TOLD))
+                ledger.mark_delivered(due, event(Kind.DELIVERED))
 
     assert together(work, 6) == [None] * 6
     assert len(told) == len({due.number for due in told}) == 40
-    for thread in {due.tell.thread for due in told}:
-        numbers = [due.number for due in told if due.tell.thread == thread]
+    for thread in {due.notification.thread for due in told}:
+        numbers = [due.number for due in told if due.notification.thread == thread]
         assert numbers == sorted(numbers)
 
 
 def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> None:
     """Whoever is just leasing a card may draw it as things stood before a change, so the change writes another one."""
     mine, other = postgresql.open("mine"), postgresql.open("other")
-    card = tell(kind=TellKind.CARD)
-    mine.tell(card)
+    card = tell(kind=NotificationKind.CARD)
+    mine.enqueue(card)
     is_leasing, may_go_on = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
@@ -173,14 +173,14 @@ def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> No
 
     mine.before_commit = hold
     with ThreadPoolExecutor(1) as pool:
-        leasing = pool.submit(mine.lease_tells, NOON)
+        leasing = pool.submit(mine.lease_notifications, NOON)
         assert is_leasing.wait(10)
-        other.tell(card)
+        other.enqueue(card)
         may_go_on.set()
         (leased,) = leasing.result(10)
     mine.before_commit = lambda name: None
-    mine.told(leased)
-    assert [due.tell.kind for due in other.lease_tells(NOON)] == [TellKind.CARD]
+    mine.mark_delivered(leased)
+    assert [due.notification.kind for due in other.lease_notifications(NOON)] == [NotificationKind.CARD]
 
 
 def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
@@ -200,7 +200,7 @@ def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
 def test_answers_are_leased_once(backend: Backend, ledger: Store) -> None:
     """Nobody gets the same answer from two replicas."""
     for number in range(20):
-        ledger.note_waiting(waiting(f"w{number}"))
+        ledger.note_request(waiting(f"w{number}"))
         ledger.keep_answer(waiting(f"w{number}"), "No")
     stores = [ledger] if backend.name == "sqlite" else [ledger, backend.open("other")]
     results = together(lambda thread: stores[thread % len(stores)].lease_answers(NOON, limit=4), 6)
@@ -211,13 +211,13 @@ def test_answers_are_leased_once(backend: Backend, ledger: Store) -> None:
 def test_somebodys_trouble_is_nobody_elses(sqlite: Backend) -> None:
     """Writers that share a transaction share no trouble: one whose work is refused hears it, the others are written."""
     ledger = sqlite.open()
-    ledger.note_waiting(waiting("taken"))
+    ledger.note_request(waiting("taken"))
 
     def write(thread: int) -> None:
         if thread % 4 == 0:
-            ledger.note_waiting(waiting("taken"), event())
+            ledger.note_request(waiting("taken"), event())
         else:
-            ledger.note_waiting(waiting(f"w{thread}"), event())
+            ledger.note_request(waiting(f"w{thread}"), event())
 
     for _ in range(5):
         results = together(write)
@@ -256,7 +256,7 @@ def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pyt
 
     def impatient(turn: Any, name: str, work: Any, **options: Any) -> None:
         real(turn, name, work, **options)
-        if name == "tell":
+        if name == "enqueue":
             turn.wake = Impatient()
 
     monkeypatch.setattr(writer._Turn, "__init__", impatient)
@@ -267,7 +267,7 @@ def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pyt
         ledger.before_commit = lambda name: None
         shared = ledger._database.writer
         assert isinstance(shared, writer.SharedWriter)
-        leaver = pool.submit(ledger.tell, tell())
+        leaver = pool.submit(ledger.enqueue, tell())
         while len(shared._waiting) < 1:
             time.sleep(0.001)
         last = pool.submit(ledger.record, event())
@@ -310,7 +310,7 @@ def test_stopping_before_the_commit(backend: Backend, ledger: Store) -> None:
     ledger.propose(deletion(), event(), max_open=1)
     ledger.before_commit = stop
     with pytest.raises(Stop):
-        ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), tell=[tell()])
+        ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
     again = backend.restart()
     assert again.get(deletion().id) == deletion()
     assert (again.head()[0], again.outbox_count()) == (1, 0)
@@ -322,7 +322,7 @@ def test_stopping_after_the_commit(backend: Backend, ledger: Store) -> None:
     ledger.propose(deletion(), event(), max_open=1)
     ledger.after_commit = stop
     with pytest.raises(Stop):
-        ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), tell=[tell()])
+        ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
     again = backend.restart()
     found = again.get(deletion().id)
     assert found is not None

@@ -146,7 +146,7 @@ class TestChange:
             event(Kind.CLAIMED),
             event(Kind.CLICK),
             attempt=attempt(1, "t"),
-            tell=iter([message]),
+            notifications=iter([message]),
         )
         assert changed == replace(
             made,
@@ -158,16 +158,16 @@ class TestChange:
         )
         assert ledger.get(made.id) == changed
         assert [recorded.event.kind for recorded in ledger.events()] == [Kind.PROPOSED, Kind.CLAIMED, Kind.CLICK]
-        (due,) = ledger.lease_tells(NOON)
+        (due,) = ledger.lease_notifications(NOON)
         number, digest = ledger.head()
         quoting = replace(message, facts={"http": 200, "trail": f"{number}:{digest[:16]}"})
-        assert (due.tell, due.attempts, due.written_at) == (quoting, 0, NOON)
+        assert (due.notification, due.attempts, due.written_at) == (quoting, 0, NOON)
 
     def test_nothing_when_no_row_met_the_conditions(self, ledger: Store) -> None:
         """A change that is lost writes no event, no attempt and no message."""
         made = put(ledger, state=State.CANCELLED)
         head = ledger.head()
-        assert ledger.change(made.id, Step.CLAIM, {}, event(), attempt=attempt(), tell=[tell()]) is None
+        assert ledger.change(made.id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()]) is None
         assert ledger.get(made.id) == made
         assert ledger.head() == head
         assert ledger.outbox_count() == 0
@@ -422,4 +422,4 @@ class TestLooking:
         put(ledger, 3, asked_at=after(3))
         assert [each.id for each in ledger.open_deletions()] == [deletion(2).id, deletion(3).id]
         assert ledger.open_count() == 2
-        assert ledger.looks.counts() == {State.FAILED: 1, State.AWAITING: 2}
+        assert ledger.overview.counts() == {State.FAILED: 1, State.AWAITING: 2}

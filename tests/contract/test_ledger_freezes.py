@@ -12,7 +12,7 @@ from bot.domain.events import Kind
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, DeletionId, Freeze, State, Target
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
@@ -20,7 +20,7 @@ from tests.contract.values import ANNA, BEN, NOON, TARGET, after, attempt, delet
 
 FROZEN = event(Kind.FROZEN, None)
 UNFROZEN = event(Kind.UNFROZEN, None)
-NOTICE = Tell(TellKind.NOTICE, DeletionId(""), "C1", None, {"about": "frozen"})
+NOTICE = Notification(NotificationKind.NOTICE, DeletionId(""), "C1", None, {"about": "frozen"})
 OTHER = Target(TARGET.endpoint, TARGET.region, "another-project")
 
 
@@ -42,9 +42,9 @@ def put(ledger: Store, number: int, **changes: Any) -> Deletion:
 def test_a_freeze_comes_back_as_it_was_given(ledger: Store) -> None:
     """Who, when, where and why, as typed."""
     made = freeze(reason="Ä <b> & 🤖")
-    assert ledger.freezes.standing() is None
+    assert ledger.freezes.current() is None
     assert ledger.freezes.begin(made, NOTICE, FROZEN) is None
-    assert ledger.freezes.standing() == made
+    assert ledger.freezes.current() == made
 
 
 def test_no_claim_while_a_freeze_stands(ledger: Store) -> None:
@@ -84,7 +84,7 @@ def test_one_freeze_at_a_time(ledger: Store) -> None:
     ledger.freezes.begin(freeze(1), NOTICE, FROZEN)
     before = ledger.head()
     assert ledger.freezes.begin(freeze(2, by=BEN), NOTICE, FROZEN) == freeze(1)
-    assert ledger.freezes.standing() == freeze(1)
+    assert ledger.freezes.current() == freeze(1)
     assert ledger.head() == before
     assert ledger.outbox_count() == 1
 
@@ -95,7 +95,7 @@ def test_lifted_once(ledger: Store, backend: Backend) -> None:
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
     assert ledger.freezes.lift(freeze(), BEN, after(60), NOTICE, UNFROZEN)
     assert not ledger.freezes.lift(freeze(), ANNA, after(61), NOTICE, UNFROZEN)
-    assert ledger.freezes.standing() is None
+    assert ledger.freezes.current() is None
     assert claim(ledger, waits)
     assert [each.event.kind for each in ledger.events()] == [Kind.FROZEN, Kind.UNFROZEN, Kind.CLAIMED]
     assert backend.execute("SELECT reason, lifted_by_user FROM freezes") == [("wrong jobs went", BEN.user)]
@@ -110,7 +110,10 @@ def test_those_who_wait_are_told(ledger: Store) -> None:
     put(ledger, 4, message_ts="4.4", target=OTHER)
     claim(ledger, put(ledger, 5, message_ts="5.5"))
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
-    found = {(due.tell.deletion, due.tell.to, due.tell.thread_ts) for due in ledger.lease_tells(NOON, limit=10)}
+    found = {
+        (due.notification.deletion, due.notification.to, due.notification.thread_ts)
+        for due in ledger.lease_notifications(NOON, limit=10)
+    }
     assert found == {("", "C1", None), (deletion(1).id, "C1", "1.1"), (deletion(2).id, "C2", "2.2")}
 
 
@@ -123,7 +126,7 @@ def test_it_is_the_targets_own(backend: Backend) -> None:
     backend.close()
     other = open_ledger(backend.url, OTHER)
     try:
-        assert other.freezes.standing() is None
+        assert other.freezes.current() is None
     finally:
         other.close()
 
@@ -133,7 +136,7 @@ def test_holds_across_restarts(backend: Backend, ledger: Store) -> None:
     waits = put(ledger, 1)
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
     restarted = backend.restart()
-    assert restarted.freezes.standing() == freeze()
+    assert restarted.freezes.current() == freeze()
     assert claim(restarted, waits) is None
 
 
@@ -162,7 +165,7 @@ def test_at_once(backend: Backend, ledger: Store) -> None:
     with ThreadPoolExecutor(16) as pool:
         results = list(pool.map(run, range(16)))
     assert results[1::2].count(None) == 1
-    standing = ledger.freezes.standing()
+    standing = ledger.freezes.current()
     assert [found for found in results[1::2] if found is not None] == [standing] * 7
     kinds = [each.event.kind for each in ledger.events()]
     assert kinds.count(Kind.FROZEN) == 1
@@ -181,6 +184,6 @@ def test_all_or_nothing(ledger: Store) -> None:
     ledger.before_commit = full_disk
     with pytest.raises(LedgerTrouble):
         ledger.freezes.begin(freeze(), NOTICE, FROZEN)
-    assert ledger.freezes.standing() is None
+    assert ledger.freezes.current() is None
     assert ledger.head()[0] == 0
     assert ledger.outbox_count() == 0

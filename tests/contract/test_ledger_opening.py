@@ -126,18 +126,18 @@ def test_only_a_lease_does_not_wait_for_the_disk(sqlite: Backend) -> None:
 
     ledger.before_commit = look
     ledger.record(event())
-    ledger.lease_tells(NOON)
+    ledger.lease_notifications(NOON)
     ledger.lease_answers(NOON)
     ledger.lease_deletions("read", NOON, seconds=60)
     ledger.lease_log("C1", NOON, seconds=60)
     ledger.before_commit = refuse
     with pytest.raises(LedgerTrouble):
-        ledger.lease_tells(NOON)
+        ledger.lease_notifications(NOON)
     ledger.before_commit = look
     ledger.record(event())
     assert waits == [
         ("record", 2),
-        ("lease_tells", 1),
+        ("lease_notifications", 1),
         ("lease_answers", 1),
         ("lease_deletions", 1),
         ("lease_log", 1),
@@ -166,13 +166,13 @@ def test_what_shares_a_transaction_with_a_lease_waits_for_the_disk(sqlite: Backe
         first = pool.submit(ledger.lease_answers, NOON)
         assert is_held.wait(10)
         ledger.before_commit = look
-        others = [pool.submit(ledger.lease_tells, NOON), pool.submit(ledger.record, event())]
+        others = [pool.submit(ledger.lease_notifications, NOON), pool.submit(ledger.record, event())]
         while len(writer._waiting) < len(others):
             time.sleep(0.001)
         may_go_on.set()
         for each in (first, *others):
             each.result(10)
-    assert sorted(waits) == [("lease_tells", 2), ("record", 2)]
+    assert sorted(waits) == [("lease_notifications", 2), ("record", 2)]
 
 
 def test_newer_schema(backend: Backend) -> None:
@@ -256,11 +256,11 @@ def test_who_has_left_does_not_count(postgresql: Backend) -> None:
     leaving, staying = postgresql.open("leaving"), postgresql.open("staying")
     for ledger in (leaving, staying):
         ledger.ping_writable()
-    assert staying.looks.others_live("staying")
+    assert staying.overview.others_live("staying")
     leaving.leave()
     leaving.ping_writable()
-    assert not staying.looks.others_live("staying")
-    assert leaving.looks.others_live("leaving")
+    assert not staying.overview.others_live("staying")
+    assert leaving.overview.others_live("leaving")
 
 
 def test_who_leaves_while_it_says_that_it_lives_does_not_count(postgresql: Backend) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.events import Kind
 from bot.domain.lifecycle import Step
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, deletion, event, tell, waiting
@@ -13,114 +13,114 @@ from tests.contract.values import NOON, after, deletion, event, tell, waiting
 class TestOutbox:
     def test_in_the_order_they_were_written(self, ledger: Store) -> None:
         """Within a thread only the oldest message may leave; the next one follows when it is told."""
-        ledger.tell(tell(kind=TellKind.OUTCOME), tell(kind=TellKind.LOOKED))
-        (first,) = ledger.lease_tells(NOON, limit=10)
-        assert first.tell.kind is TellKind.OUTCOME
-        assert ledger.lease_tells(NOON, limit=10) == []
-        ledger.told(first, event(Kind.TOLD))
-        (second,) = ledger.lease_tells(NOON, limit=10)
-        assert second.tell.kind is TellKind.LOOKED
+        ledger.enqueue(tell(kind=NotificationKind.OUTCOME), tell(kind=NotificationKind.INSPECTED))
+        (first,) = ledger.lease_notifications(NOON, limit=10)
+        assert first.notification.kind is NotificationKind.OUTCOME
+        assert ledger.lease_notifications(NOON, limit=10) == []
+        ledger.mark_delivered(first, event(Kind.DELIVERED))
+        (second,) = ledger.lease_notifications(NOON, limit=10)
+        assert second.notification.kind is NotificationKind.INSPECTED
         assert second.number > first.number
-        assert [each.event.kind for each in ledger.events()] == [Kind.TOLD]
+        assert [each.event.kind for each in ledger.events()] == [Kind.DELIVERED]
 
     def test_threads_do_not_wait_for_each_other(self, ledger: Store) -> None:
         """Each thread has its own order; DMs and threads of one channel are different threads."""
-        ledger.tell(tell(1, "1.1"), tell(2, "2.2"), tell(3, None), tell(1, "1.1", TellKind.LOOKED))
-        found = ledger.lease_tells(NOON, limit=10)
-        assert [due.tell.thread_ts for due in found] == ["1.1", "2.2", None]
+        ledger.enqueue(tell(1, "1.1"), tell(2, "2.2"), tell(3, None), tell(1, "1.1", NotificationKind.INSPECTED))
+        found = ledger.lease_notifications(NOON, limit=10)
+        assert [due.notification.thread_ts for due in found] == ["1.1", "2.2", None]
 
     def test_a_card_has_an_order_of_its_own(self, ledger: Store) -> None:
         """A card that Slack refuses to redraw does not hold up what its thread says, nor the other way round."""
-        ledger.tell(tell(), tell(kind=TellKind.CARD))
-        said, card = ledger.lease_tells(NOON, limit=10)
-        assert [said.tell.kind, card.tell.kind] == [TellKind.OUTCOME, TellKind.CARD]
-        ledger.tell_again(card, after(600))
-        ledger.told(said)
-        ledger.tell(tell(kind=TellKind.LOOKED))
-        (found,) = ledger.lease_tells(NOON, limit=10)
-        assert found.tell.kind is TellKind.LOOKED
+        ledger.enqueue(tell(), tell(kind=NotificationKind.CARD))
+        said, card = ledger.lease_notifications(NOON, limit=10)
+        assert [said.notification.kind, card.notification.kind] == [NotificationKind.OUTCOME, NotificationKind.CARD]
+        ledger.reschedule(card, after(600))
+        ledger.mark_delivered(said)
+        ledger.enqueue(tell(kind=NotificationKind.INSPECTED))
+        (found,) = ledger.lease_notifications(NOON, limit=10)
+        assert found.notification.kind is NotificationKind.INSPECTED
 
     def test_one_thread(self, ledger: Store) -> None:
         """With ``thread`` only that thread's oldest message is leased."""
-        ledger.tell(tell(1, "1.1"), tell(2, "2.2"))
-        (found,) = ledger.lease_tells(NOON, thread=tell(2, "2.2").thread, limit=10)
-        assert found.tell.thread_ts == "2.2"
-        assert ledger.lease_tells(NOON, thread="elsewhere/") == []
+        ledger.enqueue(tell(1, "1.1"), tell(2, "2.2"))
+        (found,) = ledger.lease_notifications(NOON, thread=tell(2, "2.2").thread, limit=10)
+        assert found.notification.thread_ts == "2.2"
+        assert ledger.lease_notifications(NOON, thread="elsewhere/") == []
 
     def test_again(self, ledger: Store) -> None:
         """A message that Slack did not take waits for its time, and so does everything behind it in its thread."""
-        ledger.tell(tell(), tell(kind=TellKind.LOOKED))
-        (first,) = ledger.lease_tells(NOON)
-        ledger.tell_again(first, after(30))
-        assert ledger.lease_tells(after(29.9), limit=10) == []
-        (found,) = ledger.lease_tells(after(30), limit=10)
+        ledger.enqueue(tell(), tell(kind=NotificationKind.INSPECTED))
+        (first,) = ledger.lease_notifications(NOON)
+        ledger.reschedule(first, after(30))
+        assert ledger.lease_notifications(after(29.9), limit=10) == []
+        (found,) = ledger.lease_notifications(after(30), limit=10)
         assert (found.number, found.attempts) == (first.number, 1)
 
     def test_a_lease_runs_out(self, ledger: Store) -> None:
         """If a process dies while it tells, somebody else tells a minute later: rather twice than never."""
-        ledger.tell(tell())
-        (first,) = ledger.lease_tells(NOON, seconds=60)
-        assert ledger.lease_tells(after(59.9)) == []
-        (found,) = ledger.lease_tells(after(60))
+        ledger.enqueue(tell())
+        (first,) = ledger.lease_notifications(NOON, seconds=60)
+        assert ledger.lease_notifications(after(59.9)) == []
+        (found,) = ledger.lease_notifications(after(60))
         assert found.number == first.number
 
     def test_told_elsewhere(self, ledger: Store) -> None:
         """When the place is gone, the messages that go elsewhere are written as the old one is taken out."""
-        ledger.tell(tell())
-        (due,) = ledger.lease_tells(NOON)
-        ledger.told(due, event(Kind.NOT_TOLD), then=iter([tell(1, None)]))
-        (found,) = ledger.lease_tells(NOON, limit=10)
-        assert found.tell.thread_ts is None
+        ledger.enqueue(tell())
+        (due,) = ledger.lease_notifications(NOON)
+        ledger.mark_delivered(due, event(Kind.NOT_DELIVERED), then=iter([tell(1, None)]))
+        (found,) = ledger.lease_notifications(NOON, limit=10)
+        assert found.notification.thread_ts is None
 
     def test_told_twice(self, ledger: Store) -> None:
         """When two told the same message, both events stay and what follows is written once."""
-        ledger.tell(tell())
-        (due,) = ledger.lease_tells(NOON)
+        ledger.enqueue(tell())
+        (due,) = ledger.lease_notifications(NOON)
         for _ in range(2):
-            ledger.told(due, event(Kind.TOLD), then=[tell(1, None)])
+            ledger.mark_delivered(due, event(Kind.DELIVERED), then=[tell(1, None)])
         assert ledger.outbox_count() == 1
         assert ledger.head()[0] == 2
 
     def test_numbers_are_never_given_again(self, ledger: Store) -> None:
         """A late ``told`` must not take out a message that came after it."""
-        ledger.tell(tell())
-        (first,) = ledger.lease_tells(NOON)
-        ledger.told(first)
-        ledger.tell(tell(kind=TellKind.CARD))
-        (second,) = ledger.lease_tells(NOON)
+        ledger.enqueue(tell())
+        (first,) = ledger.lease_notifications(NOON)
+        ledger.mark_delivered(first)
+        ledger.enqueue(tell(kind=NotificationKind.CARD))
+        (second,) = ledger.lease_notifications(NOON)
         assert second.number > first.number
-        ledger.told(first)
+        ledger.mark_delivered(first)
         assert ledger.outbox_count() == 1
 
     def test_again_after_the_lease_passed_on(self, backend: Backend, ledger: Store) -> None:
         """Who lost the lease cannot give the message back over the new holder's head."""
         other = backend.beside(ledger)
-        ledger.tell(tell())
-        (mine,) = ledger.lease_tells(NOON)
-        (theirs,) = other.lease_tells(after(60))
-        ledger.tell_again(mine, after(61))
-        assert ledger.lease_tells(after(70)) == []
-        other.tell_again(theirs, after(100))
-        (found,) = ledger.lease_tells(after(100))
+        ledger.enqueue(tell())
+        (mine,) = ledger.lease_notifications(NOON)
+        (theirs,) = other.lease_notifications(after(60))
+        ledger.reschedule(mine, after(61))
+        assert ledger.lease_notifications(after(70)) == []
+        other.reschedule(theirs, after(100))
+        (found,) = ledger.lease_notifications(after(100))
         assert found.attempts == 1
 
     def test_survives_a_restart(self, backend: Backend, ledger: Store) -> None:
         """What was not told is told by the next process, with the facts it was written with."""
-        ledger.tell(tell(http=504, codes=["a", "b"], nested={"x": None}))
-        (found,) = backend.restart().lease_tells(NOON)
-        assert found.tell == tell(http=504, codes=["a", "b"], nested={"x": None})
+        ledger.enqueue(tell(http=504, codes=["a", "b"], nested={"x": None}))
+        (found,) = backend.restart().lease_notifications(NOON)
+        assert found.notification == tell(http=504, codes=["a", "b"], nested={"x": None})
 
 
 class TestAnswers:
     def test_ones_own_are_not_abandoned(self, ledger: Store) -> None:
         """While we are at work on an answer nobody else gives it."""
-        ledger.note_waiting(waiting(), event())
+        ledger.note_request(waiting(), event())
         assert ledger.lease_answers(after(1000)) == []
 
     def test_a_former_process(self, backend: Backend, ledger: Store) -> None:
         """After a restart the answers of the former process are ours: at once on SQLite, after six minutes else."""
         full = waiting(kind="click", thread_ts="1.1", job="job-1", deletion="0000000000000001")
-        ledger.note_waiting(full)
+        ledger.note_request(full)
         restarted = backend.restart()
         if backend.name == "postgresql":
             assert restarted.lease_answers(after(359)) == []
@@ -130,15 +130,15 @@ class TestAnswers:
 
     def test_answered(self, backend: Backend, ledger: Store) -> None:
         """Once answered, nobody is owed anything."""
-        ledger.note_waiting(waiting())
+        ledger.note_request(waiting())
         ledger.answered(waiting().id, event(Kind.RESTARTED))
         assert backend.restart().lease_answers(after(1000)) == []
 
     def test_an_answer_that_could_not_be_given(self, ledger: Store) -> None:
         """It is kept and offered again, a minute apart, until somebody has given it."""
-        ledger.note_waiting(waiting("a", since=after(1)))
-        ledger.note_waiting(waiting("b", since=NOON))
-        ledger.note_waiting(waiting("c"))
+        ledger.note_request(waiting("a", since=after(1)))
+        ledger.note_request(waiting("b", since=NOON))
+        ledger.note_request(waiting("c"))
         ledger.keep_answer(waiting("a", since=after(1)), "No, because …")
         ledger.keep_answer(waiting("b", since=NOON), "Yes")
         assert [(each.id, each.text) for each in ledger.lease_answers(after(5))] == [
@@ -159,9 +159,9 @@ class TestAnswers:
 
     def test_no_column_for_secrets(self) -> None:
         """The table has no place for a response_url or a trigger_id."""
-        from bot.ledger.schema.tables import answers  # noqa: PLC0415
+        from bot.ledger.schema.tables import pending_requests  # noqa: PLC0415
 
-        assert not [name for name in answers.columns.keys() if "url" in name or "trigger" in name]  # noqa: SIM118
+        assert not [name for name in pending_requests.columns.keys() if "url" in name or "trigger" in name]  # noqa: SIM118
 
 
 class TestLog:
@@ -214,9 +214,11 @@ def test_one_replica_claims_a_day(backend: Backend, ledger: Store) -> None:
 def test_messages_of_an_end_quote_its_event(ledger: Store) -> None:
     """What ``change`` writes says which event recorded it; a card does not."""
     ledger.propose(deletion(), event(), max_open=9)
-    tells = (tell(state="cancelled", kind=TellKind.CANCELLED), tell(kind=TellKind.CARD))
-    ledger.change(deletion().id, Step.CANCEL, {}, event(Kind.CLICK), event(Kind.CANCELLED), tell=tells)
+    notifications = (tell(state="cancelled", kind=NotificationKind.CANCELLED), tell(kind=NotificationKind.CARD))
+    ledger.change(deletion().id, Step.CANCEL, {}, event(Kind.CLICK), event(Kind.CANCELLED), notifications=notifications)
     number, digest = ledger.head()
-    facts = {due.tell.kind: dict(due.tell.facts) for due in ledger.lease_tells(after(1), limit=5)}
-    assert facts[TellKind.CANCELLED] == {"state": "cancelled", "trail": f"{number}:{digest[:16]}"}
-    assert "trail" not in facts[TellKind.CARD]
+    facts = {
+        due.notification.kind: dict(due.notification.facts) for due in ledger.lease_notifications(after(1), limit=5)
+    }
+    assert facts[NotificationKind.CANCELLED] == {"state": "cancelled", "trail": f"{number}:{digest[:16]}"}
+    assert "trail" not in facts[NotificationKind.CARD]

@@ -10,7 +10,7 @@ import pytest
 from bot.domain.events import Event, Kind
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.ledger.database.engine import connect
 from bot.ledger.store import Store
 from bot.ledger.trail import prune as pruning
@@ -137,7 +137,7 @@ def test_personal_data_goes_from_what_is_over(backend: Backend, ledger: Store) -
     ended(ledger, 2)
     ended(ledger, 3)
     ended(ledger, 4, State.AWAITING)
-    ledger.tell(tell(2, kind=TellKind.OUTCOME))
+    ledger.enqueue(tell(2, kind=NotificationKind.OUTCOME))
     trail = ledger.events()
     planned = prune(backend, after(3), keep_events=True)
     assert (planned.events, planned.deletions) == (0, 1)

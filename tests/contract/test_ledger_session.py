@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, make_url
 
 from bot.domain.ledger_port import LedgerTrouble
-from bot.ledger import answers
+from bot.ledger import pending_requests
 from bot.ledger.database import session
 from bot.ledger.database.trouble import FORGETFUL, NOT_PINNED, remedy
 from bot.ledger.database.writer import PAUSES
@@ -171,7 +171,7 @@ def test_what_the_server_rolled_back_is_run_again(postgresql: Backend, code: str
 
     def work(connection: Connection) -> int:
         ledger_says = connection.exec_driver_sql("SELECT count(*) FROM owners").scalar()
-        answers.seen(connection, f"run {len(runs)}", NOON)
+        pending_requests.seen(connection, f"run {len(runs)}", NOON)
         runs.append(ledger_says)
         if len(runs) <= times:
             connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
@@ -203,7 +203,7 @@ def test_at_commit_too(postgresql: Backend) -> None:
     names = iter(["first", "first", "second"])
 
     def work(connection: Connection) -> None:
-        answers.seen(connection, next(names), NOON)
+        pending_requests.seen(connection, next(names), NOON)
 
     try:
         ledger._write("work", work)

@@ -12,7 +12,7 @@ def test_an_empty_ledger_owes_nothing(ledger: Store) -> None:
     """Every open state is there, with 0, and nothing has an age."""
     tally = ledger.tally("key")
     assert tally.open == {State.AWAITING: 0, State.DELETING: 0, State.UNKNOWN: 0}
-    assert (tally.oldest_unknown, tally.untold, tally.oldest_untold, tally.owed) == (None, 0, None, 0)
+    assert (tally.oldest_unknown, tally.undelivered, tally.oldest_undelivered, tally.owed) == (None, 0, None, 0)
     assert tally.breaker_is_open is False
 
 
@@ -34,16 +34,16 @@ def test_what_is_open_is_counted_and_what_has_ended_is_not(ledger: Store) -> Non
 
 def test_what_is_owed_is_counted(ledger: Store) -> None:
     """Messages that Slack has to take, since when, and people who wait for an answer."""
-    ledger.tell(tell(1, "1.1"), tell(2, "2.2"))
-    ledger.note_waiting(waiting("w1"))
-    ledger.note_waiting(waiting("w2"))
+    ledger.enqueue(tell(1, "1.1"), tell(2, "2.2"))
+    ledger.note_request(waiting("w1"))
+    ledger.note_request(waiting("w2"))
     tally = ledger.tally("key")
-    assert (tally.untold, tally.oldest_untold, tally.owed) == (2, NOON, 2)
+    assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (2, NOON, 2)
     ledger.answered("w1")
-    for due in ledger.lease_tells(NOON, limit=5):
-        ledger.told(due)
+    for due in ledger.lease_notifications(NOON, limit=5):
+        ledger.mark_delivered(due)
     tally = ledger.tally("key")
-    assert (tally.untold, tally.oldest_untold, tally.owed) == (0, None, 1)
+    assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (0, None, 1)
 
 
 def test_the_breaker_counts_for_the_credentials_that_were_rejected(ledger: Store) -> None:

@@ -69,7 +69,7 @@ def test_pages(ledger: Store) -> None:
 def test_of_one_deletion(ledger: Store) -> None:
     """Everything about one deletion is found by its id."""
     fill(ledger)
-    ledger.record(event(Kind.TOLD, 2), Event(Kind.FROZEN, NOON))
+    ledger.record(event(Kind.DELIVERED, 2), Event(Kind.FROZEN, NOON))
     found = ledger.events_of(event(number=2).deletion)  # type: ignore[arg-type]
     assert [each.number for each in found] == [2, 6]
 
@@ -87,7 +87,7 @@ def test_verify_reads_every_page(backend: Backend, ledger: Store, monkeypatch: p
 
 def test_all_guards_are_there(ledger: Store) -> None:
     """A new ledger has every trigger."""
-    assert ledger.missing_guards() == frozenset()
+    assert ledger.missing_triggers() == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_tampering_past_the_triggers_is_found(
     again = backend.open()
     verdict = again.verify()
     assert (verdict.fault, verdict.number) == (fault, number)
-    assert again.missing_guards()
+    assert again.missing_triggers()
 
 
 def test_swapped_events_are_found(backend: Backend, ledger: Store) -> None:

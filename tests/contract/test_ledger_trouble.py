@@ -63,7 +63,7 @@ def test_read_only(sqlite: Backend) -> None:
     writing(ledger, "PRAGMA query_only = ON")
     for write in (
         lambda: ledger.record(event()),
-        lambda: ledger.note_waiting(waiting()),
+        lambda: ledger.note_request(waiting()),
         lambda: ledger.propose(deletion(), max_open=1),
         ledger.ping_writable,
     ):
@@ -258,12 +258,12 @@ def test_a_commit_that_fails_is_undone_on_sqlite(sqlite: Backend) -> None:
 def test_violated_constraint(ledger: Store) -> None:
     """The same deletion or the same answer twice is refused by the database."""
     ledger.propose(deletion(), max_open=9)
-    ledger.note_waiting(waiting())
+    ledger.note_request(waiting())
     with pytest.raises(LedgerTrouble) as trouble:
         ledger.propose(deletion(job="other"), event(), max_open=9)
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("constraint", False)
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger.note_waiting(waiting(), event())
+        ledger.note_request(waiting(), event())
     assert trouble.value.diagnosis == "constraint"
     assert ledger.head()[0] == 0
 
@@ -291,7 +291,7 @@ def test_nothing_typed_by_a_person_is_told(backend: Backend, caplog: pytest.LogC
         ledger.propose(deletion(reason=typed, message_ts=typed), max_open=9)
         with pytest.raises(LedgerTrouble) as trouble:
             ledger.propose(deletion(job=typed, reason=typed), max_open=9)
-        ledger.tell(tell(fact=typed))
+        ledger.enqueue(tell(fact=typed))
     finally:
         logging.getLogger("sqlalchemy").setLevel(logging.NOTSET)
     error = trouble.value

@@ -93,7 +93,7 @@ def test_progress(reader: TrailReader) -> None:
     """Told after each page how far it has come."""
     seen: list[int] = []
     looked = reader.verify(on_page=seen.append)
-    assert (seen, looked.verdict.checked, looked.missing_guards) == ([5], 5, frozenset())
+    assert (seen, looked.verdict.checked, looked.missing_triggers) == ([5], 5, frozenset())
 
 
 def test_a_write_is_tried_and_taken_back(reader: TrailReader, ledger: Store, backend: Backend) -> None:

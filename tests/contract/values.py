@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.domain.events import Event, Kind
 from bot.domain.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 TARGET = Target("https://metastudio.example", "cn-north-4", "project")
@@ -58,10 +58,12 @@ def attempt(number: int = 1, token: str = "token", **changes: Any) -> Attempt:
     return Attempt(number, token, NOON, after(5), **changes)
 
 
-def tell(number: int = 1, thread_ts: str | None = "1.1", kind: TellKind = TellKind.OUTCOME, **facts: Any) -> Tell:
-    return Tell(kind, DeletionId(f"{number:016x}"), "C1", thread_ts, facts)
+def tell(
+    number: int = 1, thread_ts: str | None = "1.1", kind: NotificationKind = NotificationKind.OUTCOME, **facts: Any
+) -> Notification:
+    return Notification(kind, DeletionId(f"{number:016x}"), "C1", thread_ts, facts)
 
 
-def waiting(name: str = "w1", **changes: Any) -> Waiting:
+def waiting(name: str = "w1", **changes: Any) -> PendingRequest:
     fields: dict[str, Any] = {"id": name, "kind": "command", "actor": ANNA, "channel": "C1", "since": NOON}
-    return Waiting(**(fields | changes))
+    return PendingRequest(**(fields | changes))

@@ -336,7 +336,7 @@ class Stage(World):
         self.idle()
         if self.life.dead:
             end = self.life.ends_at
-            done.unnoted = end is not None and (end.when, end.name) == (BEFORE, "ledger note_waiting")
+            done.unnoted = end is not None and (end.when, end.name) == (BEFORE, "ledger note_request")
             raise Died
 
     # -- time --
@@ -407,7 +407,7 @@ class Stage(World):
     def deletions(self) -> list[Deletion]:
         """All deletions of the cell, newest first."""
         assert self.app is not None
-        return list(self.app.ledger.looks.history(limit=100))
+        return list(self.app.ledger.overview.history(limit=100))
 
     def message_of(self, deletion: Deletion) -> Message | None:
         """The card that the ledger knows of."""

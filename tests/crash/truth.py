@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from bot.domain.events import SHOWN, Event, Kind
 from bot.domain.lifecycle import TABLE
 from bot.domain.model import OPEN_STATES, Deletion, State
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from tests.crash.scene import Done, Moment, Stage
 
 DELETION_ID = re.compile(r"Deletion `([0-9a-f]{16})`")
@@ -154,12 +154,22 @@ LEADS_TO: dict[Kind, tuple[State, ...]] = {
     Kind.CORRECTED: (State.DELETED, State.FAILED),
 }
 
-TOLD_BY: dict[State, tuple[TellKind, ...]] = {
-    State.DELETED: (TellKind.OUTCOME, TellKind.SETTLED, TellKind.CORRECTION, TellKind.CLOSED),
-    State.FAILED: (TellKind.OUTCOME, TellKind.SETTLED, TellKind.CORRECTION, TellKind.CLOSED),
-    State.CANCELLED: (TellKind.CANCELLED,),
-    State.EXPIRED: (TellKind.EXPIRED,),
-    State.REFUSED: (TellKind.REFUSED,),
+TOLD_BY: dict[State, tuple[NotificationKind, ...]] = {
+    State.DELETED: (
+        NotificationKind.OUTCOME,
+        NotificationKind.SETTLED,
+        NotificationKind.CORRECTION,
+        NotificationKind.CLOSED,
+    ),
+    State.FAILED: (
+        NotificationKind.OUTCOME,
+        NotificationKind.SETTLED,
+        NotificationKind.CORRECTION,
+        NotificationKind.CLOSED,
+    ),
+    State.CANCELLED: (NotificationKind.CANCELLED,),
+    State.EXPIRED: (NotificationKind.EXPIRED,),
+    State.REFUSED: (NotificationKind.REFUSED,),
 }
 
 
@@ -194,7 +204,7 @@ def _broken_way(deletion: Deletion, mine: list[Event]) -> Iterator[str]:
 def _untold_end(deletion: Deletion, mine: list[Event]) -> Iterator[str]:
     if deletion.state in OPEN_STATES or deletion.message_ts is None:
         return
-    told = {event.facts.get("what") for event in mine if event.kind in {Kind.TOLD, Kind.NOT_TOLD}}
+    told = {event.facts.get("what") for event in mine if event.kind in {Kind.DELIVERED, Kind.NOT_DELIVERED}}
     if not told & {kind.value for kind in TOLD_BY[deletion.state]}:
         yield f"{deletion.id} is {deletion.state.value}, and nobody was told; only {told}"
 

@@ -72,7 +72,7 @@ def test_the_first_change_of_contributing_is_made(tmp_path: Path) -> None:
     tree.write("handlers/subcommands/version.py", code)
     tables = "handlers/subcommands/__init__.py"
     tree.put(tables, "import open_ones\n", f"from handlers.subcommands.version import {name}\n")
-    tree.put(tables, "AT_ONCE: dict[str, Callable[[Desk], str]] = {\n", f"    {entry}\n")
+    tree.put(tables, "AT_ONCE: dict[str, Callable[[Dispatcher], str]] = {\n", f"    {entry}\n")
     assert tree.passes("tests/flow/test_version.py")
 
     line = '    ("version", "says which version of the bot answers."),\n'

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Connection, Row, func, select
 
 from bot.domain.model import Deletion, State
-from bot.ledger.schema.tables import answers, deletions, outbox
+from bot.ledger.schema.tables import deletions, outbox, pending_requests
 from sandbox.metastudio.fault_list import Fault as CloudFault
 from sandbox.metastudio.faults import BEFORE, DELETE, LIST, SHOW, Spoil
 from sandbox.metastudio.world import Seen
@@ -40,7 +40,7 @@ SECRETS = ("ENCODED-DENIAL", "SIGNED-PART")
 FIRST_READ = select(func.min(deletions.c.read_due_at))
 TAKEOVERS = select(deletions.c.takeover_at).where(deletions.c.state == "deleting")
 MESSAGES = select(outbox.c.thread, outbox.c.due_at, outbox.c.lease_until).order_by(outbox.c.number)
-ANSWERS = select(answers.c.lease_until)
+ANSWERS = select(pending_requests.c.lease_until)
 """What the ledger wants done. Building these anew each time would cost more than running them."""
 
 
@@ -246,7 +246,7 @@ class Cell:
     def _check_trail(self) -> None:
         """Every attempt has its claim in the trail, and whatever was sent its reply."""
         claims = 0
-        for deletion in self.w.app.ledger.looks.history(job=self.job, limit=100):
+        for deletion in self.w.app.ledger.overview.history(job=self.job, limit=100):
             kinds = Counter(recorded.event.kind.value for recorded in self.w.app.ledger.events_of(deletion.id))
             assert kinds["claimed"] == len(deletion.attempts)
             claims += kinds["claimed"]
@@ -372,7 +372,7 @@ class Keeper:
                 try:
                     assert w.verdict().is_sound
                     assert w.app.ledger.outbox_count() == 0
-                    assert w.app.ledger.missing_guards() == frozenset()
+                    assert w.app.ledger.missing_triggers() == frozenset()
                 finally:
                     w.stop()
 

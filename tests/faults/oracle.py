@@ -229,7 +229,7 @@ class Witness:
     def deletions(self, job: str) -> list[Deletion]:
         """All deletions of that job."""
         assert self.world.app is not None
-        return list(self.world.app.ledger.looks.history(job=job, limit=100))
+        return list(self.world.app.ledger.overview.history(job=job, limit=100))
 
     def remover(self, job: str) -> str | None:
         """The deletion that removed the job, if one did."""

@@ -50,14 +50,14 @@ class ImpatientWorld(SlackWorld):
             patch.setattr(bot.clients, "SLACK_TIMEOUT", troubles.PATIENCE)
             running = super().run_bot(**settings)
         # response_urls are called with the timeout of the moment.
-        hook = running.ports.teller.webhook
+        hook = running.ports.messenger.webhook
 
         def webhook(url: str) -> Any:
             made = hook(url)
             made.timeout = troubles.PATIENCE
             return made
 
-        running.ports.teller.webhook = webhook
+        running.ports.messenger.webhook = webhook
         return running
 
 

@@ -116,7 +116,7 @@ def freeze_beside(w: World) -> None:
     """Ben freezes while something else is in flight."""
     w.slack.command(w.ben, w.ops, f"freeze {WHY}").wait_ack()
     assert w.app is not None
-    assert w.slack.wait_for(w.app.ledger.freezes.standing)
+    assert w.slack.wait_for(w.app.ledger.freezes.current)
 
 
 def test_a_freeze_that_comes_between_the_checks_and_the_claim_wins(w: World) -> None:
@@ -177,10 +177,10 @@ def test_who_may_freeze(tmp_path: Path, freeze_by: str, *, operator_may: bool, c
         assert w.app is not None
         for user, may in ((w.anna, operator_may), (w.carl, colleague_may)):
             w.ask(f"freeze {WHY}", user)
-            assert (w.app.ledger.freezes.standing() is not None) is may
+            assert (w.app.ledger.freezes.current() is not None) is may
             assert may or "not among the people" in w.said_to(user)[-1]
             w.ask("unfreeze", user)
-            assert w.app.ledger.freezes.standing() is None
+            assert w.app.ledger.freezes.current() is None
 
 
 def test_a_freeze_is_asked_for_where_the_team_sees_it(w: World) -> None:
@@ -188,7 +188,7 @@ def test_a_freeze_is_asked_for_where_the_team_sees_it(w: World) -> None:
     w.ask(f"freeze {WHY}", channel=w.slack.add_im(w.anna, w.ben))
     assert "direct message" in w.said_to(w.anna)[-1]
     assert w.app is not None
-    assert w.app.ledger.freezes.standing() is None
+    assert w.app.ledger.freezes.current() is None
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_a_freeze_freezes_at_once(w: World, text: str, reason: str | None) -> No
     card = w.card(job)
     w.ask(text, w.ben)
     assert w.app is not None
-    standing = w.app.ledger.freezes.standing()
+    standing = w.app.ledger.freezes.current()
     assert standing is not None
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 0
@@ -246,7 +246,7 @@ def test_a_freeze_freezes_at_once(w: World, text: str, reason: str | None) -> No
     assert f"Reason: `{reason}`." in told if reason else "Reason" not in told
     w.ask("unfreeze\u00a0")
     assert "Deletions are allowed again" in w.said_to(w.anna)[-1]
-    assert w.app.ledger.freezes.standing() is None
+    assert w.app.ledger.freezes.current() is None
 
 
 @pytest.mark.parametrize("text", ["freeze", "unfreeze"])

@@ -173,14 +173,14 @@ def test_a_ledger_in_trouble_is_said(w: World) -> None:
     def unreachable(_work: object) -> None:
         raise LedgerTrouble(UNREACHABLE)
 
-    w.app.ledger.looks._read = unreachable
+    w.app.ledger.overview._read = unreachable
     assert f"cannot read its ledger ({UNREACHABLE})" in home(w)
 
 
 def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
     """The page comes in less than a second, whoever deleted all of them, and so do the history and what is open."""
     assert w.app is not None
-    target = w.app.ports.terms.target
+    target = w.app.ports.config.target
     row = deletion_columns(deletion(target=target, requester=Actor(w.ben, "T"), channel=w.ops), "somebody")
     rows = [
         row

@@ -253,7 +253,7 @@ class LostAnswer:
         setattr(self._ledger, self._when, lambda name: None)
         if not self._reads:
             self._patch.setattr(self._ledger, "get", self._unreachable)
-            self._patch.setattr(self._ledger.freezes, "standing", self._unreachable)
+            self._patch.setattr(self._ledger.freezes, "current", self._unreachable)
         raise LedgerTrouble("unreachable", in_doubt=True)
 
     def _unreachable(self, *_: object) -> None:
@@ -324,7 +324,7 @@ def test_a_freeze_whose_answer_was_lost_stands(w: World, monkeypatch: pytest.Mon
     assert "All deletions are frozen" in w.slack.messages(w.ops)[-1].text
     with LostAnswer(w, monkeypatch, "unfreeze"):
         w.ask("unfreeze")
-    assert w.app.ledger.freezes.standing() is None
+    assert w.app.ledger.freezes.current() is None
     assert w.said_to(w.anna)[-1].startswith("Deletions are allowed again.")
     assert "no longer frozen" in w.slack.messages(w.ops)[-1].text
 
@@ -377,7 +377,7 @@ def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch
     monkeypatch.setattr(importlib.import_module("handlers.subcommands.freeze"), "frozen_text", broken)
     w.ask("freeze")
     assert w.app is not None
-    assert w.app.ledger.freezes.standing() is not None
+    assert w.app.ledger.freezes.current() is not None
     assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* Something in the bot went wrong")
 
 

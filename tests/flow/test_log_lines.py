@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.events import Kind, is_shown
 from bot.domain.ledger_port import LedgerTrouble
-from bot.workers.retry_writes import Unwritten
+from bot.workers.retry_writes import PendingWrites
 from sandbox.metastudio import faults as play
 from sandbox.slack.slack import Message
 from tests import markers
@@ -103,7 +103,7 @@ def the_ledger_fails_while_telling(w: World, card: Message) -> None:
     ledger = w.app.ledger
 
     def fail(name: str) -> None:
-        if name == "lease_tells":
+        if name == "lease_notifications":
             raise OSError
 
     ledger.before_commit = fail
@@ -188,13 +188,13 @@ def test_what_is_about_no_deletion_names_none(w: World) -> None:
 
 def test_what_was_kept_in_memory_names_its_deletion() -> None:
     """The worker that repeats a write is on no deletion's behalf, until it is."""
-    unwritten = Unwritten()
+    pending_writes = PendingWrites()
     ends: list[Exception] = [LedgerTrouble("disk full"), ValueError("a bug")]
 
     def write() -> None:
         raise ends.pop(0)
 
-    unwritten("0123456789abcdef", write)
-    assert unwritten.run_once() == 0
+    pending_writes("0123456789abcdef", write)
+    assert pending_writes.run_once() == 0
     assert [line["event"] for line in lines()] == ["ledger_trouble", "unwritten_failed"]
     assert {line.get("deletion") for line in lines()} == {"0123456789abcdef"}

@@ -20,10 +20,10 @@ import pytest
 from bot.app import Running
 from bot.cli.main import main
 from bot.doctor import ledger as doctor
-from bot.doctor.findings import State as Check
+from bot.doctor.findings import CheckState as Check
 from bot.domain.events import Kind
 from bot.domain.model import Actor, Deletion, DeletionId, Freeze, State
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
@@ -108,7 +108,7 @@ class Scene:
 
     def is_frozen_by_the_bot(self) -> bool:
         assert self.w.app is not None
-        standing = self.w.app.ledger.freezes.standing()
+        standing = self.w.app.ledger.freezes.current()
         return standing is not None and standing.by is None and self.deletion.id in standing.reason
 
 
@@ -205,7 +205,7 @@ def another(s: Scene) -> Running:
 def wait_for(other: Running) -> None:
     pool = other.pool
     with pool._changed:
-        assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._spare_taken == 0, 15)
+        assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._overflow_count == 0, 15)
 
 
 def leave(s: Scene, other: Running) -> None:
@@ -320,7 +320,7 @@ def busy_with_one(s: Scene) -> None:
     assert s.w.app is not None
     pool = s.w.app.pool
     with pool._changed:
-        assert pool._changed.wait_for(lambda: pool._busy <= 1 and pool._spare_taken == 0, 15)
+        assert pool._changed.wait_for(lambda: pool._busy <= 1 and pool._overflow_count == 0, 15)
 
 
 @pytest.mark.parametrize("reply", [name for name, case in REPLIES.items() if case.arrives])
@@ -492,17 +492,17 @@ def test_a_freeze_that_stands_is_as_good(s: Scene) -> None:
     s.during(lambda: s.w.app.ledger.freezes.begin(*by_ben(s)) if s.w.app else None)
     s.w.press(s.card)
     assert s.w.app is not None
-    standing = s.w.app.ledger.freezes.standing()
+    standing = s.w.app.ledger.freezes.current()
     assert standing is not None
     assert standing.by is not None
     assert "lost what it had recorded" in "".join(s.w.thread(s.card))
 
 
-def by_ben(s: Scene) -> tuple[Freeze, Tell]:
+def by_ben(s: Scene) -> tuple[Freeze, Notification]:
     ben = Actor(s.w.ben, s.w.slack.team_id)
     made = Freeze("f" * 16, ben, s.w.clock.now(), s.w.ops, "Huawei incident")
     facts = {"about": "frozen", "user": s.w.ben, "reason": "Huawei incident"}
-    return made, Tell(TellKind.NOTICE, DeletionId(""), s.w.ops, None, facts)
+    return made, Notification(NotificationKind.NOTICE, DeletionId(""), s.w.ops, None, facts)
 
 
 def test_doctor_and_start_show_it(

@@ -45,7 +45,7 @@ def again(w: World, first: Invocation) -> Invocation:
 
 def standing(w: World) -> object:
     assert w.app is not None
-    return w.app.ledger.freezes.standing()
+    return w.app.ledger.freezes.current()
 
 
 def served(w: World) -> list[str]:
@@ -135,7 +135,7 @@ def test_what_was_turned_away_is_not_done_later(w: World, what: str) -> None:
     pool = w.app.pool
     w.slack.wait_for(lambda: w.reasons(w.anna) == [Reason.BUSY], 5)
     with pool._changed:
-        assert pool._changed.wait_for(lambda: pool._spare_taken == 0, 5)
+        assert pool._changed.wait_for(lambda: pool._overflow_count == 0, 5)
     for _ in permits:
         pool.give_back()
     again(w, first)
@@ -182,7 +182,7 @@ def test_a_ledger_in_trouble_is_said_each_time(w: World) -> None:
     assert w.app is not None
 
     def broken(name: str) -> None:
-        if name == "note_waiting":
+        if name == "note_request":
             raise OSError(28, "No space left on device")
 
     w.app.ledger.before_commit = broken

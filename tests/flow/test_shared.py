@@ -220,7 +220,7 @@ def test_a_count_that_fails_changes_nothing(tmp_path: Path, trouble: str, monkey
 )
 def test_who_is_alone(count: int, ours: int, lingering: int, verdict: object) -> None:
     """Slack's count less our own; where one of ours may still be counted nothing is said."""
-    assert census.is_alone(count, ours, lingering) is verdict
+    assert census.is_exclusive(count, ours, lingering) is verdict
 
 
 @on_sqlite

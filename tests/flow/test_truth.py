@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.model import Actor, Deletion, JobId, Reply
-from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
 from bot.workers import take_over
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
@@ -420,7 +420,9 @@ def test_a_message_without_words_holds_up_no_other(w: World) -> None:
     first, second = w.card(stays), w.card(goes)
     odd = w.deletion(stays)
     assert odd is not None
-    w.app.ledger.tell(Tell(TellKind.REFUSED, odd.id, odd.channel, odd.message_ts, {"reason": "of_a_newer_version"}))
+    w.app.ledger.enqueue(
+        Notification(NotificationKind.REFUSED, odd.id, odd.channel, odd.message_ts, {"reason": "of_a_newer_version"})
+    )
     w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=5)
     w.press(second)
     assert w.thread(second) == []
@@ -435,15 +437,15 @@ def test_an_answer_without_words_holds_up_no_other(w: World, monkeypatch: pytest
     assert w.app is not None
     for number, person in enumerate((w.anna, w.ben)):
         actor = Actor(person, w.slack.team_id)
-        w.app.ledger.note_waiting(Waiting(f"w{number}", "command", actor, w.ops, w.clock.now()))
+        w.app.ledger.note_request(PendingRequest(f"w{number}", "command", actor, w.ops, w.clock.now()))
     w.stop_bot()
     w.run_bot()
-    teller, real = w.app.ports.teller, w.app.ports.teller.answer_after_restart
+    messenger, real = w.app.ports.messenger, w.app.ports.messenger.answer_after_restart
 
-    def without_words(waiting: Waiting, deletion: Deletion | None) -> object:
+    def without_words(waiting: PendingRequest, deletion: Deletion | None) -> object:
         return real(waiting, deletion) if waiting.actor.user == w.ben else real(None, deletion)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(teller, "answer_after_restart", without_words)
+    monkeypatch.setattr(messenger, "answer_after_restart", without_words)
     w.tick(1)
     assert "restarted" in w.said_to(w.ben)[-1]
     assert w.said_to(w.anna) == []

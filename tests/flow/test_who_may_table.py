@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.model import ConfirmBy, State
-from bot.domain.policy import Deed
+from bot.domain.policy import Action
 from docs.generate import who_may
 from docs.generate.who_may import CONFIRMS, OTHERS, PEOPLE, Column
 from sandbox.metastudio.faults import DELETE, drop
@@ -100,7 +100,7 @@ def cast(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cast]:
         made.stop()
 
 
-def expected(who: str, deed: Deed, rule: ConfirmBy = ConfirmBy.REQUESTER, *, is_own: bool = False) -> str | None:
+def expected(who: str, deed: Action, rule: ConfirmBy = ConfirmBy.REQUESTER, *, is_own: bool = False) -> str | None:
     """What the specification says."""
     columns: tuple[Column, ...] = (*OTHERS, *CONFIRMS)
     column = next(one for one in columns if (one.deed, one.is_own, one.rule) == (deed, is_own, rule))
@@ -113,14 +113,14 @@ def test_the_command_and_the_buttons_of_another_s_card(cast: Cast) -> None:
     for who, user in cast.who.items():
         job = cast.cloud.add_job(state="TRAIN_FAILED")
         asks = cast.command(user, job)
-        assert asks == expected(who, Deed.COMMAND), who
-        for action, deed in (("dh_confirm", Deed.CONFIRM), ("dh_cancel", Deed.CANCEL)):
+        assert asks == expected(who, Action.COMMAND), who
+        for action, deed in (("dh_confirm", Action.CONFIRM), ("dh_cancel", Action.CANCEL)):
             job = cast.cloud.add_job(state="TRAIN_FAILED")
             card = cast.card(job)
-            rule = cast.rule if deed is Deed.CONFIRM else ConfirmBy.REQUESTER
+            rule = cast.rule if deed is Action.CONFIRM else ConfirmBy.REQUESTER
             no = cast.click(user, card, action)
             assert no == expected(who, deed, rule), (who, action)
-            assert cast.cloud.deletes_arrived(job) == int(no is None and deed is Deed.CONFIRM), who
+            assert cast.cloud.deletes_arrived(job) == int(no is None and deed is Action.CONFIRM), who
             assert bool(card.buttons) is (no is not None), (who, action)
 
 
@@ -131,10 +131,10 @@ def test_the_buttons_of_an_unknown_outcome(cast: Cast) -> None:
         cast.who = {who: cast.who[who] for who in ("group member", "colleague")}
     card = cast.unknown()
     for who, user in cast.who.items():
-        assert cast.click(user, card, "dh_check_now") == expected(who, Deed.CHECK_NOW), who
+        assert cast.click(user, card, "dh_check_now") == expected(who, Action.CHECK_NOW), who
     for who, user in reversed(cast.who.items()):
         no = cast.click(user, card, "dh_close_present")
-        assert no == expected(who, Deed.CLOSE_BY_HAND), who
+        assert no == expected(who, Action.CLOSE_BY_HAND), who
         if no is None:
             card = cast.unknown()
 
@@ -142,12 +142,12 @@ def test_the_buttons_of_an_unknown_outcome(cast: Cast) -> None:
 def test_the_buttons_of_one_s_own_card(cast: Cast) -> None:
     """Whoever may ask, confirms as the rule says, and takes back."""
     for who, user in cast.who.items():
-        if expected(who, Deed.COMMAND) is not None:
+        if expected(who, Action.COMMAND) is not None:
             continue
         job = cast.cloud.add_job(state="TRAIN_FAILED")
         card = cast.card(job, user)
         no = cast.click(user, card, "dh_confirm")
-        assert no == expected(who, Deed.CONFIRM, cast.rule, is_own=True), who
+        assert no == expected(who, Action.CONFIRM, cast.rule, is_own=True), who
         assert cast.cloud.deletes_arrived(job) == int(no is None), who
         card = cast.card(cast.cloud.add_job(state="TRAIN_FAILED"), user)
         assert cast.click(user, card, "dh_cancel") is None
@@ -201,14 +201,14 @@ def test_reading_freezing_and_the_button_of_a_search(cast: Cast) -> None:
     found = cast.slack.ephemerals(cast.anna)[-1]
     for who, user in cast.who.items():
         for text in ("history", f"history {job}", "open", "find Anchor", f"--dry-run {job}"):
-            assert cast.command(user, text) == expected(who, Deed.COMMAND), (who, text)
+            assert cast.command(user, text) == expected(who, Action.COMMAND), (who, text)
         no = cast.command(user, "freeze the wrong jobs went")
-        assert no == expected(who, Deed.FREEZE), who
+        assert no == expected(who, Action.FREEZE), who
         if no is None:
             assert cast.command(user, "unfreeze") is None, who
         else:
             assert cast.command(user, "unfreeze") == no, who
         no = cast.click(user, found, "dh_offer")
-        assert no == expected(who, Deed.FIND), who
+        assert no == expected(who, Action.FIND), who
         if no is None:
             cast.press(cast.slack.messages(cast.ops)[-1], "dh_cancel", user)

@@ -201,7 +201,7 @@ class World:
         assert self.app is not None
         pool = self.app.pool
         with pool._changed:
-            assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._spare_taken == 0, 15)
+            assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._overflow_count == 0, 15)
 
     # -- what can be seen --
 
@@ -217,7 +217,7 @@ class World:
     def deletion(self, job: str) -> Deletion | None:
         """The newest deletion of that job."""
         assert self.app is not None
-        found = self.app.ledger.looks.history(job=job, limit=1)
+        found = self.app.ledger.overview.history(job=job, limit=1)
         return found[0] if found else None
 
     def trail(self) -> list[Recorded]:

@@ -1,4 +1,4 @@
-"""A simulated Slack, as the ``Teller`` port: what was posted stands here, made by the real views; and ``People``."""
+"""A simulated Slack, as the ``Messenger`` port: what was posted stands here, made by the real views; and ``People``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bot.domain.age import Moment
 from bot.domain.events import Recorded
-from bot.domain.model import Actor, Deletion, LookupFailed, Person, Place, PlaceKind
-from bot.domain.notifications import Tell, TellKind, Waiting
-from bot.domain.ports import Again, Called, Gone, Told
+from bot.domain.model import Actor, Conversation, ConversationKind, Deletion, LookupFailed, Person
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
+from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from handlers.views.blocks import Message
 from handlers.views.card import deletion_card
 from handlers.views.endings import restart_text
@@ -27,14 +27,14 @@ OPS = "COPS"
 DIRECT = "DDIRECT"
 AUDIT = "CAUDIT"
 
-Answer = Told | Again | Gone
+Answer = Delivered | RetryLater | Undeliverable
 
 FAULTS: dict[str, tuple[bool, Answer]] = {
-    "again in 5 s": (False, Again(5, "ratelimited")),
-    "again in 90 s": (False, Again(90, "ratelimited")),
-    "silent": (False, Again(1, "TimeoutError", unanswered=True)),
-    "silent, but done": (True, Again(1, "TimeoutError", unanswered=True)),
-    "gone": (False, Gone("cannot_reply_to_message")),
+    "again in 5 s": (False, RetryLater(5, "ratelimited")),
+    "again in 90 s": (False, RetryLater(90, "ratelimited")),
+    "silent": (False, RetryLater(1, "TimeoutError", unanswered=True)),
+    "silent, but done": (True, RetryLater(1, "TimeoutError", unanswered=True)),
+    "gone": (False, Undeliverable("cannot_reply_to_message")),
 }
 """Whether the call has its effect, and what is answered."""
 
@@ -70,7 +70,7 @@ def buttons_of(message: Message) -> tuple[str, ...]:
 
 
 class Slack:
-    """The workspace. Every replica speaks to it through its own ``Teller``."""
+    """The workspace. Every replica speaks to it through its own ``Messenger``."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -112,13 +112,13 @@ class Slack:
     def outage(self, kind: str, where: str) -> tuple[bool, Answer]:
         """What the next call of this kind meets."""
         if self.is_archived and where == OPS:
-            return False, Gone("is_archived")
+            return False, Undeliverable("is_archived")
         fault = self.world.take_fault(kind)
-        return FAULTS[fault] if fault else (True, Told())
+        return FAULTS[fault] if fault else (True, Delivered())
 
 
-class SlackTeller:
-    """The ``Teller`` of one replica."""
+class SlackMessenger:
+    """The ``Messenger`` of one replica."""
 
     def __init__(self, slack: Slack, replica: Replica) -> None:
         self.slack = slack
@@ -133,19 +133,19 @@ class SlackTeller:
         if does:
             ts = self.slack.post(card, deletion.channel, deletion.id, is_card=True).ts
         self.world.reach("post:after")
-        return Told(ts) if isinstance(answer, Told) else answer
+        return Delivered(ts) if isinstance(answer, Delivered) else answer
 
-    def tell(self, tell: Tell, deletion: Deletion) -> Answer:
-        card = tell.kind is TellKind.CARD
-        message = deletion_card(deletion, WORDING) if card else thread_message(tell, deletion, WORDING)
-        self.world.judge_telling(tell, deletion, message.text)
+    def send(self, notification: Notification, deletion: Deletion) -> Answer:
+        card = notification.kind is NotificationKind.CARD
+        message = deletion_card(deletion, WORDING) if card else thread_message(notification, deletion, WORDING)
+        self.world.judge_telling(notification, deletion, message.text)
         is_late = self.world.reach("tell:before")
-        does, answer = self.slack.outage("tell", tell.to)
+        does, answer = self.slack.outage("tell", notification.to)
         if card:
-            known = next((one for one in self.slack.messages if one.is_card and one.ts == tell.thread_ts), None)
+            known = next((one for one in self.slack.messages if one.is_card and one.ts == notification.thread_ts), None)
             if known is None:
-                does, answer = False, Gone("message_not_found")
-            if known is not None and isinstance(answer, Gone):
+                does, answer = False, Undeliverable("message_not_found")
+            if known is not None and isinstance(answer, Undeliverable):
                 known.is_redraw_lost = True
             if known is not None and does:
                 known.text, known.buttons = message.text, buttons_of(message)
@@ -154,16 +154,21 @@ class SlackTeller:
                 known.is_redraw_lost = False
         elif does:
             self.slack.post(
-                message, tell.to, deletion.id, thread_ts=tell.thread_ts, kind=tell.kind.value, is_late=is_late
+                message,
+                notification.to,
+                deletion.id,
+                thread_ts=notification.thread_ts,
+                kind=notification.kind.value,
+                is_late=is_late,
             )
-        elif isinstance(answer, Gone) and tell.thread_ts is None:
+        elif isinstance(answer, Undeliverable) and notification.thread_ts is None:
             self.slack.lost.add(deletion.id)
         self.world.reach("tell:after")
         return answer
 
-    def announce(self, tell: Tell) -> Answer:
-        freeze_message(tell.facts)
-        _, answer = self.slack.outage("tell", tell.to)
+    def announce(self, notification: Notification) -> Answer:
+        freeze_message(notification.facts)
+        _, answer = self.slack.outage("tell", notification.to)
         return answer
 
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
@@ -183,19 +188,19 @@ class SlackTeller:
         return answer
 
     def answer(
-        self, waiting: Waiting, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+        self, waiting: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> Answer:
         self.world.judge_answer(waiting, text)
         self.world.reach("answer:before")
         does, answer = self.slack.outage("answer", "")
         if does:
             self.slack.answers.setdefault(waiting.id, []).append(text)
-        if isinstance(answer, Gone):
+        if isinstance(answer, Undeliverable):
             self.slack.unreachable.add(waiting.id)
         self.world.reach("answer:after")
         return answer
 
-    def answer_after_restart(self, waiting: Waiting, deletion: Deletion | None) -> Answer:
+    def answer_after_restart(self, waiting: PendingRequest, deletion: Deletion | None) -> Answer:
         return self.answer(waiting, restart_text(waiting, deletion, WORDING, self.link), None)
 
     def link(self, deletion: Deletion) -> str | None:
@@ -228,10 +233,14 @@ class SlackPeople:
         self.world.reach("person:after")
         return found
 
-    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed:
+    def conversation(
+        self, channel: str, *, fresh: bool = False, since: Moment | None = None
+    ) -> Conversation | LookupFailed:
         self.world.reach("place:before")
-        kind = PlaceKind.DIRECT if channel == DIRECT else PlaceKind.CHANNEL
-        found: Place | LookupFailed = Place(channel, kind, is_archived=self.world.slack.is_archived and channel == OPS)
+        kind = ConversationKind.DIRECT if channel == DIRECT else ConversationKind.CHANNEL
+        found: Conversation | LookupFailed = Conversation(
+            channel, kind, is_archived=self.world.slack.is_archived and channel == OPS
+        )
         if self.world.take_fault("place"):
             found = LookupFailed("fatal_error")
         self.world.saw("place", channel, found, fresh)

@@ -92,10 +92,10 @@ def troubles(**boundaries: int) -> st.SearchStrategy[Troubles]:
     return st.one_of(st.just(([], None, None)), st.tuples(WEATHER, OUTAGE, stops(places)))
 
 
-WHEN_ASKED = troubles(place=1, person=1, show=1, post=2, answer=1, commits=5)
-WHEN_CONFIRMED = troubles(place=2, person=3, show=1, list=1, delete=2, tell=2, answer=1, commits=9)
-WHEN_PRESSED = troubles(place=1, person=1, show=1, list=1, tell=2, answer=1, commits=6)
-WHEN_TIME_PASSES = troubles(show=1, list=1, tell=2, answer=1, log=1, commits=8)
+WHEN_ASKED = troubles(conversation=1, person=1, show=1, post=2, answer=1, commits=5)
+WHEN_CONFIRMED = troubles(conversation=2, person=3, show=1, list=1, delete=2, notifications=2, answer=1, commits=9)
+WHEN_PRESSED = troubles(conversation=1, person=1, show=1, list=1, notifications=2, answer=1, commits=6)
+WHEN_TIME_PASSES = troubles(show=1, list=1, notifications=2, answer=1, log=1, commits=8)
 DELETES = st.one_of(
     st.sampled_from(list(sky.PLANS)).map(lambda plan: [plan]),
     st.lists(
@@ -267,7 +267,7 @@ class Deletions(RuleBasedStateMachine):
             self.w.press(self.replica(on + 1), self.w.store.get(card.deletion).requester, card, CANCEL)
         for strand in senders:
             self.w.wake(strand)
-        self.w.expect(self.w.store.freezes.standing(), "a claim was lost, and deletions are not frozen")
+        self.w.expect(self.w.store.freezes.current(), "a claim was lost, and deletions are not frozen")
         self.w.unfreeze()
 
     @precondition(lambda self: self.newest(0, State.UNKNOWN))

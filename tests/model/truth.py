@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.events import SHOWN, Kind
 from bot.domain.model import ConfirmBy, Deletion, Job, Person, State
-from bot.domain.notifications import Tell, TellKind, Waiting
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest
 from bot.domain.outcomes import Ending
 from handlers.actions import CLOSE_DELETED, CLOSE_PRESENT
 from tests.model.cloud import CONSOLE, Arrival
@@ -129,7 +129,7 @@ def _is_provisional(world: World, deletion: str) -> bool:
     return why in {Ending.READ_PRESENT, Ending.BY_HAND}
 
 
-def judge_answer(world: World, waiting: Waiting, text: str) -> None:
+def judge_answer(world: World, waiting: PendingRequest, text: str) -> None:
     """What one person is told."""
     deletion = waiting.deletion or waiting.id
     _judge_text(world, deletion, text)
@@ -140,17 +140,17 @@ def judge_answer(world: World, waiting: Waiting, text: str) -> None:
         world.expect(state is State.AWAITING, f"{text!r} although it is {state}")
 
 
-def judge_telling(world: World, tell: Tell, deletion: Deletion, text: str) -> None:
+def judge_telling(world: World, notification: Notification, deletion: Deletion, text: str) -> None:
     """What a thread or a card says."""
     if "lost what it had recorded" in text:
         world.forgotten.discard(deletion.id)
-    if tell.kind is TellKind.CARD:
+    if notification.kind is NotificationKind.CARD:
         # Below stand the facts of the job and earlier requests, which are about others.
         text = "\n".join(text.split("\n")[:2])
     _judge_text(world, deletion.id, text)
     if "Still present at" in text:
         _judge_patience(world, deletion)
-    if tell.kind is TellKind.UNDETERMINED:
+    if notification.kind is NotificationKind.UNDETERMINED:
         assert deletion.unknown_since is not None
         age = world.clock.now() - deletion.unknown_since
         world.expect(age >= timedelta(hours=24), f"undetermined after {age}")
@@ -192,7 +192,7 @@ def claims(
         ):
             if pattern.search(message.text) and (late_too or not message.is_late):
                 found.append((is_correction, claim))
-        if message.kind == TellKind.CLOSED.value:
+        if message.kind == NotificationKind.CLOSED.value:
             found.append((False, "deleted" if "is gone" in message.text else "not"))
     return found
 
@@ -228,7 +228,7 @@ def _judge_outcome(world: World, deletion: str, state: State, why: str) -> None:
     if state not in {State.DELETED, State.FAILED}:
         expect(not cloud.may_have_worked(deletion), f"{deletion} is {state}, but its DELETE left")
     if state is State.FAILED and why != Ending.BY_HAND:
-        # Where a later DELETE may have done it as well nobody can tell, so what was said stands.
+        # Where a later DELETE may have done it as well nobody can notification, so what was said stands.
         undecidable = any(cloud.may_have_worked(one) for one in later_ones(world, deletion))
         gone = cloud.is_gone_by(deletion) and not undecidable
         expect(not gone, f"{deletion} is {state} ({why}), but it removed the job")
@@ -285,7 +285,7 @@ def _judge_silence(world: World) -> None:
 def _judge_trail(world: World) -> None:
     verdict = world.store.verify()
     world.expect(verdict.is_sound, verdict.why)
-    world.expect(not world.store.missing_guards(), "triggers are missing")
+    world.expect(not world.store.missing_triggers(), "triggers are missing")
     recorded = world.store.events(limit=100_000)
     claimed = [one.event.deletion for one in recorded if one.event.kind is Kind.CLAIMED]
     for deletion in {arrival.deletion for arrival in world.cloud.arrivals}:

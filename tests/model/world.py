@@ -30,9 +30,9 @@ from bot.domain.events import Event
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import TABLE, Step
 from bot.domain.model import OPEN_STATES, Actor, ConfirmBy, Deletion, Operation, State
-from bot.domain.notifications import Due, Tell, Waiting
+from bot.domain.notifications import Due, Notification, PendingRequest
 from bot.domain.policy import Rules
-from bot.domain.ports import Called, Ports, Terms
+from bot.domain.ports import Called, Config, Ports
 from bot.ledger.database.engine import connect
 from bot.ledger.database.writer import SharedWriter
 from bot.ledger.factory import open_ledger
@@ -40,18 +40,18 @@ from bot.ledger.store import Store
 from bot.logs.pipeline import only_known_fields
 from bot.metastudio.guard import GuardedJobs
 from bot.ops.admission import Admission
-from bot.runtime.pool import Queues
+from bot.runtime.pool import KeyedLocks
 from bot.workers.recheck import Rechecks
-from bot.workers.retry_writes import Unwritten
+from bot.workers.retry_writes import PendingWrites
 from bot.workers.tickers import tickers_of
 from handlers import buttons, command, payloads
 from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
-from handlers.dispatch import Desk
+from handlers.dispatch import Dispatcher
 from tests.clock import HeldClock
 from tests.contract.values import NOON, TARGET
 from tests.model import truth
 from tests.model.cloud import Arrival, Cloud
-from tests.model.slack import AUDIT, DORA, OPERATORS, OPS, WORDING, Said, Slack, SlackPeople, SlackTeller
+from tests.model.slack import AUDIT, DORA, OPERATORS, OPS, WORDING, Said, Slack, SlackMessenger, SlackPeople
 from tests.model.strands import Killed, Stop, Strand
 
 PERMITS = 4
@@ -130,10 +130,10 @@ class InlinePool:
 
         self.replica.world.run(self.replica, "work", body)
 
-    def beside(self, work: Callable[[], Any]) -> Done:
+    def in_background(self, work: Callable[[], Any]) -> Done:
         return Done(work())
 
-    def spare(self, work: Callable[[], object]) -> bool:
+    def overflow(self, work: Callable[[], object]) -> bool:
         self.replica.world.run(self.replica, "spare", work)
         return True
 
@@ -164,8 +164,8 @@ class Watched:
         return Part(self, self.store.freezes)
 
     @property
-    def looks(self) -> Any:
-        return Part(self, self.store.looks)
+    def overview(self) -> Any:
+        return Part(self, self.store.overview)
 
     def watched(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **options: Any) -> Any:
@@ -202,11 +202,11 @@ class Watched:
             self.world.expect(False, f"the ledger fails by itself: {trouble} {trouble.__notes__}")  # noqa: FBT003
             raise
 
-    def note_waiting(self, waiting: Waiting, *events: Event) -> bool:
+    def note_request(self, waiting: PendingRequest, *events: Event) -> bool:
         self.world.saw("waiting", waiting.id)
         self._trouble()
         with self._sound():
-            return self.store.note_waiting(waiting, *events)
+            return self.store.note_request(waiting, *events)
 
     def change(self, *args: Any, **options: Any) -> Deletion | None:
         in_doubt = self._trouble()
@@ -217,12 +217,12 @@ class Watched:
             raise LedgerTrouble("unreachable", in_doubt=True)
         return changed
 
-    def lease_tells(self, *args: Any, **options: Any) -> Sequence[Due]:
+    def lease_notifications(self, *args: Any, **options: Any) -> Sequence[Due]:
         self._trouble()
         with self._sound():
-            found = self.store.lease_tells(*args, **options)
+            found = self.store.lease_notifications(*args, **options)
         for due in found:
-            self.world.numbers[id(due.tell)] = (due.number, due.tell)
+            self.world.numbers[id(due.notification)] = (due.number, due.notification)
         return found
 
 
@@ -245,28 +245,28 @@ class Replica:
         self.store = store
         self.is_dead = False
         self.ledger = Watched(self, store)
-        self.unwritten = Unwritten()
+        self.pending_writes = PendingWrites()
         self.rechecks = Rechecks(world.clock.monotonic)
         self.pool = InlinePool(self)
-        teller = SlackTeller(world.slack, self)
-        queues = Queues()
+        messenger = SlackMessenger(world.slack, self)
+        queues = KeyedLocks()
         self.ports = Ports(
             ledger=self.ledger,
             jobs=GuardedJobs(world.cloud, self.ledger, Turns(world), world.clock, "key", longest_trial=0),
             people=world.people,
+            messenger=messenger,
             second_people=lambda _deletion: Called(("S0ONCALL0",)),
-            teller=teller,
             clock=world.clock,
-            terms=world.terms,
-            beside=self.pool.beside,
-            one_at_a_time=lambda name, _seconds: queues(name, 0),
-            deliver=lambda tells: app.deliver(tells, self.ports),
-            unwritten=self.unwritten,
+            config=world.config,
+            in_background=self.pool.in_background,
+            serialize=lambda name, _seconds: queues(name, 0),
+            deliver=lambda notifications: app.deliver(notifications, self.ports),
+            pending_writes=self.pending_writes,
             recheck=self.rechecks,
             admission=Admission(),
         )
-        self.desk = Desk(self.ports, self.pool, WORDING, teller.link)
-        tickers = tickers_of(self.ports, self.unwritten)
+        self.dispatcher = Dispatcher(self.ports, self.pool, WORDING, messenger.link)
+        tickers = tickers_of(self.ports, self.pending_writes)
         self.workers: dict[str, Callable[[], int]] = {ticker.name: ticker.work for ticker in tickers}
         self.workers["recheck"] = self.rechecks.run_once
 
@@ -281,7 +281,7 @@ class World:
         self.cloud = Cloud(self)
         self.slack = Slack(self)
         self.people = SlackPeople(self)
-        self.terms = Terms(
+        self.config = Config(
             TARGET,
             Rules(
                 users=frozenset(actor.user for actor in OPERATORS),
@@ -293,7 +293,7 @@ class World:
         self.states: dict[str, State] = {}
         self.job_of: dict[str, str] = {}
         self.interactions: dict[str, Interaction] = {}
-        self.numbers: dict[int, tuple[int, Tell]] = {}
+        self.numbers: dict[int, tuple[int, Notification]] = {}
         self.faults: dict[str, list[str]] = defaultdict(list)
         self.outage: Outage | None = None
         self.strand: Strand | None = None
@@ -311,9 +311,9 @@ class World:
         self._head = (0, "0" * 64)
         self._moment = 0
         self._ids = 0
-        self.is_alone = replicas == 1
+        self.is_exclusive = replicas == 1
         ledger.clear()
-        self.database = replace(ledger.database, is_alone=self.is_alone)
+        self.database = replace(ledger.database, is_exclusive=self.is_exclusive)
         self.store = Store(self.database, TARGET, "the model", self.clock.now)
         self.store.before_commit = lambda name: self.reach("commit:before")
         self.store.after_commit = self._committed
@@ -426,15 +426,16 @@ class World:
         assert self.strand is not None
         truth.judge_sending(self, self.strand, arrival)
 
-    def judge_telling(self, tell: Tell, deletion: Deletion, text: str) -> None:
-        number, _ = self.numbers[id(tell)]
+    def judge_telling(self, notification: Notification, deletion: Deletion, text: str) -> None:
+        number, _ = self.numbers[id(notification)]
         self.expect(
-            number >= self.told_up_to.get(tell.thread, 0), f"message {number} of thread {tell.thread} after a later one"
+            number >= self.told_up_to.get(notification.thread, 0),
+            f"message {number} of thread {notification.thread} after a later one",
         )
-        self.told_up_to[tell.thread] = number
-        truth.judge_telling(self, tell, deletion, text)
+        self.told_up_to[notification.thread] = number
+        truth.judge_telling(self, notification, deletion, text)
 
-    def judge_answer(self, waiting: Waiting, text: str) -> None:
+    def judge_answer(self, waiting: PendingRequest, text: str) -> None:
         if self.strand is not None:
             self.strand.saw.append(("waiting", waiting.id))
         truth.judge_answer(self, waiting, text)
@@ -483,7 +484,7 @@ class World:
         """The process ends and another takes its place. Its threads end too, or are left as ghosts without a ledger."""
         replica.is_dead = True
         for strand in [strand for strand in self.strands if strand.replica is replica]:
-            if not (leave_its_threads and self.is_alone):
+            if not (leave_its_threads and self.is_exclusive):
                 self.strands.remove(strand)
                 self._go(strand, partial(strand.wake, doomed=True))
         if replica in self.replicas:
@@ -525,7 +526,7 @@ class World:
 
     def _ask(self, replica: Replica, body: dict[str, Any]) -> None:
         acks: list[dict[str, Any]] = []
-        seen = self._listen(replica, lambda: command.delete_dh_job(replica.desk, self._ack(acks), body))
+        seen = self._listen(replica, lambda: command.delete_dh_job(replica.dispatcher, self._ack(acks), body))
         self.expect(len(acks) == 1 and acks[0]["text"], f"{len(acks)} acks for a command")
         if acks[0]["text"].startswith("Checking"):
             self._expect_cared_for(replica, seen)
@@ -551,7 +552,9 @@ class World:
         use_case = buttons.BUTTONS.get(action, buttons.unknown)
         self._press = press
         try:
-            seen = self._listen(replica, lambda: buttons.pressed(replica.desk, use_case, action, self._ack(acks), body))
+            seen = self._listen(
+                replica, lambda: buttons.pressed(replica.dispatcher, use_case, action, self._ack(acks), body)
+            )
         finally:
             self._press = None
         self.expect(len(acks) == 1, f"{len(acks)} acks for a click")
@@ -628,7 +631,7 @@ class World:
         for _ in range(MOST_ROUNDS):
             done = self.run_workers(self.replicas[0], list(self.replicas[0].workers))
             # The other one's leases run out; only what it alone knows has to be written by itself.
-            done += sum(self.run_workers(one, ["takeover"]) for one in self.replicas[1:] if len(one.unwritten))
+            done += sum(self.run_workers(one, ["takeover"]) for one in self.replicas[1:] if len(one.pending_writes))
             if done:
                 continue
             due = self._next_due()

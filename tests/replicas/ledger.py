@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, text, update
 
-from bot.ledger.answers import ABANDONED_AFTER
-from bot.ledger.schema.tables import answers
+from bot.ledger.pending_requests import ABANDONED_AFTER
+from bot.ledger.schema.tables import pending_requests
 
 
 def rows(url: str, query: str) -> list[Any]:
@@ -35,5 +35,5 @@ def make_answers_old(url: str) -> None:
     """As if six minutes had passed since they were asked for; what takes them over stays as it is."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(update(answers).values(since=datetime.now(UTC) - ABANDONED_AFTER))
+        connection.execute(update(pending_requests).values(since=datetime.now(UTC) - ABANDONED_AFTER))
     engine.dispose()

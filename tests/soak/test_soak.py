@@ -105,7 +105,7 @@ def test_eight_hours_leave_only_what_is_needed(tmp_path: Path) -> None:
         assert rows(w) == {"outbox": 0, "answers": 0}
         assert w.app is not None
         assert w.app.ledger.open_count() == 0
-        assert len(w.app.ports.unwritten) == 0
+        assert len(w.app.ports.pending_writes) == 0
 
 
 def five_minutes(w: World, step: int) -> None:

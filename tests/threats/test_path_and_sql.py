@@ -49,7 +49,7 @@ def test_a_name_or_reason_that_would_be_sql(w: World, name: str) -> None:
     assert (found.job.name, found.reason, found.state.value) == (name, name, "deleted")
     assert w.cloud.deletes_arrived(job) == 1
     assert w.app is not None
-    assert w.app.ledger.missing_guards() == frozenset()
+    assert w.app.ledger.missing_triggers() == frozenset()
 
 
 @pytest.mark.parametrize("text", [*IDS, *NAMES])

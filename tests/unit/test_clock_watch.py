@@ -39,10 +39,10 @@ def clock() -> HeldClock:
 
 
 def watch_on(ledger: Ledger, clock: HeldClock) -> ClockWatch:
-    terms = SimpleNamespace(
+    config = SimpleNamespace(
         rules=Rules(), connect_timeout=timedelta(0), read_timeout=timedelta(0), settle_after=timedelta(0)
     )
-    return ClockWatch(SimpleNamespace(clock=clock, ledger=ledger, terms=terms))  # type: ignore[arg-type]
+    return ClockWatch(SimpleNamespace(clock=clock, ledger=ledger, config=config))  # type: ignore[arg-type]
 
 
 def test_a_step_is_followed_once(clock: HeldClock) -> None:

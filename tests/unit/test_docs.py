@@ -13,7 +13,7 @@ import yaml
 from bot.cli.main import EXIT_STATUS, main
 from bot.domain.events import Kind
 from bot.domain.model import Cause
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.domain.outcomes import Ending
 from bot.domain.refusals import Reason
 from bot.domain.replies import CONSEQUENCES, Meaning
@@ -52,7 +52,7 @@ def test_the_page_of_messages_has_everything() -> None:
     assert list(messages_page.ON_CAUSE) == list(Cause)
     told = {kind for kind, *_ in messages_page.LATER} | {kind for _, kind, _ in messages_page.ENDINGS.values()}
     # A card is drawn; a refusal has its own table.
-    assert told == set(TellKind) - {TellKind.CARD, TellKind.REFUSED}
+    assert told == set(NotificationKind) - {NotificationKind.CARD, NotificationKind.REFUSED}
     assert set(messages_page.AFTER_DELETE) == set(CONSEQUENCES) == set(Meaning)
     page = PAGES["messages.md"]
     words = [f"`{word}`" for word in (*(one.value for one in (*Reason, *Ending)), *REMEDIES)]

@@ -19,10 +19,10 @@ from bot.domain.evidence import (
     ignores_the_filter,
     lists_it,
     lists_nothing,
-    next_look,
     next_read,
+    next_recheck,
     patience,
-    seldom_look,
+    rare_recheck,
     settles,
     shows_it,
 )
@@ -344,13 +344,13 @@ def test_the_schedule_lets_patience_be_satisfied(seen: Finding, enough: evidence
 def test_when_what_a_delete_left_behind_is_looked_at_again(age: float, pause: float | None) -> None:
     """Five looks over ten minutes, then no more."""
     now = AT + seconds(age)
-    assert next_look(AT, now) == (None if pause is None else now + seconds(pause))
+    assert next_recheck(AT, now) == (None if pause is None else now + seconds(pause))
 
 
 def test_looks_are_five_over_ten_minutes() -> None:
     """From one to the next, beginning at the outcome."""
     ages, now = [0.0], AT
-    while (following := next_look(AT, now)) is not None:
+    while (following := next_recheck(AT, now)) is not None:
         now = following
         ages.append((now - AT).total_seconds())
     assert ages == [0, 10, 40, 160, 610]
@@ -360,7 +360,7 @@ def test_looks_are_five_over_ten_minutes() -> None:
 def test_what_may_have_to_be_corrected_is_looked_at_hourly_then_daily(age: float, pause: float) -> None:
     """For as long as no read decides."""
     now = AT + seconds(age)
-    assert seldom_look(AT, now) == now + seconds(pause)
+    assert rare_recheck(AT, now) == now + seconds(pause)
 
 
 def test_the_numbers_are_those_of_the_product() -> None:

@@ -267,8 +267,8 @@ def test_a_delete_takes_its_place_before_the_claim() -> None:
     """wait_turn takes it; delete itself takes none, since its five seconds are running by then."""
     client, ledger = Client(), Ledger()
     jobs = guarded(client, ledger, deletes=1 / 3600)
-    assert jobs.wait_turn(Operation.DELETE)
-    assert not jobs.wait_turn(Operation.DELETE)
+    assert jobs.acquire(Operation.DELETE)
+    assert not jobs.acquire(Operation.DELETE)
     assert jobs.delete(JOB, may_send=lambda: True).status == 200
 
 

@@ -26,7 +26,7 @@ from bot.domain.model import (
     State,
     Target,
 )
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.replies import OnDelete, on_delete
 from bot.settings.schema import Settings
 from handlers.views.blocks import plain
@@ -101,15 +101,15 @@ def test_the_card_is_the_bot_s() -> None:
 def test_the_thread_is_the_bot_s() -> None:
     """So is the thread."""
     tells = (
-        Tell(
-            TellKind.OUTCOME,
+        Notification(
+            NotificationKind.OUTCOME,
             WAITING.id,
             WAITING.channel,
             WAITING.message_ts,
             {"trail": "1234:9f3a62c1d0b4e7aa"},
         ),
-        Tell(
-            TellKind.LOOKED,
+        Notification(
+            NotificationKind.INSPECTED,
             WAITING.id,
             WAITING.channel,
             WAITING.message_ts,

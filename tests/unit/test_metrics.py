@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.domain.model import State
 from bot.domain.refusals import Reason
 from bot.ops.instrumentation import around
-from bot.ops.metrics import GAUGES, Metrics, Standing
+from bot.ops.metrics import GAUGES, GaugeCollector, Metrics
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -29,7 +29,7 @@ OF_THE_PROCESS = "process_"
 def families() -> dict[str, Any]:
     """Every metric of ours as it is shown, by its name in the text; a counter's has ``_total`` at its end."""
     metrics = Metrics("1.2.3")
-    metrics.show(Standing(lambda: {name: {"x": 1.0} if label else 1.0 for name, (_, label) in GAUGES.items()}))
+    metrics.show(GaugeCollector(lambda: {name: {"x": 1.0} if label else 1.0 for name, (_, label) in GAUGES.items()}))
     metrics.acks.labels("command", "acked").observe(0.1)
     metrics.slack.labels("chat.update", "ok").observe(0.1)
     metrics.metastudio.labels("show", "2xx").observe(0.1)
@@ -170,12 +170,12 @@ def test_a_watched_call_is_passed_on_as_it_is() -> None:
 
     thing, calls = Thing(), []
 
-    def tell(call: Any) -> None:
+    def count(call: Any) -> None:
         calls.append((call.args, call.kwargs, call.result, type(call.error)))
         raise RuntimeError("counting fails")
 
-    around(thing, "double", tell)
-    around(thing, "fail", tell)
+    around(thing, "double", count)
+    around(thing, "fail", count)
     assert thing.double(2, plus=1) == 5
     with pytest.raises(KeyError):
         thing.fail()

@@ -163,7 +163,7 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
 
     statements = {
         "open": deletion_rows._OPEN_COUNT,
-        "standing": deletion_rows._STANDING,
+        "standing": deletion_rows._CURRENT,
         "tally of what is open": tallies._OPEN,
         "tally of what is unknown": tallies._OLDEST_UNKNOWN,
         "earlier": deletion_rows._EARLIER,
@@ -174,13 +174,13 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
         "open ones": overview._OPEN,
         "deleted lately": overview._DELETED,
         "cards that wait": freeze_rows._CARDS,
-        "standing freeze": freeze_rows._STANDING,
+        "standing freeze": freeze_rows._CURRENT,
         "claim": deletion_rows._change(Step.CLAIM, ("claim_token",), (), (), has_deadline=True),
         "events of a deletion": trail_rows._OF_DELETION,
     }
     statement = statements.get(query)
     if statement is None:
-        due = deletion_rows._due(query, is_alone=False)
+        due = deletion_rows._due(query, is_exclusive=False)
         statement = select(deletions.c.id).where(due).order_by(deletion_rows.ORDER[query])
     migrations.upgrade(database)
     with database.reading.connect() as connection:

@@ -27,7 +27,7 @@ from bot.domain.model import (
     State,
     Target,
 )
-from bot.domain.notifications import TellKind
+from bot.domain.notifications import NotificationKind
 from bot.domain.outcomes import (
     AFTER_THE_LAG,
     AFTER_THE_REST,
@@ -168,12 +168,12 @@ def test_the_pauses_are_those_of_huaweis_faq() -> None:
 STEPS = sorted({decision.step for decision in BY_MEANING.values()})
 LATE_TABLE = {
     # what it was when the reply came, what the reply says: what it becomes, and how that is told
-    (State.UNKNOWN, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.OUTCOME, TellKind.OUTCOME),
-    (State.UNKNOWN, Step.REPLY_FAILED): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
-    (State.UNKNOWN, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME, TellKind.OUTCOME),
-    (State.FAILED, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.CORRECTED, TellKind.CORRECTION),
-    (State.DELETED, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.REPLIED, TellKind.LATE),
-    (State.DELETED, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.CORRECTED, TellKind.CORRECTION),
+    (State.UNKNOWN, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.OUTCOME, NotificationKind.OUTCOME),
+    (State.UNKNOWN, Step.REPLY_FAILED): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME, NotificationKind.OUTCOME),
+    (State.UNKNOWN, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.OUTCOME, NotificationKind.OUTCOME),
+    (State.FAILED, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.CORRECTED, NotificationKind.CORRECTION),
+    (State.DELETED, Step.REPLY_DELETED): (State.DELETED, Step.LATE_DELETED, Kind.REPLIED, NotificationKind.LATE),
+    (State.DELETED, Step.NEVER_SENT): (State.FAILED, Step.LATE_FAILED, Kind.CORRECTED, NotificationKind.CORRECTION),
 }
 
 
@@ -228,9 +228,9 @@ def test_a_correction_is_told_exactly_where_something_else_was_said() -> None:
     for (state, _), (late, kind, told) in LATE.items():
         stays = lifecycle.after(state, late) is state
         said_otherwise = state not in OPEN_STATES and not stays
-        assert (kind is Kind.CORRECTED) == (told is TellKind.CORRECTION) == said_otherwise
-        assert (kind is Kind.OUTCOME) == (told is TellKind.OUTCOME) == (state in OPEN_STATES)
-        assert (kind is Kind.REPLIED) == (told is TellKind.LATE) == stays
+        assert (kind is Kind.CORRECTED) == (told is NotificationKind.CORRECTION) == said_otherwise
+        assert (kind is Kind.OUTCOME) == (told is NotificationKind.OUTCOME) == (state in OPEN_STATES)
+        assert (kind is Kind.REPLIED) == (told is NotificationKind.LATE) == stays
 
 
 ATTEMPT = Attempt(1, "claim", AT, AT)

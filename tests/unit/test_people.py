@@ -10,9 +10,9 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from bot.domain.model import Actor, LookupFailed, Person, Place, PlaceKind
+from bot.domain.model import Actor, Conversation, ConversationKind, LookupFailed, Person
 from bot.domain.policy import Rules
-from bot.slack.people import SlackPeople, as_person, as_place
+from bot.slack.people import SlackPeople, as_conversation, as_person
 from tests.clock import HeldClock
 
 ANNA = Actor("UANNA", "T1")
@@ -103,31 +103,31 @@ MEMBER = {"id": "C1", "is_member": True}
 @pytest.mark.parametrize(
     ("found", "kind", "is_member", "is_archived"),
     [
-        (MEMBER, PlaceKind.CHANNEL, True, False),
-        ({**MEMBER, "is_channel": True}, PlaceKind.CHANNEL, True, False),
-        ({**MEMBER, "is_private": True, "is_group": True}, PlaceKind.CHANNEL, True, False),
-        ({**MEMBER, "is_member": False}, PlaceKind.CHANNEL, False, False),
-        ({"id": "C1"}, PlaceKind.CHANNEL, False, False),  # absent: posting may fail, so no
-        ({**MEMBER, "is_member": None}, PlaceKind.CHANNEL, False, False),
-        ({**MEMBER, "is_archived": True}, PlaceKind.CHANNEL, True, True),
-        ({**MEMBER, "is_archived": False}, PlaceKind.CHANNEL, True, False),
-        ({**MEMBER, "is_im": True}, PlaceKind.DIRECT, True, False),
-        ({**MEMBER, "is_mpim": True}, PlaceKind.GROUP_DIRECT, True, False),
-        ({**MEMBER, "is_ext_shared": True}, PlaceKind.EXTERNAL, True, False),
-        ({**MEMBER, "is_pending_ext_shared": True}, PlaceKind.EXTERNAL, True, False),
-        ({**MEMBER, "is_shared": True}, PlaceKind.CHANNEL, True, False),  # within one organisation
-        ({**MEMBER, "is_org_shared": True, "is_shared": True}, PlaceKind.CHANNEL, True, False),
-        ({**MEMBER, "is_ext_shared": True, "is_archived": True}, PlaceKind.EXTERNAL, True, True),
-        ({**MEMBER, "is_im": True, "is_ext_shared": True}, PlaceKind.DIRECT, True, False),
-        ({**MEMBER, "is_mpim": True, "is_ext_shared": True}, PlaceKind.GROUP_DIRECT, True, False),
-        ({**MEMBER, "is_im": False, "is_mpim": False, "is_ext_shared": False}, PlaceKind.CHANNEL, True, False),
+        (MEMBER, ConversationKind.CHANNEL, True, False),
+        ({**MEMBER, "is_channel": True}, ConversationKind.CHANNEL, True, False),
+        ({**MEMBER, "is_private": True, "is_group": True}, ConversationKind.CHANNEL, True, False),
+        ({**MEMBER, "is_member": False}, ConversationKind.CHANNEL, False, False),
+        ({"id": "C1"}, ConversationKind.CHANNEL, False, False),  # absent: posting may fail, so no
+        ({**MEMBER, "is_member": None}, ConversationKind.CHANNEL, False, False),
+        ({**MEMBER, "is_archived": True}, ConversationKind.CHANNEL, True, True),
+        ({**MEMBER, "is_archived": False}, ConversationKind.CHANNEL, True, False),
+        ({**MEMBER, "is_im": True}, ConversationKind.DIRECT, True, False),
+        ({**MEMBER, "is_mpim": True}, ConversationKind.GROUP_DIRECT, True, False),
+        ({**MEMBER, "is_ext_shared": True}, ConversationKind.EXTERNAL, True, False),
+        ({**MEMBER, "is_pending_ext_shared": True}, ConversationKind.EXTERNAL, True, False),
+        ({**MEMBER, "is_shared": True}, ConversationKind.CHANNEL, True, False),  # within one organisation
+        ({**MEMBER, "is_org_shared": True, "is_shared": True}, ConversationKind.CHANNEL, True, False),
+        ({**MEMBER, "is_ext_shared": True, "is_archived": True}, ConversationKind.EXTERNAL, True, True),
+        ({**MEMBER, "is_im": True, "is_ext_shared": True}, ConversationKind.DIRECT, True, False),
+        ({**MEMBER, "is_mpim": True, "is_ext_shared": True}, ConversationKind.GROUP_DIRECT, True, False),
+        ({**MEMBER, "is_im": False, "is_mpim": False, "is_ext_shared": False}, ConversationKind.CHANNEL, True, False),
     ],
 )
 def test_what_a_conversation_object_says(
-    found: dict[str, Any], kind: PlaceKind, *, is_member: bool, is_archived: bool
+    found: dict[str, Any], kind: ConversationKind, *, is_member: bool, is_archived: bool
 ) -> None:
     """Direct, group, shared with another company, or a channel; membership and archive as stated."""
-    assert as_place("C1", found) == Place("C1", kind, is_member=is_member, is_archived=is_archived)
+    assert as_conversation("C1", found) == Conversation("C1", kind, is_member=is_member, is_archived=is_archived)
 
 
 # -- asking Slack --------------------------------------------------------------------------------------------------
@@ -182,11 +182,13 @@ def test_a_place_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
     found = answer({"ok": True, "channel": MEMBER})
     web = Web(found, found)
     asked = slack_people(web, clock)
-    assert asked.place("C1") == asked.place("C1", fresh=True) == Place("C1", PlaceKind.CHANNEL)
+    assert (
+        asked.conversation("C1") == asked.conversation("C1", fresh=True) == Conversation("C1", ConversationKind.CHANNEL)
+    )
     clock.add(6)
-    asked.place("C1")
+    asked.conversation("C1")
     assert web.calls == [("conversations_info", {"channel": "C1"})]
-    asked.place("C1", fresh=True)
+    asked.conversation("C1", fresh=True)
     assert len(web.calls) == 2
 
 
@@ -225,13 +227,13 @@ def test_the_same_user_id_of_two_teams_is_kept_apart(clock: HeldClock) -> None:
 def test_a_direct_message_needs_no_look_up(clock: HeldClock, channel: str) -> None:
     """Its id says what it is."""
     web = Web()
-    assert slack_people(web, clock).place(channel) == Place(channel, PlaceKind.DIRECT)
+    assert slack_people(web, clock).conversation(channel) == Conversation(channel, ConversationKind.DIRECT)
     assert web.calls == []
 
 
 def test_no_channel_is_no_place(clock: HeldClock) -> None:
     """A payload without a channel cannot be checked, so it is refused."""
-    assert slack_people(Web(), clock).place("") == LookupFailed("no_channel")
+    assert slack_people(Web(), clock).conversation("") == LookupFailed("no_channel")
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_an_answer_about_somebody_else_is_no_answer(clock: HeldClock, data: Any,
 )
 def test_an_answer_about_another_channel_is_no_answer(clock: HeldClock, data: Any, why: str) -> None:
     """Only the channel that was asked for counts."""
-    assert slack_people(Web(answer(data)), clock).place("C1") == LookupFailed(why)
+    assert slack_people(Web(answer(data)), clock).conversation("C1") == LookupFailed(why)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +292,7 @@ def test_every_failure_means_no_and_is_asked_again(clock: HeldClock, error: Exce
     asked = slack_people(web, clock)
     assert asked.person(ANNA) == LookupFailed(why)
     assert isinstance(asked.person(ANNA), Person)
-    assert slack_people(Web(error), clock).place("C1") == LookupFailed(why)
+    assert slack_people(Web(error), clock).conversation("C1") == LookupFailed(why)
 
 
 def test_a_place_that_could_not_be_looked_up_is_asked_about_again_after_five_seconds(clock: HeldClock) -> None:
@@ -298,18 +300,18 @@ def test_a_place_that_could_not_be_looked_up_is_asked_about_again_after_five_sec
     web = Web(TimeoutError(), answer({"ok": True, "channel": MEMBER}))
     asked = slack_people(web, clock)
     for _ in range(20):
-        assert asked.place("C1") == LookupFailed("TimeoutError")
+        assert asked.conversation("C1") == LookupFailed("TimeoutError")
     assert len(web.calls) == 1
     clock.add(5.1)
-    assert isinstance(asked.place("C1"), Place)
+    assert isinstance(asked.conversation("C1"), Conversation)
 
 
 def test_somebody_who_may_act_may_press_again_at_once_after_a_failed_look_up(clock: HeldClock) -> None:
     """Their click is looked up fresh, so a failure is not kept for it."""
     web = Web(TimeoutError(), answer({"ok": True, "channel": MEMBER}))
     asked = slack_people(web, clock)
-    assert asked.place("C1") == LookupFailed("TimeoutError")
-    assert isinstance(asked.place("C1", fresh=True), Place)
+    assert asked.conversation("C1") == LookupFailed("TimeoutError")
+    assert isinstance(asked.conversation("C1", fresh=True), Conversation)
 
 
 @pytest.mark.parametrize("code", ["user_not_found", "user_not_visible"])
@@ -382,9 +384,9 @@ def test_a_channel_that_a_person_can_mend_is_asked_about_again(
     """Who is told to invite the bot, or to unarchive the channel, need not wait a minute before that works."""
     web = Web(*[answer({"ok": True, "channel": found})] * 2)
     asked = slack_people(web, clock)
-    asked.place("C1")
+    asked.conversation("C1")
     clock.add(6)
-    asked.place("C1")
+    asked.conversation("C1")
     assert len(web.calls) == 1 + asked_again
 
 
@@ -402,7 +404,7 @@ def test_a_throttled_method_is_left_alone_as_long_as_slack_asks(
     asked = slack_people(web, clock)
     assert asked.person(ANNA) == LookupFailed("ratelimited")
     assert asked.person(Actor("UBEN", "T1")) == LookupFailed("ratelimited")
-    assert isinstance(asked.place("C1"), Place)
+    assert isinstance(asked.conversation("C1"), Conversation)
     clock.add(seconds - 0.000001)
     assert asked.person(ANNA) == LookupFailed("ratelimited")
     assert len(web.calls) == 2

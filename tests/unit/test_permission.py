@@ -10,13 +10,13 @@ import pytest
 
 from bot.deletion import permission
 from bot.domain.age import Moment
-from bot.domain.model import Actor, LookupFailed, Person, Place, PlaceKind
-from bot.domain.policy import Deed, Rules
+from bot.domain.model import Actor, Conversation, ConversationKind, LookupFailed, Person
+from bot.domain.policy import Action, Rules
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
 ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
-HERE = Place("C1", PlaceKind.CHANNEL)
+HERE = Conversation("C1", ConversationKind.CHANNEL)
 
 
 @dataclass
@@ -30,13 +30,15 @@ class People:
         self.asked.append((actor.user, fresh))
         return self.first if actor == ANNA else Person(actor, frozenset({actor.user}), is_own=True)
 
-    def place(self, channel: str, *, fresh: bool = False, since: Moment | None = None) -> Place | LookupFailed:
+    def conversation(
+        self, channel: str, *, fresh: bool = False, since: Moment | None = None
+    ) -> Conversation | LookupFailed:
         self.asked.append((channel, fresh))
         return HERE
 
 
 def ports(people: People, **rules: frozenset[str]) -> Ports:
-    return cast("Ports", SimpleNamespace(people=people, terms=SimpleNamespace(rules=Rules(**rules))))  # type: ignore[arg-type]
+    return cast("Ports", SimpleNamespace(people=people, config=SimpleNamespace(rules=Rules(**rules))))  # type: ignore[arg-type]
 
 
 ME = Person(ANNA, frozenset({"UANNA"}), is_own=True)
@@ -84,4 +86,4 @@ def test_the_same_person_is_asked_about_once() -> None:
 def test_the_decision_is_the_policy_s(users: set[str], no: Refused | None) -> None:
     """Gather, then decide; nothing is added."""
     people = ports(People(ME), users=frozenset(users))
-    assert permission.may(Deed.CHECK_NOW, ANNA, "C1", people, fresh=True) == no
+    assert permission.may(Action.CHECK_NOW, ANNA, "C1", people, fresh=True) == no

@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.job_states import STATES
-from bot.domain.model import Actor, ConfirmBy, Job, JobId, LookupFailed, Person, Place, PlaceKind, State
+from bot.domain.model import Actor, ConfirmBy, Conversation, ConversationKind, Job, JobId, LookupFailed, Person, State
 from bot.domain.policy import (
     COMPARED,
-    PLACE_RULES,
-    Card,
-    Deed,
+    CONVERSATION_RULES,
+    Action,
+    CardRule,
     Rules,
     differences,
     is_same,
@@ -71,13 +71,14 @@ def test_rules_allow_nothing_by_default() -> None:
 
 
 def test_the_words_for_reasons_are_fixed() -> None:
-    """Reasons stand in the ledger and the audit trail: each is its own name in lower case."""
-    assert {reason: reason.value for reason in Reason} == {reason: reason.name.lower() for reason in Reason}
+    """Reasons stand in the ledger and the audit trail: each is its own name in lower case, but for one older word."""
+    older = {Reason.CONVERSATION_UNKNOWN: "place_unknown"}
+    assert {reason: reason.value for reason in Reason} == {reason: reason.name.lower() for reason in Reason} | older
 
 
 # -- where ---------------------------------------------------------------------------------------------------------
 
-C1 = Place("C1", PlaceKind.CHANNEL)
+C1 = Conversation("C1", ConversationKind.CHANNEL)
 ONLY_C1 = Rules(channels=frozenset({"C1"}))
 TWO = Rules(channels=frozenset({"C9", "C2"}))
 
@@ -87,13 +88,13 @@ PLACES = [
     (C1, ONLY_C1, None),
     (replace(C1, channel="C2"), ONLY_C1, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C1"]})),
     (C1, TWO, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C2", "C9"]})),
-    (replace(C1, kind=PlaceKind.DIRECT), Rules(), Refused(Reason.IN_DIRECT_MESSAGE)),
-    (replace(C1, kind=PlaceKind.GROUP_DIRECT), Rules(), Refused(Reason.IN_GROUP_MESSAGE)),
-    (replace(C1, kind=PlaceKind.EXTERNAL), Rules(), Refused(Reason.IN_EXTERNAL_CHANNEL)),
+    (replace(C1, kind=ConversationKind.DIRECT), Rules(), Refused(Reason.IN_DIRECT_MESSAGE)),
+    (replace(C1, kind=ConversationKind.GROUP_DIRECT), Rules(), Refused(Reason.IN_GROUP_MESSAGE)),
+    (replace(C1, kind=ConversationKind.EXTERNAL), Rules(), Refused(Reason.IN_EXTERNAL_CHANNEL)),
     # Being named in AUTHORIZED_CHANNELS does not help a place of the wrong kind.
-    (replace(C1, kind=PlaceKind.DIRECT), ONLY_C1, Refused(Reason.IN_DIRECT_MESSAGE)),
-    (replace(C1, kind=PlaceKind.EXTERNAL), ONLY_C1, Refused(Reason.IN_EXTERNAL_CHANNEL)),
-    (replace(C1, kind=PlaceKind.EXTERNAL), TWO, Refused(Reason.IN_EXTERNAL_CHANNEL)),
+    (replace(C1, kind=ConversationKind.DIRECT), ONLY_C1, Refused(Reason.IN_DIRECT_MESSAGE)),
+    (replace(C1, kind=ConversationKind.EXTERNAL), ONLY_C1, Refused(Reason.IN_EXTERNAL_CHANNEL)),
+    (replace(C1, kind=ConversationKind.EXTERNAL), TWO, Refused(Reason.IN_EXTERNAL_CHANNEL)),
     (replace(C1, is_archived=True), Rules(), Refused(Reason.CHANNEL_ARCHIVED)),
     (replace(C1, is_archived=True), ONLY_C1, Refused(Reason.CHANNEL_ARCHIVED)),
     (replace(C1, is_archived=True, is_member=False), Rules(), Refused(Reason.CHANNEL_ARCHIVED)),
@@ -102,21 +103,23 @@ PLACES = [
     (replace(C1, is_member=False), ONLY_C1, Refused(Reason.BOT_NOT_IN_CHANNEL)),
     (replace(C1, is_member=False), TWO, Refused(Reason.IN_OTHER_CHANNEL, {"channels": ["C2", "C9"]})),
     (LookupFailed("channel_not_found"), Rules(), Refused(Reason.BOT_NOT_IN_CHANNEL)),
-    (LookupFailed("ratelimited"), Rules(), Refused(Reason.PLACE_UNKNOWN, {"why": "ratelimited"})),
-    (LookupFailed("no_channel"), ONLY_C1, Refused(Reason.PLACE_UNKNOWN, {"why": "no_channel"})),
+    (LookupFailed("ratelimited"), Rules(), Refused(Reason.CONVERSATION_UNKNOWN, {"why": "ratelimited"})),
+    (LookupFailed("no_channel"), ONLY_C1, Refused(Reason.CONVERSATION_UNKNOWN, {"why": "no_channel"})),
 ]
 
 
-@pytest.mark.parametrize(("place", "rules", "answer"), PLACES)
-def test_where_the_bot_may_be_used(place: Place | LookupFailed, rules: Rules, answer: Refused | None) -> None:
+@pytest.mark.parametrize(("conversation", "rules", "answer"), PLACES)
+def test_where_the_bot_may_be_used(
+    conversation: Conversation | LookupFailed, rules: Rules, answer: Refused | None
+) -> None:
     """Only channels that the bot can post in, that are ours alone and that the settings allow; never where unsure."""
-    assert may_be_used_in(place, rules) == answer
+    assert may_be_used_in(conversation, rules) == answer
 
 
 def test_every_kind_of_place_has_a_rule_and_only_channels_pass() -> None:
     """A new kind of conversation must be decided on, not let through."""
-    assert set(PLACE_RULES) == set(PlaceKind)
-    assert [kind for kind, no in PLACE_RULES.items() if no is None] == [PlaceKind.CHANNEL]
+    assert set(CONVERSATION_RULES) == set(ConversationKind)
+    assert [kind for kind, no in CONVERSATION_RULES.items() if no is None] == [ConversationKind.CHANNEL]
 
 
 # -- who -----------------------------------------------------------------------------------------------------------
@@ -243,14 +246,14 @@ def test_only_a_requester_who_is_known_to_have_lost_the_right_closes_the_card(
     requester: Person | LookupFailed, no: Refused
 ) -> None:
     """Where Slack cannot be asked, the click is refused and nothing is concluded about the one who asked."""
-    card = Card(requester, ConfirmBy.ANY_OPERATOR)
-    assert may(Deed.CONFIRM, person(), C1, LISTED, card) == no
+    card = CardRule(requester, ConfirmBy.ANY_OPERATOR)
+    assert may(Action.CONFIRM, person(), C1, LISTED, card) == no
 
 
 def test_without_a_card_nothing_is_confirmed() -> None:
     """A forgotten argument grants nothing."""
-    assert may(Deed.CONFIRM, person(), C1, LISTED) == Refused(Reason.UNKNOWN_DELETION)
-    assert may(Deed.CANCEL, person(BEN), C1, LISTED) == Refused(Reason.NOT_LISTED)
+    assert may(Action.CONFIRM, person(), C1, LISTED) == Refused(Reason.UNKNOWN_DELETION)
+    assert may(Action.CANCEL, person(BEN), C1, LISTED) == Refused(Reason.NOT_LISTED)
 
 
 FOREIGN_ANNA = Person(Actor("UANNA", "T9"), frozenset({"UANNA"}), is_own=False)

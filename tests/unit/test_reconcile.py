@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bot.deletion import by_hand, look, settle
+from bot.deletion import by_hand, inspect_job, settle
 from bot.domain.events import Event, Kind
 from bot.domain.evidence import Finding
 from bot.domain.lifecycle import Step
@@ -35,10 +35,10 @@ from bot.domain.model import (
     State,
     Target,
 )
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.outcomes import Ending
 from bot.domain.policy import Rules
-from bot.domain.ports import Ports, Terms
+from bot.domain.ports import Config, Ports
 from bot.domain.refusals import Reason, Refused
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
@@ -111,7 +111,7 @@ class Cloud:
     def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
         raise AssertionError(f"finding out never deletes {job}, whether or not {may_send}")
 
-    def wait_turn(self, operation: Operation) -> bool:
+    def acquire(self, operation: Operation) -> bool:
         raise AssertionError(f"nobody asks for a turn to {operation} here")
 
 
@@ -148,9 +148,9 @@ class World:
         self.store = store
         self.clock = HeldClock(AT, may_sleep=False)
         self.cloud = Cloud()
-        self.terms = Terms(TARGET, Rules())
+        self.config = Config(TARGET, Rules())
         self.ledger: Any = store
-        self.delivered: list[Tell] = []
+        self.delivered: list[Notification] = []
 
     @property
     def ports(self) -> Ports:
@@ -158,21 +158,21 @@ class World:
             ledger=self.ledger,
             jobs=self.cloud,
             people=Nobody(),
+            messenger=Nobody(),
             second_people=forbidden,
-            teller=Nobody(),
             clock=self.clock,
-            terms=self.terms,
-            beside=forbidden,
-            one_at_a_time=forbidden,
+            config=self.config,
+            in_background=forbidden,
+            serialize=forbidden,
             deliver=self.deliver,
-            unwritten=forbidden,
+            pending_writes=forbidden,
             recheck=forbidden,
             admission=Admission(),
         )
 
-    def deliver(self, tells: Iterable[Tell]) -> None:
+    def deliver(self, notifications: Iterable[Notification]) -> None:
         """Whatever is delivered waits in the outbox already, so that a crash here loses nothing."""
-        self.delivered += tells
+        self.delivered += notifications
         assert self.store.outbox_count() == len(self.delivered)
 
     def keep(self, deletion: Deletion) -> Deletion:
@@ -204,14 +204,14 @@ class World:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger as it is after its migrations, made once."""
     folder = tmp_path_factory.mktemp("migrated")
-    open_ledger(f"sqlite:///{folder}/ledger.db", TARGET, owner="me", now=lambda: AT).close()
+    open_ledger(f"sqlite:///{folder}/ledger.db", TARGET, instance="me", now=lambda: AT).close()
     return folder
 
 
 @pytest.fixture
 def world(migrated: Path, tmp_path: Path) -> Iterator[World]:
     shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
-    store = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET, owner="me", now=lambda: AT)
+    store = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET, instance="me", now=lambda: AT)
     yield World(store)
     store.close()
 
@@ -255,9 +255,9 @@ def event(kind: Kind, actor: Actor | None = None, *, request_id: str | None = No
     return Event(kind, AT, actor, "C1", ID, JOB, request_id, facts)
 
 
-def messages(kind: TellKind, **facts: Any) -> list[Tell]:
+def messages(kind: NotificationKind, **facts: Any) -> list[Notification]:
     """What is told in the deletion's thread: the message, and the card drawn anew."""
-    return [Tell(kind, ID, "C1", "1.2", facts), Tell(TellKind.CARD, ID, "C1", "1.2")]
+    return [Notification(kind, ID, "C1", "1.2", facts), Notification(NotificationKind.CARD, ID, "C1", "1.2")]
 
 
 # -- senders that are gone -----------------------------------------------------------------------------------------
@@ -285,7 +285,7 @@ def test_a_claim_that_ran_out_is_an_unknown_outcome(world: World) -> None:
         read_due_at=AT,
     )
     assert world.trail() == [event(Kind.UNKNOWN, means="sender_gone")]
-    assert world.delivered == messages(TellKind.UNKNOWN, state="unknown")
+    assert world.delivered == messages(NotificationKind.UNKNOWN, state="unknown")
     assert world.cloud.asked == []
 
 
@@ -391,7 +391,7 @@ FILTERED = (JOB, 0, 100)
 def test_one_look(world: World, shown: Shown, filtered: Listed, found: Finding, asked: list[object]) -> None:
     """Show, and List whenever Show does not show that job; pages are walked only if the filter was ignored."""
     world.cloud = Cloud(shown, filtered)
-    assert look.look(ASKED.job, world.ports) == (found, shown)
+    assert inspect_job.inspect_job(ASKED.job, world.ports) == (found, shown)
     assert world.cloud.asked == asked
 
 
@@ -411,7 +411,7 @@ def test_where_the_bot_did_not_ask_it_does_not_ask_twice(world: World, cause: Ca
     shown = Shown(show_reply(None, cause=cause))
     world.cloud = Cloud(shown, NAMED)
     held_back = cause in BY_THE_BOT
-    assert look.look(ASKED.job, world.ports) == (NOTHING if held_back else PRESENT, shown)
+    assert inspect_job.inspect_job(ASKED.job, world.ports) == (NOTHING if held_back else PRESENT, shown)
     assert world.cloud.asked == ([JOB] if held_back else [JOB, FILTERED])
 
 
@@ -432,7 +432,7 @@ def test_at_a_click_list_is_asked_only_about_a_job_that_seems_gone(
 ) -> None:
     """Somebody waits: a Show that failed is answered at once."""
     world.cloud = Cloud(shown, filtered)
-    assert look.is_gone(shown, ASKED.job, world.ports) is gone
+    assert inspect_job.is_gone(shown, ASKED.job, world.ports) is gone
     assert world.cloud.asked == asked
 
 
@@ -508,7 +508,7 @@ def test_where_the_filter_is_ignored_every_page_is_read(world: World, case: str)
     """Gone is proved only by a walk to the end that saw as many jobs as MetaStudio counts; found is found."""
     page, found, offsets = WALKS[case]
     world.cloud = Cloud(NOT_FOUND, IGNORED, page)
-    assert look.look(ASKED.job, world.ports)[0] is found
+    assert inspect_job.inspect_job(ASKED.job, world.ports)[0] is found
     assert world.cloud.asked == [JOB, FILTERED, *((None, offset, 100) for offset in offsets)]
 
 
@@ -518,7 +518,7 @@ def test_a_walk_has_an_end(world: World, count: int | None) -> None:
     world.cloud = Cloud(
         NOT_FOUND, IGNORED, lambda at, limit: page_of(*(f"other-{one}" for one in range(at, at + limit)), count=count)
     )
-    assert look.look(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
+    assert inspect_job.inspect_job(ASKED.job, world.ports) == (NOTHING, NOT_FOUND)
     assert world.cloud.asked == [JOB, FILTERED, *((None, 99 * page, 100) for page in range(100))]
 
 
@@ -532,10 +532,10 @@ def test_under_another_app_user_id_nothing_is_gone(
 ) -> None:
     """Whether MetaStudio shows a job to every X-App-UserId is not documented, so not being shown it proves nothing."""
     world.cloud = Cloud(shown, filtered)
-    world.terms = replace(world.terms, seen_as=now)
-    assert look.look(replace(ASKED.job, seen_as=then), world.ports)[0] is found
+    world.config = replace(world.config, app_user_fingerprint=now)
+    assert inspect_job.inspect_job(replace(ASKED.job, app_user_fingerprint=then), world.ports)[0] is found
     if found is NOTHING:
-        assert look.look(replace(ASKED.job, seen_as=now), world.ports)[0] is GONE
+        assert inspect_job.inspect_job(replace(ASKED.job, app_user_fingerprint=now), world.ports)[0] is GONE
 
 
 # -- reads while the outcome is unknown ----------------------------------------------------------------------------
@@ -618,7 +618,7 @@ def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -
     """
     given = READS[case]
     first_at = None if given.over is None else AT - given.over
-    world.terms = replace(world.terms, settle_after=given.settle_after)
+    world.config = replace(world.config, settle_after=given.settle_after)
     before = world.keep(
         replace(
             UNKNOWN,
@@ -648,7 +648,7 @@ def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -
     facts = {"found": given.seen.value, "status": shown.reply.status, "code": shown.reply.code, "agreeing": given.count}
     assert world.trail() == [event(Kind.SETTLED if settled else Kind.READ, request_id="req-show", **facts)]
     over = 0 if first_at is None else (AT - first_at).total_seconds()
-    told = messages(TellKind.SETTLED, state=given.state.value, reads=given.count, over=over)
+    told = messages(NotificationKind.SETTLED, state=given.state.value, reads=given.count, over=over)
     assert world.delivered == (told if settled else [])
     assert given.count == 1 or not given.restarted
 
@@ -681,7 +681,7 @@ def test_after_a_day_without_an_answer_that_is_said_once(
     world.cloud.shown = SHOWS[seen]
     then = world.read()
     assert (then.state, then.reminded) == (State.UNKNOWN, told or reminded)
-    assert world.delivered == (messages(TellKind.UNDETERMINED, state="unknown") if told else [])
+    assert world.delivered == (messages(NotificationKind.UNDETERMINED, state="unknown") if told else [])
     if seen is GONE:
         assert then.read_due_at == AT + seconds(30)
     elif age is None:
@@ -698,7 +698,7 @@ def test_what_is_settled_after_a_day_needs_no_such_message(world: World, *, remi
     world.cloud.shown = NOT_FOUND
     then = world.read()
     assert (then.state, then.reminded) == (State.DELETED, reminded)
-    assert world.delivered == messages(TellKind.SETTLED, state="deleted", reads=2, over=60.0)
+    assert world.delivered == messages(NotificationKind.SETTLED, state="deleted", reads=2, over=60.0)
 
 
 def test_a_backend_that_forgets_the_job_for_three_seconds_settles_nothing(world: World) -> None:
@@ -776,7 +776,7 @@ def test_what_metastudio_confirmed_is_looked_at_until_the_job_is_gone(
     ]
     facts = {"state": "deleted", "found": seen.value, "at": AT.timestamp()}
     job_state = {"job_state": "TRAINING"} if seen is PRESENT else {}
-    assert world.delivered == ([] if due else messages(TellKind.LOOKED, **facts, **job_state))
+    assert world.delivered == ([] if due else messages(NotificationKind.INSPECTED, **facts, **job_state))
 
 
 @pytest.mark.parametrize("age", [5, 45, 599, 600, 9e4])
@@ -791,7 +791,7 @@ def test_verified_gone_takes_two_looks_half_a_minute_apart(world: World, age: fl
     world.clock.move_to(now)
     then = replace(before, read_due_at=None, verified_at=now, **first | {"reads_agreeing": 2})
     assert world.read() == then
-    assert world.delivered == messages(TellKind.LOOKED, state="deleted", found="gone", at=now.timestamp())
+    assert world.delivered == messages(NotificationKind.INSPECTED, state="deleted", found="gone", at=now.timestamp())
 
 
 def test_a_glitch_verifies_nothing(world: World) -> None:
@@ -804,7 +804,9 @@ def test_a_glitch_verifies_nothing(world: World) -> None:
         world.clock.move_to(due)
         world.read()
     assert world.now().verified_at is None
-    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is TellKind.LOOKED] == ["present"]
+    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is NotificationKind.INSPECTED] == [
+        "present"
+    ]
 
 
 def test_a_list_that_lags_does_not_show_what_metastudio_confirmed(world: World) -> None:
@@ -815,7 +817,9 @@ def test_a_list_that_lags_does_not_show_what_metastudio_confirmed(world: World) 
         world.clock.move_to(due)
         world.read()
     assert world.now().verified_at is None
-    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is TellKind.LOOKED] == ["nothing"]
+    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is NotificationKind.INSPECTED] == [
+        "nothing"
+    ]
 
 
 ALL_REFUSED = [Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED]
@@ -828,7 +832,7 @@ def test_after_a_refusal_it_is_told_that_the_job_is_still_there(world: World, wh
     ended = before.ended_at or AT
     assert world.read() == replace(before, read_due_at=ended + HOUR, verified_at=AT)
     facts = {"state": "failed", "found": "present", "job_state": "TRAINING", "at": AT.timestamp()}
-    told = messages(TellKind.LOOKED, **facts)
+    told = messages(NotificationKind.INSPECTED, **facts)
     assert world.delivered == told
     assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
     world.clock.move_to(ended + HOUR)
@@ -841,7 +845,7 @@ def test_a_first_look_that_is_an_hour_late_is_the_last_one(world: World, why: En
     """The bot was down: by then a DELETE that something on the way repeated has had its effect, or never will."""
     before = world.keep(replace(REJECTED, ended_why=why.value, ended_at=AT - HOUR))
     assert world.read() == replace(before, read_due_at=None, verified_at=AT)
-    assert [tell.kind for tell in world.delivered] == [TellKind.LOOKED, TellKind.CARD]
+    assert [tell.kind for tell in world.delivered] == [NotificationKind.INSPECTED, NotificationKind.CARD]
 
 
 @pytest.mark.parametrize("why", ALL_REFUSED)
@@ -854,7 +858,7 @@ def test_what_was_there_after_a_refusal_and_is_gone_an_hour_later_is_corrected(w
     world.clock.move_to(AT + seconds(30))
     world.read()
     assert (world.now().state, world.now().ended_why) == (State.DELETED, Ending.READ_GONE.value)
-    assert [tell.kind for tell in world.delivered] == [TellKind.CORRECTION, TellKind.CARD]
+    assert [tell.kind for tell in world.delivered] == [NotificationKind.CORRECTION, NotificationKind.CARD]
 
 
 def test_after_still_there_nobody_is_told_that_it_could_not_be_looked_up(world: World) -> None:
@@ -890,7 +894,7 @@ def test_after_a_refusal_a_look_that_decides_nothing_is_repeated(
     world.cloud.shown = BROKEN
     assert world.read() == replace(before, read_due_at=AT + seconds(pause), reminded=reminded or told)
     facts = {"state": "failed", "found": "nothing", "at": AT.timestamp()}
-    assert world.delivered == (messages(TellKind.LOOKED, **facts) if told else [])
+    assert world.delivered == (messages(NotificationKind.INSPECTED, **facts) if told else [])
 
 
 @pytest.mark.parametrize("given", [DELETED, REJECTED], ids=["accepted", "rejected"])
@@ -904,7 +908,7 @@ def test_looks_that_decide_nothing_are_told_after_ten_minutes(world: World, give
         world.clock.move_to(AT + seconds(after))
         world.read()
     assert world.now().read_due_at == (None if given is DELETED else AT + seconds(610) + HOUR)
-    assert [tell.kind for tell in world.delivered] == [TellKind.LOOKED, TellKind.CARD]
+    assert [tell.kind for tell in world.delivered] == [NotificationKind.INSPECTED, NotificationKind.CARD]
 
 
 @pytest.mark.parametrize("given", [SAID_PRESENT, FOUND_GONE], ids=["not deleted", "deleted"])
@@ -977,7 +981,7 @@ def test_an_outcome_is_corrected_by_two_reads_over_half_a_minute(world: World, c
     facts = {"found": seen.value, "status": shown.reply.status, "code": shown.reply.code}
     corrected = replace(event(Kind.CORRECTED, request_id="req-show", **facts), at=now)
     assert world.trail() == [event(Kind.READ, request_id="req-show", **facts), corrected]
-    assert world.delivered == messages(TellKind.CORRECTION, state=state.value, at=now.timestamp())
+    assert world.delivered == messages(NotificationKind.CORRECTION, state=state.value, at=now.timestamp())
 
 
 @pytest.mark.parametrize("case", CORRECTED)
@@ -995,12 +999,12 @@ def test_a_glitch_corrects_nothing(world: World, case: str) -> None:
     world.cloud.shown = SHOWS[as_before]
     world.read()
     assert (world.now().state, world.now().ended_why) == (given.state, given.ended_why)
-    assert TellKind.CORRECTION not in {tell.kind for tell in world.delivered}
+    assert NotificationKind.CORRECTION not in {tell.kind for tell in world.delivered}
 
 
 def test_where_settling_is_set_to_seconds_a_correction_takes_no_longer(world: World) -> None:
     """SETTLE_AFTER_SECONDS bounds both."""
-    world.terms = replace(world.terms, settle_after=seconds(4))
+    world.config = replace(world.config, settle_after=seconds(4))
     world.keep(SAID_PRESENT)
     world.cloud.shown = NOT_FOUND
     assert world.read().read_due_at == AT + seconds(4)
@@ -1015,7 +1019,7 @@ def test_what_metastudio_confirmed_is_never_corrected_by_reads(world: World) -> 
         world.clock.move_to(due)
         world.read()
     assert world.now().state is State.DELETED
-    assert [tell.kind for tell in world.delivered] == [TellKind.LOOKED, TellKind.CARD]
+    assert [tell.kind for tell in world.delivered] == [NotificationKind.INSPECTED, NotificationKind.CARD]
 
 
 TWICE = {"reads_agreeing": 1, "reads_first_at": AT - MINUTE, "reads_last": "gone"}
@@ -1052,7 +1056,7 @@ def test_a_later_deletion_of_the_job_is_no_reason_to_correct_the_first(world: Wo
     assert world.read() == replace(before, read_due_at=None)
     assert [recorded.kind for recorded in world.trail()] == [Kind.READ]
     facts = {"state": "failed", "found": "gone", "at": AT.timestamp(), "later": LATER, "later_confirmed": confirmed}
-    assert world.delivered == messages(TellKind.LOOKED, **facts)
+    assert world.delivered == messages(NotificationKind.INSPECTED, **facts)
 
 
 @pytest.mark.parametrize("state", [State.DELETING, State.UNKNOWN])
@@ -1083,7 +1087,7 @@ def test_which_deletion_before_may_have_removed_the_job(
     """Asked before, however long ago, and sent: its effect may have come late, or a refusal may have hidden it."""
     world.keep(ASKED)
     asked_again(world, asked=asked, claimed=claimed, state=State.FAILED, ended_why=ended_why.value)
-    found = look.may_have_removed(ASKED, world.ports)
+    found = inspect_job.may_have_removed(ASKED, world.ports)
     assert (found is not None and found.id == LATER) is named
 
 
@@ -1103,7 +1107,7 @@ def test_a_deletion_that_cannot_have_done_it_does_not_prevent_the_correction(wor
     asked_again(world, **NOT_THE_CAUSE[case])
     world.cloud.shown = NOT_FOUND
     assert world.read().ended_why == Ending.READ_GONE.value
-    assert world.delivered == messages(TellKind.CORRECTION, state="deleted", at=AT.timestamp())
+    assert world.delivered == messages(NotificationKind.CORRECTION, state="deleted", at=AT.timestamp())
 
 
 @pytest.mark.parametrize("seen", Finding)
@@ -1240,7 +1244,7 @@ def test_closing_by_hand_is_recorded_as_that_persons_word(world: World, state: S
     assert world.now() == then
     assert then.verified_at is None
     assert world.trail() == [event(Kind.CLOSED_BY_HAND, BEN, word=state.value)]
-    assert world.delivered == messages(TellKind.CLOSED, state=state.value)
+    assert world.delivered == messages(NotificationKind.CLOSED, state=state.value)
     assert world.cloud.asked == []
 
 

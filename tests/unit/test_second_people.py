@@ -10,13 +10,13 @@ import pytest
 from bot.domain.model import (
     Actor,
     ConfirmBy,
+    Conversation,
     Deletion,
     DeletionId,
     Job,
     JobId,
     LookupFailed,
     Person,
-    Place,
     State,
     Target,
 )
@@ -43,7 +43,7 @@ class People:
             return other
         return Person(**{"actor": actor, "ids": frozenset({actor.user}), "is_own": True, **other})
 
-    def place(self, channel: str, **_: Any) -> Place:
+    def conversation(self, channel: str, **_: Any) -> Conversation:
         raise NotImplementedError
 
 

@@ -27,15 +27,15 @@ FAILED, REFUSED = Cause.SIGN_IN_FAILED, Cause.SIGN_IN_REFUSED
 # ------------------------------------------------------------------------------------------------------ IAM's answers
 
 
-def answer(status: int, body: Any = b"", **headers: str) -> wire.Answer:
+def answer(status: int, body: Any = b"", **headers: str) -> wire.HttpResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return wire.Answer(status, wire.Headers(tuple(named.items())), raw, AT)
+    return wire.HttpResponse(status, wire.Headers(tuple(named.items())), raw, AT)
 
 
 def created(
     expires_at: object = "2026-11-23T03:12:00.000000Z", token: str = "MIIEtoken", **headers: str
-) -> wire.Answer:
+) -> wire.HttpResponse:
     return answer(201, {"token": {"expires_at": expires_at}}, X_Subject_Token=token, **headers)
 
 
@@ -51,7 +51,7 @@ def created(
         (created(token="x" * 32_000), AT + timedelta(days=1)),
     ],
 )
-def test_a_token_and_how_long_it_lives(given: wire.Answer, expires_at: datetime) -> None:
+def test_a_token_and_how_long_it_lives(given: wire.HttpResponse, expires_at: datetime) -> None:
     """The token is in the header, its end in the body."""
     token = token_in(given, USER)
     assert token.value == given.headers.get("X-Subject-Token")
@@ -89,7 +89,7 @@ NO_TOKEN = [
 
 
 @pytest.mark.parametrize(("given", "cause", "code", "says"), NO_TOKEN)
-def test_no_token_and_whose_fault_it_is(given: wire.Answer, cause: Cause, code: str | None, says: str) -> None:
+def test_no_token_and_whose_fault_it_is(given: wire.HttpResponse, cause: Cause, code: str | None, says: str) -> None:
     """A 4xx is about us and stops the calls; everything else may be better in a minute."""
     given = replace(given, headers=wire.Headers((*given.headers.lines, ("X-IAM-Trace-Id", "trace-00001"))))
     with pytest.raises(NoCredentials) as caught:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.events import SHOWN, Event, Kind, event_about, is_shown
 from bot.domain.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.domain.notifications import Tell, TellKind, Waiting, tells_about
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest, notifications_about
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
@@ -29,24 +29,25 @@ DELETION = Deletion(
 KINDS = """command click refused proposed not_offered card_posted cancelled expired claimed replied outcome unknown read
     settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen
     lost_commits pruned"""
-TELL_KINDS = """card cancelled expired refused outcome unknown settled correction looked late undetermined closed
-    reminder notice"""
+NOTIFICATION_KINDS = """card cancelled expired refused outcome unknown settled correction looked late undetermined
+    closed reminder notice"""
 
 
 def test_the_vocabulary_of_events_is_closed() -> None:
     """These words stand in trails that have to verify for years: none is renamed or lost."""
     assert [kind.value for kind in Kind] == KINDS.split()
-    assert {kind.name.lower() for kind in Kind} == set(KINDS.split())
+    older = {Kind.DELIVERED: "told", Kind.NOT_DELIVERED: "not_told"}
+    assert {kind: kind.value for kind in Kind} == {kind: kind.name.lower() for kind in Kind} | older
 
 
 def test_the_vocabulary_of_messages_is_closed() -> None:
     """These words stand in the outbox of a bot that is being updated."""
-    assert [kind.value for kind in TellKind] == TELL_KINDS.split()
+    assert [kind.value for kind in NotificationKind] == NOTIFICATION_KINDS.split()
 
 
 def test_the_running_log_shows_requests_decisions_refusals_and_outcomes() -> None:
     """Not every read and every post: AUDIT_CHANNEL gets a line where somebody decided or something ended."""
-    silent = {Kind.COMMAND, Kind.CLICK, Kind.CARD_POSTED, Kind.REPLIED, Kind.READ, Kind.TOLD, Kind.NOT_TOLD}
+    silent = {Kind.COMMAND, Kind.CLICK, Kind.CARD_POSTED, Kind.REPLIED, Kind.READ, Kind.DELIVERED, Kind.NOT_DELIVERED}
     silent |= {Kind.RESTARTED}
     assert set(Kind) - SHOWN == silent | {Kind.NOT_OFFERED}
     assert {kind for kind in Kind if not is_shown(event_about(kind, DELETION, AT))} == silent
@@ -87,15 +88,15 @@ def test_an_event_never_takes_the_jobs_name_or_the_reason() -> None:
 
 def test_a_message_for_the_thread_comes_before_the_card_is_drawn() -> None:
     """The thread is where people are notified. A card that cannot be drawn holds up nothing that is said there."""
-    said, card = tells_about(DELETION, TellKind.OUTCOME, state="deleted", looks=2)
-    assert said == Tell(TellKind.OUTCOME, DELETION.id, "C1", "1.2", {"state": "deleted", "looks": 2})
-    assert card == Tell(TellKind.CARD, DELETION.id, "C1", "1.2", {})
+    said, card = notifications_about(DELETION, NotificationKind.OUTCOME, state="deleted", looks=2)
+    assert said == Notification(NotificationKind.OUTCOME, DELETION.id, "C1", "1.2", {"state": "deleted", "looks": 2})
+    assert card == Notification(NotificationKind.CARD, DELETION.id, "C1", "1.2", {})
     assert said.thread != card.thread
 
 
 def test_without_a_card_there_is_no_thread_to_tell() -> None:
     """A deletion that was never shown has nobody waiting in a thread."""
-    assert tells_about(replace(DELETION, message_ts=None), TellKind.OUTCOME) == ()
+    assert notifications_about(replace(DELETION, message_ts=None), NotificationKind.OUTCOME) == ()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_without_a_card_there_is_no_thread_to_tell() -> None:
 )
 def test_messages_are_ordered_by_place_and_thread(to: str, thread_ts: str | None, key: str) -> None:
     """A direct message is a thread of its own."""
-    assert Tell(TellKind.OUTCOME, DELETION.id, to, thread_ts).thread == key
+    assert Notification(NotificationKind.OUTCOME, DELETION.id, to, thread_ts).thread == key
 
 
 def test_an_open_answer_holds_no_secret_address() -> None:
@@ -112,7 +113,7 @@ def test_an_open_answer_holds_no_secret_address() -> None:
 
     ``request`` is a digest: see test_payloads.py.
     """
-    assert set(Waiting.__slots__) == {  # type: ignore[attr-defined]
+    assert set(PendingRequest.__slots__) == {  # type: ignore[attr-defined]
         *("id", "kind", "actor", "channel", "since", "thread_ts", "job", "deletion", "text", "request")
     }
 
@@ -120,6 +121,6 @@ def test_an_open_answer_holds_no_secret_address() -> None:
 def test_what_happened_cannot_be_rewritten() -> None:
     """Events and messages are frozen."""
     with pytest.raises(FrozenInstanceError):
-        event_about(Kind.CLICK, DELETION, AT).kind = Kind.TOLD  # type: ignore[misc]
+        event_about(Kind.CLICK, DELETION, AT).kind = Kind.DELIVERED  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
-        Tell(TellKind.CARD, DELETION.id, "C1", None).to = "C2"  # type: ignore[misc]
+        Notification(NotificationKind.CARD, DELETION.id, "C1", None).to = "C2"  # type: ignore[misc]

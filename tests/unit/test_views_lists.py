@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.domain.events import Kind
 from bot.domain.job_states import STATES
 from bot.domain.model import Actor, Deletion, DeletionId, Freeze, Job, JobId, State
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.refusals import Reason, Refused
 from handlers.actions import ABOUT_A_JOB
 from handlers.subcommands.find import MOST_SHOWN
@@ -22,7 +22,7 @@ from handlers.subcommands.history import PAGE
 from handlers.views.blocks import Message, when
 from handlers.views.card import deletion_card, rehearsed_card
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_line, freeze_message
-from handlers.views.home import Look, home_blocks, stranger_blocks, trouble_blocks
+from handlers.views.home import HomeData, home_blocks, stranger_blocks, trouble_blocks
 from handlers.views.lists import STANDS, Found, Links, entry, found_message, history_message, open_message
 from handlers.views.thread import thread_message
 from sandbox.slack import block_kit as checks
@@ -103,10 +103,10 @@ def linked(deletions: list[Deletion]) -> Links:
     return {one.id: LINK for one in deletions}
 
 
-def look(found: list[Deletion], **more: Any) -> Look:
+def look(found: list[Deletion], **more: Any) -> HomeData:
     fields = {"waiting": found, "unknown": found, "mine": found, "team": found}
     fields |= {"freeze": None, "stopped_since": None, "cannot_write": None}
-    return Look(target=AWAITING.target, now=later(60), **(fields | more))
+    return HomeData(target=AWAITING.target, now=later(60), **(fields | more))
 
 
 @pytest.mark.parametrize("name", PLAUSIBLE)
@@ -244,7 +244,9 @@ def test_what_is_said_about_a_freeze(about: str, reason: str) -> None:
     """In its channel and in the threads: who and when; the reason as typed, doing nothing."""
     facts = {"about": about, "user": "UANNA", "at": AT.timestamp(), "reason": reason}
     announced = freeze_message(facts)
-    in_thread = thread_message(Tell(TellKind.NOTICE, AWAITING.id, "C1", "1.2", facts), AWAITING, WORDING)
+    in_thread = thread_message(
+        Notification(NotificationKind.NOTICE, AWAITING.id, "C1", "1.2", facts), AWAITING, WORDING
+    )
     for said in (announced, in_thread):
         is_sound(said, shortened=reason != "wrong jobs went")
         assert checks.notifies(said.text, said.blocks) == {"UANNA"}

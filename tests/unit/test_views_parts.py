@@ -256,7 +256,7 @@ def test_a_quote_cannot_be_left() -> None:
 
 def test_a_button_that_asks_again() -> None:
     """Danger colours the confirmation too; label and title are plain text."""
-    asks = Button("go", "Go", "v", style="danger", ask=("Sure?", "t" * 400, "Yes", "No"), tells="s" * 90)
+    asks = Button("go", "Go", "v", style="danger", ask=("Sure?", "t" * 400, "Yes", "No"), accessibility_label="s" * 90)
     element = asks.element()
     assert element["style"] == element["confirm"]["style"] == "danger"
     assert len(element["confirm"]["text"]["text"]) == 300

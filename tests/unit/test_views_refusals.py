@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.domain.events import SHOWN, Event, Kind, Recorded
 from bot.domain.job_states import DELETABLE, STATES
 from bot.domain.model import OPEN_STATES, Actor, Cause, Freeze, JobId, Operation, Reply, State
-from bot.domain.notifications import Waiting
+from bot.domain.notifications import PendingRequest
 from bot.domain.policy import COMPARED
 from bot.domain.refusals import Reason, Refused
 from bot.domain.replies import Meaning, meaning
@@ -83,7 +83,7 @@ FACTS: dict[Reason, list[dict[str, Any]]] = {
         {},
     ],
     Reason.IN_OTHER_CHANNEL: [{"channels": ["C1"]}, {"channels": ["C1", "C2", "C9"]}, {"channels": ["C1"] * 40}],
-    Reason.PLACE_UNKNOWN: [{"why": "ratelimited"}, {"why": "missing_scope"}, {}],
+    Reason.CONVERSATION_UNKNOWN: [{"why": "ratelimited"}, {"why": "missing_scope"}, {}],
     Reason.PERSON_UNKNOWN: [{"why": "user_not_found"}, {"whose": "requester", "deletion": AWAITING}, {}],
     Reason.GROUPS_UNKNOWN: [{"why": "fatal_error"}, {"why": "ratelimited", "whose": "requester", "deletion": AWAITING}],
     Reason.NOT_DELETABLE: [{"state": state} for state in ["BRAND_NEW", "", *sorted(set(STATES) - DELETABLE)]],
@@ -624,13 +624,13 @@ def test_over_is_said_of_what_is_over(name: str) -> None:
 # -- after a restart -----------------------------------------------------------------------------------------------
 
 
-def waiting(kind: str) -> Waiting:
-    return Waiting("w", kind, ANNA, "C1", AT, job=JOB_ID if kind == "command" else None)
+def waiting(kind: str) -> PendingRequest:
+    return PendingRequest("w", kind, ANNA, "C1", AT, job=JOB_ID if kind == "command" else None)
 
 
 def test_after_a_restart_a_subcommand_is_about_no_job() -> None:
     """Whoever asked for something else than a deletion is not asked whether "it" should still go."""
-    told = restart_text(Waiting("w", "command", ANNA, "C1", AT), None, BARE, lambda one: LINK)
+    told = restart_text(PendingRequest("w", "command", ANNA, "C1", AT), None, BARE, lambda one: LINK)
     assert told.endswith("Run `/delete-dh-job` again.")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bot.domain.lifecycle import Step
 from bot.domain.model import Cause, ConfirmBy, Deletion, State
-from bot.domain.notifications import Tell, TellKind
+from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.outcomes import BY_MEANING, Ending
 from bot.domain.refusals import Reason
 from bot.domain.replies import Meaning
@@ -48,9 +48,9 @@ from tests.unit.messages import (
     stretched,
 )
 
-KINDS = [kind for kind in TellKind if kind is not TellKind.CARD]
-FACTS: dict[TellKind, list[dict[str, Any]]] = {
-    TellKind.REFUSED: [
+KINDS = [kind for kind in NotificationKind if kind is not NotificationKind.CARD]
+FACTS: dict[NotificationKind, list[dict[str, Any]]] = {
+    NotificationKind.REFUSED: [
         {"reason": "job_gone", "status": 404, "code": "MSS.41000003", "request_id": "r"},
         {"reason": "job_changed", "differs": [["name", "a", "b"], ["state", "JOB_FINISH", "TRAINING"]]},
         {"reason": "requester_lost_right", "why": "not_listed"},
@@ -59,41 +59,43 @@ FACTS: dict[TellKind, list[dict[str, Any]]] = {
         {"reason": "card_not_posted", "why": None},
         {"reason": "restarted"},
     ],
-    TellKind.LOOKED: [
+    NotificationKind.INSPECTED: [
         {"found": found, "job_state": state, "at": AT.timestamp(), "looks": looks}
         for found in ("gone", "present", "nothing", "something new")
         for state in (None, "TRAINING")
         for looks in (1, 5)
     ]
     + [{}],
-    TellKind.OUTCOME: [
+    NotificationKind.OUTCOME: [
         {},
         *({"not_again": {"reason": reason.value}} for reason in Reason),
         {"not_again": {"reason": "job_changed", "differs": [["state", "TRAIN_FAILED", "TRAINING"]]}},
         {"not_again": {"reason": "of_a_newer_version"}},
     ],
-    TellKind.NOTICE: [{"text": "Deletions are frozen."}, {}],
+    NotificationKind.NOTICE: [{"text": "Deletions are frozen."}, {}],
 }
 MESSAGES = [(kind, facts, name) for kind in KINDS for facts in FACTS.get(kind, [{}]) for name in PLAUSIBLE]
 
 
-def said(kind: TellKind, deletion: Deletion, facts: dict[str, Any] | None = None, *, direct: bool = False) -> str:
+def said(
+    kind: NotificationKind, deletion: Deletion, facts: dict[str, Any] | None = None, *, direct: bool = False
+) -> str:
     thread_ts = None if direct else "1.2"
-    return thread_message(Tell(kind, deletion.id, "C1", thread_ts, facts or {}), deletion, WORDING).text
+    return thread_message(Notification(kind, deletion.id, "C1", thread_ts, facts or {}), deletion, WORDING).text
 
 
 def test_every_kind_but_the_card_has_its_words() -> None:
     """The card is drawn, not said; nothing that the outbox may hold is without a text."""
     assert set(SAYS) == set(KINDS)
-    assert TellKind.CARD not in SAYS
+    assert NotificationKind.CARD not in SAYS
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_message_is_sound_in_every_state(kind: TellKind) -> None:
+def test_every_message_is_sound_in_every_state(kind: NotificationKind) -> None:
     """Slack takes it, its text says all that its blocks say, no emoji, no buttons; whatever state it meets."""
     for facts, deletion in itertools.product(FACTS.get(kind, [{}]), PLAUSIBLE.values()):
         for wording in (WORDING, BARE):
-            built = thread_message(Tell(kind, deletion.id, "C1", "1.2", facts), deletion, wording)
+            built = thread_message(Notification(kind, deletion.id, "C1", "1.2", facts), deletion, wording)
             check(built)
             check_that_text_suffices(built)
             assert not EMOJI.search(built.text)
@@ -119,7 +121,9 @@ def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> Non
     """The rule of the card decides who is mentioned; what to do and until when stands there too."""
     facts = {"called": ["S00ONCALL", "UBENBENBEN"], "more": 0}
     deletion = replace(PLAUSIBLE["awaiting"], confirm_by=rule)
-    told = thread_message(Tell(TellKind.REMINDER, deletion.id, "C1", "1.2", facts), deletion, WORDING).text
+    told = thread_message(
+        Notification(NotificationKind.REMINDER, deletion.id, "C1", "1.2", facts), deletion, WORDING
+    ).text
     until = when(later(600))
     assert told.startswith(
         f"{says} Press *Delete permanently* or *Cancel*. It closes {until}, and then deletes nothing."
@@ -137,12 +141,14 @@ def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> Non
 def test_a_reminder_that_calls_nobody(facts: dict[str, object], says: str) -> None:
     """Where nobody may confirm it says so; where it is not known who may, it does not say that."""
     deletion = replace(PLAUSIBLE["awaiting"], confirm_by=ConfirmBy.SECOND_PERSON)
-    told = thread_message(Tell(TellKind.REMINDER, deletion.id, "C1", "1.2", facts), deletion, WORDING).text
+    told = thread_message(
+        Notification(NotificationKind.REMINDER, deletion.id, "C1", "1.2", facts), deletion, WORDING
+    ).text
     assert told.startswith(says)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_direct_message_says_which_job_it_is_about(kind: TellKind) -> None:
+def test_a_direct_message_says_which_job_it_is_about(kind: NotificationKind) -> None:
     """It has no card above it."""
     for facts, deletion in itertools.product(FACTS.get(kind, [{}]), PLAUSIBLE.values()):
         direct = said(kind, deletion, facts, direct=True)
@@ -150,41 +156,41 @@ def test_a_direct_message_says_which_job_it_is_about(kind: TellKind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_text_from_outside_does_anything_in_a_thread(kind: TellKind) -> None:
+def test_no_text_from_outside_does_anything_in_a_thread(kind: NotificationKind) -> None:
     """Codes, messages, names and states full of tricks ping nobody."""
     for deletion in PLAUSIBLE.values():
         for facts in FACTS.get(kind, [{}]):
             hostile = {name: HOSTILE if name in {"why", "job_state", "code"} else fact for name, fact in facts.items()}
             if "differs" in facts:
                 hostile["differs"] = [["name", HOSTILE, HOSTILE], [HOSTILE, "", HOSTILE]][:1]
-            if kind is not TellKind.NOTICE:
-                check(thread_message(Tell(kind, deletion.id, "C1", None, hostile), poisoned(deletion), WORDING))
+            if kind is not NotificationKind.NOTICE:
+                check(thread_message(Notification(kind, deletion.id, "C1", None, hostile), poisoned(deletion), WORDING))
 
 
 @given(st.text(max_size=500), st.sampled_from(KINDS), st.sampled_from(sorted(PLAUSIBLE)))
-def test_any_text_from_outside_is_tame_in_a_thread(text: str, kind: TellKind, name: str) -> None:
+def test_any_text_from_outside_is_tame_in_a_thread(text: str, kind: NotificationKind, name: str) -> None:
     """Whatever comes from outside: check() holds."""
     deletion = poisoned(PLAUSIBLE[name], text)
     facts = {**FACTS.get(kind, [{}])[0], "job_state": text, "why": text}
-    check(thread_message(Tell(kind, deletion.id, "C1", "1.2", facts), deletion, WORDING))
+    check(thread_message(Notification(kind, deletion.id, "C1", "1.2", facts), deletion, WORDING))
     changed = {"reason": "job_changed", "differs": [["name", text, text[::-1]], ["state", text, ""]]}
-    check(thread_message(Tell(TellKind.REFUSED, deletion.id, "C1", "1.2", changed), deletion, WORDING))
+    check(thread_message(Notification(NotificationKind.REFUSED, deletion.id, "C1", "1.2", changed), deletion, WORDING))
 
 
 @pytest.mark.parametrize("char", LONGEST_CHARS, ids=ascii)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_longest_message_keeps_what_matters(kind: TellKind, char: str) -> None:
+def test_the_longest_message_keeps_what_matters(kind: NotificationKind, char: str) -> None:
     """Everything at its longest: within the limits; the ids that support asks for are there."""
     for deletion in (PLAUSIBLE["rejected"], PLAUSIBLE["unknown, 5xx"], PLAUSIBLE["deleted"]):
         long = stretched(deletion, char)
         facts = FACTS.get(kind, [{}])[0]
-        if kind is TellKind.REFUSED:
+        if kind is NotificationKind.REFUSED:
             names = ("name", "asset_id", "state", "last_update_time")
             facts = {"reason": "job_changed", "differs": [[name, char * 256, char * 255] for name in names]}
-        built = thread_message(Tell(kind, long.id, "C1", None, facts), long, LONGEST_WORDING)
+        built = thread_message(Notification(kind, long.id, "C1", None, facts), long, LONGEST_WORDING)
         check(built)
         assert f"of job `{'j' * 64}`" in built.text
-        if kind is TellKind.REFUSED:
+        if kind is NotificationKind.REFUSED:
             assert "Nothing was deleted." in built.text
         if "For a Huawei Cloud ticket" in built.text:
             assert built.text.count("request ID " + "r" * 128) == 3
@@ -202,7 +208,7 @@ def test_every_meaning_of_a_reply_is_explained(means: Meaning) -> None:
     if decision.step is not Step.REPLY_DELETED:
         why = tables[decision.step][decision.ending]
         assert re.fullmatch(r"(The|MetaStudio)[^*_<>]+[.]", why)
-        kind = TellKind.UNKNOWN if decision.step is Step.LOSE else TellKind.OUTCOME
+        kind = NotificationKind.UNKNOWN if decision.step is Step.LOSE else NotificationKind.OUTCOME
         state = State.UNKNOWN if decision.step is Step.LOSE else State.FAILED
         assert why in said(kind, replace(OVER, state=state, ended_why=decision.ending.value))
 
@@ -223,10 +229,10 @@ def test_only_what_certainly_did_nothing_is_called_so() -> None:
     assert said_so == {Ending.NEVER_SENT}
     assert not any("nothing" in text for text in WHY_UNKNOWN.values())
     for name in ("rejected", "bad credentials", "forbidden", "throttled", "not sent again"):
-        text = said(TellKind.OUTCOME, PLAUSIBLE[name])
+        text = said(NotificationKind.OUTCOME, PLAUSIBLE[name])
         assert not re.search("othing was deleted|deleted nothing|not deleted by|did not delete", text)
     for name in ("unknown, lost", "unknown, 5xx", "unknown, unclear", "unknown, sender gone", "unknown without a word"):
-        for kind in (TellKind.UNKNOWN, TellKind.UNDETERMINED):
+        for kind in (NotificationKind.UNKNOWN, NotificationKind.UNDETERMINED):
             assert "othing was deleted" not in said(kind, PLAUSIBLE[name])
 
 
@@ -246,7 +252,7 @@ NOTE = "Deletion `0123456789abcdef`"
 BOTH, JOB = "<@UANNA> <@UBEN>", f"`{JOB_ID}`"
 SAID = [
     (
-        TellKind.OUTCOME,
+        NotificationKind.OUTCOME,
         "deleted",
         {},
         [
@@ -258,7 +264,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.OUTCOME,
+        NotificationKind.OUTCOME,
         "rejected",
         {},
         [
@@ -277,7 +283,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.OUTCOME,
+        NotificationKind.OUTCOME,
         "never sent",
         {},
         [
@@ -293,7 +299,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.UNKNOWN,
+        NotificationKind.UNKNOWN,
         "unknown, lost",
         {},
         [
@@ -313,7 +319,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.UNKNOWN,
+        NotificationKind.UNKNOWN,
         "unknown, sender gone",
         {},
         [
@@ -328,7 +334,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.UNKNOWN,
+        NotificationKind.UNKNOWN,
         "unknown, conflict",
         {},
         [
@@ -347,7 +353,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.SETTLED,
+        NotificationKind.SETTLED,
         "found gone after a 404",
         {"reads": 2, "over": 30},
         [
@@ -364,7 +370,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.OUTCOME,
+        NotificationKind.OUTCOME,
         "not sent again",
         {},
         [
@@ -387,7 +393,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.SETTLED,
+        NotificationKind.SETTLED,
         "found gone",
         {},
         [
@@ -402,7 +408,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.SETTLED,
+        NotificationKind.SETTLED,
         "still present",
         {},
         [
@@ -421,7 +427,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.CORRECTION,
+        NotificationKind.CORRECTION,
         "found gone",
         {},
         [
@@ -439,9 +445,9 @@ SAID = [
             NOTE,
         ],
     ),
-    (TellKind.CANCELLED, "cancelled", {}, ["Cancelled by <@UBEN>. Nothing was deleted.", NOTE]),
+    (NotificationKind.CANCELLED, "cancelled", {}, ["Cancelled by <@UBEN>. Nothing was deleted.", NOTE]),
     (
-        TellKind.EXPIRED,
+        NotificationKind.EXPIRED,
         "expired",
         {},
         [
@@ -453,13 +459,13 @@ SAID = [
         ],
     ),
     (
-        TellKind.CLOSED,
+        NotificationKind.CLOSED,
         "deleted by a word",
         {},
         [f"{BOTH} Closed by hand: <@UCARL> checked that job {JOB} is gone. The bot could not.", NOTE],
     ),
     (
-        TellKind.CLOSED,
+        NotificationKind.CLOSED,
         "failed by a word",
         {},
         [
@@ -470,7 +476,7 @@ SAID = [
         ],
     ),
     (
-        TellKind.REFUSED,
+        NotificationKind.REFUSED,
         "refused",
         {"reason": "job_changed", "differs": [["name", "a  b", "a b"]]},
         [
@@ -482,13 +488,13 @@ SAID = [
         ],
     ),
     (
-        TellKind.REFUSED,
+        NotificationKind.REFUSED,
         "refused",
         {"reason": "requester_lost_right", "why": "not_listed"},
         ["<@UANNA> may no longer delete jobs, so the card is closed. Nothing was deleted.", NOTE],
     ),
     (
-        TellKind.REFUSED,
+        NotificationKind.REFUSED,
         "refused",
         {"reason": "job_gone"},
         [
@@ -503,7 +509,7 @@ SAID = [
 
 
 @pytest.mark.parametrize(("kind", "name", "facts", "lines"), SAID, ids=[f"{row[0]}-{row[1]}" for row in SAID])
-def test_what_is_said(kind: TellKind, name: str, facts: dict[str, Any], lines: list[str]) -> None:
+def test_what_is_said(kind: NotificationKind, name: str, facts: dict[str, Any], lines: list[str]) -> None:
     """Who is told, what happened, Huawei's request ID or error code, who confirmed, how long it took."""
     assert said(kind, PLAUSIBLE[name], facts) == "\n".join(lines)
 
@@ -548,7 +554,7 @@ def test_what_is_said(kind: TellKind, name: str, facts: dict[str, Any], lines: l
 def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | None, says: str) -> None:
     """Each finding says what it means for this outcome, and no more than was seen."""
     facts = {"found": found, "job_state": job_state, "at": later(661.5).timestamp()}
-    assert says in said(TellKind.LOOKED, PLAUSIBLE[name], facts)
+    assert says in said(NotificationKind.INSPECTED, PLAUSIBLE[name], facts)
 
 
 @pytest.mark.parametrize(
@@ -561,7 +567,7 @@ def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | No
 def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: bool) -> None:
     """The other deletion is named, and nothing is claimed about this one that nobody can know."""
     facts = {"found": "gone", "at": AT.timestamp(), "later": "fedcba9876543210", "later_confirmed": confirmed}
-    text = said(TellKind.LOOKED, PLAUSIBLE["still present"], facts)
+    text = said(NotificationKind.INSPECTED, PLAUSIBLE["still present"], facts)
     assert text.startswith("Looked at 03:12 UTC: the job is gone now. ")
     assert says in text
 
@@ -584,7 +590,7 @@ def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: b
 )
 def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletion, how: str) -> None:
     """What the thread said before, what is true, and why."""
-    text = said(TellKind.CORRECTION, deletion)
+    text = said(NotificationKind.CORRECTION, deletion)
     assert "*Correction: " in text
     assert "this thread said otherwise before, that " in text
     assert how in text
@@ -593,7 +599,7 @@ def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletio
 
 def test_a_correction_of_a_former_version_claims_no_more_than_is_known() -> None:
     """It took a late refusal for proof that the request had deleted nothing."""
-    text = said(TellKind.CORRECTION, PLAUSIBLE["rejected"])
+    text = said(NotificationKind.CORRECTION, PLAUSIBLE["rejected"])
     assert "MetaStudio answered 400; whether this request or something else removed it cannot be told." in text
     assert "did not delete" not in text
 
@@ -610,7 +616,7 @@ def test_a_correction_of_a_former_version_claims_no_more_than_is_known() -> None
 )
 def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None:
     """With its request ID, which support may need; an answer that never came is not called one."""
-    text = said(TellKind.LATE, PLAUSIBLE[name])
+    text = said(NotificationKind.LATE, PLAUSIBLE[name])
     assert text.startswith(says)
     assert ("Request ID: `req-500`" in text) is (name == "unknown, 5xx")
 
@@ -618,14 +624,14 @@ def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None
 @pytest.mark.parametrize(("skew", "where"), [(7200, "behind"), (-7200, "ahead of")])
 def test_a_rejected_signature_is_explained_by_the_clock(skew: int, where: str) -> None:
     """By how much, and in which direction; without such a fact the clock is only something to check."""
-    text = said(TellKind.OUTCOME, PLAUSIBLE["bad credentials"], {"clock_skew": skew})
+    text = said(NotificationKind.OUTCOME, PLAUSIBLE["bad credentials"], {"clock_skew": skew})
     assert f"The bot's clock is 120 minutes {where} MetaStudio's, by the date of its answer" in text
-    assert "minutes behind" not in said(TellKind.OUTCOME, PLAUSIBLE["bad credentials"])
+    assert "minutes behind" not in said(NotificationKind.OUTCOME, PLAUSIBLE["bad credentials"])
 
 
 def test_after_a_restore_nothing_is_said_to_be_undeleted() -> None:
     """A ledger from a backup does not know what was done after it."""
-    text = said(TellKind.EXPIRED, PLAUSIBLE["closed after a restore"])
+    text = said(NotificationKind.EXPIRED, PLAUSIBLE["closed after a restore"])
     assert "restored from a backup" in text
     assert "othing was deleted" not in text
 
@@ -676,7 +682,7 @@ def test_how_many_reads_agreed(agreeing: int, over: float, words: str) -> None:
 
 def test_what_is_told_late_announces_no_look_that_was_made_already() -> None:
     """Slack may take the message an hour later; then nothing is due any more."""
-    text = said(TellKind.SETTLED, replace(PLAUSIBLE["still present"], read_due_at=None))
+    text = said(NotificationKind.SETTLED, replace(PLAUSIBLE["still present"], read_due_at=None))
     assert "treated as not deleted.*\n" in text
     assert "once more" not in text
 
@@ -695,7 +701,7 @@ def test_where_the_last_attempt_never_left_the_reply_before_it_is_shown() -> Non
         "Cause: the time allowed for sending had passed"
     )
     gone = replace(PLAUSIBLE["found gone"], attempts=(THROTTLED, never_left))
-    assert "MetaStudio answered 429; whether this request" in said(TellKind.SETTLED, gone)
+    assert "MetaStudio answered 429; whether this request" in said(NotificationKind.SETTLED, gone)
     # Of another claim is what another sender was answered.
     foreign = replace(THROTTLED, claim_token="another")
     assert "429" not in reply_line(replace(OVER, claim_token=ATTEMPT.claim_token, attempts=(foreign, never_left)))
@@ -740,7 +746,7 @@ def test_where_the_last_attempt_never_left_the_reply_before_it_is_shown() -> Non
 def test_why_a_throttled_delete_was_not_sent_again_is_told(no: dict[str, Any], says: str) -> None:
     """The reason of the checks that forbade it, and the advice that fits; not that it was throttled each time."""
     once = replace(PLAUSIBLE["throttled"], attempts=(THROTTLED,))
-    text = said(TellKind.OUTCOME, once, {"not_again": no})
+    text = said(NotificationKind.OUTCOME, once, {"not_again": no})
     assert f"MetaStudio throttled the DELETE. It was not sent again, {says}\n" in text
     assert "each time" not in text
 
@@ -755,8 +761,14 @@ def test_the_last_attempts_reply_is_shown() -> None:
 # -- the escalation block ------------------------------------------------------------------------------------------
 
 ESCALATED = {
-    *(TellKind.OUTCOME, TellKind.UNKNOWN, TellKind.SETTLED, TellKind.CORRECTION, TellKind.UNDETERMINED),
-    TellKind.CLOSED,
+    *(
+        NotificationKind.OUTCOME,
+        NotificationKind.UNKNOWN,
+        NotificationKind.SETTLED,
+        NotificationKind.CORRECTION,
+        NotificationKind.UNDETERMINED,
+    ),
+    NotificationKind.CLOSED,
 }
 
 
@@ -787,18 +799,18 @@ def test_the_ticket_holds_nothing_but_what_huawei_may_know(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_failed_or_unknown_outcome_brings_the_ticket_along(kind: TellKind) -> None:
+def test_a_failed_or_unknown_outcome_brings_the_ticket_along(kind: NotificationKind) -> None:
     """And a good one does not need it."""
     for name in ("rejected", "unknown, lost", "still present"):
         assert ("For a Huawei Cloud ticket" in said(kind, PLAUSIBLE[name], FACTS.get(kind, [{}])[0])) is (
             kind in ESCALATED
         )
-    for kind_of_good in (TellKind.OUTCOME, TellKind.SETTLED, TellKind.CLOSED):
+    for kind_of_good in (NotificationKind.OUTCOME, NotificationKind.SETTLED, NotificationKind.CLOSED):
         assert "For a Huawei Cloud ticket" not in said(kind_of_good, PLAUSIBLE["deleted"])
 
 
 @pytest.mark.parametrize("kind", sorted(ESCALATED))
-def test_outcomes_mention_requester_and_confirmer_and_name_the_job(kind: TellKind) -> None:
+def test_outcomes_mention_requester_and_confirmer_and_name_the_job(kind: NotificationKind) -> None:
     """Both are notified, whatever became of it, and read which job it was."""
     for name in ("deleted", "rejected", "unknown, lost", "still present"):
         text = said(kind, PLAUSIBLE[name])
@@ -808,4 +820,4 @@ def test_outcomes_mention_requester_and_confirmer_and_name_the_job(kind: TellKin
 
 def test_the_reasons_tried_above_are_those_that_close_a_card() -> None:
     """Each is a reason that exists."""
-    assert {facts["reason"] for facts in FACTS[TellKind.REFUSED]} <= set(Reason)
+    assert {facts["reason"] for facts in FACTS[NotificationKind.REFUSED]} <= set(Reason)

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from bot.domain.model import ConfirmBy
-from bot.domain.policy import Deed
+from bot.domain.policy import Action
 from bot.domain.refusals import Reason, Refused
 from docs.generate import who_may
 from docs.generate.who_may import CONFIRMS, OTHERS, PEOPLE, PLACES, answer
@@ -48,7 +48,7 @@ EVERYWHERE_ELSE: dict[str, Reason] = {
     "Slack Connect channel": Reason.IN_EXTERNAL_CHANNEL,
     "channel without the bot": Reason.BOT_NOT_IN_CHANNEL,
     "archived channel": Reason.CHANNEL_ARCHIVED,
-    "place that Slack does not tell": Reason.PLACE_UNKNOWN,
+    "place that Slack does not tell": Reason.CONVERSATION_UNKNOWN,
 }
 """The same no for everybody and everything, but for taking back one's own card."""
 
@@ -70,7 +70,7 @@ def reason(no: Refused | None) -> str | None:
 def test_the_table_is_about_everybody_and_everything() -> None:
     """No person, deed, rule or place is left out."""
     assert set(rows()) == set(PEOPLE)
-    assert {column.deed for column in COLUMNS} == set(Deed)
+    assert {column.deed for column in COLUMNS} == set(Action)
     confirms = {(column.is_own, column.rule) for column in CONFIRMS}
     assert confirms == set(itertools.product([True, False], ConfirmBy))
     assert {"allowed channel", *EVERYWHERE_ELSE} == set(PLACES)
@@ -88,7 +88,7 @@ def test_in_an_allowed_channel(who: str) -> None:
 def test_everywhere_else(who: str, where: str) -> None:
     """The place refuses, whoever asks for whatever; only taking back one's own card goes on working."""
     for column in COLUMNS:
-        takes_back = column.deed is Deed.CANCEL and column.is_own
+        takes_back = column.deed is Action.CANCEL and column.is_own
         assert reason(answer(who, column, where)) == (None if takes_back else EVERYWHERE_ELSE[where])
 
 

@@ -24,9 +24,9 @@ JOB = JobId("efc5300ecdba4ea48d1ff13a9d907bc0")
 JOBS = "/v1/0123456789abcdef0123456789abcdef/digital-human-training-manage/user/jobs"
 
 
-def answer(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> wire.Answer:
+def answer(status: int, body: object = b"", headers: Mapping[str, str] | None = None) -> wire.HttpResponse:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return wire.Answer(status, lines({"X-Request-Id": "req-00001", **(headers or {})}), raw, AT)
+    return wire.HttpResponse(status, lines({"X-Request-Id": "req-00001", **(headers or {})}), raw, AT)
 
 
 def lines(headers: Mapping[str, str]) -> wire.Headers:
@@ -227,7 +227,7 @@ def test_request_ids_are_found_in_three_places_and_never_altered(
 ) -> None:
     """Header, then body, then IAM's trace. One that is not well-formed counts as none; a second one is kept."""
     assert wire.request_ids_in(wire.Headers(tuple(headers)), body) == expected
-    reply = wire.deleted(wire.Answer(400, wire.Headers(tuple(headers)), json.dumps(body).encode(), AT), scrub)
+    reply = wire.deleted(wire.HttpResponse(400, wire.Headers(tuple(headers)), json.dumps(body).encode(), AT), scrub)
     assert (reply.request_id, reply.other_request_id) == wire.first_two(expected)
 
 
@@ -373,10 +373,10 @@ def test_a_list_is_a_count_and_jobs(body: object, ok: bool, count: int | None, i
 
 def test_app_user_ids_are_told_apart_without_being_kept() -> None:
     """Equal for equal ids and for no others; none is the empty mark; the id itself does not show."""
-    assert drafts.mark(None) == drafts.mark("") == ""
-    assert drafts.mark("zhang-san") == drafts.mark("zhang-san") != drafts.mark("zhang-san2")
-    assert "zhang" not in drafts.mark("zhang-san")
-    assert len(drafts.mark("zhang-san")) == 16
+    assert drafts.fingerprint(None) == drafts.fingerprint("") == ""
+    assert drafts.fingerprint("zhang-san") == drafts.fingerprint("zhang-san") != drafts.fingerprint("zhang-san2")
+    assert "zhang" not in drafts.fingerprint("zhang-san")
+    assert len(drafts.fingerprint("zhang-san")) == 16
 
 
 def test_a_list_with_another_status_lists_nothing() -> None:

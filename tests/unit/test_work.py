@@ -16,7 +16,7 @@ from bot.runtime import clock as clocks
 from bot.runtime import pool as work
 from bot.runtime import ticker as tickers
 from bot.runtime.clock import SystemClock
-from bot.runtime.pool import Pool, Queues
+from bot.runtime.pool import KeyedLocks, Pool
 from bot.runtime.ticker import Ticker, stop_all
 
 SOON = 10.0
@@ -41,9 +41,9 @@ def is_idle(pool: Pool) -> bool:
 
 
 def is_quiet(pool: Pool) -> bool:
-    """Wait until all spare work is done."""
+    """Wait until all overflow work is done."""
     with pool._changed:
-        return pool._changed.wait_for(lambda: pool._spare_taken == 0, SOON)
+        return pool._changed.wait_for(lambda: pool._overflow_count == 0, SOON)
 
 
 class Gate:
@@ -136,7 +136,7 @@ def test_what_takes_too_long_together_is_missing() -> None:
     slow = [f"slow {number}" for number in range(20)]
     with pool_of(1) as pool:
         assert pool.together(body, ["quick", *slow], 0.2) == {"quick": "QUICK"}
-        assert pool.beside(lambda: "at once").result(SOON) == "at once"
+        assert pool.in_background(lambda: "at once").result(SOON) == "at once"
         gate.set()
         assert pool.together(body, ["quick"], SOON) == {"quick": "QUICK"}
     assert "slow 19" not in begun
@@ -159,7 +159,7 @@ def test_a_pool_that_ended_does_nothing_together() -> None:
 NAME: ContextVar[str] = ContextVar("NAME", default="nobody")
 
 
-@pytest.mark.parametrize("way", ["run", "beside"])
+@pytest.mark.parametrize("way", ["run", "in_background"])
 def test_work_sees_the_context_of_its_caller(way: str) -> None:
     """The deletion that is bound to the log lines goes along into the thread, and back out of it nothing comes."""
     seen: list[str] = []
@@ -174,7 +174,7 @@ def test_work_sees_the_context_of_its_caller(way: str) -> None:
             assert pool.take()
             pool.run(body)
         else:
-            pool.beside(body).result(SOON)
+            pool.in_background(body).result(SOON)
         assert is_idle(pool)
         assert NAME.get() == "the caller"
         NAME.reset(token)
@@ -190,7 +190,7 @@ def test_look_ups_run_beside_work_that_fills_the_pool() -> None:
 
         def body() -> None:
             both.wait()  # both permits are in use now
-            answers.append(pool.beside(lambda: 7).result(SOON))
+            answers.append(pool.in_background(lambda: 7).result(SOON))
 
         for _ in range(2):
             assert pool.take()
@@ -202,51 +202,51 @@ def test_look_ups_run_beside_work_that_fills_the_pool() -> None:
 def test_a_look_up_hands_its_exception_to_whoever_waits() -> None:
     """Beside means beside: the caller decides what a failure means."""
     with pool_of(1) as pool, pytest.raises(ZeroDivisionError):
-        pool.beside(lambda: 1 // 0).result(SOON)
+        pool.in_background(lambda: 1 // 0).result(SOON)
 
 
-# -- spare ---------------------------------------------------------------------------------------------------------
+# -- overflow ---------------------------------------------------------------------------------------------------------
 
 
-def test_spare_work_runs_although_every_permit_is_taken() -> None:
+def test_overflow_work_runs_although_every_permit_is_taken() -> None:
     """Busy can be said while everything is busy."""
     said = threading.Event()
     with pool_of(1) as pool:
         assert pool.take()
-        assert pool.spare(said.set)
+        assert pool.overflow(said.set)
         assert said.wait(SOON)
         pool.give_back()
 
 
-def test_spare_work_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overflow_work_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """So much waits and no more; what has run makes room again."""
-    monkeypatch.setattr(work, "MOST_SPARE", 2)
-    monkeypatch.setattr(work, "SPARE_THREADS", 1)
+    monkeypatch.setattr(work, "MAX_OVERFLOW", 2)
+    monkeypatch.setattr(work, "OVERFLOW_THREADS", 1)
     first, second = Gate(), Gate()
     with pool_of(1) as pool:
-        assert pool.spare(first)
-        assert pool.spare(second)
-        assert not pool.spare(lambda: None)
+        assert pool.overflow(first)
+        assert pool.overflow(second)
+        assert not pool.overflow(lambda: None)
         first.open.set()
         assert second.begun.wait(SOON)  # so the first has given its place back; the thread is busy with the second
-        assert pool.spare(lambda: None)
-        assert not pool.spare(lambda: None)
+        assert pool.overflow(lambda: None)
+        assert not pool.overflow(lambda: None)
         second.open.set()
 
 
-def test_spare_work_that_raises_makes_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overflow_work_that_raises_makes_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed "busy" is heard, and does not use up the place for the next."""
-    monkeypatch.setattr(work, "MOST_SPARE", 1)
+    monkeypatch.setattr(work, "MAX_OVERFLOW", 1)
     with structlog.testing.capture_logs() as lines, pool_of(1) as pool:
         for _ in range(5):
-            assert pool.spare(lambda: 1 // 0)
+            assert pool.overflow(lambda: 1 // 0)
             assert is_quiet(pool)
     assert [(line["event"], line["log_level"]) for line in lines] == [("work_failed", "error")] * 5
 
 
 def test_the_bounds_are_what_the_busy_hour_needs() -> None:
     """A crowd of five hundred is told "busy" by four threads."""
-    assert (work.SPARE_THREADS, work.MOST_SPARE) == (4, 500)
+    assert (work.OVERFLOW_THREADS, work.MAX_OVERFLOW) == (4, 500)
 
 
 # -- drain ---------------------------------------------------------------------------------------------------------
@@ -308,18 +308,18 @@ def test_busy_can_be_said_while_the_bot_stops_but_not_after() -> None:
     said = threading.Event()
     pool = Pool(1)
     assert pool.drain(0)
-    assert pool.spare(said.set)
+    assert pool.overflow(said.set)
     assert said.wait(SOON)
     pool.close(SOON)
     for _ in range(3):
-        assert pool.spare(lambda: None) is False
-    assert pool._spare_taken == 0
+        assert pool.overflow(lambda: None) is False
+    assert pool._overflow_count == 0
 
 
 def test_closing_waits_for_what_is_being_said() -> None:
     """A "busy" that has begun is said to its end; nobody waits longer than allowed."""
     pool, gate = Pool(1), Gate()
-    assert pool.spare(gate)
+    assert pool.overflow(gate)
     assert gate.begun.wait(SOON)
     closer = threading.Thread(target=pool.close, args=(SOON,))
     closer.start()
@@ -332,7 +332,7 @@ def test_closing_waits_for_what_is_being_said() -> None:
 def test_closing_does_not_wait_for_ever() -> None:
     """What hangs is left behind."""
     pool, gate = Pool(1), Gate()
-    assert pool.spare(gate)
+    assert pool.overflow(gate)
     assert gate.begun.wait(SOON)
     pool.close(0)
     assert not gate.done.is_set()
@@ -553,7 +553,7 @@ def test_a_ticker_that_was_never_started_can_be_stopped() -> None:
 
 def test_one_at_a_time_for_each_name() -> None:
     """Whoever waits in vain is told so; another name has a queue of its own; a turn that ended is free again."""
-    queues = Queues()
+    queues = KeyedLocks()
     with queues("C1", 0) as first:
         assert first
         with queues("C1", 0) as second, queues("C2", 0) as other:
@@ -568,7 +568,7 @@ def test_one_at_a_time_for_each_name() -> None:
 
 def test_a_turn_comes_when_the_one_before_ends() -> None:
     """Waiting, not asking again and again."""
-    queues, got = Queues(), threading.Event()
+    queues, got = KeyedLocks(), threading.Event()
 
     def wait() -> None:
         with queues("C1", SOON) as is_ours:

@@ -64,12 +64,12 @@ got what came after it. Any other ledger has 0."""
 
 @dataclass
 class Database:
-    """An opened database. ``is_alone``: nobody else uses it, so whatever another owner holds is void."""
+    """An opened database. ``is_exclusive``: nobody else uses it, so whatever another owner holds is void."""
 
     reading: Engine
     writing: Engine
     writer: Writer
-    is_alone: bool
+    is_exclusive: bool
     file: HeldFile | None = None
     """The SQLite file; None on PostgreSQL, and for who only reads."""
     note: Note | None = None
@@ -151,10 +151,10 @@ def _sqlite(url: URL, *, read_only: bool, as_it_is: bool, existing: bool) -> Dat
     writing = _sqlite_engine(resolved, "BEGIN IMMEDIATE", size=1, place=place)
     if file is None:
         _on_connect(writing, ("PRAGMA query_only=ON",))
-        return Database(reading, writing, SharedWriter(writing), is_alone=False, note=note)
+        return Database(reading, writing, SharedWriter(writing), is_exclusive=False, note=note)
     held = file
     writer = SharedWriter(writing, lambda connection: held.note(connection.info.get(rows.KNOWN_HEAD)))
-    opened = Database(reading, writing, writer, is_alone=True, file=file, note=note, is_new_file=is_new_file)
+    opened = Database(reading, writing, writer, is_exclusive=True, file=file, note=note, is_new_file=is_new_file)
     return _noted(opened, as_it_is=as_it_is)
 
 
@@ -341,4 +341,4 @@ def _postgresql(url: URL, *, read_only: bool, pool_size: int, renewed: Callable[
     # A look with several queries sees one moment, as it does on SQLite. The options share the pool.
     reading = engine.execution_options(**session.READING)
     writing = reading if read_only else engine.execution_options(**session.WRITING)
-    return Database(reading, writing, PooledWriter(writing), is_alone=False)
+    return Database(reading, writing, PooledWriter(writing), is_exclusive=False)

@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlalchemy import insert, inspect, make_url, select, text
 
 from bot.domain.ledger_port import LedgerTrouble
-from bot.ledger.answers import LIVES
 from bot.ledger.database import dialects, session, trouble
 from bot.ledger.database.engine import Database, connect
 from bot.ledger.database.held_file import is_held
 from bot.ledger.database.writer import FOREIGN
+from bot.ledger.pending_requests import LIVES
 from bot.ledger.schema.tables import owners
 
 MAY_MAKE = text("SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)")

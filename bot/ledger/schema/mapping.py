@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from bot.audit.chain import canonical_json
 from bot.domain.model import Actor, Attempt, Cause, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
-from bot.domain.notifications import Due, Tell, TellKind, Waiting
+from bot.domain.notifications import Due, Notification, NotificationKind, PendingRequest
 
 ACTORS = frozenset({"requester", "confirmer", "ended_by"})
 SIMPLE = frozenset(
@@ -66,6 +66,10 @@ def columns_of(values: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, 
     return columns
 
 
+STORED_JOB_WORDS = {"app_user_fingerprint": "seen_as"}
+"""Fields of ``Job`` that the ledger's JSON keeps under the word of version 0.1.0."""
+
+
 def job_columns(job: Job) -> dict[str, Any]:
     """The snapshot, and what of it is searched or compared."""
     return {
@@ -74,11 +78,11 @@ def job_columns(job: Job) -> dict[str, Any]:
         "job_name": job.name,
         "asset_id": job.asset_id,
         "last_update_time": job.last_update_time,
-        "job": canonical_json(asdict(job)),
+        "job": canonical_json({STORED_JOB_WORDS.get(name, name): value for name, value in asdict(job).items()}),
     }
 
 
-def deletion_columns(deletion: Deletion, owner: str) -> dict[str, Any]:
+def deletion_columns(deletion: Deletion, instance: str) -> dict[str, Any]:
     """All columns of a new row; its attempts stand in their own table."""
     target = deletion.target
     fields = {name: getattr(deletion, name) for name in SETTABLE}
@@ -88,7 +92,7 @@ def deletion_columns(deletion: Deletion, owner: str) -> dict[str, Any]:
         "region": target.region,
         "project_id": target.project_id,
         "state": deletion.state.value,
-        "owner": owner,
+        "owner": instance,
         "claim_owner": None,
         "lease_owner": None,
         "lease_until": None,
@@ -99,7 +103,8 @@ def job_from(text: str) -> Job:
     """The snapshot as it was; fields that a later version knows and this one does not are left out."""
     kept = json.loads(text)
     kept["supported_service"] = tuple(kept.get("supported_service") or ())
-    return Job(**{name: kept[name] for name in Job.__dataclass_fields__ if name in kept})
+    stored = {name: STORED_JOB_WORDS.get(name, name) for name in Job.__dataclass_fields__}
+    return Job(**{name: kept[word] for name, word in stored.items() if word in kept})
 
 
 def _actor(user: str | None, team: str | None) -> Actor | None:
@@ -175,55 +180,55 @@ def attempt_from(row: Row[Any]) -> Attempt:
     )
 
 
-def tell_columns(tells: Iterable[Tell], written_at: Any) -> list[dict[str, Any]]:
+def notification_columns(notifications: Iterable[Notification], written_at: Any) -> list[dict[str, Any]]:
     """Rows of ``outbox``. No ``due_at`` means at once."""
     return [
         {
-            "thread": tell.thread,
-            "kind": tell.kind.value,
-            "deletion": tell.deletion,
-            "recipient": tell.to,
-            "thread_ts": tell.thread_ts,
-            "facts": canonical_json(dict(tell.facts)),
+            "thread": notification.thread,
+            "kind": notification.kind.value,
+            "deletion": notification.deletion,
+            "recipient": notification.to,
+            "thread_ts": notification.thread_ts,
+            "facts": canonical_json(dict(notification.facts)),
             "attempts": 0,
             "written_at": written_at,
         }
-        for tell in tells
+        for notification in notifications
     ]
 
 
 def due_from(row: Row[Any]) -> Due:
     """A row of ``outbox`` under our lease."""
-    tell = Tell(
-        kind=TellKind(row.kind),
+    notification = Notification(
+        kind=NotificationKind(row.kind),
         deletion=DeletionId(row.deletion),
         to=row.recipient,
         thread_ts=row.thread_ts,
         facts=json.loads(row.facts),
     )
-    return Due(row.number, tell, row.attempts, row.written_at)
+    return Due(row.number, notification, row.attempts, row.written_at)
 
 
-def waiting_columns(waiting: Waiting, owner: str) -> dict[str, Any]:
-    """A row of ``answers``."""
+def pending_columns(pending: PendingRequest, instance: str) -> dict[str, Any]:
+    """A row of ``pending_requests``."""
     return {
-        "id": waiting.id,
-        "kind": waiting.kind,
-        "actor_user": waiting.actor.user,
-        "actor_team": waiting.actor.team,
-        "channel": waiting.channel,
-        "since": waiting.since,
-        "thread_ts": waiting.thread_ts,
-        "job": waiting.job,
-        "deletion": waiting.deletion,
-        "text": waiting.text,
-        "owner": owner,
+        "id": pending.id,
+        "kind": pending.kind,
+        "actor_user": pending.actor.user,
+        "actor_team": pending.actor.team,
+        "channel": pending.channel,
+        "since": pending.since,
+        "thread_ts": pending.thread_ts,
+        "job": pending.job,
+        "deletion": pending.deletion,
+        "text": pending.text,
+        "owner": instance,
     }
 
 
-def waiting_from(row: Row[Any]) -> Waiting:
-    """A row of ``answers`` as its value."""
-    return Waiting(
+def pending_from(row: Row[Any]) -> PendingRequest:
+    """A row of ``pending_requests`` as its value."""
+    return PendingRequest(
         id=row.id,
         kind=row.kind,
         actor=Actor(row.actor_user, row.actor_team),

@@ -174,7 +174,7 @@ attempts = Table(
     Column("other_request_id", FreeText),
 )
 
-answers = Table(
+pending_requests = Table(
     "answers",
     metadata,
     Column("id", Text, primary_key=True),

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select, union
 
 from bot.audit.chain import Head, Line, utc_text
 from bot.audit.story import About
-from bot.audit.witness import Looked, Witness
+from bot.audit.witness import Inspection, Witness
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import trouble
 from bot.ledger.database.engine import Database, connect
@@ -77,9 +77,9 @@ class TrailReader:
         # Raised outside of the handler: the foreign error, whose text may quote a row, is not to hang on to it.
         raise found
 
-    def verify(self, witness: Witness | None = None, on_page: Callable[[int], object] | None = None) -> Looked:
+    def verify(self, witness: Witness | None = None, on_page: Callable[[int], object] | None = None) -> Inspection:
         """Check the whole trail in one snapshot; see ``verifying.look``."""
-        return self.read(lambda connection: verifying.look(connection, witness, on_page))
+        return self.read(lambda connection: verifying.inspect(connection, witness, on_page))
 
     def extent(self) -> tuple[Head, Head]:
         """The newest checkpoint and the head."""

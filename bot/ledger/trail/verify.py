@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from bot.audit import chain
 from bot.audit.chain import BEGINNING, Fault, Head, Verdict
-from bot.audit.witness import Looked, Witness
+from bot.audit.witness import Inspection, Witness
 from bot.domain.events import Kind
 from bot.ledger.schema import triggers
 from bot.ledger.schema.tables import checkpoints, events
@@ -34,17 +34,19 @@ def verify(connection: Connection, on_page: Callable[[int], object] | None = Non
     return chain.verify(rows.lines(connection, after=start.number, on_page=on_page), start, head)
 
 
-def look(connection: Connection, witness: Witness | None, on_page: Callable[[int], object] | None = None) -> Looked:
+def inspect(
+    connection: Connection, witness: Witness | None, on_page: Callable[[int], object] | None = None
+) -> Inspection:
     """All that ``audit verify`` tells."""
-    return Looked(
+    return Inspection(
         verify(connection, on_page),
         rows.checkpoint(connection),
-        missing_guards(connection),
+        missing_triggers(connection),
         find(connection, witness) if witness is not None else None,
     )
 
 
-def missing_guards(connection: Connection) -> frozenset[str]:
+def missing_triggers(connection: Connection) -> frozenset[str]:
     """The triggers that should protect the trail and are not there."""
     return frozenset(triggers.expected(connection.dialect.name)) - triggers.names(connection)
 

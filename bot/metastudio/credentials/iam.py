@@ -103,7 +103,7 @@ def sign_in(user: User, exchange: Exchange) -> Token:
     return token_in(answer, user)
 
 
-def token_in(answer: wire.Answer, user: User) -> Token:
+def token_in(answer: wire.HttpResponse, user: User) -> Token:
     """Read IAM's answer.
 
     Any 4xx counts as a refusal but for 408 and 429: which ones there are is not documented in full, and none that says
@@ -129,7 +129,7 @@ def _failed(
     return NoCredentials(said, cause, code=code, message=said, request_id=request_id)
 
 
-def _expiry(answer: wire.Answer, body: object) -> datetime | None:
+def _expiry(answer: wire.HttpResponse, body: object) -> datetime | None:
     """The moment by our clock at which the token expires; IAM's may be another, and its answer says what it shows."""
     token = body.get("token") if isinstance(body, dict) else None
     text = token.get("expires_at") if isinstance(token, dict) else None

@@ -23,7 +23,7 @@ NOT_ASKED = frozenset({Cause.LIMITED, Cause.BREAKER_OPEN, Cause.LEDGER_TROUBLE, 
 """Why the bot itself did not ask MetaStudio; a second question would fare alike."""
 
 
-def look(job: Job, ports: Ports) -> tuple[Finding, Shown]:
+def inspect_job(job: Job, ports: Ports) -> tuple[Finding, Shown]:
     """One read: Show, and List whenever Show does not answer with that very job."""
     shown = ports.jobs.show(job.job_id)
     is_asked = not evidence.shows_it(shown, job.job_id) and shown.reply.cause not in NOT_ASKED
@@ -45,7 +45,11 @@ def _found(shown: Shown, listed: Listed | None, job: Job, ports: Ports) -> Findi
     since the card was made, a job that it is not shown is not taken to be gone.
     """
     found = evidence.finding(shown, listed, job.job_id)
-    return Finding.NOTHING if found is Finding.GONE and job.seen_as != ports.terms.seen_as else found
+    return (
+        Finding.NOTHING
+        if found is Finding.GONE and job.app_user_fingerprint != ports.config.app_user_fingerprint
+        else found
+    )
 
 
 def _list(job: JobId, ports: Ports) -> Listed:

@@ -13,17 +13,17 @@ from slack_sdk.web import SlackResponse
 
 from bot.domain.events import Event, Kind, Recorded
 from bot.domain.model import DeletionId
-from bot.domain.notifications import QUOTES_THE_TRAIL, Tell, TellKind, Waiting
-from bot.domain.ports import Again, Called, Gone, Told
+from bot.domain.notifications import QUOTES_THE_TRAIL, Notification, NotificationKind, PendingRequest
+from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from bot.slack.errors import WITHOUT_RETRY_AFTER, Troubles, error_code, is_passing
 from handlers import messenger
-from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackTeller
+from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackMessenger
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
 from tests.unit.messages import ANNA, AT, AWAITING, PLAUSIBLE, WORDING
 
 QUIET = {"unfurl_links": False, "unfurl_media": False}
-OUTCOME = Tell(TellKind.OUTCOME, AWAITING.id, "C1", "1.2")
+OUTCOME = Notification(NotificationKind.OUTCOME, AWAITING.id, "C1", "1.2")
 DELETED = PLAUSIBLE["deleted"]
 
 
@@ -94,12 +94,12 @@ class Hook:
         return self
 
 
-def teller(web: Web, hook: Hook | None = None) -> SlackTeller:
-    return SlackTeller(web, WORDING, hook or Hook())  # type: ignore[arg-type]
+def slack_messenger(web: Web, hook: Hook | None = None) -> SlackMessenger:
+    return SlackMessenger(web, WORDING, hook or Hook())  # type: ignore[arg-type]
 
 
-def waiting(**more: Any) -> Waiting:
-    return Waiting(**{"id": "w", "kind": "click", "actor": ANNA, "channel": "C1", "since": AT, **more})
+def waiting(**more: Any) -> PendingRequest:
+    return PendingRequest(**{"id": "w", "kind": "click", "actor": ANNA, "channel": "C1", "since": AT, **more})
 
 
 # -- translation ---------------------------------------------------------------------------------------------------
@@ -129,55 +129,55 @@ PLACE_GONE = [
 """Rulebook section 4: codes after which the same message is never taken at the same place."""
 
 TRANSLATED = [
-    *((refusal(code), Gone(code)) for code in PLACE_GONE),
+    *((refusal(code), Undeliverable(code)) for code in PLACE_GONE),
     # Throttled: Slack's own wish is honoured, by either spelling and whether or not the status says so.
-    (refusal("ratelimited", 429, {"Retry-After": "7"}), Again(7.0, "ratelimited")),
-    (refusal("rate_limited", 429, {"retry-after": "120"}), Again(120.0, "rate_limited")),
-    (refusal("rate_limited", 200, {"Retry-After": "3"}), Again(3.0, "rate_limited")),
-    (refusal("ratelimited", 429, {"Retry-After": ["11"]}), Again(11.0, "ratelimited")),
-    (refusal("ratelimited", 429), Again(30.0, "ratelimited")),
-    (refusal("ratelimited", 429, {"Retry-After": "soon"}), Again(30.0, "ratelimited")),
-    (refusal("ratelimited", 429, {"Retry-After": None}), Again(30.0, "ratelimited")),
-    (refusal("message_limit_exceeded"), Again(30.0, "message_limit_exceeded")),
-    (refusal("channel_not_found", 429, {"Retry-After": "2"}), Again(2.0, "channel_not_found")),
-    (refusal("<html>slow down xoxb-1</html>", 429, {"Retry-After": "5"}), Again(5.0, "http_429")),
+    (refusal("ratelimited", 429, {"Retry-After": "7"}), RetryLater(7.0, "ratelimited")),
+    (refusal("rate_limited", 429, {"retry-after": "120"}), RetryLater(120.0, "rate_limited")),
+    (refusal("rate_limited", 200, {"Retry-After": "3"}), RetryLater(3.0, "rate_limited")),
+    (refusal("ratelimited", 429, {"Retry-After": ["11"]}), RetryLater(11.0, "ratelimited")),
+    (refusal("ratelimited", 429), RetryLater(30.0, "ratelimited")),
+    (refusal("ratelimited", 429, {"Retry-After": "soon"}), RetryLater(30.0, "ratelimited")),
+    (refusal("ratelimited", 429, {"Retry-After": None}), RetryLater(30.0, "ratelimited")),
+    (refusal("message_limit_exceeded"), RetryLater(30.0, "message_limit_exceeded")),
+    (refusal("channel_not_found", 429, {"Retry-After": "2"}), RetryLater(2.0, "channel_not_found")),
+    (refusal("<html>slow down xoxb-1</html>", 429, {"Retry-After": "5"}), RetryLater(5.0, "http_429")),
     # Part of the work may have happened.
     *(
-        (refusal(code), Again(1.0, code, unanswered=True))
+        (refusal(code), RetryLater(1.0, code, unanswered=True))
         for code in ("internal_error", "fatal_error", "update_failed")
     ),
-    (refusal("service_unavailable", 503), Again(1.0, "service_unavailable", unanswered=True)),
-    (refusal("request_timeout", 408), Again(1.0, "request_timeout", unanswered=True)),
-    (refusal("something_new", 500), Again(1.0, "something_new", unanswered=True)),
-    (refusal("something_new", 502), Again(1.0, "something_new", unanswered=True)),
+    (refusal("service_unavailable", 503), RetryLater(1.0, "service_unavailable", unanswered=True)),
+    (refusal("request_timeout", 408), RetryLater(1.0, "request_timeout", unanswered=True)),
+    (refusal("something_new", 500), RetryLater(1.0, "something_new", unanswered=True)),
+    (refusal("something_new", 502), RetryLater(1.0, "something_new", unanswered=True)),
     # What is no JSON, or no code, is named by its status.
-    (refusal("<html><body>xoxb-secret</body></html>", 502), Again(1.0, "http_502", unanswered=True)),
-    (refusal("upstream connect error", 503), Again(1.0, "http_503", unanswered=True)),
-    (refusal("xoxb-1-secret", 200), Again(1.0, "http_200", unanswered=True)),
-    (refusal("A" * 10, 404), Again(1.0, "http_404", unanswered=True)),
-    (refusal("a" * 65, 200), Again(1.0, "http_200", unanswered=True)),
-    (refusal("channel_not_found\n", 200), Again(1.0, "http_200", unanswered=True)),
-    (refusal("", 200), Again(1.0, "http_200", unanswered=True)),
-    (refusal(None, 200), Again(1.0, "http_200", unanswered=True)),
-    (refusal(["channel_not_found"], 200), Again(1.0, "http_200", unanswered=True)),
-    (SlackApiError("refused", response("<html>secret", 200)), Again(1.0, "http_200", unanswered=True)),
-    (SlackApiError("refused", response(None, 500)), Again(1.0, "http_500", unanswered=True)),
+    (refusal("<html><body>xoxb-secret</body></html>", 502), RetryLater(1.0, "http_502", unanswered=True)),
+    (refusal("upstream connect error", 503), RetryLater(1.0, "http_503", unanswered=True)),
+    (refusal("xoxb-1-secret", 200), RetryLater(1.0, "http_200", unanswered=True)),
+    (refusal("A" * 10, 404), RetryLater(1.0, "http_404", unanswered=True)),
+    (refusal("a" * 65, 200), RetryLater(1.0, "http_200", unanswered=True)),
+    (refusal("channel_not_found\n", 200), RetryLater(1.0, "http_200", unanswered=True)),
+    (refusal("", 200), RetryLater(1.0, "http_200", unanswered=True)),
+    (refusal(None, 200), RetryLater(1.0, "http_200", unanswered=True)),
+    (refusal(["channel_not_found"], 200), RetryLater(1.0, "http_200", unanswered=True)),
+    (SlackApiError("refused", response("<html>secret", 200)), RetryLater(1.0, "http_200", unanswered=True)),
+    (SlackApiError("refused", response(None, 500)), RetryLater(1.0, "http_500", unanswered=True)),
     # Neither the message nor its place is at fault: it waits.
     *(
-        (refusal(code), Again(60.0, code))
+        (refusal(code), RetryLater(60.0, code))
         for code in ("invalid_auth", "not_authed", "account_inactive", "token_revoked", "missing_scope", "new_code")
     ),
     # No whole answer.
-    (TimeoutError("secret"), Again(1.0, "TimeoutError", unanswered=True)),
-    (ConnectionResetError("secret"), Again(1.0, "ConnectionResetError", unanswered=True)),
-    (BrokenPipeError("secret"), Again(1.0, "BrokenPipeError", unanswered=True)),
-    (IncompleteRead(b"secret"), Again(1.0, "IncompleteRead", unanswered=True)),
-    (RemoteDisconnected("secret"), Again(1.0, "RemoteDisconnected", unanswered=True)),
-    (SlackRequestError("secret"), Again(1.0, "SlackRequestError", unanswered=True)),
-    (SlackClientNotConnectedError("secret"), Again(1.0, "SlackClientNotConnectedError", unanswered=True)),
-    (ValueError("secret"), Again(1.0, "ValueError", unanswered=True)),
-    (POSTED, Told("9.9")),
-    (response({"ok": True}), Told(None)),
+    (TimeoutError("secret"), RetryLater(1.0, "TimeoutError", unanswered=True)),
+    (ConnectionResetError("secret"), RetryLater(1.0, "ConnectionResetError", unanswered=True)),
+    (BrokenPipeError("secret"), RetryLater(1.0, "BrokenPipeError", unanswered=True)),
+    (IncompleteRead(b"secret"), RetryLater(1.0, "IncompleteRead", unanswered=True)),
+    (RemoteDisconnected("secret"), RetryLater(1.0, "RemoteDisconnected", unanswered=True)),
+    (SlackRequestError("secret"), RetryLater(1.0, "SlackRequestError", unanswered=True)),
+    (SlackClientNotConnectedError("secret"), RetryLater(1.0, "SlackClientNotConnectedError", unanswered=True)),
+    (ValueError("secret"), RetryLater(1.0, "ValueError", unanswered=True)),
+    (POSTED, Delivered("9.9")),
+    (response({"ok": True}), Delivered(None)),
 ]
 
 
@@ -192,7 +192,7 @@ NO_TS: list[dict[str, Any]] = [{}, *({"ts": ts} for ts in (None, "", 9.9, ["9.9"
 def test_only_a_plain_yes_is_one(body: Any) -> None:
     """Whatever else comes with a 200 is no answer, also where slack_sdk takes it for one or stumbles over it."""
     posted = messenger._call(lambda: response(body).validate(), Troubles())
-    assert isinstance(posted, Again)
+    assert isinstance(posted, RetryLater)
     assert posted.unanswered
 
 
@@ -200,31 +200,33 @@ def test_only_a_plain_yes_is_one(body: Any) -> None:
 def test_a_card_stands_once_its_ts_is_known(body: dict[str, Any]) -> None:
     """Its outcome would be told outside of any thread, so it is posted again; for a reply "ok" is enough."""
     web = Web(response({"ok": True} | body))
-    assert teller(web).post_card(AWAITING, (), Called()) == Again(1.0, "no_ts", unanswered=True)
-    assert teller(web).tell(OUTCOME, DELETED) == Told()
+    assert slack_messenger(web).post_card(AWAITING, (), Called()) == RetryLater(1.0, "no_ts", unanswered=True)
+    assert slack_messenger(web).send(OUTCOME, DELETED) == Delivered()
 
 
 def test_the_channel_of_an_answer_is_not_compared() -> None:
     """Of a person Slack answers with the id of the direct message, of a converted channel with its new one."""
-    assert teller(Web(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(AWAITING, (), Called()) == Told(
-        "9.9"
-    )
+    assert slack_messenger(Web(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(
+        AWAITING, (), Called()
+    ) == Delivered("9.9")
 
 
 @pytest.mark.parametrize(
     ("given", "answer"), TRANSLATED, ids=[f"{n}-{row[1]}"[:60] for n, row in enumerate(TRANSLATED)]
 )
 @pytest.mark.parametrize("method", ["post", "update"])
-def test_every_answer_of_slack_is_told_again_or_gone(method: str, given: Any, answer: Told | Again | Gone) -> None:
+def test_every_answer_of_slack_is_told_again_or_gone(
+    method: str, given: Any, answer: Delivered | RetryLater | Undeliverable
+) -> None:
     """One table for posting and for drawing anew; the words of it are Slack's codes or ours, never a body."""
     web = Web(given)
-    tell = OUTCOME if method == "post" else replace(OUTCOME, kind=TellKind.CARD)
+    tell = OUTCOME if method == "post" else replace(OUTCOME, kind=NotificationKind.CARD)
     with structlog.testing.capture_logs() as lines:
-        assert teller(web).tell(tell, DELETED) == answer
+        assert slack_messenger(web).send(tell, DELETED) == answer
     assert len(web.calls) == 1
     assert "secret" not in str(lines)
     assert "html" not in str(lines)
-    waits = isinstance(answer, Again) and answer.after == 60.0
+    waits = isinstance(answer, RetryLater) and answer.after == 60.0
     assert [line["event"] for line in lines] == ["slack_refused"] * waits
 
 
@@ -242,24 +244,24 @@ def test_refused_blocks_fall_back_to_the_text(code: str, second: Any) -> None:
     """The text, complete by itself, is sent without blocks, which takes old buttons away; the log says so."""
     web = Web(refusal(code), second)
     with structlog.testing.capture_logs() as lines:
-        answer = teller(web).tell(OUTCOME, DELETED)
+        answer = slack_messenger(web).send(OUTCOME, DELETED)
     assert [method for method, _ in web.calls] == ["chat.postMessage"] * 2
     text = thread_message(OUTCOME, DELETED, WORDING).text
     assert web.calls[1][1] == {"text": text, "blocks": [], "channel": "C1", "thread_ts": "1.2", **QUIET}
     assert (lines[0]["event"], lines[0]["code"], lines[0]["log_level"]) == ("slack_refused_blocks", code, "error")
     expected = {
-        POSTED: Told("9.9"),
+        POSTED: Delivered("9.9"),
     }.get(second)
-    assert isinstance(answer, Told | Again | Gone)
+    assert isinstance(answer, Delivered | RetryLater | Undeliverable)
     assert expected is None or answer == expected
-    assert isinstance(answer, Gone) is (second is not POSTED and second.response["error"] == "is_archived")
+    assert isinstance(answer, Undeliverable) is (second is not POSTED and second.response["error"] == "is_archived")
 
 
 def test_the_fallback_text_is_short_enough_for_anything() -> None:
     """A long text without blocks is cut at three thousand characters."""
     web = Web(refusal("msg_too_long"), POSTED)
     with structlog.testing.capture_logs():
-        teller(web).answer(waiting(), "x" * 5000, None)
+        slack_messenger(web).answer(waiting(), "x" * 5000, None)
     assert len(web.calls[1][1]["text"]) <= 3000
 
 
@@ -308,7 +310,7 @@ def test_throttled_and_unwell_are_told_from_refused(error: SlackApiError, *, pas
 def test_a_card_is_posted_without_unfurling() -> None:
     """Text and blocks together, in the deletion's channel; Slack's ts comes back."""
     web = Web(POSTED)
-    assert teller(web).post_card(AWAITING, [DELETED], Called()) == Told("9.9")
+    assert slack_messenger(web).post_card(AWAITING, [DELETED], Called()) == Delivered("9.9")
     card = deletion_card(AWAITING, WORDING, [DELETED])
     assert web.calls == [("chat.postMessage", {"channel": "C1", "text": card.text, "blocks": card.blocks, **QUIET})]
 
@@ -316,7 +318,7 @@ def test_a_card_is_posted_without_unfurling() -> None:
 def test_a_card_is_drawn_anew_where_it_stands() -> None:
     """chat.update with both text and blocks: without blocks the buttons would stay or go at Slack's whim."""
     web = Web(POSTED)
-    teller(web).tell(Tell(TellKind.CARD, DELETED.id, "C7", "5.5"), DELETED)
+    slack_messenger(web).send(Notification(NotificationKind.CARD, DELETED.id, "C7", "5.5"), DELETED)
     card = deletion_card(DELETED, WORDING)
     assert web.calls == [("chat.update", {"channel": "C7", "ts": "5.5", "text": card.text, "blocks": card.blocks})]
 
@@ -327,8 +329,8 @@ def test_a_card_is_drawn_anew_where_it_stands() -> None:
 def test_a_message_goes_to_its_thread_or_as_direct_message(thread_ts: str | None, place: dict[str, str]) -> None:
     """A direct message has no thread, and must not be sent with an empty one."""
     web = Web(POSTED)
-    tell = Tell(TellKind.OUTCOME, DELETED.id, "X1", thread_ts)
-    teller(web).tell(tell, DELETED)
+    tell = Notification(NotificationKind.OUTCOME, DELETED.id, "X1", thread_ts)
+    slack_messenger(web).send(tell, DELETED)
     said = thread_message(tell, DELETED, WORDING)
     assert web.calls == [("chat.postMessage", {**place, "text": said.text, "blocks": said.blocks, **QUIET})]
 
@@ -337,7 +339,7 @@ def test_the_running_log_is_one_message() -> None:
     """Many lines, one section, within the limits."""
     web = Web(POSTED)
     events = [Recorded(n, Event(Kind.OUTCOME, AT, ANNA, "C1"), "", "", "") for n in range(1, 4)]
-    assert teller(web).log("CLOG", events, 5) == Told("9.9")
+    assert slack_messenger(web).log("CLOG", events, 5) == Delivered("9.9")
     ((method, arguments),) = web.calls
     assert (method, arguments["channel"]) == ("chat.postMessage", "CLOG")
     assert arguments["text"].count("\n") == 3
@@ -347,16 +349,16 @@ def test_the_running_log_is_one_message() -> None:
 def test_the_head_is_shown_as_the_command_line_takes_it() -> None:
     """In AUDIT_CHANNEL, ready to be copied."""
     web = Web(POSTED)
-    assert teller(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48) == Told("9.9")
+    assert slack_messenger(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48) == Delivered("9.9")
     ((method, arguments),) = web.calls
     assert (method, arguments["channel"]) == ("chat.postMessage", "CLOG")
     assert "`dh-bot audit verify --against 1234:9f3a62c1d0b4e7aa`" in arguments["text"]
 
 
 @pytest.mark.parametrize("kind", sorted(QUOTES_THE_TRAIL))
-def test_the_thread_shows_the_event_behind_an_end(kind: TellKind) -> None:
+def test_the_thread_shows_the_event_behind_an_end(kind: NotificationKind) -> None:
     """Where the message knows it; one that was written by an older version does not."""
-    tell = Tell(kind, DELETED.id, "C1", "1.1", {"reason": "job_gone", "trail": "1234:9f3a62c1d0b4e7aa"})
+    tell = Notification(kind, DELETED.id, "C1", "1.1", {"reason": "job_gone", "trail": "1234:9f3a62c1d0b4e7aa"})
     last = "\nAudit trail: event `1234:9f3a62c1d0b4e7aa`"
     assert thread_message(tell, DELETED, WORDING).text.endswith(last)
     assert "Audit trail" not in thread_message(replace(tell, facts={"reason": "job_gone"}), DELETED, WORDING).text
@@ -370,7 +372,7 @@ URL = "https://hooks.slack.example/secret"
 def test_an_answer_goes_by_response_url_first() -> None:
     """Ephemeral, and never in place of the card that was clicked."""
     web, hook = Web(POSTED), Hook()
-    assert teller(web, hook).answer(waiting(), "No.", URL) == Told()
+    assert slack_messenger(web, hook).answer(waiting(), "No.", URL) == Delivered()
     assert hook.urls == [URL]
     assert hook.sent == [{"text": "No.", "response_type": "ephemeral", "replace_original": False}]
     assert web.calls == []
@@ -394,7 +396,7 @@ def test_then_it_is_posted_for_that_person_alone(hook: Hook | None) -> None:
     """A response_url that is used up, broken or unknown is followed by chat.postEphemeral in the same place."""
     web = Web(POSTED)
     given = waiting(thread_ts="1.2")
-    assert isinstance(teller(web, hook).answer(given, "No. *x*", None if hook is None else URL), Told)
+    assert isinstance(slack_messenger(web, hook).answer(given, "No. *x*", None if hook is None else URL), Delivered)
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "No. *x*", "verbatim": True}}
     place = {"channel": "C1", "user": "UANNA", "thread_ts": "1.2"}
     assert web.calls == [("chat.postEphemeral", {**place, "text": "No. *x*", "blocks": [block]})]
@@ -403,7 +405,7 @@ def test_then_it_is_posted_for_that_person_alone(hook: Hook | None) -> None:
 def test_an_answer_outside_a_thread_names_none() -> None:
     """An empty thread_ts would be refused."""
     web = Web(POSTED)
-    teller(web).answer(waiting(), "No.", None)
+    slack_messenger(web).answer(waiting(), "No.", None)
     assert "thread_ts" not in web.calls[0][1]
 
 
@@ -411,7 +413,7 @@ def test_an_answer_outside_a_thread_names_none() -> None:
 def test_then_it_is_sent_as_direct_message(code: str) -> None:
     """Where the bot cannot post for them in the channel, the person gets it privately."""
     web = Web(refusal(code), POSTED)
-    assert teller(web, Hook(404)).answer(waiting(), "No.", URL) == Told("9.9")
+    assert slack_messenger(web, Hook(404)).answer(waiting(), "No.", URL) == Delivered("9.9")
     assert [method for method, _ in web.calls] == ["chat.postEphemeral", "chat.postMessage"]
     assert web.calls[1][1]["channel"] == "UANNA"
     assert web.calls[1][1]["text"] == "No."
@@ -421,20 +423,20 @@ def test_then_it_is_sent_as_direct_message(code: str) -> None:
 def test_an_answer_that_may_come_yet_is_not_sent_twice_at_once(error: Exception) -> None:
     """Only a place that is gone leads to the next way; a doubt is repeated later, by whoever keeps the answer."""
     web = Web(error)
-    assert isinstance(teller(web).answer(waiting(), "No.", None), Again)
+    assert isinstance(slack_messenger(web).answer(waiting(), "No.", None), RetryLater)
     assert [method for method, _ in web.calls] == ["chat.postEphemeral"]
 
 
 def test_when_no_way_is_left_it_is_gone() -> None:
     """The caller learns why."""
     web = Web(refusal("channel_not_found"), refusal("messages_tab_disabled"))
-    assert teller(web).answer(waiting(), "No.", None) == Gone("messages_tab_disabled")
+    assert slack_messenger(web).answer(waiting(), "No.", None) == Undeliverable("messages_tab_disabled")
 
 
 def test_a_long_answer_keeps_its_text_and_cuts_its_block() -> None:
     """A section takes three thousand characters."""
     web = Web(POSTED)
-    teller(web).answer(waiting(), "x" * 3500, None)
+    slack_messenger(web).answer(waiting(), "x" * 3500, None)
     assert len(web.calls[0][1]["text"]) == 3500
     assert len(web.calls[0][1]["blocks"][0]["text"]["text"]) <= 3000
 
@@ -445,10 +447,10 @@ BUTTONS = [{"type": "actions", "elements": [{"type": "button", "action_id": "a",
 def test_an_answer_may_have_buttons() -> None:
     """They go with the text, by response_url or as ephemeral message."""
     hook = Hook()
-    assert teller(Web(POSTED), hook).answer(waiting(), "Found.", URL, BUTTONS) == Told()
+    assert slack_messenger(Web(POSTED), hook).answer(waiting(), "Found.", URL, BUTTONS) == Delivered()
     assert hook.sent[0]["blocks"] == BUTTONS
     web = Web(POSTED)
-    teller(web).answer(waiting(), "Found.", None, BUTTONS)
+    slack_messenger(web).answer(waiting(), "Found.", None, BUTTONS)
     assert [(method, sent["blocks"]) for method, sent in web.calls] == [("chat.postEphemeral", BUTTONS)]
 
 
@@ -456,7 +458,7 @@ def test_an_answer_may_have_buttons() -> None:
 def test_an_answer_is_worth_having_without_its_buttons(code: str) -> None:
     """Blocks that Slack refuses cost the person their buttons, not the answer."""
     web = Web(refusal(code), POSTED)
-    assert isinstance(teller(web).answer(waiting(), "Found.", None, BUTTONS), Told)
+    assert isinstance(slack_messenger(web).answer(waiting(), "Found.", None, BUTTONS), Delivered)
     assert [method for method, _ in web.calls] == ["chat.postEphemeral", "chat.postEphemeral"]
     assert web.calls[1][1]["text"] == "Found."
     assert web.calls[1][1]["blocks"] != BUTTONS
@@ -465,7 +467,7 @@ def test_an_answer_is_worth_having_without_its_buttons(code: str) -> None:
 def test_after_a_restart_the_answer_says_how_it_stands() -> None:
     """With a link to the card where there is one."""
     web = Web(POSTED)
-    assert isinstance(teller(web).answer_after_restart(waiting(), DELETED), Told)
+    assert isinstance(slack_messenger(web).answer_after_restart(waiting(), DELETED), Delivered)
     assert [method for method, _ in web.calls] == ["chat.getPermalink", "chat.postEphemeral"]
     assert "the job is deleted" in web.calls[1][1]["text"]
     assert "<https://ours.example/p99|its card>" in web.calls[1][1]["text"]
@@ -492,14 +494,14 @@ def test_after_a_restart_the_answer_says_how_it_stands() -> None:
 def test_a_link_to_the_card_where_slack_gives_one(answer: Any, link: str | None) -> None:
     """Never an error, and nothing that would break out of the link's brackets."""
     web = Web(answer)
-    assert teller(web).link(DELETED) == link
+    assert slack_messenger(web).link(DELETED) == link
     assert web.calls == [("chat.getPermalink", {"channel": "C1", "message_ts": "1.2"})]
 
 
 def test_without_a_card_there_is_no_link_and_no_call() -> None:
     """Nothing to link to."""
     web = Web(POSTED)
-    assert teller(web).link(replace(AWAITING, id=DeletionId("f" * 16), message_ts=None)) is None
+    assert slack_messenger(web).link(replace(AWAITING, id=DeletionId("f" * 16), message_ts=None)) is None
     assert web.calls == []
 
 

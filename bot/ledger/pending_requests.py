@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Update, and_, bindparam, delete, insert, or_, select, update
 
-from bot.domain.notifications import Waiting
+from bot.domain.notifications import PendingRequest
 from bot.ledger.database import dialects
-from bot.ledger.schema.mapping import waiting_columns, waiting_from
-from bot.ledger.schema.tables import UtcText, answers, owners, served_requests
+from bot.ledger.schema.mapping import pending_columns, pending_from
+from bot.ledger.schema.tables import UtcText, owners, pending_requests, served_requests
 
 ABANDONED_AFTER = timedelta(minutes=6)
 """Where others share the database, nobody takes longer than that for an answer and lives: up to two minutes for the
@@ -25,15 +25,15 @@ SERVED_FOR = timedelta(minutes=10)
 """For so long a request is remembered. Slack's signature holds while its time is within five minutes of ours, on either
 side: where Slack's clock is five minutes ahead of ours, the same bytes are accepted for ten minutes."""
 
-_c = answers.c
+_c = pending_requests.c
 _NOW = bindparam("now", type_=UtcText)
-_NOTE = insert(answers)
+_NOTE = insert(pending_requests)
 _LATER = (
-    update(answers)
+    update(pending_requests)
     .where(_c.id == bindparam("wanted"))
     .values(lease_until=bindparam("until", type_=_c.lease_until.type))
 )
-_DONE = delete(answers).where(_c.id == bindparam("wanted"))
+_DONE = delete(pending_requests).where(_c.id == bindparam("wanted"))
 _FORGET = delete(served_requests).where(
     # Replicas do this at the same time: none waits for a row that another one is just removing.
     served_requests.c.digest.in_(
@@ -57,31 +57,33 @@ def forget_served(connection: Connection, now: datetime) -> None:
     connection.execute(_FORGET, {"old": now - SERVED_FOR})
 
 
-def note(connection: Connection, waiting: Waiting, owner: str) -> None:
+def note(connection: Connection, waiting: PendingRequest, instance: str) -> None:
     """Somebody waits for an answer of this process."""
-    connection.execute(_NOTE, waiting_columns(waiting, owner))
+    connection.execute(_NOTE, pending_columns(waiting, instance))
 
 
-def keep(connection: Connection, waiting: Waiting, text: str, owner: str, not_before: datetime | None) -> None:
+def keep(
+    connection: Connection, waiting: PendingRequest, text: str, instance: str, not_before: datetime | None
+) -> None:
     """The answer is known and still has to be given. Until ``not_before`` it is as good as leased."""
-    columns = waiting_columns(replace(waiting, text=text), owner)
-    dialects.upsert(connection, answers, columns | {"lease_until": not_before})
+    columns = pending_columns(replace(waiting, text=text), instance)
+    dialects.upsert(connection, pending_requests, columns | {"lease_until": not_before})
 
 
-def later(connection: Connection, waiting_id: str, not_before: datetime) -> None:
+def later(connection: Connection, pending_id: str, not_before: datetime) -> None:
     """Nobody takes it up again before then."""
-    connection.execute(_LATER, {"wanted": waiting_id, "until": not_before})
+    connection.execute(_LATER, {"wanted": pending_id, "until": not_before})
 
 
-def done(connection: Connection, waiting_id: str) -> None:
+def done(connection: Connection, pending_id: str) -> None:
     """Nobody waits any more."""
-    connection.execute(_DONE, {"wanted": waiting_id})
+    connection.execute(_DONE, {"wanted": pending_id})
 
 
 @lru_cache(maxsize=2)
-def _lease(is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+def _lease(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
     is_others = _c.owner != bindparam("me")
-    is_abandoned = is_others if is_alone else and_(is_others, _c.since <= bindparam("abandoned", type_=UtcText))
+    is_abandoned = is_others if is_exclusive else and_(is_others, _c.since <= bindparam("abandoned", type_=UtcText))
     due = (
         select(_c.id)
         .where(
@@ -94,24 +96,26 @@ def _lease(is_alone: bool) -> Update:  # noqa: FBT001 - lru_cache wants it posit
         .cte("due")
     )
     return (
-        update(answers)
+        update(pending_requests)
         .where(_c.id.in_(select(due.c.id)))
         .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
-        .returning(*answers.columns)
+        .returning(*pending_requests.columns)
     )
 
 
-def lease(connection: Connection, now: datetime, *, limit: int, owner: str, is_alone: bool) -> list[Waiting]:
+def lease(
+    connection: Connection, now: datetime, *, limit: int, instance: str, is_exclusive: bool
+) -> list[PendingRequest]:
     """Take the answers that nobody is about to give, oldest first."""
-    parameters = {"now": now, "until": now + LEASED_FOR, "me": owner, "most": limit}
-    if not is_alone:
+    parameters = {"now": now, "until": now + LEASED_FOR, "me": instance, "most": limit}
+    if not is_exclusive:
         parameters["abandoned"] = now - ABANDONED_AFTER
-    rows = connection.execute(_lease(is_alone), parameters).all()
-    return sorted((waiting_from(row) for row in rows), key=lambda waiting: waiting.since)
+    rows = connection.execute(_lease(is_exclusive), parameters).all()
+    return sorted((pending_from(row) for row in rows), key=lambda waiting: waiting.since)
 
 
 def seen(
-    connection: Connection, owner: str, now: datetime, is_leaving: Callable[[], bool] = lambda: False
+    connection: Connection, instance: str, now: datetime, is_leaving: Callable[[], bool] = lambda: False
 ) -> datetime | None:
     """This process lives, unless it is leaving. Being a real write, it also shows that the ledger can be written.
 
@@ -119,9 +123,9 @@ def seen(
     """
     theirs = dialects.database_now(connection)
     at = theirs or now
-    dialects.upsert(connection, owners, {"owner": owner, "seen_at": at})
+    dialects.upsert(connection, owners, {"owner": instance, "seen_at": at})
     # Asked while the row is locked: another thread that says so from now on waits for this one, and then removes it.
     if is_leaving():
-        connection.execute(delete(owners).where(owners.c.owner == owner))
+        connection.execute(delete(owners).where(owners.c.owner == instance))
     connection.execute(delete(owners).where(owners.c.seen_at < at - FORGOTTEN_AFTER))
     return theirs

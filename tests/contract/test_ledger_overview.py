@@ -25,22 +25,22 @@ def test_history_of_a_job_and_of_a_channel(ledger: Store) -> None:
     put(ledger, 4, asked_at=after(4), channel="C1", job="a", target=OTHER)
     ledger.change(deletion(1).id, None, {}, attempt=attempt())
     ids = {number: deletion(number).id for number in range(1, 5)}
-    of_job = ledger.looks.history(job=JobId("a"))
+    of_job = ledger.overview.history(job=JobId("a"))
     assert [each.id for each in of_job] == [ids[2], ids[1]]
     assert of_job[1].attempts == (attempt(),)
-    assert [each.id for each in ledger.looks.history(channel="C1")] == [ids[3], ids[2]]
-    assert [each.id for each in ledger.looks.history(limit=1)] == [ids[3]]
+    assert [each.id for each in ledger.overview.history(channel="C1")] == [ids[3], ids[2]]
+    assert [each.id for each in ledger.overview.history(limit=1)] == [ids[3]]
 
 
 def test_pages_miss_and_repeat_nothing(ledger: Store) -> None:
     """Not even where many were asked in the same moment, and one more comes in between two pages."""
     put_in = [put(ledger, number, asked_at=after(number // 4), state=State.FAILED, job="j") for number in range(1, 24)]
     seen: list[str] = []
-    page = ledger.looks.history(channel="C1", limit=5)
+    page = ledger.overview.history(channel="C1", limit=5)
     while page:
         seen += [each.id for each in page]
         put(ledger, 100 + len(seen), asked_at=after(1000), state=State.FAILED, job="j")
-        page = ledger.looks.history(channel="C1", before=page[-1], limit=5)
+        page = ledger.overview.history(channel="C1", before=page[-1], limit=5)
     assert len(seen) == len(set(seen))
     assert set(seen) == set(put_in)
 
@@ -50,8 +50,8 @@ def test_open_ones_oldest_first(ledger: Store) -> None:
     late, early = put(ledger, 1, asked_at=after(9)), put(ledger, 2, asked_at=after(1), state=State.UNKNOWN)
     put(ledger, 3, state=State.DELETED)
     put(ledger, 4, target=OTHER)
-    assert [each.id for each in ledger.looks.open(limit=10)] == [early, late]
-    assert [each.id for each in ledger.looks.open(limit=1)] == [early]
+    assert [each.id for each in ledger.overview.open(limit=10)] == [early, late]
+    assert [each.id for each in ledger.overview.open(limit=1)] == [early]
 
 
 def test_deleted_lately(ledger: Store) -> None:
@@ -60,14 +60,14 @@ def test_deleted_lately(ledger: Store) -> None:
     second = put(ledger, 2, state=State.DELETED, ended_at=after(20), asked_at=after(-100))
     put(ledger, 3, state=State.FAILED, ended_at=after(30))
     put(ledger, 4, state=State.DELETED, ended_at=after(40), target=OTHER)
-    assert [each.id for each in ledger.looks.deleted(limit=10)] == [second, first]
-    assert [each.id for each in ledger.looks.deleted(limit=1)] == [second]
+    assert [each.id for each in ledger.overview.deleted(limit=10)] == [second, first]
+    assert [each.id for each in ledger.overview.deleted(limit=1)] == [second]
 
 
 def test_looking_at_the_breaker_takes_no_trial(ledger: Store) -> None:
     """Since when calls with these credentials are stopped; not at all for others. The trial stays for a call."""
-    assert ledger.looks.breaker_opened_at("key") is None
+    assert ledger.overview.breaker_opened_at("key") is None
     ledger.breaker_open("key", NOON)
-    assert ledger.looks.breaker_opened_at("key") == NOON
-    assert ledger.looks.breaker_opened_at("other") is None
+    assert ledger.overview.breaker_opened_at("key") == NOON
+    assert ledger.overview.breaker_opened_at("other") is None
     assert ledger.breaker_allows("key", after(300))
