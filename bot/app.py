@@ -27,7 +27,7 @@ from bot.ledger.clock import MOST_OFF
 from bot.ledger.database.trouble import LOST_EVENTS, remedy
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
-from bot.logs.events import log_event
+from bot.logs.events import log_events
 from bot.metastudio.credentials.keys import CannotSignIn, CredentialSource
 from bot.metastudio.credentials.sdk import AgencyKeys
 from bot.metastudio.guard import GuardedJobs
@@ -193,7 +193,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     except CannotConnect as error:
         raise CannotStart(str(error)) from None
     ledger = _open(settings)
-    ledger.on_event = log_event
+    ledger.observers.append(log_events)
     ledger.most_off = MOST_OFF
     if ledger.is_new_file:
         # At the first start this is as it should be. At any other the ledger has been lost, and nothing else says so.

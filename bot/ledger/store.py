@@ -16,7 +16,7 @@ from bot.audit.chain import Verdict
 from bot.domain.events import Event, Recorded
 from bot.domain.ledger_port import LedgerTrouble, Longest
 from bot.domain.lifecycle import Step
-from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, Target
+from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.domain.notifications import Due, Notification, PendingRequest
 from bot.ledger import clock, deletions, outbox, pending_requests, tallies
 from bot.ledger.breaker import Breaker
@@ -29,6 +29,9 @@ from bot.ledger.trail import verify as verifying
 from bot.ledger.transactions import Transactions
 
 Result = TypeVar("Result")
+
+FIRST_STEPS = {State.AWAITING: Step.PROPOSE, State.REFUSED: Step.REFUSE}
+"""The step by which a deletion is proposed. One that is inserted again after the ledger lost it takes none."""
 
 
 class Store(Transactions):
@@ -140,7 +143,7 @@ class Store(Transactions):
         def work(connection: Connection) -> Deletion | Freeze | int | None:
             in_the_way = deletions.propose(connection, deletion, self.instance, max_open)
             if in_the_way is None:
-                rows.append(connection, events)
+                rows.append(connection, events, FIRST_STEPS.get(deletion.state))
             return in_the_way
 
         return self._write("propose", work)
@@ -191,7 +194,7 @@ class Store(Transactions):
         def work(connection: Connection) -> Deletion | None:
             row = deletions.change(connection, statement, parameters, attempt)
             if row is not None:
-                newest = rows.append(connection, events)
+                newest = rows.append(connection, events, step)
                 outbox.write(connection, witness.quoted(notifications, newest), self._now())
             return row
 

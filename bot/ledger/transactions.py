@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from bot.domain.events import Event
 from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.lifecycle import Step
 from bot.ledger.database import dialects, trouble
 from bot.ledger.database.engine import Database, lost_events, take_as_it_is
 from bot.ledger.database.writer import FOREIGN, Hook
@@ -27,8 +28,8 @@ class Transactions:
         """Whether its SQLite file was not there before."""
         self._database = database
         self._now = now
-        self.on_event: Callable[[Event], None] = lambda _: None
-        """Told of each event once it is written. Must not raise: what it is told of has happened."""
+        self.observers: list[Callable[[Sequence[Event], Step | None], None]] = []
+        """Called after each commit with its events and its deletion's step. Must not raise: the commit has happened."""
         self.most_off: timedelta | None = None
         """By how much the caller's clock may differ from PostgreSQL's for a lease; None: it is not compared."""
 
@@ -37,7 +38,7 @@ class Transactions:
         self._database.close()
 
     def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
-        appended: list[Event] = []
+        appended: list[tuple[Sequence[Event], Step | None]] = []
 
         def noted(connection: Connection) -> Result:
             # It may be run again after a rollback.
@@ -46,8 +47,9 @@ class Transactions:
             return work(connection)
 
         result = self._database.writer.run(name, noted)
-        for event in appended:
-            self.on_event(event)
+        for events, step in appended:
+            for observer in self.observers:
+                observer(events, step)
         return result
 
     def _lease(self, name: str, now: datetime | None, work: Callable[[Connection], Result], nothing: Result) -> Result:

@@ -1,14 +1,17 @@
 """One line of the log for each event of the audit trail, once it is written: what happened, and to which deletion.
 
-Those that AUDIT_CHANNEL is told too are logged at INFO, the rest (looks, clicks, messages told …) at DEBUG. A line
-holds ids and codes only, as the event does; what else is in the event stays there.
+Events that AUDIT_CHANNEL shows are logged at INFO, the rest (look-ups, clicks, delivered messages …) at DEBUG. A line
+holds ids and codes only; the event's other facts stay in the ledger.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import structlog
 
 from bot.domain.events import Event, is_shown
+from bot.domain.lifecycle import Step
 
 log = structlog.get_logger(__name__)
 
@@ -17,11 +20,16 @@ FACTS = {
     "reason": "why",
     "means": "outcome",
 }
-"""Facts of events that a line has too, and what they are called there."""
+"""Facts of events that are logged, with their names in the log."""
 
 
-def log_event(event: Event) -> None:
-    """Log what was just written."""
+def log_events(events: Iterable[Event], _step: Step | None) -> None:
+    """Log the events of one commit; an observer of the ledger."""
+    for event in events:
+        _log_event(event)
+
+
+def _log_event(event: Event) -> None:
     fields = {
         "deletion": event.deletion,
         "job": event.job,

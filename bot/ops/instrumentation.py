@@ -1,13 +1,13 @@
-"""Where the metrics are counted: at the edges, on the objects that ``bot.app`` has made. Nothing inside knows of it.
+"""Counts the metrics on the objects that ``bot.app`` has made.
 
-The SDKs offer no hook for this, and the ledger has thirty methods, so the methods in question are wrapped on the one
-object. Whatever goes wrong while counting is logged, and never becomes part of the call.
+The ledger calls an observer after each commit. The SDKs offer no hook, so their methods are wrapped on the one object.
+An error while counting is logged and never reaches the caller.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
 from typing import Any, NamedTuple
 
@@ -19,18 +19,16 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.domain.events import Event, Kind
 from bot.domain.lifecycle import Step, target
-from bot.domain.model import NEVER_LEFT, Deletion, Operation, Reply
+from bot.domain.model import NEVER_LEFT, Operation, Reply
 from bot.domain.refusals import Reason
 from bot.ledger.store import Store
 from bot.metastudio.guard import GuardedJobs
-from bot.ops.metrics import OPERATIONS, Metrics
+from bot.ops.metrics import NOT_COUNTED, OPERATIONS, Metrics
 from bot.slack.errors import error_code
 
 log = structlog.get_logger(__name__)
 
 REASONS = frozenset(Reason)
-WRITERS = ("note_request", "keep_answer", "answered", "record", "propose", "change", "mark_delivered")
-"""The ledger's methods that take events. Those of the breaker decide by themselves whether they write them."""
 
 
 class Call(NamedTuple):
@@ -44,7 +42,7 @@ class Call(NamedTuple):
 
 
 def around(thing: object, method: str, count: Callable[[Call], None]) -> None:
-    """Have every call of this method of this one object told when it has ended."""
+    """Wrap this method of this one object, so that ``count`` gets every call when it has ended."""
     inner = getattr(thing, method)
 
     @wraps(inner)
@@ -61,11 +59,11 @@ def around(thing: object, method: str, count: Callable[[Call], None]) -> None:
     setattr(thing, method, watched)
 
 
-def _count(count: Callable[[Call], None], call: Call) -> None:
+def _count(count: Callable[..., None], *args: Any) -> None:
     try:
-        count(call)
+        count(*args)
     except Exception:
-        # The call may have been a DELETE: what it brought must not be lost over a counter.
+        # The call may have been a DELETE or a commit: its result must not be lost over a counter.
         log.exception("not_counted")
 
 
@@ -89,7 +87,7 @@ def watch_web_api(client: WebClient, metrics: Metrics) -> None:
 
     def count(call: Call) -> None:
         name = str(call.args[0] if call.args else call.kwargs["api_method"])
-        # The SDK has a function for each method there is, which closes the set.
+        # The SDK has a function for each method of Slack, so labels come from a closed set.
         method = name if hasattr(WebClient, name.replace(".", "_")) else "other"
         metrics.slack.labels(method, _slack_result(call.error)).observe(call.seconds)
 
@@ -97,7 +95,7 @@ def watch_web_api(client: WebClient, metrics: Metrics) -> None:
 
 
 def watched_webhooks(make: Callable[[str], WebhookClient], metrics: Metrics) -> Callable[[str], WebhookClient]:
-    """The same for answers to a ``response_url``, of which each has a client of its own."""
+    """Time every answer to a ``response_url``. Each has a client of its own."""
 
     def count(call: Call) -> None:
         status = 599 if call.error is not None else call.result.status_code
@@ -126,7 +124,7 @@ def _slack_result(error: BaseException | None) -> str:
 
 
 def watch_metastudio(jobs: GuardedJobs, metrics: Metrics) -> None:
-    """Time the calls that leave, and count the reads that leave again."""
+    """Time the calls that are sent, and count the reads that are retried."""
 
     def count(call: Call) -> None:
         if call.error is None:
@@ -152,46 +150,32 @@ def _result(reply: Reply) -> str:
 
 
 def watch_ledger(ledger: Store, metrics: Metrics) -> None:
-    """Count what is recorded: events, states that deletions come into, and what is put off to be sent again."""
+    """Count what is committed (events, states that deletions come into), and what is rescheduled."""
 
-    def count(name: str, call: Call) -> None:
-        if call.error is not None:
-            return
-        # A change that met no row, a proposal that something stood in the way of, and a request that was served before
-        # have written nothing.
-        is_written = {
-            "change": call.result is not None,
-            "propose": call.result is None,
-            "note_request": call.result is not False,
-        }.get(name, True)
-        if is_written:
-            _count_state(name, call.args, metrics)
-            _count_events(call.args, metrics)
+    def count(events: Sequence[Event], step: Step | None) -> None:
+        _count_step(step, metrics)
+        _count_events(events, metrics)
 
-    for name in WRITERS:
-        around(ledger, name, partial(count, name))
-    around(ledger, "reschedule", lambda call: _put_off("message", call, metrics))
-    around(ledger, "answer_later", lambda call: _put_off("answer", call, metrics))
+    ledger.observers.append(partial(_count, count))
+    for method, what in (("reschedule", "message"), ("answer_later", "answer")):
+        around(ledger, method, partial(_count_retry, metrics, what))
 
 
-def _count_state(name: str, args: tuple[Any, ...], metrics: Metrics) -> None:
-    if name == "propose":
-        deletion: Deletion = args[0]
-        metrics.deletions.labels(deletion.state.value).inc()
-    elif name == "change" and args[1] is Step.CLAIM_AGAIN:
+def _count_step(step: Step | None, metrics: Metrics) -> None:
+    if step is Step.CLAIM_AGAIN:
         metrics.retries.labels(OPERATIONS[Operation.DELETE]).inc()
-    elif name == "change" and args[1] is not None:
-        metrics.deletions.labels(target(args[1]).value).inc()
+    elif step is not None:
+        metrics.deletions.labels(target(step).value).inc()
 
 
-def _count_events(args: tuple[Any, ...], metrics: Metrics) -> None:
-    for event in args:
-        if isinstance(event, Event):
+def _count_events(events: Iterable[Event], metrics: Metrics) -> None:
+    for event in events:
+        if event.kind not in NOT_COUNTED:
             metrics.events.labels(event.kind.value).inc()
-            if event.kind is Kind.REFUSED and event.facts.get("reason") in REASONS:
-                metrics.refusals.labels(event.facts["reason"]).inc()
+        if event.kind is Kind.REFUSED and event.facts.get("reason") in REASONS:
+            metrics.refusals.labels(event.facts["reason"]).inc()
 
 
-def _put_off(what: str, call: Call, metrics: Metrics) -> None:
+def _count_retry(metrics: Metrics, what: str, call: Call) -> None:
     if call.error is None:
         metrics.retries.labels(what).inc()

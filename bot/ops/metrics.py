@@ -21,8 +21,8 @@ CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 OPERATIONS = {Operation.SHOW: "show", Operation.LIST: "list", Operation.DELETE: "delete"}
 RETRIED = (*OPERATIONS.values(), "message", "answer")
-NOT_SEEN = frozenset({Kind.BREAKER_OPENED, Kind.BREAKER_CLOSED})
-"""The ledger decides whether these are written; the breaker's gauge shows them."""
+NOT_COUNTED = frozenset({Kind.BREAKER_OPENED, Kind.BREAKER_CLOSED})
+"""The breaker's gauge shows them."""
 
 Value = float | Mapping[str, float]
 
@@ -109,7 +109,7 @@ class Metrics:
         """Make the series there are, since a rate only sees the first event of a series that was there before it."""
         for state in set(State) - {State.NEW}:
             self.deletions.labels(state.value)
-        for kind in set(Kind) - NOT_SEEN:
+        for kind in set(Kind) - NOT_COUNTED:
             self.events.labels(kind.value)
         for reason in Reason:
             self.refusals.labels(reason.value)

@@ -376,6 +376,16 @@ def test_what_is_sent_again_is_counted(w: World) -> None:
     assert found["dh_bot_retries_total", ("answer",)] >= 1
 
 
+def test_freezing_and_lifting_are_counted(w: World) -> None:
+    """The ledger writes these events by a path of its own, and its observers count them like all others."""
+    w.ask("freeze", w.anna)
+    w.ask("unfreeze", w.anna)
+    found = samples(w)
+    assert found["dh_bot_events_total", ("frozen",)] == 1
+    assert found["dh_bot_events_total", ("unfrozen",)] == 1
+    assert found["dh_bot_events_total", ("command",)] == 2
+
+
 def test_nothing_secret_and_no_id_is_in_a_scrape(w: World) -> None:
     """Labels come from closed sets: no token, no key, no person, channel, job or deletion, whatever happened."""
     job = w.cloud.add_job(state="TRAIN_FAILED", name="A name")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from bot.audit import chain
 from bot.audit.chain import BEGINNING, Head, Line
 from bot.domain.events import Event, Recorded
+from bot.domain.lifecycle import Step
 from bot.domain.model import DeletionId
 from bot.ledger.schema.tables import chain_head, checkpoints, events
 
@@ -19,7 +20,7 @@ KNOWN_HEAD = "bot.ledger: head"
 Were it ever wrong, the trigger would refuse the event."""
 
 APPENDED = "bot.ledger: appended"
-"""Where the list stands into which a transaction's events are noted, for whoever wants to know of them after it."""
+"""The key of the list in which a transaction notes its events and steps, for the observers after its commit."""
 
 _HEAD = select(chain_head.c.number, chain_head.c.hash)
 _LOCKED_HEAD = _HEAD.with_for_update()
@@ -34,15 +35,16 @@ _OF_DELETION = select(events).where(events.c.deletion == bindparam("of")).order_
 _CHECKPOINT = select(checkpoints.c.number, checkpoints.c.hash).order_by(checkpoints.c.number.desc()).limit(1)
 
 
-def append(connection: Connection, happened: Sequence[Event]) -> Head | None:
+def append(connection: Connection, happened: Sequence[Event], step: Step | None = None) -> Head | None:
     """Add to the trail; the last of these events as it stands there, None when there are none.
 
     To be called late in a transaction, before nothing but the messages that quote it: from here on it holds the one
     head that all wait for.
 
     The number is the head's plus one and no sequence's, because those leave gaps and are given out of order. The head
-    itself is moved by a trigger.
+    itself is moved by a trigger. ``step`` is the deletion's, if the transaction takes one.
     """
+    connection.info.get(APPENDED, []).append((happened, step))
     if not happened:
         return None
     newest = connection.info.get(KNOWN_HEAD)
@@ -50,7 +52,6 @@ def append(connection: Connection, happened: Sequence[Event]) -> Head | None:
         newest = Head(*connection.execute(_LOCKED_HEAD).one())
     lines = chain.link(newest, happened)
     connection.execute(_APPEND, [line._asdict() for line in lines])
-    connection.info.get(APPENDED, []).extend(happened)
     written = Head(lines[-1].number, lines[-1].hash)
     if connection.dialect.name == "sqlite":
         connection.info[KNOWN_HEAD] = written
