@@ -1,1 +1,1 @@
-"""Values to messages: functions from what happened to ``{"text", "blocks"}``. Pure."""
+"""Texts: pure functions from values to messages, each ``{"text", "blocks"}``."""

@@ -1,7 +1,7 @@
-"""The parts that messages are built from, and the one place that escapes. Pure.
+"""The parts that messages are built from, and the only module that escapes. Pure.
 
-A message is a list of parts; both its blocks and its top-level ``text`` are made from that list, so the text is
-complete by itself: screen readers read only that when it is there (rulebook 3.5).
+A message is a list of parts. Its blocks and its top-level ``text`` are both made from that list, so the text alone is
+complete: screen readers read only the text (rulebook 3.5).
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ FIELD_LIMIT = 2000
 FIELDS_PER_SECTION = 10
 HEADER_LIMIT = 150
 TEXT_LIMIT = 4000
-"""chat.update refuses more with msg_too_long, although chat.postMessage takes more."""
+"""chat.update refuses a longer text with msg_too_long; chat.postMessage accepts more."""
 
-# What could reorder or hide the text around it is shown by its code point instead.
+# Categories that can reorder or hide the text around them. They are shown by their code points instead.
 _INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
 
 
 def visible(raw: str) -> str:
-    """Text from outside with everything invisible or reordering (U+202E and its like) shown as ``<U+202E>``."""
+    """Text from outside, with each invisible or reordering character shown as ``<U+202E>``."""
     return "".join(f"<U+{ord(char):04X}>" if unicodedata.category(char) in _INVISIBLE else char for char in raw)
 
 
 def escape(raw: str) -> str:
-    """Exactly ``&``, ``<`` and ``>``, as Slack asks (rulebook 3.6): this alone keeps ``<!channel>`` from pinging."""
+    """Escape exactly ``&``, ``<`` and ``>`` (rulebook 3.6). Nothing else keeps ``<!channel>`` from pinging."""
     return visible(raw).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def code(raw: str) -> str:
-    """Inline code, in which no other formatting applies. Backticks cannot be escaped there, so they become quotes."""
+    """Inline code, where no other formatting applies. Backticks cannot be escaped in code, so they become quotes."""
     return f"`{escape(raw).replace('`', chr(39))}`" if raw else "–"
 
 
 def request_ids(of: Attempt | Reply) -> str:
-    """The request ID of an answer and, if it gave two, the other one; empty without any."""
+    """The request ID of a reply, and the second one if the reply had two; empty without any."""
     also = f", also {code(of.other_request_id)}" if of.other_request_id else ""
     return f"{code(of.request_id)}{also}" if of.request_id else ""
 
 
 def mention(actor: Actor) -> str:
-    """A person, who is notified. Our own ids only."""
+    """Mention a person; Slack notifies them. Takes ids from Slack or the ledger, never typed text."""
     return f"<@{actor.user}>"
 
 
 def when(moment: datetime, form: str = "{date_short_pretty} {time_secs}") -> str:
-    """A time in the reader's own zone, with UTC for whoever reads the raw text (rulebook 3.12)."""
+    """A time in the reader's own zone; the raw text has it in UTC (rulebook 3.12)."""
     return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
 
 
 def utc(moment: datetime) -> str:
-    """A time in words that mean the same to everybody."""
+    """A date and time in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -84,7 +84,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most ``limit`` characters of plain text, in which nothing has a meaning that could be cut in two."""
+    """At most ``limit`` characters of plain text, which has no markup to protect."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -103,7 +103,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Para:
-    """A paragraph in mrkdwn. Whatever in it came from outside has gone through ``escape`` or ``code``."""
+    """A paragraph in mrkdwn. The caller has passed all text from outside through ``escape`` or ``code``."""
 
     text: str
 
@@ -116,7 +116,7 @@ class Para:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Something a stranger typed, shown as typed: plain text is the documented way to turn formatting off."""
+    """Text that a person typed, shown as typed: plain text is the documented way to turn formatting off."""
 
     label: str
     raw: str
@@ -160,7 +160,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Text to be copied as it stands, such as what a service ticket needs."""
+    """Text to be copied as it stands, for example into a service ticket."""
 
     label: str
     raw: str
@@ -175,7 +175,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button. ``value`` is an id; the facts are in the ledger. ``ask`` makes Slack ask again before it sends."""
+    """One button. ``value`` is an id; the facts are in the ledger. With ``ask``, Slack asks again before it sends."""
 
     action_id: str
     label: str
@@ -184,8 +184,8 @@ class Button:
     ask: tuple[str, str, str, str] | None = None
     """Title, text, confirm label, deny label."""
     accessibility_label: str = ""
-    """What a screen reader says instead of the label, at most 75 characters. It begins with the label, which is what
-    people say who press buttons by speaking (WCAG 2.5.3)."""
+    """What a screen reader says instead of the label, at most 75 characters. The text begins with the label, because
+    people who press buttons by voice say the label (WCAG 2.5.3)."""
 
     def element(self) -> Block:
         block: Block = {
@@ -213,7 +213,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """A row of buttons with different action ids: two equal ones make Slack refuse the whole message (rulebook 3.1)."""
+    """A row of buttons with different action ids: Slack refuses a message with two equal ones (rulebook 3.1)."""
 
     buttons: Sequence[Button]
 
@@ -227,7 +227,7 @@ class Buttons:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of a list, in mrkdwn, with its button beside it."""
+    """One entry of a list, in mrkdwn, with its button."""
 
     text: str
     button: Button | None = None
@@ -245,7 +245,7 @@ Part = Heading | Para | Typed | Fields | Note | Quote | Buttons | Entry
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What Slack is sent: ``text`` complete by itself, and the same as blocks."""
+    """The content of a message: ``text``, complete by itself, and the same as blocks."""
 
     text: str
     blocks: list[Block] = field(default_factory=list)
@@ -256,19 +256,19 @@ class Message:
 
 
 def message(parts: Iterable[Part | None]) -> Message:
-    """Build both forms from the same parts; None stands for a part that this message does not have."""
+    """Build both forms from the same parts, leaving out each None."""
     present = [part for part in parts if part is not None]
     lines = [line for part in present for text in part.lines() for line in text.split("\n")]
     return Message(_fitted(lines, TEXT_LIMIT), blocks_of(present))
 
 
 def blocks_of(parts: Iterable[Part | None]) -> list[Block]:
-    """The blocks alone, for a page that has no text beside them."""
+    """The blocks alone, for a page without a top-level text."""
     return [block for part in parts if part is not None for block in part.blocks()]
 
 
 def _fitted(lines: Sequence[str], limit: int) -> str:
-    """The lines as one text of at most ``limit`` characters. The longest ones are cut, so that no line is missing."""
+    """The lines as one text of at most ``limit`` characters. Only the longest lines are cut, so no line is missing."""
     left = limit - len(lines)
     for done, length in enumerate(sorted(map(len, lines))):
         longest = max(left // (len(lines) - done), 2)
@@ -279,12 +279,12 @@ def _fitted(lines: Sequence[str], limit: int) -> str:
 
 
 def escape_lines(raw: str) -> str:
-    """``escape`` for text of several lines: the line breaks are ours and stay."""
+    """``escape`` for text of several lines; keeps the line breaks."""
     return "\n".join(escape(line).replace("`", "'") for line in raw.split("\n"))
 
 
 def plain(text: str) -> str:
-    """Top-level text as a person reads it in a notification: dates by their fallback."""
+    """Top-level text as a notification shows it: each date as its fallback."""
     return _DATE.sub(r"\1", text)
 
 
@@ -293,5 +293,5 @@ def _plain(text: str) -> Block:
 
 
 def _mrkdwn(text: str) -> Block:
-    # verbatim stops auto-linking of bare names such as @everyone; it is no escape (rulebook 3.7).
+    # verbatim stops auto-linking of bare names, for example @everyone. It does not escape (rulebook 3.7).
     return {"type": "mrkdwn", "text": text, "verbatim": True}

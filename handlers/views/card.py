@@ -1,4 +1,4 @@
-"""The card: the parent message of a deletion, in each of its states. Pure. Owns the action ids of its buttons."""
+"""The card: the parent message of a deletion, in each of its states. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WHAT_GOES = "Job {job} with its training video, ID-card photos, authorization fi
 IN_USE_WARNING = "MetaStudio names services that use this model. Whatever uses it stops working."
 
 NOBODY_ELSE = "nobody else on the list may confirm"
-"""Of everybody who is listed, besides the requester: they have left, are guests or bots, or are unknown to Slack."""
+"""Everybody else on the list has left, is a guest or a bot, or is unknown to Slack."""
 
 EPOCH = 1970
 
@@ -82,10 +82,10 @@ HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
 def deletion_card(
     deletion: Deletion, wording: Wording, earlier: Sequence[Deletion] = (), *, called: Called | None = None
 ) -> Message:
-    """The card as it has to look now: buttons only where they can still do something.
+    """The card in its present state; it has buttons only where they can still do something.
 
-    Only the post of a new card gives ``called`` and calls for a second person. Slack does not document whether a
-    mention in an update notifies anybody, so an update has none.
+    Only the post of a new card passes ``called`` and mentions the people who may be the second person. Slack does not
+    document whether a mention in an update notifies anybody, so an update has none.
     """
     return message(
         [
@@ -98,7 +98,7 @@ def deletion_card(
 
 
 def rehearsed_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) -> Message:
-    """The card that a dry run would have posted: without buttons, and without an id that would lead nowhere."""
+    """The card that a dry run would have posted, without buttons and without the id, which no ledger row has."""
     says = Para("*Dry run.* Every check passed. This card would have been posted here, with its buttons. It was not.")
     return message([says, *_shown(deletion, wording, earlier)])
 
@@ -127,7 +127,7 @@ def _heading(deletion: Deletion, wording: Wording) -> str:
 
 
 def _ending_line(deletion: Deletion) -> Para | None:
-    """Who did what, and Huawei's request ID or error code: the card must be enough for whoever sees only it."""
+    """Who did what, and Huawei's request ID or error code, for readers who see only the card and not its thread."""
     who = f" Confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
     at = f" ({when(deletion.ended_at)})" if deletion.ended_at else ""
     reply = last_reply(deletion)
@@ -151,7 +151,7 @@ def _ending_line(deletion: Deletion) -> Para | None:
 
 
 def _by_hand(deletion: Deletion) -> str:
-    # Whoever closed it is still named in it where a late reply has ended it otherwise since.
+    # A late reply may have changed the ending since; ``ended_by`` still names the person who closed it by hand.
     if deletion.ended_by is None or deletion.ended_why != Ending.BY_HAND:
         return ""
     return f" By the word of {mention(deletion.ended_by)}."
@@ -164,7 +164,7 @@ def _verified_gone(deletion: Deletion) -> str:
 
 
 def last_reply(deletion: Deletion) -> str:
-    """What became of the last DELETE, as one more sentence; empty where none was sent."""
+    """The reply to the last DELETE, or why there is none, as one more sentence; empty if no DELETE was tried."""
     last = deletion.last_attempt
     if last is None:
         return ""
@@ -203,15 +203,15 @@ def _rows(deletion: Deletion) -> list[tuple[str, str]]:
 
 
 def may_press(deletion: Deletion) -> str:
-    """The rule for confirming, in words."""
+    """Who may confirm, in words."""
     return MAY_PRESS[deletion.confirm_by].format(requester=mention(deletion.requester))
 
 
 def job_time(text: str) -> str:
-    """A time that MetaStudio wrote; shown as it stands when it is not what the documentation says."""
+    """A time from MetaStudio. A value that cannot be parsed is shown as it is."""
     try:
         moment = datetime.fromisoformat(text)
-        # Slack's date form takes no times before 1970, and some moments at the ends of the calendar have no UTC.
+        # Slack's dates begin in 1970, and some moments at both ends of the calendar cannot be converted to UTC.
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return code(text)
@@ -230,7 +230,7 @@ def _question(deletion: Deletion, warning: str, earlier: Sequence[Deletion]) -> 
 
 
 def _is_in_use(job: Job) -> bool:
-    """Whether deleting it may break something: it is finished, or services are named that use it."""
+    """Whether the deletion may break something: the job is finished, or MetaStudio names services that use it."""
     return job.state in job_states.FINISHED or bool(job.supported_service)
 
 
@@ -248,7 +248,7 @@ def _call(deletion: Deletion, wording: Wording, called: Called) -> Para | None:
 
 
 def mentions(called: Called) -> str:
-    """Mentions of those who may be the second person, and how many more there are; empty where nobody may."""
+    """Mentions of the people who may be the second person, and how many more there are; empty if there are none."""
     more = f" (and {called.more} more)" if called.more else ""
     return " ".join(map(as_slack_shows, called.ids)) + more
 
@@ -292,7 +292,7 @@ def _buttons(deletion: Deletion) -> Buttons | None:
 def _confirm_button(deletion: Deletion) -> Button:
     title, text = "Delete permanently?", WHAT_GOES.format(job=deletion.job.job_id)
     if _is_in_use(deletion.job):
-        # The dialog is plain text, in which nothing has to be escaped; what is cut at its end are services.
+        # The dialog is plain text, which needs no escaping. If it is too long, only services at its end are cut.
         title = "Delete a model that may be in use?"
         text = f"{text} Whatever uses this model stops working. It serves: {_uses(deletion.job, visible)}."
     return Button(

@@ -1,4 +1,4 @@
-"""How a deletion stands or ended, in words, also for whom a crash cut off. Pure."""
+"""How a deletion stands or ended, in words; and the answer to a request that a restart interrupted. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ENDED_BY_ENDING: dict[tuple[str | None, State], str] = {
         for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
     },
 }
-"""Endings whose state alone would say too much."""
+"""Endings of which the state alone would say too much or too little."""
 
 
 def how_it_ended(deletion: Deletion) -> str:
@@ -55,7 +55,7 @@ def how_it_ended(deletion: Deletion) -> str:
 def restart_text(
     pending: PendingRequest, deletion: Deletion | None, wording: Wording, link: Callable[[Deletion], str | None]
 ) -> str:
-    """What somebody is told whose command or click a crash cut off: only what is true of the deletion by now."""
+    """The answer to a command or click that a restart interrupted. States only what is true of the deletion by now."""
     wording = wording.for_(pending.kind)
     again = f"Run `{wording.command}` again" if pending.kind == "command" else "Press the button again"
     if deletion is None:

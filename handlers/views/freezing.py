@@ -1,4 +1,4 @@
-"""What is said about a freeze: in its channel, in the threads of the cards that wait, and to who asked. Pure."""
+"""The texts of a freeze: in its channel, in the threads of waiting cards, and to the person who asked. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from handlers.views.blocks import Message, Para, Part, Typed, code, cut, mention
 
 FROZEN, UNFROZEN = Kind.FROZEN.value, Kind.UNFROZEN.value
 REASON_SHOWN = 1000
-"""Characters of mrkdwn. A reason has at most 500, but one made of invisible ones is spelled out."""
+"""Characters of mrkdwn. A reason has at most 500 characters, but each invisible one is shown as its code point."""
 
 STILL = "A deletion that was confirmed before may still be carried out; its thread says how it ends."
 
 
 def freeze_parts(facts: Mapping[str, Any], *, in_thread: bool) -> list[Part | None]:
-    """The announcement, or the notice below a card that waits."""
+    """The announcement, or the notice in the thread of a waiting card."""
     who, at = _who(Actor(str(facts["user"]), "") if facts.get("user") else None), _at(facts)
     if facts.get("about") == UNFROZEN:
         then = "This card can be confirmed again, while its time lasts." if in_thread else "Jobs can be deleted again."
@@ -35,12 +35,12 @@ def freeze_parts(facts: Mapping[str, Any], *, in_thread: bool) -> list[Part | No
 
 
 def freeze_message(facts: Mapping[str, Any]) -> Message:
-    """The announcement in the channel where it was asked."""
+    """The announcement in the channel where the person asked."""
     return message(freeze_parts(facts, in_thread=False))
 
 
 def frozen_text(command: str, *, has_audit_channel: bool) -> str:
-    """The answer to who froze."""
+    """The answer to the person who froze."""
     audit = ", the audit channel" if has_audit_channel else ""
     return (
         f"All deletions are frozen from now on. This channel{audit} and the threads of the cards that wait are told. "
@@ -49,13 +49,12 @@ def frozen_text(command: str, *, has_audit_channel: bool) -> str:
 
 
 def unfrozen_text(lifted: Freeze) -> str:
-    """The answer to who allowed deletions again."""
+    """The answer to the person who allowed deletions again."""
     return f"Deletions are allowed again. They were frozen: {freeze_line(lifted)}"
 
 
 def freeze_line(freeze: Freeze) -> str:
-    """Who stopped all deletions, when, and why if they said so, in one line."""
-    # In code nothing that was typed has a meaning.
+    """Who stopped all deletions, when, and the reason if there is one, in one line."""
     why = f" Reason: {cut(code(freeze.reason), REASON_SHOWN)}." if freeze.reason else ""
     return f"{_who(freeze.by)} stopped all deletions {when(freeze.at)}.{why}"
 

@@ -1,6 +1,6 @@
-"""The App Home: what waits, what was deleted lately, whether the bot is well. Pure. It has no buttons.
+"""The App Home: waiting cards, recent deletions, the bot's health. Pure. The page has no buttons.
 
-What it lists comes from every channel, so it names jobs by id and tells no reasons and no names.
+The lists cover every channel, so they have ids of jobs, but no names and no reasons.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOT_KNOWN = "Slack could not say who you are, and without that the bot shows not
 
 @dataclass(frozen=True, slots=True)
 class HomeData:
-    """What an operator is shown."""
+    """The data of an operator's page."""
 
     target: Target
     now: datetime
@@ -43,18 +43,18 @@ class HomeData:
     team: Sequence[Deletion]
     freeze: Freeze | None
     stopped_since: datetime | None
-    """Since when MetaStudio rejects the credentials."""
+    """When MetaStudio began to reject the credentials."""
     cannot_write: str | None
-    """Why the ledger takes no writes."""
+    """Why the ledger cannot be written."""
 
     def shown(self) -> list[Deletion]:
-        """Those that have an entry."""
+        """The deletions that the page lists."""
         lists = (self.waiting, self.unknown, self.mine, self.team)
         return [one for each in lists for one in each[:MOST_SHOWN]]
 
 
 def home_blocks(data: HomeData, links: Links, wording: Wording) -> list[Block]:
-    """The page of somebody who may delete."""
+    """The page of a person who may delete jobs."""
     target = data.target
     return blocks_of(
         [
@@ -78,7 +78,7 @@ def home_blocks(data: HomeData, links: Links, wording: Wording) -> list[Block]:
 
 
 def stranger_blocks(no: Refused, wording: Wording, *, may_freeze: bool) -> list[Block]:
-    """The page of somebody who may not: how to get the right, and nothing about jobs."""
+    """The page of a person who may not delete jobs: how to get the right, and nothing about jobs."""
     why = _groups_unknown(no) if no.reason == Reason.GROUPS_UNKNOWN else WHY_NOT.get(no.reason, NOT_KNOWN)
     then = "" if no.reason == Reason.FOREIGN else f" {wording.whom_to_ask()}"
     return blocks_of(
@@ -98,7 +98,7 @@ def _groups_unknown(no: Refused) -> str:
 
 
 def trouble_blocks(diagnosis: str, wording: Wording) -> list[Block]:
-    """The page when the ledger cannot be read."""
+    """The page while the ledger cannot be read."""
     return blocks_of(
         [
             _heading(wording),
@@ -111,7 +111,7 @@ def trouble_blocks(diagnosis: str, wording: Wording) -> list[Block]:
 
 
 def closed_blocks(no: Refused, wording: Wording) -> list[Block]:
-    """The page while this bot takes no new work: why, and nothing that it may have no true word about."""
+    """The page while this bot takes no new work: only the reason, since its data may be stale."""
     return blocks_of([_heading(wording), Para(refusal_text(no, wording))])
 
 

@@ -1,7 +1,7 @@
-"""Private lists: what was deleted, what is open, which jobs fit a search. Pure. Owns the action ids of their buttons.
+"""Lists that only one person sees: past deletions, open deletions, jobs that match a search. Pure.
 
-An entry names the job by its id, and links to its card. Reasons and names of jobs stay on the cards: a list is read in
-other channels than the card's, and Slack opens a link only for who may see where it leads.
+An entry has the job's id and a link to the card. Reasons and names of jobs stay on the cards: people read a list in
+other channels than the card's, and Slack opens the link only for members of the card's channel.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ STANDS_BY_ENDING: dict[tuple[str, State], str] = {
         for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
     },
 }
-"""Endings whose state alone would say too much or too little."""
+"""Endings of which the state alone would say too much or too little."""
 
 
 def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
-    """One deletion in one line: when, which job, how it stands, who, where; then what support asks for."""
+    """One deletion in one line: time, job, status, people, link; then MetaStudio's reply, which support asks for."""
     link = links.get(deletion.id)
     who = f"asked by {mention(deletion.requester)}"
     if deletion.confirmer and deletion.confirmer != deletion.requester:
@@ -75,14 +75,14 @@ def _stands(deletion: Deletion) -> str:
 def _time_left(deletion: Deletion, now: datetime) -> str:
     if deletion.state is not State.AWAITING or deletion.deadline_at is None:
         return ""
-    # A moment stays true however long the list stands; "so many seconds left" would not.
+    # A moment, since "60 s left" would be wrong a minute later.
     return f" until {when(deletion.deadline_at)}" if now < deletion.deadline_at else ", its time is over"
 
 
 def history_message(
     page: Sequence[Deletion], links: Links, *, job: JobId | None, is_first: bool, has_older: bool
 ) -> Message:
-    """One page of what was asked for in this channel, or for one job; the button leads to the next page."""
+    """One page of the deletions asked in this channel, or for one job; the button shows the next page."""
     where = f"for job {code(job)}" if job else "in this channel"
     if not page:
         return message([Para(f"No {'' if is_first else 'earlier '}deletion was asked {where}.")])
@@ -101,7 +101,7 @@ def history_message(
 def open_message(
     found: Sequence[Deletion], links: Links, total: int, now: datetime, freeze: Freeze | None = None
 ) -> Message:
-    """Cards that wait for a decision, and deletions whose outcome is not known, below the freeze if there is one."""
+    """The freeze, if there is one; then cards that wait for a decision and deletions whose outcome is not known."""
     frozen = Para(f"*Deletions are frozen:* {freeze_line(freeze)}") if freeze else None
     if not found:
         return message([frozen, Para("No card waits for a decision, and no outcome is unknown.")])
@@ -118,19 +118,19 @@ def open_message(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search has found; ``more`` fitting jobs are not shown."""
+    """The result of a search; ``more`` counts matching jobs that are not shown."""
 
     text: str
     jobs: tuple[Job, ...]
     more: int = 0
     is_more: bool = False
-    """Whether there may be others that were not looked at."""
+    """Whether jobs that were not searched may match as well."""
     searched: int | None = None
-    """How many of the newest jobs were looked at; None: MetaStudio searched by name."""
+    """How many of the newest jobs the bot searched itself; None: MetaStudio searched by name."""
 
 
 def found_message(found: Found, wording: Wording, *, can_offer: bool) -> Message:
-    """The jobs that fit, each with its state and whether it may be deleted, and a button that asks for it."""
+    """The jobs that match, each with its state, whether it may be deleted, and a button that asks for that."""
     count = len(found.jobs) + found.more
     number = f"{'at least ' if found.is_more and count else ''}{count or 'no'} job{'' if count == 1 else 's'}"
     return message(

@@ -1,4 +1,4 @@
-"""One line per event for AUDIT_CHANNEL. Pure. No reasons, no names of jobs; people are mentioned by id in code."""
+"""One line per event for AUDIT_CHANNEL. Pure. No reasons and no names of jobs. People are ids, not mentions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS: dict[Kind, str] = {
 }
 
 LINE_LIMIT = 415
-"""As many of these as one message has lines fit into one section, so nothing that was counted as told is cut away."""
+"""Characters. All lines of one message fit into one section, so no event that counts as delivered is cut."""
 
 LEAST_ROOM = 20
 SEPARATOR = " · "
@@ -58,7 +58,7 @@ def log_lines(events: Sequence[Recorded], skipped: int) -> list[str]:
 
 
 def head_line(number: int, digest: str) -> str:
-    """The newest event, once a day."""
+    """The number and hash of the newest event, posted once a day."""
     head = short(number, digest)
     return (
         f"The audit trail's newest event is {code(head)}. Later on, "
@@ -72,7 +72,7 @@ def log_line(recorded: Recorded) -> str:
     what = f"{recorded.number}. {when(event.at)} {WORDS.get(event.kind, event.kind.value)}"
     details = [f"{name} {code(str(event.facts[name]))}" for name in SHOWN_FACTS if event.facts.get(name) is not None]
     ids = _ids(event)
-    # The details are cut before the ids, which are what anybody looks for; the audit trail has the rest.
+    # The details are cut first, since people search for the ids. The audit trail has everything.
     room = max(LINE_LIMIT - len(SEPARATOR.join((what, "", *ids))), LEAST_ROOM)
     return cut(SEPARATOR.join(part for part in (what, cut(SEPARATOR.join(details), room), *ids) if part), LINE_LIMIT)
 

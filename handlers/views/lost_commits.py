@@ -1,4 +1,4 @@
-"""What a thread is told where the ledger lost commits about its deletion. Pure."""
+"""The notice in a thread when the ledger lost commits about its deletion. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ STOOD: dict[str, str] = {
     State.REFUSED: "The card was then closed as refused. That came too late: it had been confirmed before.",
     "gone": "Nothing of this deletion was left in it; the bot has written it down again.",
 }
-"""What became of the row meanwhile, and what of it was told wrongly."""
+"""How the row stood after the loss, and which message about it was wrong."""
 
 SAID_NOTHING = frozenset({State.EXPIRED.value, State.CANCELLED.value, State.REFUSED.value})
-"""After these people were told that nothing was deleted."""
+"""In these states the thread had said that nothing was deleted."""
 
 CORRECTION: dict[str, str] = {
     State.DELETED: "That nothing was deleted was wrong.",
     State.UNKNOWN: "That nothing was deleted is not certain.",
 }
-"""What of that holds, by what the reply makes of the deletion."""
+"""The correction of that message, by the state that the reply leads to."""
 
 FROZEN = (
     "The bot has frozen all deletions. Before anybody allows them again, whoever runs the bot has to find out why its "
@@ -37,7 +37,7 @@ FROZEN = (
 
 
 def lost_parts(deletion: Deletion, facts: Mapping[str, Any]) -> list[Part | None]:
-    """What was lost, what its sender knows all the same, what was told wrongly, and that deletions are frozen."""
+    """What was lost, what the process that sent the DELETE knows, what was wrong, and that deletions are frozen."""
     people = " ".join(dict.fromkeys(mention(one) for one in (deletion.requester, deletion.confirmer) if one))
     if facts.get("stood") == "overruled":
         other = "The ledger had lost another confirmation of this deletion; see above."
@@ -69,7 +69,7 @@ def _stood(facts: Mapping[str, Any]) -> str:
 
 
 def _reply(facts: Mapping[str, Any]) -> str:
-    """What the sender of the lost claim holds."""
+    """The reply that the sender of the lost claim got."""
     if facts.get("status") is None:
         return f"Of the DELETE of that confirmation the bot knows: {facts.get('cause') or 'nothing'}."
     rows = [

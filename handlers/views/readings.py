@@ -1,4 +1,4 @@
-"""What a thread says once reads, or a person, have decided something: settled, corrected, looked at again. Pure."""
+"""Messages of a thread after reads or a person decided the outcome: settled, corrected, inspected again. Pure."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def _settled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
                 f"{people(deletion)} *{job_line(deletion)} is deleted.* {look_ups(facts)} up to {seen} found it gone: "
                 f"neither Show nor List knows it any more. {by_whom(deletion)}"
             ),
-            # Where the message about the unknown outcome came too late to be said, this is the only one that names it.
+            # If the message about the unknown outcome was too late to be posted, only this one has the reply.
             para_of(reply_line(deletion)),
             para_of(confirmed_line(deletion)),
         ]
-    # This may be said late, and then the bot may have looked already.
+    # Slack may take this message late, when the bot has looked already.
     again = f" The bot looks once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
     return [
         Para(
@@ -53,10 +53,10 @@ def _settled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 
 def _correction(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
-    # Messages that were still waiting for Slack may never have been told, so this says "if".
+    # Earlier messages may never have been posted, so the text says "if".
     job = f"job {code(deletion.job.job_id)}"
     if deletion.ended_why == Ending.READ_GONE:
-        # A look-up does not say since when the job has been gone, so what it was read to be before may have been true.
+        # A look-up does not show since when the job has been gone, so the earlier reading may have been true.
         says = (
             f"*Correction: {job} is deleted.* If this thread said otherwise before, that no longer holds: later "
             f"look-ups found it gone. {by_whom(deletion)}"
@@ -78,13 +78,13 @@ def _correction(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             "the DELETE never left the bot. If the job is gone, something else removed it."
         )
     else:
-        # Only a former version took a late refusal for a reason to correct "deleted".
+        # Only a former version corrected "deleted" after a late refusal.
         says = f"*Correction: MetaStudio refused to delete {job}.* {by_whom(deletion)}"
     return [Para(f"{people(deletion)} {says}"), para_of(reply_line(deletion)), escalation(deletion)]
 
 
 def _late(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
-    # The sender also reports late when it got no answer at all.
+    # The sender also sends this message when it got no answer at all.
     answered = deletion.last_attempt is not None and deletion.last_attempt.status is not None
     what = "MetaStudio's answer to the DELETE arrived late" if answered else "The DELETE ended without an answer"
     is_confirmed = deletion.ended_why == Ending.REPLY_DELETED
@@ -108,7 +108,7 @@ def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             "job is gone.",
         }
     else:
-        # This may be said late, and then the bot may have looked already.
+        # Slack may take this message late, when the bot has looked already.
         again = f" The bot looks once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
         texts = {
             "gone": _gone_by_another(at, facts),
@@ -119,9 +119,9 @@ def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 
 def _gone_by_another(at: str, facts: Facts) -> str:
-    """A look after "not deleted", where the job was asked for and sent away again meanwhile."""
+    """A look-up after "not deleted", when a later deletion of the job has sent a DELETE meanwhile."""
     if "later" not in facts:
-        # Only a former version wrote it so, after one look and without a later deletion.
+        # Only a former version wrote this, after one look-up and without a later deletion.
         return f"Looked at {at}: MetaStudio did not show the job."
     later = code(str(facts["later"]))
     if facts.get("later_confirmed"):
@@ -163,4 +163,4 @@ OF_READS: dict[NotificationKind, Renderer] = {
     NotificationKind.UNDETERMINED: _undetermined,
     NotificationKind.CLOSED: _closed,
 }
-"""What each of these messages says."""
+"""The renderer of each of these messages."""

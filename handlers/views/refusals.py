@@ -1,6 +1,6 @@
-"""Every no as a sentence: what happened, why, and what to do. One row per ``Reason``. Pure.
+"""Every refusal as a sentence: what happened, why, and what to do. One row per ``Reason``. Pure.
 
-Each text stands alone, is short, and says whether anything was deleted wherever that could be in doubt.
+Each text is short, needs no context, and says whether anything was deleted if that could be in doubt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Sentence = Callable[[Facts, Wording], str]
 
 
 def _joined(*sentences: str) -> str:
-    """Those that there are, with one space between them."""
+    """The sentences that are not empty, joined by spaces."""
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -103,11 +103,11 @@ FIELD_NAMES = {
     "last_update_time": "last submission",
 }
 LONGEST_VALUE = 300
-"""Longer than any name, but for one made of characters that have to be spelled out; two of each field fit a section."""
+"""Only a name of characters shown by code points is longer. Two values of each field fit into one section."""
 
 
 def changes(differs: Any) -> str:
-    """What differs between the card and the job now, both shown, unless they are withheld."""
+    """What differs between the card and the job now. A withheld value becomes "another one"."""
     return "; ".join(
         f"{FIELD_NAMES.get(name, name)}: "
         + (
@@ -183,7 +183,7 @@ def _lookup(what: str) -> Sentence:
 
 def _place_unknown(facts: Facts, wording: Wording) -> str:
     if facts.get("why") == "missing_scope":
-        # With the scopes of manifest.yml only group messages are such; trying again would not help.
+        # With the scopes of manifest.yml only group messages lack one. A retry would not help.
         return (
             "The bot's Slack app has no scope to look up this kind of conversation, a group message for example, so "
             f"it cannot be used here. Use a channel the bot is in. {wording.nothing}"
@@ -192,7 +192,7 @@ def _place_unknown(facts: Facts, wording: Wording) -> str:
 
 
 def _who(facts: Facts, you: str, they: str) -> str:
-    """What could not be found out: about the one who acts, or about the one who asked."""
+    """The text about the person who acts, or about the requester."""
     return they.format(who=_requester(facts)) if facts.get("whose") == "requester" else you
 
 
@@ -202,8 +202,8 @@ NO_GROUPS: dict[str, str] = {
     "plan_upgrade_required": "Slack has user groups only on its paid plans, and this workspace has none of those, so "
     "people have to be listed one by one.",
 }
-"""Failures that whoever runs the bot has to mend. Of the others the log has the code and the group; a stranger needs
-to know neither."""
+"""Failures that the person who runs the bot has to mend. For all others only the log has the code and the group: the
+reader may have no rights."""
 
 
 def _groups_unknown(facts: Facts, wording: Wording) -> str:
@@ -306,7 +306,7 @@ SENTENCES: dict[Reason, Sentence] = {
         f"`{wording.command} unfreeze` allows them again. {wording.nothing}"
     ),
     Reason.NOT_FROZEN: _again("Deletions are not frozen, so there was nothing to allow again."),
-    # Not "deleted nothing": the first of the two may have.
+    # Not "deleted nothing": the first request may have deleted something.
     Reason.ALREADY_HANDLED: _says(
         "Already handled: this request reached the bot a second time, and it is not carried out again. "
         "The answer to the first one, or the thread of its card, says what came of it."

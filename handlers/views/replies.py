@@ -1,4 +1,4 @@
-"""What MetaStudio answered to a read: a sentence for each meaning, and the facts that support asks for. Pure."""
+"""MetaStudio's reply to a read: a sentence for each meaning, and the facts that support asks for. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ REPLY_SENTENCES: dict[Meaning, str] = {
 
 
 def reply_facts(reply: Reply) -> str:
-    """Error code, status and request ID of a reply, for people and for support; empty parts are left out."""
+    """Status, error code, message, request ID and cause of a reply; empty parts are left out."""
     parts = [
         f"HTTP {reply.status}" if reply.status is not None else "",
         f"error code {code(reply.code)}" if reply.code else "",
@@ -41,7 +41,7 @@ def reply_facts(reply: Reply) -> str:
 
 
 def clock_sentence(skew: float | None) -> str:
-    """What explains a rejected signature: by how many seconds MetaStudio's clock is ahead of the bot's."""
+    """Why the signature was rejected: ``skew`` is how many seconds MetaStudio's clock is ahead of the bot's."""
     if skew is None:
         return ""
     where = "behind" if skew > 0 else "ahead of"

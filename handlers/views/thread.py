@@ -1,4 +1,4 @@
-"""What is said in a deletion's thread: outcomes, doubts, corrections. One function per kind of message. Pure."""
+"""The messages in a deletion's thread: one function per kind. Pure."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ NOT_DELETED: dict[str, str] = {
     "still there, ask again in a minute.",
     Ending.NEVER_SENT: "The DELETE never left the bot, so nothing was deleted. It is safe to ask again.",
 }
-"""Why a deletion failed. Only what never left is certain to have had no effect: a refusal may be the answer to a DELETE
-that a proxy or gateway has repeated."""
+"""Why a deletion failed. Only a DELETE that never left is certain to have had no effect: a refusal may be the answer to
+a DELETE that a proxy or gateway has repeated."""
 
 NOT_SENT_AGAIN = (
     "MetaStudio throttled the DELETE, and the next one never left the bot. A look at the job follows. If it is still "
@@ -111,10 +111,10 @@ WHY_UNKNOWN: dict[str, str] = {
 
 
 def thread_message(notification: Notification, deletion: Deletion, wording: Wording) -> Message:
-    """The message for this kind of tell, about the deletion as it stands."""
-    # A direct message has no card above it that would say which job this is about.
+    """The message for this notification, about the deletion in its present state."""
+    # A direct message has no card above it, so it names the job.
     job = "" if notification.thread_ts else f" of job {code(deletion.job.job_id)}"
-    # Written with the event itself, so it is the same however often the message is sent.
+    # Written in the transaction of the event, so a repeated message has the same number.
     quote = f"Audit trail: event {code(str(notification.facts['trail']))}" if "trail" in notification.facts else None
     note = Note(f"Deletion {code(deletion.id)}{job}")
     return message(
@@ -147,7 +147,7 @@ def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 
 def _throttled(deletion: Deletion, facts: Facts) -> str:
-    """What became of a throttled DELETE, and what to do. Messages of a former version name no reason."""
+    """Why a throttled DELETE was not sent again, and what to do. Messages of a former version have no reason."""
     last, no = deletion.last_attempt, facts.get("not_again")
     if no is None:
         return NOT_SENT_AGAIN if last is not None and last.cause is not None else NOT_DELETED[Ending.THROTTLED]
@@ -232,7 +232,7 @@ REMINDS_IN_VAIN = "{requester} This card still waits for a second person, but {n
 
 
 def _reminder(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
-    # A message of a former version names nobody.
+    # A message of a former version has no ``called``.
     called = Called(tuple(facts["called"]), facts["more"]) if "called" in facts else None
     is_in_vain = deletion.confirm_by is ConfirmBy.SECOND_PERSON and called == Called()
     waits = (REMINDS_IN_VAIN if is_in_vain else REMINDS[deletion.confirm_by]).format(

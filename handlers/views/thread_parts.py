@@ -24,12 +24,12 @@ def people(deletion: Deletion) -> str:
 
 
 def job_line(deletion: Deletion) -> str:
-    """The job, as a sentence begins with it."""
+    """The job, as the beginning of a sentence."""
     return f"Job {code(deletion.job.job_id)}"
 
 
 def confirmed_line(deletion: Deletion) -> str:
-    """Who confirmed, when, and how long the deletion took; empty where nobody did."""
+    """Who confirmed, when, and how long the deletion took; empty if nobody confirmed."""
     if deletion.confirmer is None or deletion.confirmed_at is None:
         return ""
     took = ""
@@ -50,18 +50,18 @@ def duration(seconds: float) -> str:
 
 
 def answered_attempt(deletion: Deletion) -> Attempt | None:
-    """The attempt that has MetaStudio's last word. One that never left has none, so the one before it counts then."""
+    """The last attempt that left the bot, among those of the present claim; else the last attempt."""
     last = deletion.last_attempt
     of_the_claim = [one for one in deletion.attempts if last is not None and one.claim_token == last.claim_token]
     return next((one for one in reversed(of_the_claim) if one.cause not in NEVER_LEFT), last)
 
 
 def reply_line(deletion: Deletion) -> str:
-    """What MetaStudio said last, with what support asks for, and why there was no later reply."""
+    """MetaStudio's last reply, with the facts that support asks for, and why there was no later one."""
     last, said = deletion.last_attempt, answered_attempt(deletion)
     if last is None or said is None:
         return ""
-    # Below "is deleted" it is no cause of that, but what kept the bot from knowing it at once.
+    # Below "is deleted", the cause explains only why the bot did not know that at once.
     cause = "The DELETE itself" if deletion.state is State.DELETED else "Cause"
     rows = [
         f"Request ID: {request_ids(said)}" if said.request_id else "",
@@ -79,7 +79,7 @@ def para_of(text: str) -> Para | None:
 
 
 def escalation(deletion: Deletion) -> Quote:
-    """What a Huawei Cloud ticket needs, ready to be pasted. No names of people or jobs, no secrets."""
+    """The facts for a Huawei Cloud ticket, ready to be pasted. No names of people or jobs, no secrets."""
     target = deletion.target
     lines = [
         "Operation: Delete2dModelTrainingJob",
@@ -109,7 +109,7 @@ def attempt_line(attempt: Attempt) -> str:
 
 
 def reads(deletion: Deletion, facts: Facts) -> str:
-    """How many reads agreed, over how long. Messages of a former version do not carry it; then the ledger says it."""
+    """How many reads agreed, over how long. For a message of a former version both come from the ledger."""
     number, over = facts.get("reads", deletion.reads_agreeing), facts.get("over")
     if over is None and deletion.reads_first_at is not None and deletion.verified_at is not None:
         over = (deletion.verified_at - deletion.reads_first_at).total_seconds()
@@ -118,12 +118,12 @@ def reads(deletion: Deletion, facts: Facts) -> str:
 
 
 def look_ups(facts: Facts) -> str:
-    """How many look-ups there were, where the message knows it."""
+    """How many look-ups there were, if the message has the number."""
     return f"{facts['reads']} look-ups" if "reads" in facts else "Look-ups"
 
 
 def by_whom(deletion: Deletion) -> str:
-    """A job that is gone: nobody sees who removed it."""
+    """A sentence for a job that is gone: the bot cannot see who removed it."""
     answered = answered_attempt(deletion)
     status = answered.status if answered else None
     what = f"MetaStudio answered {status}" if status is not None else "No answer to the DELETE is known"

@@ -1,4 +1,4 @@
-"""What is answered where the command breaks a rule of its grammar. Pure. Nothing of what was typed is repeated."""
+"""The answers to a command that breaks a rule of its grammar. Pure. No answer repeats what was typed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Facts = Mapping[str, Any]
 ID = "&lt;job_id&gt;"
 
 WAYS: dict[str, str] = {
-    # How to do what was probably meant; of a subcommand that is not here its name says it.
+    # How to do what was probably meant. ``DID_YOU_MEAN`` is for names that are not in this table.
     DELETE: f"To ask for a deletion, type the id right behind the command: `{{command}} {ID} [reason]`.",
     CANCEL: "To cancel one deletion, press *Cancel* on its card; `{command} open` lists the cards.",
     DRY_RUN: f"Did you mean `{{command}} dry-run {ID}`?",
@@ -24,23 +24,23 @@ WAYS: dict[str, str] = {
 DID_YOU_MEAN = "Did you mean `{command} {name}`?"
 
 NOT_DONE = {"freeze": "*Nothing was frozen.*", "unfreeze": "*Nothing was unfrozen.*"}
-"""The first words to somebody who wanted, or may have wanted, this and did not get it."""
+"""The beginning of an answer to a person who wanted this, or may have wanted it, and did not get it."""
 
 MAY_BE_DONE = {
     "freeze": "*Deletions may be frozen now, or not.*",
     "unfreeze": "*Deletions may be allowed again, or not.*",
 }
-"""The same where nobody knows."""
+"""The same if the effect is not known."""
 
 NOT_KNOWN = frozenset({Reason.LEDGER_IN_DOUBT, Reason.BUG})
 SAYS_ITSELF = frozenset({Reason.ALREADY_FROZEN, Reason.NOT_FROZEN, Reason.ALREADY_HANDLED})
-"""Refusals whose own sentence says whether deletions are frozen, or that an earlier answer says it."""
+"""Refusals whose own sentence says whether deletions are frozen, or refers to an earlier answer."""
 
 SHOWN_OPTIONS = " and ".join(f"`--{name}`" for name in OPTIONS if len(name) > 1)
 
 
 def not_done(no: Refused) -> str:
-    """That the freeze, or its end, did not come about or may not have, where a refusal is about one."""
+    """If the refusal is about a freeze or its end: that this did not happen, or may not have happened."""
     if no.reason in SAYS_ITSELF:
         return ""
     names = {no.facts.get("subcommand"), *no.facts.get("meant", ())}

@@ -1,6 +1,6 @@
-"""What ``whoami`` answers. Pure.
+"""The answer to ``whoami``. Pure.
 
-People without rights learn why, and whom to ask, but not who has them.
+A person without rights learns why and whom to ask, but not who has rights.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def whoami_text(
     rules: Rules,
     wording: Wording,
 ) -> str:
-    """Who this is to the bot, what they may do, and whether they may do it here; in mrkdwn."""
+    """The person's ids, what they may do, and whether they may do it in this channel; in mrkdwn."""
     operates, freezes = policy.may_operate(person, rules), policy.may_freeze(person, rules)
     lines = [
         f"You are {mention(actor)}, {_ids(actor, person)}.",
@@ -40,7 +40,7 @@ def whoami_text(
 
 
 def _no(no: Refused, wording: Wording) -> str:
-    """A refusal without the assurance that nothing was deleted: nothing was going to be."""
+    """The refusal without "deleted nothing": the person asked for no deletion."""
     return refusal_text(no, wording).replace(f" {wording.nothing}", "")
 
 

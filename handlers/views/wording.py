@@ -1,4 +1,4 @@
-"""What the texts need to know of this installation. Pure."""
+"""What the texts need to know about this installation. Pure."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ NOTHING_DELETED = "Nothing was deleted."
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What the texts need to know of this installation."""
+    """The command, contact and environment of this installation."""
 
     command: str = "/delete-dh-job"
     help_contact: str | None = None
     environment: str | None = None
     nothing: str = NOTHING_DELETED
-    """What a refusal may say for certain. Somebody else's click may be deleting at the same moment."""
+    """What a refusal may promise. An answer to one request speaks only of that request: another may be deleting now."""
 
     def for_(self, kind: str) -> Wording:
         """The wording for an answer to a command or to a click."""
         return replace(self, nothing=f"This {kind} deleted nothing.")
 
     def whom_to_ask(self) -> str:
-        """The end of every refusal that a person cannot mend alone."""
+        """The end of each refusal that the person cannot mend alone."""
         if not self.help_contact:
             return "Ask whoever runs this bot."
         who = self.help_contact
-        # Nearly every id has a digit, and words in capitals have none. An id without one can still be looked up, but of
-        # WEBMASTER taken for an id nothing would be left to read.
+        # Only a word with a digit is taken for an id. Nearly every id has one. An id without a digit stays readable as
+        # text, but WEBMASTER taken for an id would not.
         may_be_an_id = any(character.isdigit() for character in who)
         return f"Ask {as_slack_shows(who) if may_be_an_id else escape(who)}."
 
@@ -40,5 +40,5 @@ _AS_SLACK_SHOWS = {"U": "<@{}>", "W": "<@{}>", "C": "<#{}>", "G": "<#{}>", "S": 
 
 
 def as_slack_shows(who: str) -> str:
-    """A Slack id as Slack shows it; everything else, such as "SUPPORT", is text."""
+    """A Slack id as a mention or link; everything else, for example "SUPPORT", as text."""
     return _AS_SLACK_SHOWS[who[0]].format(who) if _SLACK_ID.fullmatch(who) else escape(who)
