@@ -1,11 +1,11 @@
-"""How fast dh-bot is, beside the smallest bot that makes the same calls and one as the tutorials write it.
+"""How fast dh-bot is, compared with the smallest bot that makes the same calls and with one from the tutorials.
 
     make bench          everything, some twenty minutes
     make bench-quick    dh-bot and the floor in short, under a minute
 
-The bots of a group run at the same time, each with a Slack and a MetaStudio to itself, and are measured in turn, round
-after round: so whatever else this machine does meets all of them, and the ratios are worth more than the figures. It
-measures, and judges the goals of docs/performance.md; it never fails.
+The bots of a group run at the same time, each with its own Slack and MetaStudio. They are measured in turn, round after
+round: other load on this machine slows all of them alike, so the ratios are worth more than the figures. A run judges
+the goals of docs/performance.md; a missed goal is no failure.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ LIMITED = Way(OURS, limiter=True)
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything. Nought leaves a part out."""
+    """How much of each part is measured. 0 leaves a part out."""
 
     groups: tuple[tuple[Way, ...], ...]
-    """Those of one group run at the same time; more than a few would be in each other's way."""
+    """The bots of one group run at the same time. More than a few would slow each other down."""
     rounds: int
     starts: int
     singles: int
@@ -54,25 +54,25 @@ class Plan:
     open: int = 0
     jobs: int = 0
     steps: int = 4
-    """Of each curve; an even number, so that one of its points is the middle."""
+    """Points of each curve. An even number, so that one point is the middle."""
 
 
 FULL = Plan((PLAIN, TLS, OTHERS), 2, 3, 15, 5, 200, 5, 5, 10_000, 1_000_000, 5_000, 50_000)
 QUICK = Plan((PLAIN[:2],), rounds=1, starts=1, singles=6, seconds=1)
 TINY = Plan((PLAIN[:2],), 1, 1, 2, 0.5, 3, 0.5, 1, 40, 900, 10, 500, steps=1)
-"""Too little to mean anything: for the test that all of this works."""
+"""Too small for figures that mean anything: for the test that a run works."""
 
 
 def say(what: str) -> None:
-    """How far it is."""
+    """Print the progress."""
     print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 def compare(run: Run, plan: Plan, ways: Sequence[Way], folder: Path) -> None:
-    """The bots of one group, in turn."""
+    """Measure the bots of one group, in turn."""
     with ExitStack() as stack:
         arenas: dict[Way, Arena] = {}
-        # As in production: what is committed is on the disk.
+        # As in production: a commit is on the disk.
         databases = postgres.Server(on_disk=True) if any(way.postgresql for way in ways) else None
         if databases is not None:
             stack.callback(databases.stop)
@@ -103,7 +103,7 @@ def take_turns(run: Run, plan: Plan, arenas: Mapping[Way, Arena]) -> None:
 
 
 def profiled(run: Run, seconds: float, folder: Path) -> None:
-    """Where the CPU of a deletion goes."""
+    """Measure where the CPU of a deletion goes."""
     say("the parts of dh-bot")
     arena = Arena(Way(PROFILED), folder)
     arena.start()
@@ -112,7 +112,7 @@ def profiled(run: Run, seconds: float, folder: Path) -> None:
 
 
 def limited(run: Run, many: int, folder: Path) -> None:
-    """The one row with the limiter as it is set by default."""
+    """Measure the one row with the limiter at its defaults."""
     say(str(LIMITED))
     arena = Arena(LIMITED, folder)
     arena.start()
@@ -124,7 +124,7 @@ def limited(run: Run, many: int, folder: Path) -> None:
 
 
 def grow(run: Run, plan: Plan, folder: Path) -> None:
-    """The curves."""
+    """Measure the curves."""
     if plan.flows:
         run.growth.flows = growing.flows(folder / "flows", plan.flows, plan.steps, say)
     if plan.events:
@@ -136,7 +136,7 @@ def grow(run: Run, plan: Plan, folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure, print, and write the page if that was asked for."""
+    """Measure, print, and write the page if a path was given."""
     parser = argparse.ArgumentParser(
         prog="benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -148,7 +148,7 @@ def main() -> None:
     began = time.monotonic()
     run = Run(datetime.now(UTC))
     if os.getloadavg()[0] > 1:
-        say("something else runs on this machine; the ratios will tell less")
+        say("something else runs on this machine; the ratios are less reliable")
     with tempfile.TemporaryDirectory(prefix="dh-bot-bench-") as folder:
         for number, ways in enumerate(asked.plan.groups):
             compare(run, asked.plan, ways, Path(folder) / f"group-{number}")

@@ -1,4 +1,4 @@
-"""One bot as a process of its own, with a Slack and a MetaStudio to itself, which play in the measuring process."""
+"""One bot as its own process. Its Slack and its MetaStudio run in the measuring process."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from tests.certificates import certificate, server_context
 from tests.flow.world import free_port, is_listening
 
 CHANNELS = 40
-"""More than flows are ever in flight: Slack takes a message per second and channel, so nobody works in one alone."""
+"""More channels than flows in flight: Slack takes one message per second and channel, so no flow shares a channel."""
 READY_WITHIN = 30.0
 END_WITHIN = 20.0
 REST_FOR = 1.1
-"""Seconds of silence; dh-bot looks once a second for what it may have to look after."""
+"""Seconds of silence. dh-bot checks once a second whether a look-up of an ended job is due."""
 REST_WITHIN = 60.0
 
 UNLIMITED = {"DELETES_PER_SECOND": "0", "READS_PER_SECOND": "0", "MAX_OPEN": "10000", "SETTLE_AFTER_SECONDS": "1"}
-"""dh-bot without its limiter, and with its second look a second after the first instead of half a minute: it costs the
-same, and nobody has to wait for it. All the rest is at its defaults."""
+"""dh-bot without its limiter, and with the second look-up of an ended job one second after the first instead of half a
+minute: the costs are the same, and the run need not wait. All other settings keep their defaults."""
 
 
 AS_INSTALLED = (
     "import runpy, sys; sys.modules['rich'] = None; sys.argv = sys.argv[1:]; "
     "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
 )
-"""Starts a module as ``python -m`` does, but without rich: structlog loads it where it is, and here it is among the
-developers' tools only. Nobody who installs the bot has it."""
+"""Starts a module as ``python -m`` does, but without rich: structlog loads rich if it is installed. Only the
+developers' tools install rich, so an installed bot runs without it."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """How a bot is started, reached and set."""
+    """How a bot is started, reached and configured."""
 
     module: str
     tls: bool = False
@@ -68,7 +68,7 @@ FLOOR, TUTORIAL = "benchmarks.bots.floor", "benchmarks.bots.tutorial"
 
 
 class Arena:
-    """A bot, and all that it talks to."""
+    """A bot, its Slack and its MetaStudio."""
 
     def __init__(self, way: Way, folder: Path, database_url: str | None = None) -> None:
         self.way = way
@@ -80,7 +80,7 @@ class Arena:
         self.cloud = MetaStudio(tls=tls, keep=10_000)
         self.slack.start()
         self.cloud.start()
-        # slack_sdk speaks TLS with port 443 only, so the WebSocket stays plain beside a Web API with TLS.
+        # slack_sdk speaks TLS on port 443 only: the WebSocket stays plain when the Web API has TLS.
         self._plain = Front(self.slack, self.slack.hooks, self.slack.sockets, 0, None).start()
         self.slack.sockets.base = self._plain.url
         person = self.slack.add_user("anna")
@@ -91,7 +91,7 @@ class Arena:
         if not way.limiter:
             self.settings |= UNLIMITED
         if pem:
-            # The usual authorities stand before ours, since loading them is what TLS costs whoever does it each time.
+            # First the usual authorities: loading them is the cost of TLS for a bot that does so at each call.
             # dh-bot and the floor read the first setting, requests and OpenSSL the others.
             bundle = folder / "authorities.pem"
             bundle.write_text(Path(certifi.where()).read_text(encoding="utf-8") + pem.read_text(), encoding="utf-8")
@@ -115,7 +115,7 @@ class Arena:
         return psutil.Process(self._process.pid)
 
     def start(self) -> float:
-        """Start the bot; gives the seconds until Slack could reach it."""
+        """Start the bot. Returns the seconds until Slack could reach it."""
         words = [self.way.module, "run"] if self.way.is_ours else [self.way.module]
         with (self.folder / "log").open("ab") as log:
             began = time.perf_counter()
@@ -139,7 +139,7 @@ class Arena:
         return bool(self.slack.sockets.links)
 
     def stop(self) -> None:
-        """End the bot, as a person would, and with force if that takes too long."""
+        """End the bot with SIGTERM, and with SIGKILL if that takes too long."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -157,12 +157,12 @@ class Arena:
         self.cloud.stop()
 
     def answers_take(self, shortest: float, longest: float) -> None:
-        """Let MetaStudio take so many seconds for each answer, by chance, the same chances for each bot."""
+        """MetaStudio waits a random time before each answer: the same random times for each bot."""
         dice = random.Random(0)  # noqa: S311 - chance, not secrecy # nosec B311
         self.cloud.before_call = lambda _: time.sleep(dice.uniform(shortest, longest)) if longest else None
 
     def rest(self) -> None:
-        """Wait until all that follows the outcomes is over: dh-bot's looks some seconds later, and then silence."""
+        """Wait until the work after the outcomes is over: dh-bot's look-ups some seconds later, and then silence."""
         give_up = time.monotonic() + REST_WITHIN
         before = None
         while time.monotonic() < give_up:
@@ -174,7 +174,7 @@ class Arena:
 
     @property
     def _has_looked(self) -> bool:
-        """Whether dh-bot has looked twice after each of its outcomes; the others never look."""
+        """Whether dh-bot has looked up the job twice after each of its outcomes. The other bots never do."""
         return not self.way.is_ours or self.flows.overview >= 2 * self.flows.outcomes
 
     @property
@@ -195,7 +195,7 @@ class Arena:
         return {job: self.cloud.deletes_arrived(job) for job in self.flows.jobs}
 
     def calls_before(self, began: float, outcome_at: float) -> tuple[list[str], list[str]]:
-        """Calls on the way to the outcome, and look-ups of people and places beside it, by name."""
+        """Calls up to the outcome, and the look-ups of people and channels in the background, by name."""
         names = [(seen.at.timestamp(), f"{seen.method} job") for seen in self.cloud.requests]
         names += [(call.at, call.method) for call in self.slack.calls]
         between = [name for at, name in sorted(names) if began <= at <= outcome_at]

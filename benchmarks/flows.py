@@ -1,7 +1,7 @@
-"""Deletions from the command to the outcome, as fast as people could never press: the load on a bot.
+"""Deletions from the command to the outcome, faster than people could press: the load on a bot.
 
-Nothing waits here: what the bot posts is noticed in the thread that took it in, and the next step is taken by one
-thread that presses what is due. So many flows in flight cost no more than few.
+No thread waits for one flow. A post by the bot is noticed in the thread that received the post, and one other thread
+presses the buttons that are due. So many flows in flight cost no more than few.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from sandbox.slack.slack import Invocation, Message, Slack
 
 CONFIRM = "dh_confirm"
 SEES_THE_CARD = 0.005
-"""Seconds from a card's arrival in Slack to the press of its button: by then the bot has heard that it arrived."""
+"""Seconds from a card's arrival in Slack to the press of its button: by then the bot has Slack's answer to its post."""
 NEVER = float("inf")
 RAMP = 7.0
-"""Seconds; dh-bot looks five and six seconds after an outcome whether the job is gone."""
+"""Seconds. dh-bot looks up the job five and six seconds after an outcome."""
 LONGEST_WINDOW = 900.0
 FLOW_WITHIN = 30.0
 JOB = re.compile(r"\b[0-9a-f]{32}\b")
@@ -40,7 +40,7 @@ class Flow:
     card: Message | None = None
     pressed: Invocation | None = None
     pressed_at: float = 0.0
-    told_at: float | None = None
+    outcome_at: float | None = None
     api_seconds: float = 0.0
     """How long MetaStudio took for its answers between the press and the outcome."""
     over: threading.Event = field(default_factory=threading.Event)
@@ -53,13 +53,13 @@ class Flow:
 
     @property
     def to_outcome(self) -> float | None:
-        """Seconds from the press to the outcome in the thread, without those that MetaStudio took."""
-        return None if self.told_at is None else self.told_at - self.pressed_at - self.api_seconds
+        """Seconds from the press to the outcome in the thread, without MetaStudio's share."""
+        return None if self.outcome_at is None else self.outcome_at - self.pressed_at - self.api_seconds
 
 
 @dataclass(frozen=True)
 class Window:
-    """What was done while so many were in flight: ``done`` in those seconds, ``all_done`` when those left had ended."""
+    """``done`` counts the outcomes in those seconds, ``all_done`` those after the last flow had ended too."""
 
     done: int
     seconds: float
@@ -75,7 +75,7 @@ class Flows:
         self.cloud_seconds = 0.0
         """How long MetaStudio has taken for all of its answers."""
         self.overview = self.outcomes = 0
-        """How often List was asked, as dh-bot does when it looks after an outcome; and how many outcomes were told."""
+        """How many List calls arrived (dh-bot makes them after an outcome), and how many outcomes were posted."""
         self._cards: dict[str, Flow] = {}
         self._numbers = count()
         self._due: list[tuple[float, int, Callable[[], object]]] = []
@@ -98,12 +98,12 @@ class Flows:
         return flow
 
     def answered(self, text: str, wait: float = 60.0) -> None:
-        """A subcommand, and its answer after the first word."""
+        """Send a subcommand and wait for the message that follows its ack."""
         asked = self.slack.command(self.person, self.channels[0], text)
         self.slack.wait_for(lambda: len(asked.answers) > 1, wait)
 
     def one_by_one(self, many: int, wait: float = 30.0) -> list[Flow]:
-        """So many, each after the outcome of the one before."""
+        """Run this many flows, each after the outcome of the one before."""
         made = []
         for _ in range(many):
             flow = self.ask()
@@ -112,7 +112,7 @@ class Flows:
         return made
 
     def at_once(self, many: int, wait: float) -> list[Flow]:
-        """So many commands in the same moment; each card's button is pressed as soon as it is there."""
+        """Send this many commands at once. Each card's button is pressed as soon as the card is there."""
         flows = [self.ask() for _ in range(many)]
         give_up = time.perf_counter() + wait
         for flow in flows:
@@ -120,10 +120,10 @@ class Flows:
         return flows
 
     def in_flight(self, many: int, seconds: float = NEVER, total: float = NEVER) -> Window:
-        """Keep so many going, for so long or until so many are done; then wait for those that are left.
+        """Keep this many in flight, for some seconds or until a total is done; then wait for the rest.
 
-        The seconds count from when the first ``many`` are done, since until then all do the same at the same time, and
-        not before ``RAMP``, so that what dh-bot does some seconds after an outcome is among what is measured.
+        The seconds count from when the first ``many`` are done: until then all flows do the same at the same time. They
+        count from ``RAMP`` at the earliest, so that dh-bot's look-ups after an outcome are part of the figures.
         """
         lock, is_over = threading.Lock(), threading.Event()
         before = len(self.jobs)
@@ -154,7 +154,7 @@ class Flows:
         mine = list(self.jobs.values())[before:]
         for flow in mine:
             flow.over.wait(FLOW_WITHIN)
-        return replace(window, all_done=sum(flow.told_at is not None for flow in mine))
+        return replace(window, all_done=sum(flow.outcome_at is not None for flow in mine))
 
     # -- what is noticed --
 
@@ -163,7 +163,7 @@ class Flows:
         self.cloud_seconds += took
         self.overview += seen.operation == LIST
         flow = self.jobs.get(seen.job_id or "")
-        if flow is not None and flow.pressed_at and flow.told_at is None:
+        if flow is not None and flow.pressed_at and flow.outcome_at is None:
             flow.api_seconds += took
 
     def _on_slack(self, call: Call) -> None:
@@ -180,11 +180,11 @@ class Flows:
                 self._cards[flow.card.ts] = flow
                 self._soon(SEES_THE_CARD, lambda: self._press(flow))
             return
-        told = self._cards.get(thread)
-        if told is not None and told.told_at is None and "is deleted" in call.args["text"]:
-            told.told_at = now
+        flow = self._cards.get(thread)
+        if flow is not None and flow.outcome_at is None and "is deleted" in call.args["text"]:
+            flow.outcome_at = now
             self.outcomes += 1
-            told.over.set()
+            flow.over.set()
             self._then()
 
     def _press(self, flow: Flow) -> None:

@@ -1,4 +1,4 @@
-"""The goals, and what a run has to say about each. Pure: figures in, rows out."""
+"""The goals and their verdicts. Pure: figures in, rows out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchmarks.growing import Growth
 from benchmarks.measuring import Figures, middle, p99
 
 ERRBOT_START, ERRBOT_MIB = 1.050, 76.0
-"""What another well-known bot needs, measured once beside these."""
+"""The figures of another well-known bot, measured once on the same machine."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One goal, and what was found; nothing, where it was not measured."""
+    """One goal and the figure for it; empty if it was not measured."""
 
     what: str
     goal: str
@@ -25,21 +25,21 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """In a word."""
+        """The verdict in one word."""
         return {True: "met", False: "**missed**", None: "not measured"}[self.is_met]
 
 
 def row(
     what: str, goal: str, ours: float, is_met: Callable[[], bool], *, form: str = "{:.1f}", floor: float = nan
 ) -> Row:
-    """A row where ``ours`` was measured, and an empty one where it was not."""
+    """A row if ``ours`` was measured, else an empty one."""
     if isnan(ours):
         return Row(what, goal)
     return Row(what, goal, "" if isnan(floor) else form.format(floor), form.format(ours), is_met())
 
 
 def against_the_floor(ours: Figures, floor: Figures) -> list[Row]:
-    """One way of reaching a bot, plain or over TLS."""
+    """The goals for one way of reaching a bot, plain or over TLS."""
     ack, floor_ack = middle(ours.singly.acks), middle(floor.singly.acks)
     late = p99(ours.singly.acks) if ours.singly.acks else nan
     out, floor_out = middle(ours.singly.to_outcome), middle(floor.singly.to_outcome)
@@ -58,14 +58,14 @@ def against_the_floor(ours: Figures, floor: Figures) -> list[Row]:
 
 
 def over_tls(ours: Figures, tutorial: Figures) -> Row:
-    """How much a shared TLS context is worth."""
+    """The gain from a shared TLS context."""
     rate, theirs = middle(ours.together.per_second), middle(tutorial.together.per_second)
     return row("deletions/s over TLS, 32 in flight", "≥ 10 × tutorial", rate, lambda: rate >= 10 * theirs,
                form="{:.0f}", floor=theirs)  # fmt: skip
 
 
 def of_a_burst(ours: Figures) -> list[Row]:
-    """Many commands in one moment, at a slow MetaStudio."""
+    """The goals for many commands in one moment, with a slow MetaStudio."""
     if ours.burst is None:
         return [Row("commands at once, API 0.5–5 s", "ack 99 % ≤ 0.5 s, none late or lost, every deletion finished")]
     many, acks = ours.burst.asked, ours.burst.acks
@@ -79,7 +79,7 @@ def of_a_burst(ours: Figures) -> list[Row]:
 
 
 def of_the_process(ours: Figures, floor: Figures) -> list[Row]:
-    """Cold start and memory."""
+    """The goals for cold start and memory."""
     start, floor_start = middle(ours.starts), middle(floor.starts)
     idle, floor_idle = middle(ours.idle_mib), middle(floor.idle_mib)
     return [
@@ -91,14 +91,14 @@ def of_the_process(ours: Figures, floor: Figures) -> list[Row]:
 
 
 def of_one_deletion(ours: Figures) -> list[Row]:
-    """What leaves the bot for one deletion."""
+    """The goals for the calls of one deletion."""
     calls = len(ours.on_the_way) or nan
     unfinished = nan if ours.unfinished is None else ours.unfinished
     not_acked = nan if ours.not_acked is None else ours.not_acked
     broken = len(ours.violations) if ours.deletes else nan
     twice = sum(count for number, count in ours.deletes.items() if number > 1) if ours.deletes else nan
     return [
-        row("calls before the outcome, without look-ups beside them", "5", calls, lambda: calls == 5, form="{:.0f}"),
+        row("calls before the outcome, without background look-ups", "5", calls, lambda: calls == 5, form="{:.0f}"),
         row("deletions without an outcome, of all", "0", unfinished, lambda: unfinished == 0, form="{:.0f}"),
         row("acks late or lost, of all", "0", not_acked, lambda: not_acked == 0, form="{:.0f}"),
         row("rules of Slack broken", "0", broken, lambda: broken == 0, form="{:.0f}"),
@@ -107,14 +107,14 @@ def of_one_deletion(ours: Figures) -> list[Row]:
 
 
 def of_growth(growth: Growth) -> list[Row]:
-    """What grows, and what must not."""
+    """The goals for growth: what may grow, and what must not."""
     rows = []
     if growth.flows is None:
         rows.append(Row("memory over 10,000 deletions", "≤ 8 MiB more, flat in the second half"))
     else:
         memory, most = growth.flows["memory_mib"], growth.flows.at[-1]
         grown, second_half = memory[-1] - memory[0], memory[-1] - memory[len(memory) // 2]
-        # Flat: no more in the second half than the pages that an allocator gives and takes.
+        # Flat: the second half may add only the few pages that an allocator takes and returns.
         rows.append(row(f"memory over {most:,} deletions", "≤ 8 MiB more, flat in the second half", grown,
                         lambda: grown <= 8 and second_half <= 2, form="{:+.1f} MiB"))  # fmt: skip
         rows.append(row("… in the second half", "flat (≤ 2 MiB)", second_half, lambda: second_half <= 2,

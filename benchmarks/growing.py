@@ -1,4 +1,4 @@
-"""What grows with use, and how: one curve for each thing that somebody will have many of."""
+"""What grows with use: one curve for each thing that an installation gets many of."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SINGLES = 15
 
 @dataclass
 class Curve:
-    """Measured points, one list for each thing measured at the same places."""
+    """Measured points: one list of values for each quantity, all at the same places."""
 
     along: str
     at: list[int] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, place: int, **values: float) -> None:
-        """One more point."""
+        """Add one point."""
         self.at.append(place)
         for name, value in values.items():
             self.values.setdefault(name, []).append(value)
@@ -45,12 +45,12 @@ class Curve:
 
 @dataclass
 class Growth:
-    """All curves of a run. Names of values end in their unit."""
+    """All curves of a run. The names of values end in their unit."""
 
     flows: Curve | None = None
     trail: Curve | None = None
     append_ms: tuple[float, float] | None = None
-    """Milliseconds for one event on an empty ledger, and on that of the curve's end."""
+    """Milliseconds for one event on an empty ledger, and on the ledger at the end of the curve."""
     verified_per_second: float | None = None
     open: Curve | None = None
     jobs: Curve | None = None
@@ -60,12 +60,12 @@ Say = Callable[[str], None]
 
 
 def _places(most: int, steps: int) -> list[int]:
-    """From a first part to the most, in equal steps."""
+    """Places from a first part to the most, in equal steps."""
     return [most * step // steps for step in range(1, steps + 1)]
 
 
 def flows(folder: Path, most: int, steps: int, say: Say) -> Curve:
-    """So many deletions through one bot: its memory, its threads, its ledger's file."""
+    """This many deletions through one bot: its memory, its threads, its ledger's file."""
     curve = Curve("deletions")
     arena = Arena(Way(OURS), folder)
     arena.start()
@@ -77,7 +77,7 @@ def flows(folder: Path, most: int, steps: int, say: Say) -> Curve:
         curve.add(done, memory_mib=memory, threads=arena.process.num_threads(), file_mib=size / 2**20)
         say(f"{done:,} deletions: {memory:.0f} MiB")
 
-    # What every bot makes once, such as its threads and connections, is there after the first few.
+    # The first few flows make the threads, connections and other things that a bot makes once.
     arena.flows.in_flight(IN_FLIGHT, total=300)
     there = 0
     note(there)
@@ -90,7 +90,7 @@ def flows(folder: Path, most: int, steps: int, say: Say) -> Curve:
 
 
 def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None:
-    """An audit trail of so many events: appending to it, the looks into it, and verifying all of it."""
+    """An audit trail of this many events: appending to it, queries of it, and verifying all of it."""
     folder.mkdir(parents=True)
     url = f"sqlite:///{folder / 'ledger.db'}"
     curve = growth.trail = Curve("events")
@@ -121,7 +121,7 @@ def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None
 
 
 def _appended(full: str, empty: str, there: int) -> tuple[float, float]:
-    """Milliseconds for an event on an empty ledger and on a full one, in turn, since the disk has its moods."""
+    """Milliseconds for an event on an empty ledger and on a full one, measured in turn, since a disk's speed varies."""
     with closing(open_ledger(empty, ledgers.TARGET)) as one, closing(open_ledger(full, ledgers.TARGET)) as other:
         pairs = [
             (
@@ -135,7 +135,7 @@ def _appended(full: str, empty: str, there: int) -> tuple[float, float]:
 
 
 def _sample(ledger: Store, number: int, job: DeletionId) -> tuple[float, float, float, float]:
-    """Milliseconds for one more event, a page of a channel's history, what Home shows, and one deletion's story."""
+    """Milliseconds for one more event, a page of a channel's history, Home's queries, and one deletion's story."""
     return (
         _milliseconds(lambda: ledger.record(ledgers.event(number))),
         _milliseconds(lambda: ledger.overview.history(channel=ledgers.channel(number))),
@@ -145,7 +145,7 @@ def _sample(ledger: Store, number: int, job: DeletionId) -> tuple[float, float, 
 
 
 def open_deletions(folder: Path, most: int, steps: int, say: Say) -> Curve:
-    """So many cards that wait: a new deletion beside them, the list of them, and what they cost while nobody asks."""
+    """This many waiting cards: the time of a new deletion, of the list of them, and their cost while nobody asks."""
     curve = Curve("open deletions")
     arena = Arena(Way(OURS), folder)
     there = 0
@@ -181,7 +181,7 @@ def open_deletions(folder: Path, most: int, steps: int, say: Say) -> Curve:
 
 
 def jobs(folder: Path, most: int, steps: int, say: Say) -> Curve:
-    """So many jobs in MetaStudio: how long ``find`` takes where the filter by name finds nothing of use."""
+    """This many jobs in MetaStudio: how long ``find`` takes when its filter by name matches nothing useful."""
     curve = Curve("jobs")
     arena = Arena(Way(OURS), folder)
     arena.cloud.ignored_filters.add("name")

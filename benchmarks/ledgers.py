@@ -1,4 +1,4 @@
-"""Ledgers of any size, written by the bot's own code and under its triggers, as the bot writes them."""
+"""Ledgers of any size, written by the bot's own code and under its triggers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def channel(number: int) -> str:
 
 
 def event(number: int) -> Event:
-    """The event of that number, deletion after deletion."""
+    """The event with this number; the events go through deletion after deletion."""
     life, step = divmod(number, len(ONE_LIFE))
     kind, facts = ONE_LIFE[step]
     return Event(
@@ -54,7 +54,7 @@ def event(number: int) -> Event:
 
 
 def deletion(number: int, state: State, asked_at: datetime, target: Target = TARGET) -> Deletion:
-    """A deletion in one of the end states, or one whose card waits for an hour more."""
+    """A deletion in an end state, or one whose card waits for another hour."""
     is_open = state is State.AWAITING
     return Deletion(
         id=DeletionId(f"{number:016x}"),
@@ -72,7 +72,7 @@ def deletion(number: int, state: State, asked_at: datetime, target: Target = TAR
 
 
 def add_events(database: Database, first: int, last: int, at_once: int = 5_000) -> None:
-    """Write the events from ``first`` to before ``last``, many to a transaction, and the deletions they are about."""
+    """Write the events from ``first`` to before ``last`` and their deletions, many to a transaction."""
     events: Iterator[Event] = map(event, range(first, last))
     while some := list(islice(events, at_once)):
         database.writer.run("fill", lambda connection, some=some: _append(connection, some))  # type: ignore[misc]
@@ -89,7 +89,7 @@ def _append(connection: Connection, some: list[Event]) -> None:
 
 
 def add_open(database: Database, first: int, last: int, target: Target) -> None:
-    """Deletions whose cards wait."""
+    """Write deletions whose cards wait."""
     now = datetime.now(UTC)
     rows = [deletion_columns(deletion(number, State.AWAITING, now, target), "bench") for number in range(first, last)]
     database.writer.run("fill", lambda connection: connection.execute(insert(deletions), rows))

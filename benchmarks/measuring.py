@@ -1,4 +1,4 @@
-"""What is measured on one bot, and how. Figures only; what they are worth stands in ``benchmarks.goals``."""
+"""The measurements on one bot. Figures only; ``benchmarks.goals`` judges them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.arena import Arena
 
 API_SECONDS = 0.02
-"""What MetaStudio takes for each answer where deletions are measured one at a time."""
+"""Seconds that MetaStudio takes for each answer while deletions are measured one at a time."""
 BURST_API_SECONDS = (0.5, 5.0)
 IN_FLIGHT = 32
 ACK_WITHIN = 3.0
@@ -23,7 +23,7 @@ class Singly:
 
     acks: list[float] = field(default_factory=list)
     to_outcome: list[float] = field(default_factory=list)
-    """From the press to the outcome in the thread, without what MetaStudio took."""
+    """From the press to the outcome in the thread, without MetaStudio's share."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Together:
 
     per_second: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
-    """CPU of the bot for each deletion, with the look after its outcome and all that it tells."""
+    """CPU of the bot for each deletion, with the look-ups and posts after its outcome."""
     load_share: list[float] = field(default_factory=list)
     """CPU of the measuring process, as a share of one core."""
 
@@ -49,10 +49,10 @@ class Burst:
 
 @dataclass
 class Figures:
-    """Everything that was measured on one bot."""
+    """All figures of one bot."""
 
     starts: list[float] = field(default_factory=list)
-    """Seconds from its start until Slack could reach it."""
+    """Seconds from the start until Slack could reach the bot."""
     idle_mib: list[float] = field(default_factory=list)
     singly: Singly = field(default_factory=Singly)
     together: Together = field(default_factory=Together)
@@ -60,11 +60,11 @@ class Figures:
     on_the_way: list[str] = field(default_factory=list)
     """The calls of one deletion from the command to the outcome, in their order."""
     in_background: list[str] = field(default_factory=list)
-    """The look-ups of people and places beside them."""
+    """The look-ups of people and channels in the background of these."""
     deletes: dict[int, int] = field(default_factory=dict)
     """How many jobs got how many DELETEs."""
     unfinished: int | None = None
-    """Deletions without an outcome, of all that were asked for; and acks late or lost."""
+    """Deletions without an outcome, of all commands; then the acks late or lost."""
     not_acked: int | None = None
     violations: list[str] = field(default_factory=list)
 
@@ -75,7 +75,7 @@ def p99(values: list[float]) -> float:
 
 
 def start(arena: Arena, figures: Figures, times: int) -> None:
-    """Start it so often, and leave it running. One more start, which makes dh-bot its ledger, is not counted."""
+    """Start the bot this many times, and leave it running. A first start, which makes the ledger, is not counted."""
     arena.start()
     arena.stop()
     for again in range(times):
@@ -87,17 +87,17 @@ def start(arena: Arena, figures: Figures, times: int) -> None:
 
 
 def warm_up(arena: Arena, figures: Figures) -> None:
-    """A few deletions that are not counted, and the calls of one more."""
+    """Run a few deletions that are not counted, and note the calls of one more."""
     arena.flows.one_by_one(5)
     arena.rest()
     began = time.time()
     [flow] = arena.flows.one_by_one(1)
-    over_at = time.time() - (time.perf_counter() - (flow.told_at or time.perf_counter()))
+    over_at = time.time() - (time.perf_counter() - (flow.outcome_at or time.perf_counter()))
     figures.on_the_way, figures.in_background = arena.calls_before(began, over_at)
 
 
 def one_by_one(arena: Arena, figures: Figures, many: int) -> None:
-    """Deletions one at a time."""
+    """Measure deletions one at a time."""
     arena.rest()
     arena.answers_take(API_SECONDS, API_SECONDS)
     flows = arena.flows.one_by_one(many)
@@ -107,7 +107,7 @@ def one_by_one(arena: Arena, figures: Figures, many: int) -> None:
 
 
 def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
-    """One window with 32 in flight, and the rest that its deletions need afterwards."""
+    """Measure one window with 32 in flight, and wait until the work after its outcomes is over."""
     arena.rest()
     bot, load = arena.cpu(), time.process_time()
     began = time.perf_counter()
@@ -137,27 +137,27 @@ def profile(arena: Arena, seconds: float) -> dict[str, tuple[float, float]]:
 
 
 def _counted(arena: Arena) -> dict[str, tuple[float, float]]:
-    # It is written twice a second, and the bot rests.
+    # The bot writes its counts twice a second.
     time.sleep(1.1)
     found: dict[str, tuple[float, float]] = json.loads((arena.folder / "profile.json").read_text(encoding="utf-8"))
     return found
 
 
 def burst(arena: Arena, figures: Figures, many: int) -> None:
-    """So many commands at once."""
+    """Measure this many commands at once."""
     arena.rest()
     arena.answers_take(*BURST_API_SECONDS)
     flows = arena.flows.at_once(many, BURST_WITHIN)
     arena.answers_take(0, 0)
     acks = [ack for flow in flows for ack in flow.acks]
     in_time = [ack for ack in acks if ack is not None and ack <= ACK_WITHIN]
-    finished = sum(flow.told_at is not None for flow in flows)
+    finished = sum(flow.outcome_at is not None for flow in flows)
     figures.burst = Burst(many, in_time, len(acks) - len(in_time), finished)
 
 
 def end(arena: Arena, figures: Figures) -> None:
-    """Count what must not have happened, and end it."""
-    figures.unfinished = sum(flow.told_at is None for flow in arena.flows.jobs.values())
+    """Count what must not have happened, and end the bot."""
+    figures.unfinished = sum(flow.outcome_at is None for flow in arena.flows.jobs.values())
     figures.not_acked = sum(ack is None for flow in arena.flows.jobs.values() for ack in flow.acks)
     for count in arena.deletes().values():
         figures.deletes[count] = figures.deletes.get(count, 0) + 1
@@ -166,5 +166,5 @@ def end(arena: Arena, figures: Figures) -> None:
 
 
 def middle(values: list[float]) -> float:
-    """The median; not a number where nothing was measured."""
+    """The median; NaN if nothing was measured."""
     return median(values) if values else float("nan")

@@ -28,7 +28,7 @@ TITLES = {
 
 @dataclass
 class Run:
-    """Everything that one run found."""
+    """All figures of one run."""
 
     began: datetime
     figures: dict[Way, Figures] = field(default_factory=dict)
@@ -38,12 +38,12 @@ class Run:
     minutes: float = 0.0
 
     def of(self, module: str, **way: bool) -> Figures:
-        """The figures of one bot; empty where it did not run."""
+        """The figures of one bot; empty if it did not run."""
         return self.figures.get(Way(module, **way), Figures())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Aligned Markdown, as readable in a terminal as on a page."""
+    """A Markdown table with aligned columns, readable in a terminal as well."""
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
 
@@ -54,12 +54,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def number(value: float, form: str) -> str:
-    """A figure, or a dash where there is none."""
+    """A figure, or a dash if there is none."""
     return "–" if isnan(value) else form.format(value)
 
 
 def goal_rows(run: Run) -> list[tuple[str, list[Row]]]:
-    """Every goal with its row, in parts."""
+    """Every goal with its row, by part."""
     ours, floor = run.of(OURS), run.of(FLOOR)
     tls = run.of(OURS, tls=True)
     return [
@@ -84,7 +84,7 @@ def goals_table(run: Run) -> str:
 
 
 def missed(run: Run) -> list[str]:
-    """What was not reached, in plain words."""
+    """The goals that were missed, in plain words."""
     return [
         f"{part}, {row.what}: {row.ours} instead of {row.goal}{f' (there {row.floor})' if row.floor else ''}."
         for part, rows in goal_rows(run)
@@ -126,7 +126,7 @@ def calls_text(run: Run) -> str:
     lines = []
     for module in (FLOOR, OURS):
         found = run.of(module)
-        in_background = f"; beside them {', '.join(found.in_background)}" if found.in_background else ""
+        in_background = f"; in the background {', '.join(found.in_background)}" if found.in_background else ""
         lines.append(f"{Way(module)}: {', '.join(found.on_the_way) or 'not measured'}{in_background}.")
     return "\n".join(lines)
 
@@ -151,14 +151,14 @@ def curve_table(curve: Curve) -> str:
 
 
 def curves(growth: Growth) -> Mapping[str, Curve]:
-    """Those that were measured, by the names of their plots."""
+    """The curves that were measured, by the names of their plots."""
     found = {"flows": growth.flows, "trail": growth.trail, "open": growth.open, "jobs": growth.jobs}
     return {name: curve for name, curve in found.items() if curve is not None}
 
 
 def plot(curve: Curve, file: Path) -> None:
-    """A curve as SVG, one panel for each thing, since their units differ."""
-    # Late, because it takes a second to load and only a run that writes a page needs it.
+    """A curve as SVG, one panel for each quantity, since their units differ."""
+    # Imported late: it takes a second to load, and only a run that writes a page needs it.
     import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("svg")
@@ -179,7 +179,7 @@ def plot(curve: Curve, file: Path) -> None:
 
 
 def machine() -> str:
-    """What this ran on, as far as it says anything about the figures."""
+    """The machine and the versions that the figures depend on."""
     cpu = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )
@@ -208,7 +208,7 @@ def revision() -> str:
 
 
 def terminal(run: Run) -> str:
-    """What `make bench` prints at the end."""
+    """The text that `make bench` prints at the end."""
     parts = [
         f"{run.began:%Y-%m-%d %H:%M} UTC, {run.minutes:.0f} minutes, {machine()}",
         bots_table(run),
@@ -227,7 +227,7 @@ BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
 def write_page(run: Run, page: Path) -> None:
-    """Put the tables and plots of this run into the page, between its two marks."""
+    """Write the tables and plots of this run into the page, between its two marks."""
     pictures = page.parent / "pictures"
     text = page.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
@@ -241,6 +241,6 @@ def write_page(run: Run, page: Path) -> None:
     ]  # fmt: skip
     for name, curve in curves(run.growth).items():
         plot(curve, pictures / f"growth-{name}.svg")
-        told = ", ".join(TITLES[each] for each in curve.values)
-        parts += [f"![{told}, along {curve.along}](pictures/growth-{name}.svg)", curve_table(curve)]
+        titles = ", ".join(TITLES[each] for each in curve.values)
+        parts += [f"![{titles}, along {curve.along}](pictures/growth-{name}.svg)", curve_table(curve)]
     page.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}", encoding="utf-8")

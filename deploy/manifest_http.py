@@ -1,7 +1,7 @@
 """Makes the manifest for HTTP mode from manifest.yml, its comments included: ``make manifest-http URL=https://…``.
 
 There is one manifest, so the two variants cannot drift apart. HTTP mode differs in two things: Socket Mode is off, and
-Slack is told where to send what, without which it refuses the manifest.
+the manifest names the request URLs. Without them Slack refuses the manifest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HOST = re.compile(r"(?=.{1,253}(?::|\Z))[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+(?:
 
 
 def request_url(base: str) -> str:
-    """The address for all of Slack's requests; raises ``ValueError`` with the rule and the remedy."""
+    """Return the address for all of Slack's requests; raises ``ValueError`` with the rule and the remedy."""
     remedy = "Give the address under which Slack reaches the bot, such as URL=https://bot.example.com"
     parts = urlsplit(base)
     if parts.scheme != "https":
@@ -34,7 +34,7 @@ def request_url(base: str) -> str:
 
 
 def for_http(manifest: str, url: str) -> str:
-    """The text of the manifest with these request URLs and Socket Mode off; raises ``ValueError`` where that fails."""
+    """Return the manifest with these request URLs and Socket Mode off; raises ``ValueError`` if that fails."""
     text = re.sub(r"(?m)^( *)- command:.*$", rf"\g<0>\n\1  url: {url}", manifest)
     text = re.sub(r"(?m)^( *)(?:interactivity|event_subscriptions):.*$", rf"\g<0>\n\1  request_url: {url}", text)
     text = re.sub(r"(?m)^( *socket_mode_enabled:) true\b", r"\1 false", text)
@@ -46,7 +46,7 @@ def for_http(manifest: str, url: str) -> str:
 
 
 def _changed(loaded: dict[str, Any], url: str) -> dict[str, Any]:
-    """What the text has to mean, made from what the other one means."""
+    """The parsed manifest that the new text must be equal to, made from the parsed one for Socket Mode."""
     for command in loaded["features"]["slash_commands"]:
         command["url"] = url
     settings = loaded["settings"]
@@ -57,7 +57,7 @@ def _changed(loaded: dict[str, Any], url: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file; exit status 2 for a URL that cannot be used."""
+    """Write the file; exit status 2 for an unusable URL."""
     try:
         url = request_url(arguments[0] if arguments else "")
         made = for_http((ROOT / "manifest.yml").read_text(encoding="utf-8"), url)

@@ -1,7 +1,7 @@
 """Prepares a release: ``make release``. It checks and builds; it tags nothing and pushes nothing.
 
-The version stands in pyproject.toml and nowhere else. What is built is the last commit, not the folder: what lies about
-in the folder, such as deploy/secrets/, cannot get into a file that others are given.
+The version stands in pyproject.toml and nowhere else. The last commit is built, not the folder: so no untracked file of
+the folder, such as deploy/secrets/, gets into a published file.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ HEADING = re.compile(r"^## \[([^\]\n]+)\](.*)$", re.MULTILINE)
 
 
 def version(root: Path = ROOT) -> str:
-    """That of pyproject.toml."""
+    """The version in pyproject.toml."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     return str(tomllib.loads(text)["project"]["version"])
 
 
 def sections(changelog: str) -> dict[str, tuple[str, str]]:
-    """Of each version in the changelog, in its order: what stands behind its name, and the text below it."""
+    """For each version in the changelog, in its order: the rest of its heading, and the text below."""
     found = list(HEADING.finditer(changelog))
     ends = [one.start() for one in found[1:]] + [len(changelog)]
     return {one[1]: (one[2], changelog[one.end() : end].strip()) for one, end in zip(found, ends, strict=True)}
 
 
 def obstacles(wanted: str, changelog: str, dirty: str, tags: set[str]) -> list[str]:
-    """Why this cannot be released, each with its remedy; ``dirty`` is what ``git status`` names."""
+    """Why this version cannot be released, each with its remedy; ``dirty`` is the output of ``git status``."""
     found = []
     if dirty:
         found.append(f"There are changes that no commit has. Commit them or take them back:\n{dirty.rstrip()}")
@@ -86,7 +86,7 @@ def _check() -> int:
 def _build() -> int:
     DIST.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        # Nothing is changed, so what git has noted for the next commit is the last one.
+        # The index is the last commit, since ``check`` refuses a folder with changes.
         _git("checkout-index", "--all", f"--prefix={folder}/")
         made = build(Path(folder), DIST)
     for path in made:
@@ -104,7 +104,7 @@ def _build() -> int:
 
 
 def main(words: list[str]) -> int:
-    """``check`` before the tests, ``build`` after them."""
+    """Run ``check`` before the tests, ``build`` after them."""
     steps = {"check": _check, "build": _build}
     if len(words) != 1 or words[0] not in steps:
         print("usage: release.py check | build", file=sys.stderr)

@@ -1,8 +1,8 @@
-"""The floor: the smallest Bolt app that makes the same calls, as fast as they can be made without much ado.
+"""The floor: the smallest Bolt app that makes the same calls, and makes them fast.
 
-It has no authorization, no checks and no ledger: whoever presses a button gets the job deleted, and nobody will ever
-know. What dh-bot costs is what it takes beyond this. Acks are made without waiting, the work has threads of its own,
-and TLS has one context: that is what makes a Bolt app fast, and any bot can have it.
+It has no authorization, no checks and no ledger: every press of a button deletes the job, and no record is kept.
+dh-bot's cost is the difference to this bot. It is fast because acks wait for nothing, the work has its own threads, and
+all connections share one TLS context. Any bot can have these three.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ WORKERS = ThreadPoolExecutor(256)
 
 
 class OneContext(HTTPAdapter):
-    """TLS with a context that is there already."""
+    """An adapter that reuses one TLS context."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Hand it to the pool."""
+        """Pass the context to the pool."""
         super().init_poolmanager(*args, **kwargs, ssl_context=TLS)
 
 
@@ -88,7 +88,7 @@ def pressed(ack: Callable[..., Any], body: dict[str, Any]) -> None:
 
 
 def delete(channel: str, thread: str, job: str) -> None:
-    """Read the job again, delete it, tell the thread."""
+    """Read the job again, delete it, post the outcome in the thread."""
     call("GET", job)
     answer = call("DELETE", job)
     text = f"Job `{job}` is deleted: {answer.status_code} {answer.headers.get('X-Request-Id')}"

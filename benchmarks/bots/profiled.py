@@ -1,7 +1,7 @@
-"""dh-bot, with the CPU of its parts counted: where the time of a deletion goes.
+"""dh-bot, with the CPU of each part counted.
 
-Each part is counted by the CPU clock of its own thread, without the parts that it calls, so that the shares add up and
-waiting costs nothing. A sampling profiler would stop the bot for each sample, and so change what it measures.
+Each part is counted by the CPU clock of its own thread, without the parts that it calls: so the shares add up and
+waiting costs nothing. A sampling profiler would stop the bot for each sample and so change the figures.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _lock = threading.Lock()
 
 
 def count(kind: type, method: str, part: str) -> None:
-    """Count the CPU of every call of that method as that part."""
+    """Count the CPU of every call of this method as this part."""
     work: Callable[..., Any] = getattr(kind, method)
 
     @wraps(work)
@@ -62,7 +62,7 @@ def count(kind: type, method: str, part: str) -> None:
 
 
 def keep_writing() -> None:
-    """Write what has been counted, again and again: the bot is ended from outside."""
+    """Write the counts twice a second, since the bot is ended from outside."""
     while True:
         time.sleep(WRITTEN_EVERY)
         with _lock:

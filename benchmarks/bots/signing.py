@@ -1,4 +1,4 @@
-"""A signed request to MetaStudio, by Huawei's own signer and by nothing of dh-bot's, which would be loaded with it."""
+"""A signed request to MetaStudio by Huawei's own signer. It imports nothing of dh-bot, whose load time would count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEYS = BasicCredentials(os.environ["HUAWEICLOUD_SDK_AK"], os.environ["HUAWEICLOU
 
 
 def signed(method: str, job: str) -> tuple[str, dict[str, str]]:
-    """The address and the headers of a call about one job."""
+    """Return the address and the headers of a call about one job."""
     scheme, _, host = ENDPOINT.partition("://")
     request = SdkRequest(
         method=method,

@@ -1,6 +1,7 @@
 """A bot as the tutorials write one: Bolt with its defaults, work in the listener, a bare ``requests`` call each time.
 
-It makes the same five calls as the floor and has as little else. Socket Mode only, as in the tutorials.
+It makes the same five calls as the floor, and has no authorization, checks or ledger either. Socket Mode only, as in
+the tutorials.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def asked(ack: Callable[..., Any], body: dict[str, Any], client: WebClient) -> N
 
 @app.action("dh_confirm")
 def pressed(ack: Callable[..., Any], body: dict[str, Any], client: WebClient) -> None:
-    """Read the job again, delete it, tell the thread."""
+    """Read the job again, delete it, post the outcome in the thread."""
     ack()
     job = body["actions"][0]["value"]
     call("GET", job)
