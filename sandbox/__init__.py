@@ -1,1 +1,1 @@
-"""A strict local Slack and a local MetaStudio. They play the outside world and import nothing of the bot."""
+"""A strict local Slack and a local MetaStudio: the outside world of the bot. Nothing of the bot is imported here."""

@@ -1,4 +1,4 @@
-"""The real bot as a process of its own, shut in: `dh-bot run` with an environment built from nothing."""
+"""The real bot as its own process, confined to this machine: `dh-bot run` with an environment built from nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[1]
 PLACES = ("host", "hostaddr", "service")
 KEYWORD = re.compile(rf"(?:^|\s)(?:{'|'.join(PLACES)})\s*=")
-"""Where libpq's keywords say in a database's address where it is. The sandbox itself writes none of that form."""
+"""libpq's keywords for the host in a database's address. The sandbox writes no address of that form."""
 
 
 def settings_for(slack: Slack, cloud: MetaStudio, folder: Path) -> dict[str, str]:
@@ -40,11 +40,10 @@ def settings_for(slack: Slack, cloud: MetaStudio, folder: Path) -> dict[str, str
 
 
 def shut_in(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a bot that can reach nothing but this machine, built from nothing.
+    """The environment of a bot that can reach only this machine, built from nothing.
 
-    Of the caller's environment only `PATH` is inherited: no token, no proxy, no other person's settings. HOME and the
-    working folder are `folder`'s, so that no `.env` and no credentials file is found. ValueError names the setting
-    whose address leads elsewhere.
+    Only `PATH` is inherited: no token, no proxy, no setting of the caller. HOME and the working folder are `folder`'s:
+    so the bot finds no `.env` and no credentials file. ValueError names a setting whose address leads elsewhere.
     """
     for name, value in settings.items():
         if _leads_away(value) or name.upper().endswith("_PROXY"):
@@ -55,7 +54,7 @@ def shut_in(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def _leads_away(value: str) -> bool:
-    """Whether it is an address beyond this machine. A SQLite file and a socket in the file system are not."""
+    """Whether it is an address beyond this machine. A SQLite file is not, nor is a socket in the file system."""
     if KEYWORD.search(value):
         return True
     if "://" not in value:
@@ -69,7 +68,7 @@ def _leads_away(value: str) -> bool:
 
 
 class BotProcess:
-    """`dh-bot run` in `folder`, with these settings and no others. `log` grows as the bot writes."""
+    """`dh-bot run` in `folder`, with these settings and no others. `log` has the bot's log lines so far."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], on_line: Callable[[], None] = lambda: None) -> None:
         self.log: list[str] = []
@@ -92,27 +91,27 @@ class BotProcess:
                 for line in lines:
                     self.log.append(line.rstrip("\n"))
                     self._on_line()
-        # Its output ends a moment before the process does; whoever is told of the end shall find it ended.
+        # The output ends a moment before the process: `_on_line` must find the process ended.
         self.popen.wait()
         self._on_line()
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is over, by itself or not."""
+        """Whether the process has ended, by itself or not."""
         return self.popen.poll() is not None and not self._reader.is_alive()
 
     def kill(self) -> int:
-        """Kill -9; the exit status."""
+        """Send SIGKILL; returns the exit status."""
         self.popen.send_signal(signal.SIGKILL)
         return self.wait()
 
     def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """Send SIGTERM; returns the exit status."""
         self.popen.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self, seconds: float = 70) -> int:
-        """Wait for the end; the exit status."""
+        """Wait for the end; returns the exit status."""
         status = self.popen.wait(seconds)
         self._reader.join(5)
         return status

@@ -1,4 +1,4 @@
-"""The main job in the terminal: the real bot, one deletion carried through, its messages and requests printed."""
+"""One deletion in the terminal: the real bot, with its messages and requests printed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERRUPTED = 130
 
 
 class Story:
-    """Prints what happens: what people do, what the bot says, and which requests go to MetaStudio."""
+    """Prints what people do, what the bot posts, and which requests MetaStudio gets."""
 
     def __init__(self, slack: Slack, cloud: MetaStudio) -> None:
         self.slack = slack
@@ -33,23 +33,23 @@ class Story:
         self._request_ids = 0
 
     def step(self, text: str) -> None:
-        """A heading."""
+        """Print a heading."""
         self.requests()
         print(f"\n== {text}", flush=True)
 
     def person(self, name: str, does: str) -> None:
-        """What somebody does."""
+        """Print a person's action."""
         print(f"\n  {name}: {does}", flush=True)
 
     def message(self, who: str, message: Message) -> None:
-        """What the bot said, as a person reads it."""
+        """Print a message of the bot as a person reads it."""
         self.requests()
         print(f"\n  {who}:")
         for line in self.slack.plain(message).splitlines():
             print(textwrap.indent(textwrap.fill(line, self._width, subsequent_indent="  ") or "", "    | "), flush=True)
 
     def requests(self) -> None:
-        """The requests that MetaStudio got since the last time."""
+        """Print the requests that MetaStudio got since the last time."""
         seen = list(self.cloud.requests)
         for request in seen[self._request_ids :]:
             status = "no answer" if request.status is None else f"HTTP {request.status}"
@@ -61,7 +61,7 @@ class Story:
 
 
 def main() -> int:
-    """Run the story; the exit status."""
+    """Run the story; returns the exit status."""
     print("dh-bot sandbox: the real bot against a local Slack and a local MetaStudio, all on this machine.")
     print("Starting …", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="dh-bot-sandbox-"))

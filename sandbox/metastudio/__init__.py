@@ -1,1 +1,1 @@
-"""A local MetaStudio: the three calls with their rules, the gate of signatures and tokens, faults, and IAM."""
+"""A local MetaStudio: its three calls, the gateway's check of signatures and tokens, faults, and IAM."""

@@ -1,7 +1,7 @@
-"""Faults on purpose: every answer, and every lack of one, that MetaStudio or the way there may give.
+"""Faults on purpose: every answer that MetaStudio and the network may give, and every way to give none.
 
-`faults.add(DELETE, error(500, "MSS.00000004"), when=AFTER)`: deleted, and says 500.
-`faults.add(SHOW, silence(), times=None, job_id=job)`: never answers for that job.
+`faults.add(DELETE, error(500, "MSS.00000004"), when=AFTER)`: the job is deleted, and the answer is 500.
+`faults.add(SHOW, silence(), times=None, job_id=job)`: no answer for that job, ever.
 `faults.connect("hang")`: the TLS handshake hangs.
 """
 
@@ -24,11 +24,11 @@ SHOW, DELETE, LIST = "Show2dModelTrainingJob", "Delete2dModelTrainingJob", "List
 TOKEN = "KeystoneCreateUserTokenByPassword"
 """IAM's call, under the name that Huawei's IAM SDK gives it."""
 ANY = "*"
-"""MetaStudio's three; a fault of IAM has to be meant."""
+"""MetaStudio's three operations. A fault of IAM must name TOKEN."""
 BEFORE, AFTER = "before", "after"
 
 Spoil = Callable[["Seen", Reply], Reply]
-"""Makes what the caller meets out of the request and the answer that was due."""
+"""Makes the answer that the caller meets from the request and the answer that was due."""
 
 
 # ------------------------------------------------------------------------------------------------- answers, all whole
@@ -37,7 +37,7 @@ Spoil = Callable[["Seen", Reply], Reply]
 def http(
     status: int, body: bytes | str | Any = b"", headers: dict[str, str] | None = None, *, request_id: bool = True
 ) -> Spoil:
-    """Any status with any body: bytes and text as they are, everything else as JSON."""
+    """Any status with any body: bytes and text unchanged, everything else as JSON."""
     if isinstance(body, str):
         body = body.encode()
     elif not isinstance(body, bytes):
@@ -50,12 +50,12 @@ def http(
 
 
 def error(status: int, code: str, message: str = "", *, request_id: bool = True) -> Spoil:
-    """An error of MetaStudio itself: error_code and error_msg, and the id in the header."""
+    """An error of MetaStudio: error_code and error_msg in the body, the request ID in the header."""
     return http(status, {"error_code": code, "error_msg": message}, request_id=request_id)
 
 
 def gateway(status: int, code: str, message: str = "", headers: dict[str, str] | None = None) -> Spoil:
-    """An error of the API gateway: the id is in the body only."""
+    """An error of the API gateway: the request ID is in the body only."""
 
     def spoil(seen: Seen, _: Reply) -> Reply:
         body = {"error_msg": message, "error_code": code, "request_id": seen.request_id}
@@ -65,7 +65,7 @@ def gateway(status: int, code: str, message: str = "", headers: dict[str, str] |
 
 
 def throttled(retry_after: str | None = None, status: int = 429) -> Spoil:
-    """The gateway's limit per tenant and API."""
+    """The gateway's rate limit per tenant and API."""
     text = "The throttling threshold has been reached: policy user over ratelimit,limit:5,time:1 second"
     return gateway(status, "APIGW.0308", text, {"Retry-After": retry_after} if retry_after is not None else None)
 
@@ -81,27 +81,27 @@ def iam(status: int, message: str, title: str = "Unauthorized") -> Spoil:
 
 
 def html(status: int = 200) -> Spoil:
-    """A page by something in between."""
+    """A page by a proxy."""
     return http(status, b"<html><body>Bad Gateway</body></html>", {"Content-Type": "text/html"}, request_id=False)
 
 
 def without_request_id() -> Spoil:
-    """The answer that was due, but nobody can ask support about it."""
+    """The answer that was due, without its request ID: support cannot find the request."""
     return lambda _, due: replace(due, headers={k: v for k, v in due.headers.items() if k != "X-Request-Id"})
 
 
 def repeated_on_the_way(_: Seen, due: Reply) -> Reply:
-    """Something in between sent the request a second time, and only the answer to that one comes back.
+    """A proxy sent the request a second time, and only the second answer comes back.
 
-    A proxy or gateway does so by itself where the first answer was lost on its own side. Play it with when="after".
+    A proxy or gateway does so if it lost the first answer. Play it with when="after".
     """
     return due
 
 
 def compressed(spoil: Spoil | None = None, *, keep: int | None = None, behind: bytes = b"") -> Spoil:
-    """The answer that was due, or this one, compressed on the way although nobody asked; cut after so many bytes.
+    """The answer that was due, or this one, compressed by a proxy without being asked; cut after `keep` bytes.
 
-    ``behind`` follows the compressed bytes. The length is that of what is left, so nothing else shows the cut.
+    ``behind`` follows the compressed bytes. Content-Length matches the rest, so nothing else shows the cut.
     """
 
     def play(seen: Seen, due: Reply) -> Reply:
@@ -118,7 +118,7 @@ def interim(*statuses: int, headers: str = "") -> Spoil:
 
 
 def interim_then(spoil: Spoil, *statuses: int) -> Spoil:
-    """Interim answers, then this one."""
+    """Interim answers, then this answer."""
     return lambda seen, due: replace(spoil(seen, due), ahead=_interim(statuses, ""))
 
 
@@ -128,13 +128,13 @@ def _interim(statuses: tuple[int, ...], headers: str) -> bytes:
 
 
 def twice(status: int = 200, request_id: str = "twice-answered-id") -> Spoil:
-    """The answer that was due, and at once another one, to nobody."""
+    """The answer that was due, and right after it a second answer to no request."""
     more = f"HTTP/1.1 {status} Again\r\nX-Request-Id: {request_id}\r\nContent-Length: 0\r\n\r\n".encode()
     return lambda _, due: replace(due, behind=more)
 
 
 def request_id_lines(*values: str) -> Spoil:
-    """The answer that was due, with these lines of ``X-Request-Id`` in place of its own; ``{}`` is its own."""
+    """The answer that was due, with these lines of ``X-Request-Id`` in place of its own; ``{}`` stands for its own."""
 
     def spoil(seen: Seen, due: Reply) -> Reply:
         kept = {name: value for name, value in due.headers.items() if name.lower() != "x-request-id"}
@@ -146,7 +146,7 @@ def request_id_lines(*values: str) -> Spoil:
 
 
 def huge(size: int = 3 * 1024 * 1024) -> Spoil:
-    """The answer that was due, with so many bytes behind it."""
+    """The answer that was due, with `size` more bytes behind it."""
     return lambda _, due: replace(due, body=due.body.ljust(size))
 
 
@@ -164,7 +164,7 @@ def drop() -> Spoil:
 
 
 def cut() -> Spoil:
-    """Headers and half of the body. An empty body is announced as ten bytes, so that its lack shows."""
+    """Headers and half of the body. An empty body is announced as ten bytes, so that the cut shows."""
 
     def spoil(_: Seen, due: Reply) -> Reply:
         body = due.body or b" " * 10
@@ -174,7 +174,7 @@ def cut() -> Spoil:
 
 
 def half_headers() -> Spoil:
-    """The status line and the headers up to the request id, then the end."""
+    """The status line and the headers up to the request ID, then the end."""
     return lambda seen, due: raw(f"HTTP/1.1 {due.status} OK\r\nX-Request-Id: {seen.request_id}".encode())(seen, due)
 
 
@@ -197,7 +197,7 @@ def raw(*pieces: bytes, pause: float = 0.0) -> Spoil:
 
 
 def drip(pause: float = 0.1) -> Spoil:
-    """The answer that was due, one byte at a time; no single wait is long."""
+    """The answer that was due, one byte at a time: no single read waits long."""
 
     def spoil(seen: Seen, due: Reply) -> Reply:
         head = "".join(f"{name}: {value}\r\n" for name, value in due.headers.items())
@@ -209,7 +209,7 @@ def drip(pause: float = 0.1) -> Spoil:
 
 
 def drip_body(pause: float = 0.1) -> Spoil:
-    """Headers at once, then a body of spaces one byte at a time."""
+    """Headers at once, then a body of spaces, one byte at a time."""
 
     def spoil(seen: Seen, due: Reply) -> Reply:
         head = f"HTTP/1.1 {due.status} OK\r\nX-Request-Id: {seen.request_id}\r\nContent-Length: 1000\r\n\r\n".encode()
@@ -220,7 +220,7 @@ def drip_body(pause: float = 0.1) -> Spoil:
 
 @dataclass(slots=True)
 class Held:
-    """What holds an answer up until it is released, the seconds have passed or the server stops."""
+    """Holds an answer up until the fault is released, the seconds have passed or the server stops."""
 
     seconds: float | None
     then_answer: bool
@@ -231,14 +231,14 @@ class Held:
 
 
 def silence() -> Held:
-    """No answer; the connection ends when the fault is released or the server stops."""
+    """No answer. The connection ends when the fault is released or the server stops."""
     return Held(None, then_answer=False)
 
 
 def late(seconds: float | None = None) -> Held:
-    """The answer that was due, but late: after the seconds, or when the fault is released.
+    """The answer that was due, after the seconds or when the fault is released.
 
-    With when="before" the effect is late too, and it does happen.
+    With when="before" the effect is late too, and does happen.
     """
     return Held(seconds, then_answer=True)
 

@@ -1,7 +1,7 @@
-"""The gate of the pretended Huawei Cloud: signatures, tokens and key locks, checked as the API gateway does.
+"""The gateway of the local Huawei Cloud: it checks signatures, tokens and key locks as the API gateway does.
 
 The signature is computed here from its description (HMAC-SHA256 over the canonical request), not by Huawei's SDK: a
-double that shares code with what it tests proves nothing. It is stricter than the real gateway in one thing: every
+double that shares code with its subject proves nothing. The gate is stricter than the real gateway in one thing: every
 `X-…` header, Host and Content-Type must be signed, because a header added after signing is a mistake of the client.
 """
 
@@ -30,7 +30,7 @@ _AUTHORIZATION = re.compile(r"SDK-HMAC-SHA256 Access=([^,\s]+), SignedHeaders=([
 
 @dataclass(slots=True)
 class Key:
-    """An access key. With `security_token` it is a temporary one. `failures` counts bad signatures in a row."""
+    """An access key, temporary if it has a `security_token`. `failures` counts bad signatures in a row."""
 
     ak: str
     sk: str
@@ -42,7 +42,7 @@ class Key:
 
 @dataclass(eq=False)
 class Denied(Exception):
-    """What the gateway answers instead of letting a request through. `gateway` codes get their prefix later."""
+    """The gateway's answer to a request that it rejects. `gateway` codes get their prefix later."""
 
     status: int
     code: str
@@ -52,7 +52,7 @@ class Denied(Exception):
 
 @dataclass(slots=True)
 class Gate:
-    """Who may come in. `check` raises `Denied`."""
+    """Authenticates requests. `check` raises `Denied`."""
 
     project_id: str
     keys: dict[str, Key] = field(default_factory=dict)
@@ -62,10 +62,10 @@ class Gate:
     """Token -> the moment it expires."""
 
     def check(self, request: Request, project_id: str, now: datetime) -> None:
-        """Let an authenticated request of the right project through."""
+        """Accept an authenticated request of the right project; raises `Denied` for any other."""
         token = request.headers.get("X-Auth-Token")
         if token is not None:
-            # What the real gateway makes of both at once is not known; a client that sends both is mistaken.
+            # The real gateway's answer to both is not known. A client that sends both is mistaken.
             if any(name in request.headers for name in ("Authorization", "X-Sdk-Date", "X-Project-Id")):
                 raise Denied(401, "0301", "Incorrect IAM authentication information: a token and a signature")
             self._check_token(token, now)
@@ -128,7 +128,7 @@ class Gate:
             raise Denied(401, "0301", "Incorrect IAM authentication information: security token is wrong or missing")
 
     def issue_token(self, request: Request, now: datetime) -> tuple[str, dict[str, Any]]:
-        """IAM's `POST /v3/auth/tokens`: name and password for a token of 24 hours. Raises `Denied`."""
+        """IAM's `POST /v3/auth/tokens`: a token of 24 hours for a name and password. Raises `Denied`."""
         if request.method != "POST" or not request.headers.get("Content-Type", "").startswith("application/json"):
             raise Denied(400, "400", "The request is invalid.", gateway=False)
         try:
@@ -142,7 +142,7 @@ class Gate:
         if known is None or not hmac.compare_digest(known.encode(), str(password).encode()):
             raise Denied(401, "401", "The username or password is wrong.", gateway=False)
         if methods != ["password"] or project_id != self.project_id:
-            # Made up: what IAM says to a project that the user cannot enter is not known.
+            # Made up: IAM's answer about a project that the user may not enter is not known.
             raise Denied(403, "403", "You are not authorized to perform the requested action.", gateway=False)
         token, expires = secrets.token_urlsafe(600), now + TOKEN_LIFE
         self.tokens[token] = expires
@@ -169,7 +169,7 @@ def canonical_request(method: str, target: str, headers: dict[str, str], names: 
 
 
 def signature_of(canonical: str, date: str, sk: str) -> str:
-    """One HMAC with the secret key itself; no derived keys, no region in it."""
+    """One HMAC with the secret key itself: no derived keys, no region."""
     to_sign = f"SDK-HMAC-SHA256\n{date}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     return hmac.new(sk.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
 

@@ -1,11 +1,11 @@
-"""The metadata service of a Huawei Cloud machine, on loopback: it hands out the temporary keys of the agency.
+"""The metadata service of a Huawei Cloud machine, on loopback: it issues the temporary keys of the agency.
 
     with MetadataService(cloud) as metadata:        # and the SDK's endpoint set to metadata.url
         metadata.requests                           # ["PUT /meta-data/latest/api/token", "GET /openstack/latest/…"]
 
-It asks for the token of its own that hardened machines ask for (PUT, then GET with `X-Metadata-Token`). Each call
-hands out the keys at hand; `renew()` makes new ones, which the cloud accepts beside the old ones. `has_agency = False`
-plays a machine without one, `fault = (status, body)` any other answer.
+It requires a token of its own as hardened machines do (PUT, then GET with `X-Metadata-Token`). Each call returns the
+current keys. `renew()` makes new keys, and the cloud accepts the old ones too. `has_agency = False` plays a machine
+without an agency, `fault = (status, body)` any other answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class MetadataService(Server):
         self.renew()
 
     def renew(self) -> Key:
-        """Make new temporary keys, as the real service does in good time."""
+        """Make new temporary keys, as the real service does before the old ones expire."""
         ak, sk, token = secrets.token_hex(10).upper(), secrets.token_hex(20), secrets.token_urlsafe(300)
         self.key = Key(ak, sk, self.cloud.project_id, token)
         self.expires_at = self.cloud.now() + self.life
@@ -45,7 +45,7 @@ class MetadataService(Server):
         return self.key
 
     def answer(self, request: Request) -> Reply:
-        """Answer one request of the two that there are."""
+        """Answer one of the two requests."""
         self.requests.append(f"{request.method} {request.target}")
         if self.fault is not None:
             return Reply(*self.fault)

@@ -1,8 +1,8 @@
-"""A strict local MetaStudio: what `dh-bot sandbox`, the tests and the benchmarks run against.
+"""A strict local MetaStudio for `dh-bot sandbox`, the tests and the benchmarks.
 
-It plays Show, Delete and List of 2D model training jobs behind Huawei's API gateway, and the one call of IAM that gives
+It plays Show, Delete and List of 2D model training jobs behind Huawei's API gateway, and IAM's one call that issues
 tokens, on loopback. It checks signatures with an implementation of its own, deletes only in the eleven states, and
-records everything that arrives. The rules are those of the MetaStudio rulebook (metastudio-api.md).
+records every request that arrives. The rules are those of the MetaStudio rulebook (metastudio-api.md).
 
     with MetaStudio() as cloud:
         job = cloud.add_job(state="TRAIN_FAILED", name="Anchor Li")
@@ -16,17 +16,17 @@ context manager.
 **World**  `add_job(*, state="JOB_SUCCESS", name=…, job_id=None, **fields) -> job_id`, `set_state(job, state)`,
 `change(job, **fields)`, `remove(job)`, `jobs` (id -> every field that Show gives).
 
-**Who may come in**  `gate.keys` (add a `Key` for another one), `gate.users[(domain, user)] = password` for tokens,
+**Access**  `gate.keys` (add a `Key` for another one), `gate.users[(domain, user)] = password` for tokens,
 `gate.tokens` (token -> when it expires); six bad signatures in a row lock a key for five minutes.
 
-**Switches**  `limits` (operation -> calls per second, answered by 429 beyond), `ignored_filters` (names of List's
+**Switches**  `limits` (operation -> calls per second; more are answered by 429), `ignored_filters` (names of List's
 filters that have no effect), `prefix` ("APIGW" or "APIG"), `before_call(seen)` and `after_call(seen)` (hooks, called
 without a lock held: the world stops at that boundary; the first one before, the second one after the effect),
-`clock_off` (what the clock that judges signatures and stands in `Date` is off by; times of requests stay right),
-`elapsed` (seconds by which it is measured how long a job stays forgotten; no clock that may be set).
+`clock_off` (offset of the clock that judges signatures and writes `Date`; times of requests stay right), `elapsed`
+(seconds of a clock that nobody may set: it measures how long a job stays forgotten).
 
-**Reading**  `requests` and `requests_to(operation)` (`Seen`, in order of arrival), `sign_ins` (the same for IAM, which
-is not among `requests`), `deletes_arrived(job)`, `deleted` (ids in order of their going),
+**Reading**  `requests` and `requests_to(operation)` (`Seen`, in order of arrival), `sign_ins` (the requests to IAM,
+which are not in `requests`), `deletes_arrived(job)`, `deleted` (ids in order of their deletion),
 `wait_for(predicate, timeout=5)`.
 
 **Faults**  `faults.add(operation, spoil, times=1, when="before"|"after", job_id=None, skip=0)`, `faults.connect(how)`,
@@ -59,7 +59,7 @@ _OPERATIONS = {("GET", True): SHOW, ("DELETE", True): DELETE, ("GET", False): LI
 
 NO_SUCH_JOB = "MSS.41000003"
 NOT_DELETABLE = "MSS.41000011"
-"""Made up: such a code is documented ("not found, or in a state that cannot be deleted"), its number is not known."""
+"""Made up: the documentation has the text ("not found, or in a state that cannot be deleted"), but no number."""
 
 _T = TypeVar("_T")
 
@@ -109,7 +109,7 @@ class MetaStudio(Server):
     # ------------------------------------------------------------------------------------------------------- the world
 
     def add_job(self, *, state: str = "JOB_SUCCESS", job_id: str | None = None, **fields: Any) -> str:
-        """Put a job into the world; `fields` overrides what Show gives, None leaves a field out."""
+        """Add a job; `fields` overrides Show's fields, None leaves a field out."""
         job_id = job_id or new_job_id()
         with self.changed:
             self.jobs[job_id] = make_job(job_id, self.project_id, self.now(), state=state, **fields)
@@ -117,29 +117,29 @@ class MetaStudio(Server):
         return job_id
 
     def set_state(self, job_id: str, state: str) -> None:
-        """Let a job's state change."""
+        """Change a job's state."""
         self.change(job_id, state=state)
 
     def change(self, job_id: str, **fields: Any) -> None:
-        """Let anything about a job change."""
+        """Change any fields of a job."""
         with self.changed:
             self.jobs[job_id].update(fields)
             self.changed.notify_all()
 
     def remove(self, job_id: str) -> None:
-        """Somebody else deleted it, in the console."""
+        """Delete the job as another person would, in the console."""
         with self.changed:
             del self.jobs[job_id]
             self.changed.notify_all()
 
     def forget(self, job_id: str, seconds: float, *operations: str) -> None:
-        """For so long these operations, or all three, know nothing of a job that is there."""
+        """For so many seconds these operations, or all three, do not find a job that exists."""
         with self.changed:
             until = self.elapsed() + seconds
             self._forgotten |= {(operation, job_id): until for operation in operations or (SHOW, LIST, DELETE)}
 
     def known(self, operation: str) -> dict[str, dict[str, Any]]:
-        """The jobs that this operation knows of at the moment."""
+        """The jobs that this operation finds at the moment."""
         now = self.elapsed()
         hidden = {job for (by, job), until in self._forgotten.items() if by == operation and now < until}
         return {job_id: job for job_id, job in self.jobs.items() if job_id not in hidden} if hidden else self.jobs
@@ -152,11 +152,11 @@ class MetaStudio(Server):
             return [seen for seen in self.requests if seen.operation == operation]
 
     def deletes_arrived(self, job_id: str) -> int:
-        """How many DELETE requests for this job were read, whatever became of them."""
+        """How many DELETE requests for this job were read, with any result."""
         return self._deletes[job_id]
 
     def wait_for(self, predicate: Callable[[], _T], timeout: float = 5.0) -> _T:
-        """Wait until the predicate is true; it is asked again at every change."""
+        """Wait until the predicate is true; every change calls it again."""
         with self.changed:
             return self.changed.wait_for(predicate, timeout)
 
@@ -186,7 +186,7 @@ class MetaStudio(Server):
         return self._answered(seen, fault, reply)
 
     def _answered(self, seen: Seen, fault: Fault | None, reply: Reply) -> Reply:
-        """Let the answer that is due be spoiled, and note what was answered."""
+        """Apply the fault to the answer that is due, and note the answer."""
         reply.headers["Date"] = format_datetime(self.now() + self.clock_off, usegmt=True)
         if fault is not None:
             seen.fault = True
@@ -219,11 +219,11 @@ class MetaStudio(Server):
         return seen, path[1] if path else ""
 
     def _check(self, seen: Seen, request: Request, project_id: str) -> Reply | None:
-        """Ask the gate; None lets the request through."""
+        """Check the request at the gate; None lets the request through."""
         try:
             with self.changed:
                 self._route(seen.operation)
-                # By its arrival: the clock may be moved on while a fault holds the request up.
+                # By the time of arrival: a test may move the clock on while a fault holds the request up.
                 self.gate.check(request, project_id, seen.at + self.clock_off)
                 self._throttle(seen.operation)
         except Denied as denied:
@@ -251,7 +251,7 @@ class MetaStudio(Server):
         recent.append(now)
 
     def _act(self, seen: Seen, request: Request, *, effect: bool) -> Reply:
-        """Do what was asked, or, without effect, only find the answer that is due."""
+        """Do the operation; without `effect`, only find the answer that is due."""
         if seen.operation == LIST:
             try:
                 count, page = find(list(self.known(LIST).values()), dict(request.query), self.ignored_filters)
@@ -273,7 +273,7 @@ class MetaStudio(Server):
         return Reply(200)
 
     def _sign_in(self, request: Request) -> Reply:
-        """IAM: a token for a name and a password."""
+        """IAM: issue a token for a name and a password."""
         seen = Seen(
             len(self.sign_ins) + 1, TOKEN, request.method, request.target, request.headers.items(), self.now(),
             secrets.token_hex(16),

@@ -1,4 +1,4 @@
-"""The jobs of the pretended MetaStudio: what they look like, which may be deleted, how List finds them."""
+"""The jobs of the local MetaStudio: their fields, which may be deleted, and how List finds them."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ FILTERS = frozenset(
     {"offset", "limit", "state", "sort_key", "sort_dir", "name", "tag", "train_location"}
     | set(_TEXT_FILTERS) | set(_BOOL_FILTERS) | set(_TIME_FILTERS)
 )  # fmt: skip
-"""Every query parameter that the documentation of List names."""
+"""Every query parameter in the documentation of List."""
 
 
 def new_job_id() -> str:
-    """32 lower-case hexadecimal digits, as in the example of Huawei's page; no pattern is documented."""
+    """32 lower-case hexadecimal digits, as in the example of Huawei's page. No pattern is documented."""
     return secrets.token_hex(16)
 
 
@@ -56,7 +56,7 @@ def rfc3339(moment: datetime) -> str:
 def make_job(job_id: str, project_id: str, now: datetime, **fields: Any) -> dict[str, Any]:
     """Make a job with every field that Show documents; `fields` overrides, None leaves a field out.
 
-    The telephone number, the bearer links and the review texts are there so that a test can see them not getting out.
+    It has a telephone number, bearer links and review texts, so that a test can check that none of these leaks.
     """
     yesterday = rfc3339(now - timedelta(days=1))
     job: dict[str, Any] = {
@@ -144,7 +144,7 @@ class BadQuery(ValueError):
 
 
 def find(jobs: list[dict[str, Any]], query: dict[str, str], ignored: set[str]) -> tuple[int, list[dict[str, Any]]]:
-    """List with its filters: how many jobs match, and this page of them. `ignored` filters have no effect."""
+    """List with its filters: how many jobs match, and this page of the matches. `ignored` filters have no effect."""
     unknown = set(query) - FILTERS
     if unknown:
         raise BadQuery(f"unknown parameter {sorted(unknown)}")
@@ -201,7 +201,7 @@ def _number(text: str, low: int, high: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """One request as it arrived, and what became of it. `denied` is None when the gate let it through."""
+    """One request as it arrived, and its answer. `denied` is None if the gate let the request through."""
 
     number: int
     operation: str
@@ -214,9 +214,9 @@ class Seen:
     denied: str | None = None
     had_effect: bool = False
     status: int | None = None
-    """What was answered; None while nothing is, and when the answer was no HTTP."""
+    """The status of the answer; None before the answer, and if the answer was not HTTP."""
     reply: Reply | None = None
-    """The whole answer as it was sent; None while nothing is. Its `wire` says how much of it arrived."""
+    """The whole answer as it was sent; None before the answer. Its `wire` says how much of it arrived."""
     fault: bool = False
 
     def header(self, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The bot's audit trail as it grows, read through the bot's own command line: `dh-bot audit list` and `verify`."""
+"""The bot's audit trail as it grows, read by the bot's own command line: `dh-bot audit list` and `verify`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from sandbox.page.scene import Scene
 
 POLL_EVERY = 0.7
-"""Seconds between two looks at whether the ledger's file has changed; only then is the command run."""
+"""Seconds between two checks whether the ledger's file has changed. The command runs only if it has."""
 USAGE, INTERRUPTED = 2, 130
 
 
 class Ledger:
-    """`events` grows while anybody watches; `missing` says why there are none, or none any more."""
+    """`events` grows while a window watches; `missing` says why there are no events, or no more."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -33,7 +33,7 @@ class Ledger:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin to watch, if that has not begun yet."""
+        """Start the thread that watches, if it is not running yet."""
         if self._watcher.ident is None:
             self._watcher.start()
 
@@ -48,11 +48,11 @@ class Ledger:
         while self.is_built and not self.scene.stopping.wait(POLL_EVERY):
             stamp = self._stamp_now()
             if self.watchers and stamp and stamp != self._stamp:
-                # What is written while the command runs changes the stamp again; a failure is tried again.
+                # A write while the command runs changes the stamp again. A failure is retried.
                 self._stamp = stamp if self._read() else None
 
     def _stamp_now(self) -> object:
-        """When and how big the ledger's file and its log last were; nothing while there is no ledger."""
+        """Time of change and size of the ledger's file and its WAL; None without a ledger."""
         found = []
         for name in ("ledger.db", "ledger.db-wal"):
             try:
@@ -63,7 +63,7 @@ class Ledger:
         return found
 
     def _read(self) -> bool:
-        """Fetch what is new; False if that did not work."""
+        """Fetch the new events; False if that failed."""
         last = self.events[-1]["number"] if self.events else 0
         status, out, errors = self._audit("list", "--json", "--after", str(last))
         self.is_built = not _is_not_built(status, errors)
@@ -78,7 +78,7 @@ class Ledger:
         return status == 0
 
     def _audit(self, *words: str) -> tuple[int, str, str]:
-        """Status, output and errors of one of the bot's commands, in the same shut-in environment as the bot."""
+        """Run one of the bot's commands in the bot's confined environment; returns status, output and errors."""
         settings = {"DATABASE_URL": self.scene.settings()["DATABASE_URL"]}
         with self._lock:
             if self.scene.stopping.is_set():
@@ -100,7 +100,7 @@ class Ledger:
         return command.returncode, out, errors
 
     def stop(self) -> None:
-        """End what is running; the scene is stopping, so nothing new begins."""
+        """End the running commands. No new ones start, since the scene is stopping."""
         with self._lock:
             commands = list(self._commands)
         for command in commands:

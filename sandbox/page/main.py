@@ -1,4 +1,4 @@
-"""`dh-bot sandbox`: the page, from start to end. Nothing outlives it: no process, no file."""
+"""`dh-bot sandbox`: the page, from start to end. No process and no file is left behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 def main(port: int | None = None, *, open_browser: bool = True) -> int:
-    """Serve the page until Ctrl-C (130) or SIGTERM (0); the exit status."""
+    """Serve the page until Ctrl-C (130) or SIGTERM (0); returns the exit status."""
     ends = _signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     folder = Path(tempfile.mkdtemp(prefix="dh-bot-sandbox-"))
     scene = Scene(folder)
@@ -43,9 +43,9 @@ def main(port: int | None = None, *, open_browser: bool = True) -> int:
 
 
 def _signals(*numbers: int) -> socket.socket:
-    """A socket from which the numbers of these signals can be read as they come.
+    """A socket from which the numbers of these signals can be read as they arrive.
 
-    Waiting for an Event that a handler sets would miss a signal that comes just before the waiting begins.
+    Waiting for an Event that a handler sets would miss a signal that arrives just before the wait begins.
     """
     receiving, sending = socket.socketpair()
     sending.settimeout(0)  # set_wakeup_fd wants it non-blocking
@@ -56,7 +56,7 @@ def _signals(*numbers: int) -> socket.socket:
 
 
 def serve(scene: Scene, port: int) -> Page:
-    """Serve the page on this port, or on a free one if it is taken."""
+    """Serve the page on this port, or on a free port if this one is taken."""
     try:
         return Page(scene, port).start()
     except OSError as error:
@@ -66,5 +66,5 @@ def serve(scene: Scene, port: int) -> Page:
 
 
 def has_display() -> bool:
-    """Whether a browser can show up. A text browser would take over the terminal, so none is started for that."""
+    """Whether a browser can open a window. A text browser would take over the terminal, so none is started."""
     return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

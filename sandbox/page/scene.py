@@ -1,4 +1,4 @@
-"""The scene of the page: who works here, which jobs MetaStudio has, and the real bot as a process of its own."""
+"""The scene of the page: the people, MetaStudio's jobs, and the real bot as its own process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sandbox.metastudio.world import DELETABLE
 from sandbox.slack.slack import Slack
 
 SETTLE_AFTER, READ_TIMEOUT, CONFIRM_WITHIN = 6, 3, 120
-"""Seconds. `dh-bot run` waits longer by default; these are the shortest that still let a person watch."""
+"""Seconds, the shortest that still let a person watch. `dh-bot run` waits longer by default."""
 START_WITHIN = 60.0
 DOWN_FOR = 2.0
-"""Seconds between a kill and the next start, so that one sees it."""
+"""Seconds between a kill and the next start, so that the visitor notices the gap."""
 LOG_LINES = 40
 
 JOBS = (
@@ -30,12 +30,12 @@ JOBS = (
     ("TRAINING", "Teacher Sun, still training"),
     ("AUTO_VERIFY_FAILED", "Cashier demo"),
 )
-"""States and names; one of them may not be deleted, and one name needs escaping."""
+"""States and names. One job may not be deleted, and one name needs escaping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whom the visitor can act as."""
+    """A person whom the visitor can act as."""
 
     id: str
     name: str
@@ -45,7 +45,7 @@ class Person:
 
 @dataclass(slots=True)
 class Record:
-    """What is known of a job after it is gone."""
+    """What the page keeps of a job after the job is gone."""
 
     name: str
     state: str
@@ -91,7 +91,7 @@ class Scene:
         self.audit = slack.add_channel("dh-audit", members=[self.anna.id, self.ben.id])
 
     def settings(self) -> dict[str, str]:
-        """What the bot is told, and all that it is told."""
+        """All settings of the bot."""
         return settings_for(self.slack, self.cloud, self.folder) | {
             "AUTHORIZED_USERS": f"{self.anna.id},{self.ben.id},{self.gus.id}",
             "AUDIT_CHANNEL": self.audit,
@@ -106,7 +106,7 @@ class Scene:
     # ------------------------------------------------------------------------------------------------- begin and end
 
     def start(self) -> Scene:
-        """Serve, and let the bot start beside it."""
+        """Start both servers, and the bot in the background."""
         self.slack.start()
         self.cloud.start()
         for condition in (self.slack.changed, self.cloud.changed):
@@ -115,7 +115,7 @@ class Scene:
         return self
 
     def stop(self) -> None:
-        """End the bot at once, since nothing of it is kept, and both servers."""
+        """Kill the bot, since nothing of it is kept, and stop both servers."""
         self.stopping.set()
         with self._bot_lock:
             if self.bot is not None and self.bot.popen.poll() is None:
@@ -126,13 +126,13 @@ class Scene:
         self.notify()
 
     def notify(self) -> None:
-        """Say that something has changed."""
+        """Wake every thread that waits for a change."""
         with self.changed:
             self.version += 1
             self.changed.notify_all()
 
     def _watch(self, condition: threading.Condition) -> None:
-        # The condition is held but for waiting, so no change goes by unnoticed.
+        # The lock is released only while waiting, so no change is missed.
         with condition:
             while not self.stopping.is_set():
                 if condition.wait(1):
@@ -145,7 +145,7 @@ class Scene:
         self.notify()
 
     def start_bot(self) -> bool:
-        """Start the bot and wait until it is connected; False if it would not start."""
+        """Start the bot and wait until it is connected; False if it does not start."""
         with self._bot_lock:
             if self.stopping.is_set():
                 return False
@@ -165,23 +165,23 @@ class Scene:
         return not bot.has_ended
 
     def stop_bot(self, *, kill: bool) -> None:
-        """End the bot: at once and unasked, or as an operator would."""
+        """End the bot: by SIGKILL, or by SIGTERM as an operator would."""
         bot = self.bot
         if bot is not None and bot.popen.poll() is None:
             self._bot_is("killed" if kill else "stopping")
             _ = bot.kill() if kill else bot.stop()
             self._bot_is("killed" if kill else "stopped")
-        # The next bot is not taken for this one: its connection has to be over first.
+        # The old bot's connection must be over first, or it would be taken for the next bot's.
         self.slack.wait_for(lambda: not self.slack.sockets.links or self.stopping.is_set(), 10)
 
     def restart_bot(self, *, kill: bool) -> None:
-        """End it and start it again."""
+        """End the bot and start it again."""
         self.stop_bot(kill=kill)
         self.stopping.wait(DOWN_FOR if kill else 0)
         self.start_bot()
 
     def bot_view(self) -> dict[str, Any]:
-        """How the bot is."""
+        """The state of the bot."""
         bot, state = self.bot, self.bot_state
         if state == "running" and bot is not None and bot.has_ended:
             state = "failed"
@@ -197,7 +197,7 @@ class Scene:
         self.jobs_view()
 
     def jobs_view(self) -> list[dict[str, Any]]:
-        """Every job that was ever there, the newest batch first, with what is left of those that are gone."""
+        """Every job that ever existed, the newest batch first; for deleted jobs what the page has kept."""
         with self.cloud.changed:
             for job_id, job in self.cloud.jobs.items():
                 record = self.records.setdefault(job_id, Record(job["name"], job["state"], job["voice_train_job_id"]))
@@ -221,7 +221,7 @@ class Scene:
         return sorted(shown, key=lambda view: "gone" in view)
 
     def when_done(self, seconds: float, then: Callable[[], object]) -> None:
-        """Do something later, unless everything ends before."""
+        """Call `then` after so many seconds, unless the scene stops before."""
 
         def wait() -> None:
             if not self.stopping.wait(seconds):

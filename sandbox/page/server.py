@@ -1,4 +1,4 @@
-"""HTTP and WebSocket of the page, on loopback only. Host and Origin are checked, so no other site can reach in."""
+"""HTTP and WebSocket of the page, on loopback only. Host and Origin are checked, so no other site can connect."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class Page(Server):
         self._files = {each.name: each.read_bytes() for each in folder.iterdir() if each.name.split(".")[-1] in KINDS}
 
     def start(self) -> Self:
-        """Serve."""
+        """Start to serve."""
         self.ledger.start()
         return super().start()
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         if self.scene.stopping.is_set():
             self.ledger.stop()
         super().stop()
 
     def answer(self, request: Request) -> Reply:
-        """Give a file of the page, or open a window."""
+        """Return a file of the page, or open a window."""
         if request.headers.get("Host") not in self._hosts():
             return Reply(421, self._how_to_reach().encode())
         if request.path == "/window":
@@ -70,7 +70,7 @@ class Page(Server):
         return {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
 
     def _headers(self, kind: str) -> dict[str, str]:
-        # 'self' does not cover ws: in every browser, so the page's own WebSocket is named.
+        # Not every browser lets 'self' cover ws:, so the page's own WebSocket is named.
         sockets = " ".join(f"ws://{host}" for host in sorted(self._hosts()))
         return {
             "Content-Type": f"{kind}; charset=utf-8",

@@ -1,4 +1,4 @@
-"""The raw traffic of both sides as rows for the page: who said what to whom, the answer, the request ID. No secrets."""
+"""The raw traffic of both sides as rows for the page: caller, request, answer, request ID. Without secrets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sandbox.wire.server import Reply
 
 KEPT = 150
-"""Rows of each kind that a window is told of."""
+"""Rows of each kind that a window gets."""
 REDACTED = "[redacted]"
 SECRET_FIELDS = re.compile(
     r"(?i)token|authorization|x-security-token|x-auth-token|response_url|trigger_id|contact|app_user_id|.*_url|url"
 )
-"""Tokens, addresses that work like tokens, and a stranger's telephone number."""
+"""Tokens, addresses that work like tokens, and telephone numbers."""
 OF_SIGNATURES = re.compile(r"(?<=Access=)[^,\s]+|(?<=Signature=)[^,\s]+")
 
 _T = TypeVar("_T")
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 def rows(scene: Scene, is_new: Callable[[str, str], bool]) -> list[Row]:
-    """What went over the wire lately, in order of time; of it only what is new by its id and its answer so far."""
+    """The latest requests, in order of time; only those that are new by their id and their answer so far."""
     slack, cloud = scene.slack, scene.cloud
     with slack.changed:
         found = [
@@ -99,7 +99,7 @@ def _call(call: Call) -> Row:
     }
 
 
-# Slack tells the bot what somebody did.
+# Slack sends the bot a person's action.
 
 
 def _shown_answer(invocation: Invocation) -> str:
@@ -155,7 +155,7 @@ def _seen(seen: Seen) -> Row:
 
 
 def _short(target: str) -> str:
-    """The end of the path, with the long job id cut: all of it stands in the raw request."""
+    """The end of the path, with the long job id cut. The raw request has all of it."""
     path = urlsplit(target).path.partition("digital-human-training-manage")[2]
     head, _, last = path.rpartition("/")
     return f"…{head}/{last[:8]}…" if len(last) > 16 else f"…{path}"

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: each switch plays once what production does, and says how far it has got."""
+"""Faults on purpose: each switch plays a failure of production once, and reports its progress."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ BUSY_STATE = "TRAINING"
 
 @dataclass(slots=True)
 class Armed:
-    """A switch that is on: `off` takes it back, `over` tells that it has played."""
+    """A switch that is on: `off` takes it back, `over` returns whether it has played."""
 
     over: Callable[[], bool] | None = None
     off: Callable[[], None] = lambda: None
     until: float | None = None
-    """When what is being played ends, as seconds since 1970."""
+    """When the failure that is being played ends, as seconds since 1970."""
     after_card: Callable[[str], None] | None = None
-    """What happens right after the next card is posted, with the card's job."""
+    """Called right after the next card is posted, with the card's job."""
     on_delete: Callable[[], None] | None = None
-    """What happens when the next DELETE has arrived and had its effect."""
+    """Called when the next DELETE has arrived and had its effect."""
     played: bool = False
 
     def is_over(self) -> bool:
-        """Whether it has played; one that says nothing of its own is over once its hook has run."""
+        """Whether the failure has played. A switch without `over` has once its hook has run."""
         return self.over() if self.over is not None else self.played
 
 
@@ -50,7 +50,7 @@ class Trouble:
     key: str
     title: str
     plays: str
-    """What it plays, for the visitor."""
+    """The failure, in words for the visitor."""
     arm: Callable[[Scene], Armed]
 
 
@@ -157,7 +157,7 @@ class Troubles:
         self.scene.notify()
 
     def view(self) -> list[dict[str, Any]]:
-        """Every switch, and how far it has got."""
+        """Every switch, with its progress."""
         with self._lock:
             for key in [key for key, armed in self._armed.items() if armed.is_over()]:
                 del self._armed[key]
@@ -174,7 +174,7 @@ class Troubles:
         ]
 
     def _waiting(self, hook: str) -> list[Callable[..., None]]:
-        """The hooks of this kind that have not been played; each is played once."""
+        """The hooks of this kind that have not been played. Each is played once."""
         with self._lock:
             waiting = [armed for armed in self._armed.values() if getattr(armed, hook) and not armed.played]
             for armed in waiting:
@@ -182,13 +182,13 @@ class Troubles:
         return [getattr(armed, hook) for armed in waiting]
 
     def _called(self, call: Call) -> None:
-        """After a call of the bot to Slack: a card is a message with buttons that names a job."""
+        """Runs after a call of the bot to Slack. A card is a message with buttons that names a job."""
         if call.method == "chat.postMessage" and call.ok and buttons_of(call.args.get("blocks") or []):
             job = next((job for job in list(self.scene.cloud.jobs) if job in call.args.get("text", "")), None)
             for play_it in self._waiting("after_card") if job else ():
                 play_it(job)
 
     def _seen(self, seen: Seen) -> None:
-        """After a request had its effect in MetaStudio, before it is answered."""
+        """Runs after a request had its effect in MetaStudio, before the answer."""
         for play_it in self._waiting("on_delete") if seen.operation == DELETE else ():
             play_it()

@@ -1,4 +1,4 @@
-"""What takes time at the moment, in words, so that nobody stares at a page on which nothing happens."""
+"""What takes time at the moment, in words, so that the visitor knows why the page does not change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Waits = list[dict[str, Any]]
 
 
 def under_way(scene: Scene) -> Waits:
-    """Everything that is being waited for: `what`, `since` (seconds since 1970), and what it `needs` to end."""
+    """All waits: `what`, `since` (seconds since 1970), and what each `needs` to end."""
     with scene.cloud.changed:
         requests = list(scene.cloud.requests)
     return [*_unanswered(requests), *_unsettled(scene, requests), *_undelivered(scene)]
@@ -30,7 +30,7 @@ def _unanswered(requests: list[Seen]) -> Waits:
 
 
 def _unsettled(scene: Scene, requests: list[Seen]) -> Waits:
-    """A DELETE without a clear answer, and how often the bot has looked since."""
+    """A DELETE without a clear answer, and how often the bot has looked up the job since."""
     unclear = {seen.job_id: seen for seen in requests if seen.operation == DELETE and _is_unclear(seen)}
     found = []
     for job_id, sent in unclear.items():
@@ -52,18 +52,18 @@ def _is_unclear(seen: Seen) -> bool:
 
 
 def _is_open(scene: Scene, job_id: str) -> bool:
-    """Whether the newest card about this job still has buttons: one that is settled has none."""
+    """Whether the newest card about this job still has buttons. A settled card has none."""
     cards = [card for card in scene.slack.messages(scene.ops) if job_id in card.text]
     return bool(cards and cards[-1].buttons)
 
 
 def _undelivered(scene: Scene) -> Waits:
-    """Posts that Slack has refused since it last took one: the bot tries again by itself."""
+    """Posts that Slack has refused since its last success. The bot retries by itself."""
     refused = []
     for call in reversed(scene.slack.calls_to("chat.postMessage")):
         if call.fault is None:
             break
         refused.append(call)
-    what = f"Slack refused what the bot had to tell, times so far: {len(refused)}"
+    what = f"Slack has refused the bot's message, times so far: {len(refused)}"
     needs = "It stands in the ledger, and the bot tries again, each time after a longer pause."
     return [{"what": what, "needs": needs, "since": refused[-1].at}] if refused else []

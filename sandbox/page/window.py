@@ -1,4 +1,4 @@
-"""One open browser window: what it shows is sent as it changes, what is done in it is done in the scene."""
+"""One open browser window. Changes are sent to the page; what a person does in it is done in the scene."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from sandbox.wire.websocket import Link
 
 COALESCE = 0.04
-"""Seconds in which changes are gathered before a window is told."""
+"""Seconds in which changes are gathered before they are sent to a window."""
 
 
 class Window:
-    """Somebody's window, acting as one person at a time."""
+    """One browser window, acting as one person at a time."""
 
     def __init__(self, scene: Scene, ledger: Ledger, troubles: Troubles, run_id: str, link: Link) -> None:
         self.scene, self.ledger, self.troubles, self.link = scene, ledger, troubles, link
         self._run_id = run_id
         self.user = self.scene.anna.id
         self._sent: dict[str, Any] = {}
-        """What the window knows: a name for each thing, and the form in which it was last sent."""
+        """What the window has: a key for each thing, and the form in which it was last sent."""
         self._acting = threading.Lock()
 
     def run(self) -> None:
@@ -50,10 +50,10 @@ class Window:
             self.link.alive = False
             self.scene.notify()
 
-    # ------------------------------------------------------------------------------------------------------------ tell
+    # ------------------------------------------------------------------------------------------------------------ send
 
     def _notify(self) -> None:
-        """Send what has changed, whenever something has."""
+        """Send the changes whenever something has changed."""
         scene, known = self.scene, -1
         while self.link.is_open and not scene.stopping.is_set():
             with scene.changed:
@@ -124,7 +124,7 @@ class Window:
     # ------------------------------------------------------------------------------------------------------------- act
 
     def _heard(self, text: str) -> None:
-        """Do what was asked in a thread of its own, since some of it takes time, and answer."""
+        """Act on a request in a thread of its own, since some take time, and answer."""
         try:
             asked = json.loads(text)
             act = ACTS[asked["do"]]
@@ -145,7 +145,7 @@ class Window:
         threading.Thread(target=body, daemon=True).start()
 
     def act_as(self, asked: dict[str, Any]) -> None:
-        """Become somebody else: the window forgets what it knew and is told all that this person sees."""
+        """Become another person: the window forgets everything and gets all that this person sees."""
         if asked["user"] not in {person.id for person in self.scene.people}:
             raise ValueError("nobody of that id")
         with self._acting:
@@ -155,7 +155,7 @@ class Window:
         self.scene.notify()
 
     def command(self, asked: dict[str, Any]) -> None:
-        """Run the slash command. To people of other companies it does not exist."""
+        """Run the slash command. It does not exist for people of other companies."""
         slack = self.scene.slack
         if slack.users[self.user].team != slack.team_id:
             raise Impossible(f"{slack.command_name} is not a valid command.")
@@ -180,7 +180,7 @@ class Window:
         slack.click(self.user, message, asked["action"], block_id=asked.get("block")).wait_ack()
 
     def open_home(self, _: dict[str, Any]) -> None:
-        """Open the app's Home tab. A version without one never answers that, which is no failure."""
+        """Open the app's Home tab. A version without a Home tab never answers, which is no failure."""
         with contextlib.suppress(NotAcked):
             self.scene.slack.home_opened(self.user).wait_ack(1.0)
 
@@ -193,7 +193,7 @@ class Window:
         self.troubles.switch(asked["key"], on=bool(asked["on"]))
 
     def restart(self, asked: dict[str, Any]) -> None:
-        """End the bot's process and start it again."""
+        """End the bot's process and start a new one."""
         self.scene.restart_bot(kill=bool(asked["kill"]))
 
     def more_jobs(self, _: dict[str, Any]) -> None:
@@ -220,7 +220,7 @@ ACTS: dict[str, Callable[[Window, dict[str, Any]], Any]] = {
 
 
 def hello(scene: Scene, run_id: str) -> dict[str, Any]:
-    """What a window is told first: what never changes."""
+    """The first message to a window: everything that never changes."""
     slack = scene.slack
     return {
         "run": run_id,

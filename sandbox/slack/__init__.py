@@ -1,1 +1,1 @@
-"""A local Slack: Web API, Socket Mode, response URLs, people and messages, with Slack's laws and faults."""
+"""A local Slack: Web API, Socket Mode, response URLs, people and messages, with Slack's rules and faults."""

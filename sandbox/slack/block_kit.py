@@ -1,12 +1,12 @@
 """Block Kit and text, checked as Slack checks them. Pure: values in, complaints out.
 
-`check_blocks` and `check_view` give what Slack answers with `invalid_blocks`, in Slack's own manner:
+`check_blocks` and `check_view` return what Slack would add to `invalid_blocks`, in Slack's own words:
 "[ERROR] must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]". `advice_on_blocks` and
-`advice_on_text` give what Slack takes but advises against. Limits: rulebook section 3, each compared with
+`advice_on_text` return what Slack accepts but advises against. Limits: rulebook section 3, each compared with
 slack_sdk.models in tests/sandbox/test_slack_checks.py.
 
-Block and element types that this file does not know are refused, although Slack has more of them: a double must not
-wave through what it cannot judge. Add them to the tables.
+Block and element types that this file does not know are refused, although Slack has more: a double must not accept
+what it cannot check. Add them to the tables.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Check = Callable[["Complaints", str, Any], None]
 
 
 class Complaints(list[str]):
-    """A list of complaints that knows how Slack words them."""
+    """A list of complaints in Slack's words."""
 
     def say(self, what: str, path: str) -> None:
         """Add one complaint."""
@@ -69,7 +69,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def text(longest: int, *kinds: str) -> Check:
-    """Check for a text object of one of the kinds (plain_text alone unless said) and no longer than `longest`."""
+    """Check for a text object of one of the kinds (plain_text by default), no longer than `longest`."""
     rules = {
         kind: record({"type": anything, "text": string(longest)}, {"emoji" if kind == PLAIN else "verbatim": boolean})
         for kind in kinds or (PLAIN,)
@@ -209,7 +209,7 @@ _VIEW = record(
 
 
 def check_blocks(blocks: object, most: int = MESSAGE_BLOCKS, path: str = "/blocks") -> list[str]:
-    """Say everything for which Slack would answer `invalid_blocks`."""
+    """List everything for which Slack would answer `invalid_blocks`."""
     out = Complaints()
     if not isinstance(blocks, list):
         out.say("must be a list of blocks", path)
@@ -224,7 +224,7 @@ def check_blocks(blocks: object, most: int = MESSAGE_BLOCKS, path: str = "/block
 
 
 def _check_across(out: Complaints, blocks: list[dict[str, Any]], path: str) -> None:
-    """Check what no single field shows: doubled ids, a section without text, too much markdown."""
+    """Check what no single field shows: duplicate ids, a section without text, too much markdown."""
     for name, count in Counter(block["block_id"] for block in blocks if "block_id" in block).items():
         if count > 1:
             out.say(f"block_id must be unique: {name}", path)
@@ -241,7 +241,7 @@ def _check_across(out: Complaints, blocks: list[dict[str, Any]], path: str) -> N
 
 
 def check_view(view: object) -> list[str]:
-    """Say what is wrong with a Home tab view."""
+    """List what is wrong with a Home tab view."""
     out = Complaints()
     _VIEW(out, "/view", view)
     if not out and isinstance(view, dict):
@@ -258,7 +258,7 @@ _AUTOMATIC = re.compile(r"(?<![\w<!])@(?:here|channel|everyone)\b")
 
 
 def advice_on_text(value: str, path: str = "/text") -> list[str]:
-    """Say what in a mrkdwn text was not escaped (rulebook 3.6); a `>` that opens a line is a quotation."""
+    """List what in a mrkdwn text was not escaped (rulebook 3.6); a `>` that opens a line is a quotation."""
     if "&" not in value and "<" not in value and ">" not in value:
         return []
     stray = _STRAY.search(_TOKEN.sub("", value))
@@ -266,7 +266,7 @@ def advice_on_text(value: str, path: str = "/text") -> list[str]:
 
 
 def advice_on_blocks(blocks: list[dict[str, Any]]) -> list[str]:
-    """Say what Slack takes in these (valid) blocks although it advises against it."""
+    """List what Slack accepts in these (valid) blocks but advises against."""
     out: list[str] = []
     for index, block in enumerate(blocks):
         path = f"/blocks/{index}"
@@ -294,7 +294,7 @@ def texts(value: object) -> Iterator[tuple[str, str, bool]]:
 
 
 def notifies(message_text: str, blocks: list[dict[str, Any]]) -> set[str]:
-    """Say whom a message pings: user ids, group ids, "channel", "here", "everyone"."""
+    """Return whom a message pings: user ids, group ids, "channel", "here", "everyone"."""
     found: set[str] = set()
     bodies = [message_text] if not blocks else []
     for kind, value, verbatim in texts(blocks):

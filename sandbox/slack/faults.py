@@ -1,4 +1,4 @@
-"""Faults on purpose: what Slack's Web API does on a bad day."""
+"""Faults on purpose: the failures of Slack's Web API."""
 
 from __future__ import annotations
 

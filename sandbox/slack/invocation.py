@@ -1,4 +1,4 @@
-"""One thing that a person did, on its way to the app, and what came of it."""
+"""One action of a person on its way to the app, and its answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMAND, CLICK, EVENT = "slash_commands", "interactive", "events_api"
 
 
 class Invocation:
-    """One thing that a person did, on its way to the app, and what came of it."""
+    """One action of a person on its way to the app, and its answers."""
 
     def __init__(self, slack: Workspace, kind: str, user: str, channel: str, payload: dict[str, Any]) -> None:
         self.slack = slack
@@ -29,20 +29,20 @@ class Invocation:
         self.message: Message | None = None
         self.attempt = 0
         self.http: tuple[bytes, dict[str, str]] | None = None
-        """The body and headers that it was posted with, once it was."""
+        """The body and headers of its HTTP delivery, once it was posted."""
         self.sent = time.monotonic()
         self.acked = False
         self.ack: dict[str, Any] = {}
         self.ack_seconds: float | None = None
         self.answers: list[Message] = []
-        """What the ack and the response_url showed, in order."""
+        """The messages that the ack and the response_url showed, in order."""
         self.uses = 0
         self.born = slack.now()
         self._error: str | None = None
 
     @property
     def error(self) -> str | None:
-        """What Slack shows to the person instead of an answer: dispatch_failed, operation_timeout, or None."""
+        """The error that Slack shows to the person: dispatch_failed, operation_timeout, or None."""
         late = not self.acked and time.monotonic() > self.sent + self.slack.ack_within
         return self._error or ("operation_timeout" if late else None)
 
@@ -51,7 +51,7 @@ class Invocation:
         self._error = value
 
     def wait_ack(self, timeout: float = 3.0) -> dict[str, Any]:
-        """Wait for the ack and give its payload ({} if empty); raise NotAcked as Slack would show it."""
+        """Wait for the ack and return its payload ({} if empty); raises NotAcked with Slack's error."""
         with self.slack.changed:
             until = min(time.monotonic() + timeout, self.sent + self.slack.ack_within)
             self.slack.changed.wait_for(lambda: self.acked or self._error, until - time.monotonic())

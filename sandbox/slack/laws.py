@@ -1,4 +1,4 @@
-"""Laws that several Web API methods share: who may post where, what a message may hold, how fast."""
+"""Rules that several Web API methods share: who may post where, what a message may contain, rate limits."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ READ_SCOPE = {"public": "channels:read", "private": "groups:read", "im": "im:rea
 
 
 def need(slack: Workspace, scope: str) -> None:
-    """Refuse unless the scope was granted."""
+    """Refuse unless the app has the scope."""
     if scope not in slack.scopes:
         raise Refused("missing_scope", {"needed": scope, "provided": ",".join(sorted(slack.scopes))})
 
 
 def visible_channel(slack: Workspace, channel_id: str) -> Channel:
-    """Find a conversation that the bot may know of; of private ones without it, it may not (rulebook 1.15)."""
+    """Find a conversation that the bot may know of. It may not know of private ones without it (rulebook 1.15)."""
     channel = slack.channels.get(channel_id)
     if channel is None or (channel.kind != "public" and slack.bot_user_id not in channel.members):
         if channel is None and channel_id.startswith("#"):
@@ -44,8 +44,8 @@ def visible_channel(slack: Workspace, channel_id: str) -> Channel:
 def postable_channel(slack: Workspace, channel_id: str, *, loose: bool) -> Channel:
     """Find a conversation that the bot may post in.
 
-    chat.postMessage is `loose`: a user id opens the DM with them (rulebook 4.9), and with chat:write.public the bot
-    need not be in a public channel (4.8).
+    chat.postMessage is `loose`: a user id opens the DM with that person (rulebook 4.9), and with chat:write.public the
+    bot need not be in a public channel (4.8).
     """
     channel = open_dm(slack, channel_id) if loose and channel_id in slack.users else visible_channel(slack, channel_id)
     if channel.archived:
@@ -70,7 +70,7 @@ def open_dm(slack: Workspace, user_id: str) -> Channel:
 
 
 def check_message(slack: Workspace, method: str, args: Args, longest: int) -> None:
-    """Check what chat.postMessage, chat.update and chat.postEphemeral have in common."""
+    """Check the arguments that chat.postMessage, chat.update and chat.postEphemeral share."""
     if args.get("text") is not None and not isinstance(args["text"], str):
         raise Refused("invalid_arguments")
     if not args.get("text") and not args.get("blocks") and not args.get("attachments"):
@@ -91,7 +91,7 @@ def check_message(slack: Workspace, method: str, args: Args, longest: int) -> No
 
 
 def parent_of(channel: Channel, thread_ts: str) -> Message:
-    """Find the parent of a thread. Slack's answer to a reply's ts or to none is not documented in full [?]."""
+    """Find the parent of a thread. Slack's answer to the ts of a reply, or of nothing, is partly documented [?]."""
     parent = channel.by_ts.get(thread_ts)
     if parent is None or parent.deleted or parent.thread_ts is not None:
         raise Refused("cannot_reply_to_message")

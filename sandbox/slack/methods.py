@@ -1,6 +1,6 @@
-"""The table of Web API methods that this double knows, and the few that fit nowhere else.
+"""The table of Web API methods that this double knows, and the few methods without a module of their own.
 
-Each method runs with `Slack.changed` held and either returns the fields of its answer or raises `Refused`.
+Each method runs with `Slack.changed` held. It returns the fields of its answer or raises `Refused`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Method:
-    """One method: what runs, its arguments, the scope it always needs, and how it is called."""
+    """One method: its function, its arguments, the scope it always needs, and how it is called."""
 
     run: Callable[[Workspace, Args], Args]
     required: frozenset[str] = frozenset()
@@ -138,4 +138,4 @@ METHODS = {
     "users.info": Method(users_info, frozenset({"user"}), frozenset({"include_locale"}), "users:read"),
     "views.publish": Method(views_publish, frozenset({"user_id", "view"}), frozenset({"hash"}), json=True),
 }
-"""Every method that this double knows; anything else is `unknown_method` and a violation."""
+"""Every method that this double knows. Any other gets `unknown_method` and is a violation."""

@@ -1,4 +1,4 @@
-"""What people do in Slack: run a command, press a button, open the Home tab; and how the app hears of it."""
+"""What people do in Slack (run a command, press a button, open the Home tab), and its delivery to the app."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class People:
         return self._send(Invocation(slack, EVENT, user_id, event["channel"], payload))
 
     def redeliver(self, invocation: Invocation) -> Invocation:
-        """Send an event again, as the Events API does when there was no ack (rulebook 6.6); commands never are."""
+        """Send an event again, as the Events API does without an ack (rulebook 6.6). Commands are never sent again."""
         if invocation.kind != EVENT:
             raise Impossible("only events are delivered again (rulebook 1.9)")
         again = Invocation(self.slack, EVENT, invocation.user, invocation.channel, invocation.payload)
@@ -151,9 +151,9 @@ class People:
         return self._send(again)
 
     def replay(self, invocation: Invocation, url: str | None = None) -> Invocation:
-        """Send exactly the same once more, as somebody does who has read it, or Slack where an ack was lost.
+        """Send exactly the same once more, as a person does who has read it, or Slack after a lost ack.
 
-        Over HTTP the very bytes and signature, to `url` or where they went before; over the socket the same envelope.
+        Over HTTP: the same bytes and signature, to `url` or to the same address. Over the socket: the same envelope.
         """
         again = Invocation(self.slack, invocation.kind, invocation.user, invocation.channel, invocation.payload)
         again.message, again.http = invocation.message, invocation.http
@@ -199,7 +199,7 @@ class People:
 
     @staticmethod
     def _former_button(message: Message, action_id: str) -> dict[str, Any] | None:
-        """Find a button that an earlier version had: a click may cross the update that removes it."""
+        """Find a button that an earlier version had: a click may cross the update that removes the button."""
         for _, blocks in reversed(message.versions):
             for button in buttons_of(blocks):
                 if button.get("action_id") == action_id:
@@ -246,7 +246,7 @@ class People:
         return invocation
 
     def _post(self, invocation: Invocation, url: str) -> None:
-        """Deliver as a signed HTTP request (rulebook 1.1, 2.1, 7.1) and take the answer for the ack."""
+        """Deliver as a signed HTTP request (rulebook 1.1, 2.1, 7.1) and take the answer as the ack."""
         if invocation.http is None:
             body, content_type = form(invocation)
             invocation.http = body, {"Content-Type": content_type, **self.slack.sign(body)}
@@ -279,7 +279,7 @@ class People:
         self.acked(invocation.envelope_id, payload if answer else None)
 
     def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
-        """To the request URL: over TLS, as Slack asks of everybody, or plain for a bot that is reached directly."""
+        """Connect to the request URL: over TLS, as Slack requires, or plain for a bot without a proxy in front."""
         host, patience = parts.hostname or "", self.slack.ack_within
         if parts.scheme == "https":
             return http.client.HTTPSConnection(host, parts.port or 443, timeout=patience, context=self.slack.trusts)
@@ -292,7 +292,7 @@ class People:
             self.slack.changed.notify_all()
 
     def acked(self, envelope_id: object, payload: object) -> None:
-        """Take an ack; what comes after three seconds is noted in `late_acks` and shown to nobody (rulebook 1.3)."""
+        """Take an ack. One after three seconds is noted in `late_acks` and shown to nobody (rulebook 1.3)."""
         slack = self.slack
         with slack.changed:
             invocation = self._waiting.pop(str(envelope_id), None)
@@ -309,7 +309,7 @@ class People:
             slack.changed.notify_all()
 
     def _show(self, invocation: Invocation, payload: object) -> None:
-        """Show what an ack says (rulebook 1.4); only commands may say anything (2.3)."""
+        """Show the text of an ack (rulebook 1.4). Only commands may have one (2.3)."""
         slack = self.slack
         if not payload:
             return
@@ -333,7 +333,7 @@ class People:
 
 
 def shown_name(channel: Channel) -> str:
-    """Give the name that payloads carry: private conversations do not tell theirs."""
+    """Return the channel name of a payload: private conversations have none."""
     return {"private": "privategroup", "im": "directmessage"}.get(channel.kind, channel.name)
 
 

@@ -72,7 +72,7 @@ def rich_text(part: dict[str, Any], name: Callable[[str], str]) -> list[str]:
 
 
 def unmark(text: str, name: Callable[[str], str] = str) -> str:
-    """Resolve what stands in angle brackets and undo the escaping; dates become their fallback (rulebook 3.12)."""
+    """Resolve the parts in angle brackets and undo the escaping; dates become their fallback (rulebook 3.12)."""
 
     def resolve(found: re.Match[str]) -> str:
         target, _, label = found.group(1).partition("|")

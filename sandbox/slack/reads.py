@@ -22,7 +22,7 @@ def users_info(slack: Workspace, args: Args) -> Args:
 
 
 def describe_user(slack: Workspace, user: User) -> Args:
-    """Write a user as users.info does; absent flags stay absent, as for deactivated people."""
+    """Write a user as users.info does. Absent flags stay absent, as for deactivated people."""
     entry: Args = {
         "id": user.id,
         "team_id": user.team,
@@ -82,7 +82,7 @@ def conversations_info(slack: Workspace, args: Args) -> Args:
 
 
 def conversations_members(slack: Workspace, args: Args) -> Args:
-    """conversations.members, in pages; external members are included (rulebook 5.6)."""
+    """conversations.members, in pages, external members included (rulebook 5.6)."""
     channel = visible_channel(slack, args["channel"])
     need(slack, READ_SCOPE[channel.kind])
     start = int(args.get("cursor") or 0)

@@ -1,6 +1,6 @@
-"""Who and what exists in the pretended Slack: people, groups, conversations, messages, calls.
+"""The records of the local Slack: people, groups, conversations, messages, calls.
 
-Plain records. They are changed only with `Slack.changed` held, by `sandbox.slack.slack` and its helpers.
+They change only with `Slack.changed` held, by `sandbox.slack.slack` and its helpers.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ LETTERS = string.ascii_uppercase + string.digits
 
 
 def new_id(prefix: str) -> str:
-    """Make an id that looks like Slack's: a letter and ten capitals or digits (rulebook 2.8: opaque).
+    """Make an id that has the form of Slack's: a letter and ten capitals or digits (rulebook 2.8: opaque).
 
     The first of the ten is a digit, as in nearly every id of Slack. The bot shows a HELP_CONTACT without any digit as
-    text, so an id without one would read differently in every twenty-sixth workspace.
+    text, so an id without a digit would read differently in every twenty-sixth workspace.
     """
     return prefix + secrets.choice(string.digits) + "".join(secrets.choice(LETTERS) for _ in range(9))
 
@@ -72,19 +72,19 @@ class Channel:
     ext_shared: bool = False
     org_shared: bool = False
     restricted: str | None = None
-    """An error code that posting here meets, e.g. restricted_action_read_only_channel."""
+    """The error code of a post here, e.g. restricted_action_read_only_channel."""
     messages: list[Message] = field(default_factory=list)
-    """All messages in the order in which they appeared, ephemeral ones too."""
+    """All messages in order of appearance, ephemeral ones too."""
     by_ts: dict[str, Message] = field(default_factory=dict)
     """The messages that have a usable ts: everything but ephemeral ones."""
 
 
 @dataclass(slots=True)
 class Message:
-    """A message as it stands now; `versions` holds what it said before, oldest first.
+    """A message as it stands now; `versions` has its earlier contents, oldest first.
 
-    `only_for` is the single person who sees it (ephemeral) or None. `ts` of an ephemeral message is good for nothing
-    but naming it (rulebook 1.7). `via` says how it came: chat.postMessage, chat.postEphemeral, response_url, ack.
+    `only_for` is the one person who sees an ephemeral message, or None. The `ts` of an ephemeral message only
+    identifies it (rulebook 1.7). `via` is how it came: chat.postMessage, chat.postEphemeral, response_url, ack.
     """
 
     channel: str
@@ -103,7 +103,7 @@ class Message:
 
     @property
     def ephemeral(self) -> bool:
-        """Tell whether only one person sees it."""
+        """Whether only one person sees it."""
         return self.only_for is not None
 
     @property
@@ -125,8 +125,8 @@ def buttons_of(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class Call:
     """One request to the Web API or to a response_url; `method` is then "response_url".
 
-    `response` is what Slack answered, or would have answered if a fault (its kind in `fault`) had not cut in;
-    None when the call had no effect. `args` never holds the token.
+    `response` is Slack's answer, or the answer that a fault (its kind in `fault`) replaced; None if the call had no
+    effect. `args` never contains the token.
     """
 
     method: str
@@ -140,13 +140,13 @@ class Call:
 
     @property
     def ok(self) -> bool:
-        """Tell whether Slack took it (the caller may still not have heard so)."""
+        """Whether Slack accepted the call (the caller may still not have received the answer)."""
         return bool(self.response and self.response.get("ok"))
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One visible change, in order: `what` is posted, updated, deleted, home."""
+    """One visible change: `what` is posted, updated, deleted, home."""
 
     what: str
     at: float
@@ -156,8 +156,8 @@ class Happening:
 
 
 class Impossible(Exception):
-    """A person in front of Slack could not do this; pass force=True to forge it all the same."""
+    """A person in Slack could not do this. Pass force=True to forge it."""
 
 
 class NotAcked(Exception):
-    """The app did not answer in time or not well; the text is Slack's own word (rulebook 1.3)."""
+    """The app did not answer in time or not well; the text is Slack's error (rulebook 1.3)."""

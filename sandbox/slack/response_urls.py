@@ -1,4 +1,4 @@
-"""response_urls: five uses, thirty minutes, and what they may do (rulebook 1.5 to 1.7)."""
+"""response_urls: five uses, thirty minutes, and what a call may do (rulebook 1.5 to 1.7)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIELDS = {
 
 
 class Hooks:
-    """All response_urls that were handed out."""
+    """All response_urls of the app."""
 
     def __init__(self, slack: Workspace) -> None:
         self.slack = slack
@@ -29,7 +29,7 @@ class Hooks:
 
     def register(self, invocation: Invocation) -> None:
         """Make an invocation's response_url work."""
-        # One that is sent again shares the address of the first, and its uses.
+        # An invocation that is sent again shares the address of the first, and its uses.
         self._by_path.setdefault(invocation.response_url.removeprefix(self.slack.base), invocation)
 
     def call(self, request: Request) -> Call:
@@ -49,10 +49,10 @@ class Hooks:
         return call
 
     def answer(self, request: Request, call: Call) -> Reply:
-        """Do what was asked.
+        """Do what the call asks for.
 
-        Success is the text "ok". Failures are JSON; used up or expired URLs give a 404, bad content a 200 [?]: the
-        kind that is easier to overlook.
+        Success is the text "ok". Failures are JSON: a used up or expired URL gets 404, bad content 200 [?], the status
+        that is easier to overlook.
         """
         if call.response is None:
             call.response, call.status = self._use(self._by_path.get(request.path), call.args)

@@ -1,7 +1,7 @@
-"""A strict local Slack: what `dh-bot sandbox`, the tests and the benchmarks run against.
+"""A strict local Slack for `dh-bot sandbox`, the tests and the benchmarks.
 
 It plays Slack's side of the wire on loopback: the Web API, response_urls, Socket Mode and signed HTTP deliveries. It
-is strict: what Slack refuses, it refuses with Slack's error code, and what Slack merely advises against is written to
+is strict: it refuses what Slack refuses, with Slack's error code, and writes what Slack only advises against to
 `slack.violations`, so that a test can end with `assert not slack.violations`. The rules are those of the Slack
 rulebook (slack-platform.md); "[?]" marks what Slack does not document.
 

@@ -29,24 +29,24 @@ class Sockets:
         self.links: list[Link] = []
         self.refuse = False
         self.base: str | None = None
-        """Where links are opened, if not where the Web API is: the SDK (3.47) speaks TLS there on port 443 only."""
+        """Where links are opened, if not at the Web API's address: the SDK (3.47) speaks TLS there on port 443 only."""
         self.mute = False
-        """New links are silent from birth: the handshake succeeds, but neither hello nor pong ever comes."""
+        """New links are silent from the start: the handshake succeeds, but neither hello nor pong ever comes."""
         self.pick: Callable[[Sequence[Link]], Link] = secrets.choice
-        """Which link gets an envelope: any one of them, no pattern guaranteed (rulebook 6.3)."""
+        """Which link gets an envelope: any of them, no pattern guaranteed (rulebook 6.3)."""
         self.lingering = 0
-        """So many connections that have ended Slack still counts: it notices the end of some only after a while."""
+        """How many ended connections Slack still counts: it notices some ends late."""
         self._tickets: set[str] = set()
 
     def ticket_url(self) -> str:
-        """Make a temporary address; each opens one connection."""
+        """Make a temporary address. Each opens one connection."""
         ticket = secrets.token_hex(16)
         self._tickets.add(ticket)
         base = self.base or self.slack.base
         return f"{base.replace('http', 'ws', 1)}/link/?ticket={ticket}&app_id={self.slack.app_id}"
 
     def handshake(self, request: Request) -> Reply:
-        """Answer the WebSocket handshake; a ticket that is unknown or used gets 401, `refuse` gets 503."""
+        """Answer the WebSocket handshake; an unknown or used ticket gets 401, `refuse` gets 503."""
         ticket = dict(request.query).get("ticket", "")
         if self.refuse:
             return Reply(503, b"refused")
@@ -75,7 +75,7 @@ class Sockets:
             self._forget(link)
 
     def _listen(self, link: Link) -> None:
-        """Read until the app, or a drop, ends it. What a silent link receives is not even looked at."""
+        """Read until the app ends the link or it is dropped. A silent link ignores what it receives."""
         while link.alive:
             data = link.sock.recv(65536)
             if link.dropping or (link.silent and not data):
@@ -97,7 +97,7 @@ class Sockets:
             self.slack.changed.notify_all()
 
     def _welcome(self, link: Link) -> bool:
-        """Say hello (rulebook 6.5), or that there are too many."""
+        """Send hello (rulebook 6.5), or refuse if there are too many links."""
         with self.slack.changed:
             if len(self.links) >= MOST_LINKS:
                 link.send({"type": "disconnect", "reason": "too_many_websockets", "debug_info": {"host": "sandbox"}})
@@ -119,7 +119,7 @@ class Sockets:
         return True
 
     def _heard(self, text: str) -> None:
-        """Take what the app said: only acks are known."""
+        """Handle a message of the app: only acks are known."""
         try:
             said = json.loads(text)
             envelope_id = said["envelope_id"]
@@ -131,7 +131,7 @@ class Sockets:
         self._acked(envelope_id, said.get("payload"))
 
     def deliver(self, envelope: dict[str, Any]) -> bool:
-        """Hand an envelope to exactly one link; False if there is none."""
+        """Send an envelope over exactly one link; False if there is none."""
         while True:
             with self.slack.changed:
                 live = [link for link in self.links if link.alive]
@@ -152,23 +152,23 @@ class Sockets:
         return list(self.links) if link is None else [link]
 
     def drop(self, link: Link | None = None) -> None:
-        """End a link (or all) with a TCP reset, without a word."""
+        """End a link (or all) with a TCP reset and no close frame."""
         for each in self._chosen(link):
             each.drop()
             self._forget(each)
 
     def go_silent(self, link: Link | None = None) -> None:
-        """Make a link (or all) silently dead: the socket stays, nothing is ever sent or answered again.
+        """Make a link (or all) silently dead: the socket stays open, nothing is ever sent or answered again.
 
-        Slack still takes such a link for alive, so envelopes for it are lost.
+        Slack still counts the link, so envelopes for it are lost.
         """
         for each in self._chosen(link):
             each.silent = True
 
     def go_deaf(self, link: Link | None = None, *, counted: bool = True) -> None:
-        """Deliver nothing over a link (or all) any more, although pings are answered and it can be ended in order.
+        """Deliver nothing over a link (or all) any more, although pings are answered and it can be closed in order.
 
-        What is meant for it is lost. Where it is not counted, Slack has forgotten it, and hands nothing to it.
+        Envelopes for it are lost. If `counted` is False, Slack has forgotten the link and sends nothing over it.
         """
         for each in self._chosen(link):
             each.deaf = True
@@ -178,8 +178,7 @@ class Sockets:
     def disconnect(self, reason: str = "warning", link: Link | None = None, *, close: bool | None = None) -> None:
         """Send a `disconnect` message: warning, refresh_requested or link_disabled (rulebook 6.5).
 
-        After a warning the link stays for some seconds, after the others it is closed at once, unless `close` says
-        otherwise.
+        After a warning the link stays for some seconds, after the others it is closed at once; `close` overrides this.
         """
         for each in self._chosen(link):
             each.send({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}})

@@ -1,4 +1,4 @@
-"""The front door: HTTP requests of the app, from the wire to a method and back, with faults on the way."""
+"""The HTTP server: requests of the app, from the wire to a method and back, with faults on the way."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Front(Server):
 
 
 MISSING = {"channel": "channel_not_found", "user": "user_not_found", "ts": "message_not_found"}
-"""Slack has no common answer to a missing argument; these are what the method pages list for a bad value [?]."""
+"""Slack has no common answer to a missing argument; the method pages list these for a bad value [?]."""
 
 
 def _missing(name: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _missing(name: str) -> dict[str, Any]:
 
 
 def read_call(request: Request) -> tuple[Call, str | None]:
-    """Read method, token and arguments; the second value is what is wrong with the request's form."""
+    """Read method, token and arguments; the second value is the error in the request's form, or None."""
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     error: str | None = None
     args: dict[str, Any] = dict(request.query)
@@ -164,12 +164,12 @@ def read_call(request: Request) -> tuple[Call, str | None]:
     if bearer.startswith("Bearer "):
         token = bearer.removeprefix("Bearer ").strip()
     elif method == "apps.connections.open" and token:
-        token = "in-the-body"  # That method takes its token from the header alone; this gives invalid_auth.
+        token = "in-the-body"  # That method takes its token from the header only; the answer is invalid_auth.
     return Call(method, args, token, request.at, kind), error
 
 
 def _understand(args: dict[str, Any]) -> str | None:
-    """Turn what forms carry as text into structures and flags, in place; gives an error code."""
+    """Parse structures and flags that forms carry as text, in place; returns an error code or None."""
     for name in STRUCTURES:
         if isinstance(args.get(name), str) and args[name]:
             try:

@@ -1,4 +1,4 @@
-"""The pretended Slack without its traffic: what exists, how it changes, who the app is, and what is checked."""
+"""The state of the local Slack without its traffic: its records and changes, the app's identity, and the checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCOPES = frozenset({"commands", "chat:write", "users:read", "usergroups:read", "
 
 
 class State:
-    """What exists, and how it changes. `changed` guards everything and is notified at every change."""
+    """The records and their changes. `changed` guards everything and is notified at every change."""
 
     def __init__(self, now: Callable[[], float], *, enterprise: bool) -> None:
         self.now = now
@@ -102,7 +102,7 @@ class State:
         return channel.id
 
     def im_with_bot(self, user: str) -> str:
-        """Give the id of the DM between a person and the bot, opening it if need be."""
+        """Return the id of the DM between a person and the bot; opens the DM if there is none."""
         with self.changed:
             if user not in self._ims:
                 channel = Channel(new_id("D"), "", "im", [user], self.team_id)
@@ -117,7 +117,7 @@ class State:
 
     @staticmethod
     def with_block_ids(blocks: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-        """Copy blocks and name those without a block_id, as Slack does."""
+        """Copy blocks and add a block_id to those without one, as Slack does."""
         return [{"block_id": secrets.token_hex(3), **copy.deepcopy(block)} for block in blocks or []]
 
     def put(self, channel_id: str, said: dict[str, Any], *, via: str, only_for: str | None = None) -> Message:
@@ -140,7 +140,7 @@ class State:
             return message
 
     def say(self, user: str, channel_id: str, text: str, *, thread: Message | None = None) -> Message:
-        """Let a person write something."""
+        """Post a message of a person."""
         with self.changed:
             message = Message(channel_id, self.next_ts(), text, [], user, self.now(), "typed")
             message.thread_ts = thread.ts if thread else None
@@ -185,12 +185,12 @@ class State:
         self.changed.notify_all()
 
     def notify(self) -> None:
-        """Wake everybody who waits for a change."""
+        """Wake every thread that waits for a change."""
         with self.changed:
             self.changed.notify_all()
 
     def wait_for(self, predicate: Callable[[], Answer], timeout: float = 5.0) -> Answer:
-        """Wait until the predicate gives something true, and return that; TimeoutError else."""
+        """Wait until the predicate returns something true, and return that; raises TimeoutError."""
         with self.changed:
             found = self.changed.wait_for(predicate, timeout)
             if not found:
@@ -202,7 +202,7 @@ class Workspace(State):
     """What every part of the local Slack works on: the state, the app's identity, the switches, and the checks."""
 
     ticket_url: Callable[[], str]
-    """Makes the address of a new link; set by what puts the parts together, as is ``base``."""
+    """Makes the address of a new link. `Slack` sets it, and ``base``."""
     base: str
     """Scheme, host and port of the Web API."""
 
@@ -237,11 +237,11 @@ class Workspace(State):
         self.faults = Faults()
 
     def violation(self, what: str) -> None:
-        """Note that the app did something that Slack refuses or advises against."""
+        """Note that the app broke a rule or an advice of Slack."""
         self.violations.append(what)
 
     def check_content(self, where: str, said: dict[str, Any]) -> list[str]:
-        """Check text and blocks: gives what Slack refuses (noted too), and notes what it advises against."""
+        """Check text and blocks: returns what Slack refuses (noted too), and notes what it advises against."""
         if not self.strict:
             return []
         for name in ("link_names", "parse", "as_user", "attachments", "markdown_text"):
@@ -256,13 +256,13 @@ class Workspace(State):
         return []
 
     def advise(self, where: str, text: str, blocks: list[dict[str, Any]]) -> None:
-        """Note what Slack takes but advises against."""
+        """Note what Slack accepts but advises against."""
         if self.strict:
             for advice in (*checks.advice_on_text(text), *checks.advice_on_blocks(blocks)):
                 self.violation(f"{where}: {advice}")
 
     def as_slack_shows(self, message: Message) -> dict[str, Any]:
-        """Write a message as API answers and click payloads carry it."""
+        """Write a message as it appears in API answers and click payloads."""
         shown: dict[str, Any] = {
             "type": "message",
             "user": message.author,
@@ -280,7 +280,7 @@ class Workspace(State):
         return shown
 
     def sign(self, body: bytes, timestamp: float | None = None) -> dict[str, str]:
-        """Sign a request body as Slack does (rulebook 7.1); by the real clock, against which it is checked."""
+        """Sign a request body as Slack does (rulebook 7.1), with the real time, since the bot checks against that."""
         at = str(int(time.time() if timestamp is None else timestamp))
         base = b"v0:" + at.encode() + b":" + body
         digest = hmac.new(self.signing_secret.encode(), base, hashlib.sha256).hexdigest()

@@ -1,1 +1,1 @@
-"""A small HTTP server and WebSockets, with the faults of real ones. It knows neither Slack nor MetaStudio."""
+"""A small HTTP server and WebSockets, with the faults of real ones. Nothing here is about Slack or MetaStudio."""

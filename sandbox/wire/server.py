@@ -1,6 +1,6 @@
-"""A small threaded HTTP/1.1 server that can also misbehave on the wire.
+"""A small threaded HTTP/1.1 server with faults on the wire.
 
-Subclass `Server` and write `answer(request) -> Reply`; it is called in the thread of the connection.
+Subclass `Server` and write `answer(request) -> Reply`, which runs in the thread of the connection.
 
     class Hello(Server):
         def answer(self, request: Request) -> Reply:
@@ -9,13 +9,13 @@ Subclass `Server` and write `answer(request) -> Reply`; it is called in the thre
     with Hello() as hello:          # or hello.start() ... hello.stop()
         hello.url                   # "http://127.0.0.1:41234" (https:// with tls=an ssl.SSLContext)
 
-Keep-alive is on, TCP_NODELAY is set, threads are daemons, only loopback is served. `stop()` ends every open
-connection; `start()` after `stop()` takes the same port again, so that an outage can be played.
+Keep-alive is on, TCP_NODELAY is set, threads are daemons, and the server listens on loopback only. `stop()` ends every
+open connection; `start()` after `stop()` takes the same port again, so that a test can play an outage.
 
-A `Reply` says how it travels: `delay` (seconds) and `gate` (a threading.Event that must be set first) hold it back,
-`wire` is one of WHOLE, CUT (headers and half of the body, then the end), RESET (TCP RST instead of an answer) and
-DROP (the connection ends without an answer). Silence is `Reply(wire=DROP, gate=Event())`.
-`on_connect(sock)` runs on the raw socket before TLS; blocking there plays a hung handshake, raising refuses.
+A `Reply` says how it travels: `delay` (seconds) and `gate` (a threading.Event) hold it back, and `wire` is one of
+WHOLE, CUT (headers and half of the body, then the end), RESET (TCP RST instead of an answer) and DROP (the connection
+ends without an answer). Silence is `Reply(wire=DROP, gate=Event())`. `on_connect(sock)` runs on the raw socket before
+TLS; to block there plays a hung handshake, to raise refuses.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ class Reply:
     delay: float = 0.0
     gate: threading.Event | None = None
     ahead: bytes = b""
-    """Written in front of the answer, such as interim answers."""
+    """Bytes in front of the answer, such as interim answers."""
     behind: bytes = b""
-    """Written behind it, such as the same answer once more. The connection is kept."""
+    """Bytes behind it, such as the same answer once more. The connection is kept."""
     takeover: Callable[[socket.socket], None] | None = None
-    """Instead of an answer: hands the raw socket over, e.g. to a WebSocket; it is closed when this returns."""
+    """Instead of an answer: gets the raw socket, e.g. for a WebSocket. The socket is closed when this returns."""
 
     @classmethod
     def json(cls, value: object, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
@@ -97,7 +97,7 @@ class Server(ABC):
         self.tls = tls
         self.on_connect: Callable[[socket.socket], None] | None = None
         self.errors: list[BaseException] = []
-        """Exceptions that `answer` raised: a fault of the double itself, so tests should find this empty."""
+        """Exceptions that `answer` raised: bugs of the double, so tests should find this empty."""
         self.stopping = threading.Event()
         self._gates: set[threading.Event] = set()
         self._listener: _Listener | None = None
@@ -112,7 +112,7 @@ class Server(ABC):
         return f"{'https' if self.tls else 'http'}://{LOOPBACK}:{self.port}"
 
     def start(self) -> Self:
-        """Take the port and serve; returns self."""
+        """Take the port and start to serve; returns self."""
         if self._listener is None:
             self.stopping.clear()
             self._listener = _Listener(self)
@@ -127,7 +127,7 @@ class Server(ABC):
         return self
 
     def stop(self) -> None:
-        """Give up the port and end every open connection."""
+        """Release the port and end every open connection."""
         listener, self._listener = self._listener, None
         if listener is not None:
             self.stopping.set()
@@ -156,7 +156,7 @@ class Server(ABC):
 
 
 class _Listener(ThreadingHTTPServer):
-    """The accepting half: knows its open sockets, so that they can be ended."""
+    """The accepting half. It knows its open sockets, so that they can be ended."""
 
     daemon_threads = True
     block_on_close = False
@@ -176,14 +176,14 @@ class _Listener(ThreadingHTTPServer):
         self.server_name, self.server_port = LOOPBACK, self.server_address[1]
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands in the connection's own thread, so that one slow client holds up nobody else."""
+        """Do the TLS handshake in the connection's own thread, so that one slow client delays nobody else."""
         sock: socket.socket = request
         self._open.add(sock)
         try:
             if self.owner.on_connect is not None:
                 self.owner.on_connect(sock)
             if self.owner.tls is not None:
-                # Known before its handshake: the client may have finished it before this thread goes on.
+                # Registered before the handshake: the client may finish it before this thread goes on.
                 plain = sock
                 sock = self.owner.tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
                 self._open.add(sock)
@@ -196,10 +196,10 @@ class _Listener(ThreadingHTTPServer):
                 sock.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: a client that goes away is part of the play, and `answer`'s own errors are recorded."""
+        """Print nothing: a client may go away on purpose, and the errors of `answer` are recorded."""
 
     def end_connections(self) -> None:
-        """End what is still open; the threads notice and leave."""
+        """End the open connections; their threads notice and end."""
         for sock in list(self._open):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -222,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, self.headers, body, time.time(), self.client_address)
         try:
             reply = owner.answer(request)
-        except Exception as error:  # noqa: BLE001 - whatever a double does wrong must show up in the test, not hang it
+        except Exception as error:  # noqa: BLE001 - a bug of a double must fail the test, not hang it
             owner.errors.append(error)
             reply = Reply(500, f"the double failed: {error!r}".encode())
         if reply.delay:
@@ -281,9 +281,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def reset(sock: socket.socket, *files: Any) -> None:
-    """End a TCP connection with RST: linger zero, and every file on the socket closed first (they keep it open).
+    """End a TCP connection with RST: set linger to zero and close every file on the socket first (they keep it open).
 
-    A thread that is reading the socket keeps it open too: call this from that thread.
+    A thread that reads the socket keeps it open too: call this from that thread.
     """
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

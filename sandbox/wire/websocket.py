@@ -1,6 +1,6 @@
-"""A WebSocket on a socket that the HTTP server hands over, spoken with the sans-IO half of `websockets`.
+"""A WebSocket on a socket that the HTTP server hands over, with the sans-IO half of `websockets`.
 
-So it can also fall silent, or end with a TCP reset, which no well-behaved server library offers.
+So it can also fall silent, or end with a TCP reset. No well-behaved server library offers that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sandbox.wire.server import Request
 
 
 def upgrade(sock: socket.socket, request: Request) -> Link | None:
-    """Answer the handshake that this request is; None if it is none."""
+    """Answer the WebSocket handshake; None if the request is none."""
     lines = [f"GET {request.target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
     protocol = ServerProtocol(max_size=1 << 20)
     protocol.receive_data("\r\n".join([*lines, "", ""]).encode("latin-1"))
@@ -42,7 +42,7 @@ class Link:
         self.deaf = False
         self.alive = True
         self.delivered: list[str] = []
-        """The ids of the envelopes that went out here."""
+        """The ids of the envelopes that were sent over this link."""
         self.pings = 0
         self.pongs = 0
         self.dropping = False
@@ -50,7 +50,7 @@ class Link:
         self._writing = threading.Lock()
 
     def send(self, message: dict[str, Any]) -> bool:
-        """Send one JSON message; False if the link turns out to be gone. A silent or deaf link swallows it."""
+        """Send one JSON message; False if the link is gone. A silent or deaf link drops it."""
         with self._writing:
             if self.protocol.state is not OPEN:
                 return False
@@ -68,25 +68,25 @@ class Link:
 
     @property
     def is_open(self) -> bool:
-        """Whether neither side has ended it."""
+        """Whether neither side has closed it."""
         return self.alive and self.protocol.state is OPEN
 
     def close(self) -> None:
-        """Close properly, with a close frame."""
+        """Close in order, with a close frame."""
         with self._writing:
             if self.protocol.state is OPEN:
                 self.protocol.send_close(1000, "")
                 self._flush()
 
     def drop(self) -> None:
-        """End with a TCP reset. Its reading thread must do that: a socket that is being read does not really close."""
+        """End with a TCP reset. The reading thread must do that: a socket that is being read does not really close."""
         self.dropping = True
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RD)
         self.ended.wait(1)
 
     def feed(self, data: bytes) -> list[str]:
-        """Take bytes from the other side; gives the text messages in them. Pings are answered on the way."""
+        """Take bytes from the other side and return the text messages in them. Answers pings."""
         with self._writing:
             if data:
                 self.protocol.receive_data(data)

@@ -21,7 +21,7 @@ let socket = null;
 let asked = 0;
 const answers = new Map();
 
-/** Asks the sandbox to do something; the promise has its `result` or its `error`. */
+/** Sends a request to the sandbox; the promise has its `result` or its `error`. */
 function send(what, more = {}) {
   if (socket?.readyState !== WebSocket.OPEN) return Promise.resolve({ error: "The sandbox cannot be reached." });
   const id = (asked += 1);
@@ -29,7 +29,7 @@ function send(what, more = {}) {
   return new Promise((resolve) => answers.set(id, resolve));
 }
 
-// While a pointer is pressed nothing is drawn anew: what is replaced under it would lose the click, or the selection.
+// Nothing is redrawn while a pointer is pressed: a replaced element would lose the click or the selection.
 let pressed = false;
 addEventListener("pointerdown", () => { pressed = true; }, true);
 for (const end of ["pointerup", "pointercancel"]) {
@@ -98,7 +98,7 @@ function heard(news) {
     forget();
     store.hello = news;
     store.place ??= news.main_channel;
-    // After a lost connection the window goes on as whoever it was, if that person still exists.
+    // After a lost connection the window stays the same person, if that person still exists.
     const again = store.as && news.people.some((each) => each.id === store.as) && store.as;
     if (again) send("act_as", { user: again });
     return;

@@ -77,7 +77,7 @@ export function backstage(store, send, redraw, desk) {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Without the right to the clipboard the id can still be taken by hand.
+      // Without permission for the clipboard the id can still be copied by hand.
       window.getSelection().selectAllChildren(button.closest("li").querySelector("code"));
       word = "Selected";
     }

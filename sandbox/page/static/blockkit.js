@@ -2,14 +2,14 @@
 
 import { h } from "./dom.js";
 
-/** What rendering needs to know: names of ids, our own permalinks, and what a click on a button does. */
+/** What rendering needs: names of ids, our own permalinks, and the function for a click on a button. */
 export function renderer({ nameOf, isLink, follow, press, ask }) {
   function text(object) {
     if (object.type === "plain_text") return object.text.split("\n").flatMap((line, i) => (i ? [h("br"), line] : [line]));
     return mrkdwn(object.text);
   }
 
-  /** The blocks of one message or view; `owner` is what a pressed button is told to belong to. */
+  /** The blocks of one message or view; `owner` is the message or view that a pressed button belongs to. */
   function blocks(list, owner) {
     return list.map((block) => {
       const draw = BLOCKS[block.type];
@@ -43,14 +43,14 @@ export function renderer({ nameOf, isLink, follow, press, ask }) {
       type: "button",
       class: `b-button ${each.style ?? ""}`,
       "aria-label": each.accessibility_label,
-      // Not the block's id, which is another one after each update.
+      // Not the block's id, which changes with each update.
       "data-focus": `${each.action_id}/${each.value}`,
       "data-action": each.action_id,
     }, each.text.text);
     node.addEventListener("click", async () => {
       if (node.ariaDisabled === "true") return;
       if (each.confirm && !(await ask(each.confirm))) return;
-      // What is really disabled loses the focus.
+      // A disabled button loses the focus.
       node.ariaDisabled = "true";
       const error = await press(each, block, owner);
       node.ariaDisabled = null;

@@ -16,9 +16,9 @@ export function h(tag, props = {}, ...children) {
 }
 
 /**
- * Makes a container show these items, in this order. A node is made anew only when its item's form has changed, so
- * focus, scroll and open details stay. `items` are [key, form, make] triples. Where what had the focus is not made anew,
- * the focus goes to what is marked with data-focus-else, or to the whole node: whoever uses the keyboard goes on from there.
+ * Makes a container show these items, in this order. A node is replaced only when its item's form has changed, so
+ * focus, scroll and open details stay. `items` are [key, form, make] triples. If the focused element is not made again,
+ * the focus goes to the element with data-focus-else, or to the whole node: the keyboard goes on from there.
  */
 export function keyed(container, items) {
   const old = new Map([...container.children].map((node) => [node.dataset.key, node]));
@@ -40,7 +40,7 @@ export function keyed(container, items) {
     }
     if (node === at) at = node.nextElementSibling;
     else container.insertBefore(node, at);
-    // Last of all: what is put into its place loses the focus.
+    // Last, since inserting a node takes its focus away.
     if (had) passFocus(had, node);
   }
   for (const node of old.values()) node.remove();
@@ -53,7 +53,7 @@ function passFocus(had, fresh) {
   (next ?? fresh).focus();
 }
 
-/** Says something to a screen reader. */
+/** Announces a text to a screen reader. */
 export function announce(text) {
   $("said").textContent = text;
 }

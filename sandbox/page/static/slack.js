@@ -121,7 +121,7 @@ export function slack(store, send, redraw) {
     });
   }
 
-  /** Our own permalinks lead to the message on this page: its channel, and its thread. */
+  /** Our own permalinks open the message on this page: its channel, and its thread. */
   function follow(address) {
     const [channel, p] = address.slice(permalink().length).split(/[/?]/);
     const ts = p?.replace(/^p(\d+)(\d{6})$/, "$1.$2");
@@ -131,7 +131,7 @@ export function slack(store, send, redraw) {
     redraw();
   }
 
-  /** Presses a button of a message, or, without one, of the Home tab; what Slack would show beside it if that fails. */
+  /** Presses a button of a message, or of the Home tab without one; returns the error that Slack shows at the button. */
   async function press(button, block, owner) {
     const answer = owner
       ? await send("click", { channel: owner.channel, ts: owner.ts, action: button.action_id, block: block.block_id })
@@ -139,7 +139,7 @@ export function slack(store, send, redraw) {
     return answer.error;
   }
 
-  /** Slack's confirm dialog: the wording is the message's, the answer is the person's. */
+  /** Slack's confirm dialog: the message has the wording, the person has the answer. */
   function ask({ title: heading, text, confirm, deny, style }) {
     $("confirm-title").textContent = heading.text;
     $("confirm-text").textContent = text.text;
@@ -154,7 +154,7 @@ export function slack(store, send, redraw) {
     });
   }
 
-  /** What Slack itself tells the person who typed, and nobody else. */
+  /** Slack's own note, which only the person who typed sees. */
   function note(channel, text) {
     const at = Date.now() / 1000;
     store.notes.push({ ts: `note${at}`, at, channel, slackbot: true, private: true, text: "", author: "Slackbot", edited: 0, replies: 0,
@@ -205,7 +205,7 @@ export function slack(store, send, redraw) {
     $("hint").querySelector("code").textContent = store.hello.command;
   }
 
-  /** Puts the command into the box, for whoever is to press Enter. */
+  /** Puts the command into the box; the person presses Enter. */
   function type(text) {
     if (store.place !== store.hello.main_channel) go(store.hello.main_channel);
     redraw();

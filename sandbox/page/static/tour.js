@@ -1,4 +1,4 @@
-// Six short steps, which notice by themselves when they are done.
+// Six short steps, each of which notices when it is done.
 
 import { $, h, keyed } from "./dom.js";
 
