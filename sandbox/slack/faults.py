@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sandbox.wire.fault_list import FaultList
 from sandbox.wire.server import CUT, DROP, RESET, Reply, Server
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Fault:
         self.gate.set()
 
     def matches(self, call: Call) -> bool:
-        """Tell whether this fault is meant for that call."""
+        """Whether this fault is meant for this call."""
         return self.method in ("*", call.method) and (self.where is None or self.where(call.args))
 
     def spoil(self, reply: Reply, server: Server) -> Reply:
@@ -69,12 +70,8 @@ class Fault:
                 return reply
 
 
-class Faults:
-    """The list of planned faults; each call meets at most one, the oldest that fits."""
-
-    def __init__(self) -> None:
-        self.planned: list[Fault] = []
-        self._lock = threading.Lock()
+class Faults(FaultList[Fault]):
+    """The planned faults of Slack's Web API."""
 
     def add(  # noqa: PLR0913 - what can go wrong has many sides; all but two are named
         self,
@@ -94,44 +91,12 @@ class Faults:
         """Plan a fault.
 
         `method` is a Web API method, "response_url" or "*". `when` is "before" (the effect does not happen) or
-        "after" (it happens, and the answer is spoiled). `where(args)` narrows it, e.g. to one channel; `skip` lets
-        so many fitting calls through first; `times=None` means until removed. `error` belongs to kind "error",
+        "after" (it happens, and the answer is spoiled). `where(args)` narrows it, e.g. to one channel. The
+        first `skip` matching calls pass; `times=None` means until removed. `error` belongs to kind "error",
         `status` to "http", `retry_after` to "ratelimited", `body` (sent as JSON with status 200) to "says", `seconds`
         to "silence" and "latency" (None: until released). A latency before the effect delays the effect too.
         """
         if kind not in KINDS or when not in (BEFORE, AFTER):
             message = f"kind is one of {KINDS}, when is before or after"
             raise ValueError(message)
-        fault = Fault(method, kind, times, when, where, skip, error, status, seconds, retry_after, body)
-        with self._lock:
-            self.planned.append(fault)
-        return fault
-
-    def remove(self, fault: Fault) -> None:
-        """Take a fault back and release what it holds."""
-        with self._lock:
-            if fault in self.planned:
-                self.planned.remove(fault)
-        fault.release()
-
-    def clear(self) -> None:
-        """Take all faults back."""
-        for fault in list(self.planned):
-            self.remove(fault)
-
-    def take(self, call: Call) -> Fault | None:
-        """Find the fault that this call meets, and count it."""
-        if not self.planned:
-            return None
-        with self._lock:
-            for fault in self.planned:
-                if not fault.matches(call):
-                    continue
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                fault.hits += 1
-                if fault.times is not None and fault.hits >= fault.times:
-                    self.planned.remove(fault)
-                return fault
-        return None
+        return self.plan(Fault(method, kind, times, when, where, skip, error, status, seconds, retry_after, body))

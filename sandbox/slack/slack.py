@@ -116,7 +116,7 @@ class Slack(Workspace):
         self.ticket_url = self.sockets.ticket_url
 
     def _deliver(self, envelope: dict[str, Any]) -> bool:
-        """Looked up at each envelope, since a test may put another delivery in."""
+        """Find `deliver` at each envelope, since a test may replace it."""
         return self.sockets.deliver(envelope)
 
     def start(self) -> Self:
