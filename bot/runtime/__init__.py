@@ -1,4 +1,4 @@
-"""How work runs: a bounded pool, threads that call something again and again, a web server. It knows nothing of ours.
+"""How work runs: a bounded pool, tickers, a web server, clocks.
 
-Neither deletions nor Slack come in here.
+Imports nothing else of the bot: neither deletions nor Slack.
 """

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 COUNT_SUSPENSION = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC")
-"""The clocks that go on while the machine is suspended, best first. Linux's CLOCK_MONOTONIC does not, hence the order;
-that of macOS does (clock_gettime(3)), unlike ``time.monotonic``. Windows has none of them, and its ``time.monotonic``
-does."""
+"""Clocks that count the time of a suspension, best first. Linux's CLOCK_MONOTONIC does not, hence the order. That of
+macOS does (clock_gettime(3)), unlike ``time.monotonic``. Windows has neither, and its ``time.monotonic`` does."""
 
 
 def monotonic_clock() -> Callable[[], float]:
-    """The best of them. That the ``time`` module has its name says only that the kernel's headers had it."""
+    """The best clock that can be read. A name in the ``time`` module proves only that the kernel's headers had it."""
     for name in COUNT_SUSPENSION:
         with suppress(AttributeError, OSError):
             read = partial(time.clock_gettime, getattr(time, name))
@@ -29,7 +28,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self.monotonic = monotonic_clock()
-        """Seconds since some moment; those of a suspension are counted where the system can tell."""
+        """Seconds since some moment. The time of a suspension is counted where the system counts it."""
 
     def now(self) -> datetime:
         """The present moment in UTC."""

@@ -25,12 +25,12 @@ SLOWEST_REQUEST = 30
 BACKLOG = 1024
 CLOSE_SECONDS = 3.0
 SILENT_SECONDS = 3.0
-"""For so long, once nothing new is taken, a connection may stay open on which nothing has come yet."""
+"""How long an open connection may wait for its first request once no new connection is accepted."""
 TURN_SECONDS = 1.0
-"""The loop turns at least that often, also when nobody asks for anything."""
+"""The loop turns at least that often, also without a request."""
 LONGEST_TURN = 10.0
 
-# It warns of each request that waits for a thread, although a crowd of a hundred is answered within a second.
+# waitress warns of each request that waits for a thread, although a crowd of a hundred is answered within a second.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
@@ -55,7 +55,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The listening port."""
         return int(self._server.effective_port)
 
     def start(self) -> None:
@@ -89,9 +89,9 @@ class Server:
                 self._take_nothing_new()
 
     def _take_nothing_new(self) -> None:
-        """Close the listening socket, and each connection on which no request is under way or has yet to come.
+        """Close the listening socket and the idle connections.
 
-        A balancer connects before it sends. So the first request of a connection is waited for, for some seconds.
+        A balancer connects before it sends, so a new connection has some seconds for its first request.
         """
         if self._server.accepting:
             self._accept_all()
@@ -106,7 +106,7 @@ class Server:
             self._has_left.set()
 
     def _accept_all(self) -> None:
-        """Accept who has connected: the system cuts off whoever still waits for that when a listening socket closes."""
+        """Accept the backlog: when a listening socket closes, the system resets connections that are not accepted."""
         waiting = select.poll()
         waiting.register(self._server.socket, select.POLLIN)
         for _ in range(BACKLOG):
@@ -115,22 +115,22 @@ class Server:
             self._server.handle_accept()
 
     def stop_listening(self) -> None:
-        """Take no new connection. Waits until the requests of those that are open are answered, for some seconds."""
+        """Accept no new connection. Waits some seconds until the requests of the open ones are answered."""
         self._leaves.set()
         self._server.pull_trigger()
         self._has_left.wait(SILENT_SECONDS + CLOSE_SECONDS)
 
     @property
     def is_serving(self) -> bool:
-        """Whether the loop that takes connections and reads requests turns."""
+        """Whether the loop runs that accepts connections and reads requests."""
         is_alive = self._thread is not None and self._thread.is_alive() and not self._ends.is_set()
         return is_alive and time.monotonic() - self._turned < LONGEST_TURN
 
     def close(self) -> None:
         """Stop serving.
 
-        The loop ends first and the workers next, so that nobody is left who could write to a descriptor that is closed,
-        and belongs to something else by then.
+        The loop ends first and the workers next. So no thread can write to a closed descriptor, which may belong to
+        another file by then.
         """
         server, thread = self._server, self._thread
         if server is None or thread is None:
@@ -153,7 +153,7 @@ def _listener(address: tuple[str, int]) -> socket.socket:
 
 
 def respond(answer: Response, start_response: StartResponse) -> Iterable[bytes]:
-    """Give one answer in WSGI's words."""
+    """One response in WSGI's form."""
     status, body, content_type = answer
     headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
     start_response(f"{status.value} {status.phrase}", headers)
@@ -161,7 +161,7 @@ def respond(answer: Response, start_response: StartResponse) -> Iterable[bytes]:
 
 
 def plain(status: HTTPStatus) -> Response:
-    """A status with its own name as the text."""
+    """A response with the name of its status as the text."""
     return status, status.phrase.encode("ascii"), "text/plain; charset=utf-8"
 
 

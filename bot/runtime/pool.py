@@ -1,7 +1,7 @@
-"""Permits, the pool, the drain, and the clock's own workers. Nothing here knows what the work is.
+"""A bounded pool with permits and a drain, and locks by key.
 
-A ``ThreadPoolExecutor`` never says that it is full; so a permit is taken first, and where there is none the caller says
-"busy" at once. Nothing queues without a bound.
+A ``ThreadPoolExecutor`` queues without a bound. So the caller first takes a permit, and without one answers "busy" at
+once.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MAX_OVERFLOW = 500
 class Pool:
     """Bounded work: ``take`` a permit, then ``run`` with it, or ``give_back``.
 
-    What is done beside the work has threads of its own, two for each (a click looks up people and place, and opens the
-    connection for the DELETE), so that work never waits for work.
+    ``in_background`` has two threads for each permit (a click looks up person and channel, and opens the connection for
+    the DELETE), so that work never waits for other work.
     """
 
     def __init__(self, workers: int) -> None:
@@ -58,14 +58,14 @@ class Pool:
             self._changed.notify_all()
 
     def run(self, work: Callable[[], None]) -> None:
-        """Do the work on the permit that was taken; the permit comes back whatever happens."""
+        """Run the work on the permit that was taken; the permit is returned in any case."""
         context = copy_context()
 
         def body() -> None:
             try:
                 context.run(work)
             except Exception:
-                # Work answers for its own failures; this is the last net, so that a thread never dies unheard.
+                # Work handles its own failures. This logs the rest, so that no failure is silent.
                 log.exception("work_failed")
             finally:
                 self.give_back()
@@ -81,14 +81,15 @@ class Pool:
         return self._background.submit(copy_context().run, work)
 
     def together(self, work: Callable[[K], T], items: Iterable[K], seconds: float) -> dict[K, T]:
-        """What ``work`` returns for each item, side by side; items that fail or are not done in time are missing.
+        """The results of ``work`` for each item, run concurrently; items that fail or time out are missing.
 
-        Best effort, in a few threads of its own: ``beside`` belongs to clicks, which must not wait for this.
+        Best effort, in a few threads of its own: those of ``in_background`` are for clicks, which must not wait for
+        this.
         """
         try:
             futures = {item: self._together.submit(copy_context().run, work, item) for item in items}
         except RuntimeError:
-            # The bot ends, and its threads are gone.
+            # The pool is closed: the bot ends.
             return {}
         done, late = wait(futures.values(), seconds)
         for future in late:
@@ -104,7 +105,7 @@ class Pool:
         return found
 
     def overflow(self, work: Callable[[], object]) -> bool:
-        """Run something short although there is no permit, such as saying "busy"; False when even that is too much."""
+        """Run something short without a permit, such as sending "busy"; False when this pool is full too."""
         with self._changed:
             if self._overflow_count >= MAX_OVERFLOW:
                 return False
@@ -141,25 +142,25 @@ class Pool:
         return self._stopping or self._draining
 
     def announce_stop(self) -> None:
-        """Say that the end is near, to those who ask for readiness. Work is still taken."""
+        """Make readiness fail from now on. Work is still taken."""
         self._stopping = True
 
     @property
     def is_draining(self) -> bool:
-        """Whether no new work is taken any more."""
+        """Whether new work is refused."""
         return self._draining
 
     def drain(self, seconds: float) -> bool:
         """Take no new work and wait for what is in flight; True when all of it finished in time.
 
-        "Busy" can still be said afterwards, until ``close``: people go on pressing buttons while the bot stops.
+        ``overflow`` works until ``close``: people go on pressing buttons while the bot stops, and get "busy".
         """
         with self._changed:
             self._draining = True
             return self._changed.wait_for(lambda: self._busy == 0, seconds)
 
     def close(self, seconds: float) -> None:
-        """End the threads; what is being said gets so many seconds to be said."""
+        """End the threads; ``overflow`` has so many seconds to finish."""
         with self._changed:
             self._changed.wait_for(lambda: self._overflow_count == 0, seconds)
         for executor in (self._workers, self._background, self._overflow, self._together):
@@ -167,7 +168,7 @@ class Pool:
 
 
 class KeyedLocks:
-    """One at a time for each name, such as a channel; in this process, by real time."""
+    """One lock for each name, such as a channel; in this process, by real time."""
 
     def __init__(self) -> None:
         self._locks: dict[str, threading.Lock] = {}
@@ -175,7 +176,7 @@ class KeyedLocks:
 
     @contextmanager
     def __call__(self, name: str, seconds: float, /) -> Iterator[bool]:
-        """Wait for one's turn, at most so long, and keep it within the context; False means that it did not come."""
+        """Hold the lock of this name within the context; False if it was not free within so many seconds."""
         with self._lock:
             lock = self._locks.setdefault(name, threading.Lock())
         is_ours = lock.acquire(timeout=max(seconds, 0))

@@ -1,4 +1,4 @@
-"""Threads that do a piece of work again and again."""
+"""Threads that call a function periodically."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 class Ticker:
-    """A thread that calls ``work`` again and again: at once while it finds something to do, else after ``every``.
+    """A thread that calls ``work`` periodically: at once while it finds something to do, else after ``every`` seconds.
 
     ``work`` returns how much it did. Its exceptions are logged and end the round, never the thread.
     """
@@ -31,22 +31,22 @@ class Ticker:
         self._thread.start()
 
     def is_stuck(self, seconds: float) -> bool:
-        """Whether it ought to run and does not: its thread is gone, or its round has begun longer ago than that."""
+        """Whether its thread is gone, or its round takes longer than that. False before the start and at the end."""
         if self._round_began is None or self._stop.is_set():
             return False
         return not self._thread.is_alive() or time.monotonic() - self._round_began > seconds
 
     def wake(self) -> None:
-        """Look for work now."""
+        """Call ``work`` now."""
         self._wake.set()
 
     def ask_to_stop(self) -> None:
-        """Finish the round under way and end; does not wait for it."""
+        """Ask the thread to end after its round; does not wait."""
         self._stop.set()
         self._wake.set()
 
     def join(self, seconds: float) -> None:
-        """Wait for the end, at most so long."""
+        """Wait for the end, at most so many seconds."""
         if self._thread.is_alive():
             self._thread.join(seconds)
 
@@ -64,7 +64,7 @@ class Ticker:
 
 
 def stop_all(tickers: Iterable[Ticker], seconds: float) -> None:
-    """End all of them, in so many seconds together; a round that takes longer ends with the process."""
+    """End all of them, within so many seconds in total; a round that takes longer ends with the process."""
     stopping = list(tickers)
     for ticker in stopping:
         ticker.ask_to_stop()

@@ -1,4 +1,4 @@
-"""Slack as the bot asks it and is reached by it: people and places, errors, Socket Mode and HTTP.
+"""Slack's side: look-ups of people and conversations, Slack's errors, Socket Mode and HTTP.
 
-What is said to Slack is in ``handlers``. MetaStudio and the ledger do not come in here.
+``handlers`` writes the messages. MetaStudio and the ledger are not imported here.
 """

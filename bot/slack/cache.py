@@ -1,4 +1,4 @@
-"""Answers that are kept for a short time. One look-up of the same thing runs at a time, so a crowd costs one call."""
+"""A cache with a short life. One look-up of a key runs at a time, so a crowd costs one call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Known(Generic[T]):
-    """An answer, and when it was asked for: that long ago it may already have been decided."""
+    """A cached value, and when it was asked for. Its age counts from there: Slack may have decided it right then."""
 
     value: T
     asked: Moment
@@ -32,13 +32,13 @@ class _Entry(Generic[T]):
     failed: LookupFailed | None = None
     failed_at: Moment | None = None
     rounds: int = 0
-    """How many look-ups have ended: whoever waited for one finds another number than before."""
+    """How many look-ups have ended. A thread that waited for one finds a higher number than before."""
 
 
 class Cache(Generic[T]):
-    """Answers by key, each asked by one thread at a time.
+    """Values by key, each looked up by one thread at a time.
 
-    A failure never replaces what was known. It is shared with everybody who waited for the same look-up: where Slack
+    A failure never replaces a cached value. All threads that waited for the look-up share its failure: while Slack
     hangs, a crowd would otherwise wait one after the other.
     """
 
@@ -50,7 +50,7 @@ class Cache(Generic[T]):
     def get(
         self, key: str, ask: Callable[[], T | LookupFailed], keep: Callable[[T | LookupFailed], timedelta]
     ) -> Known[T] | LookupFailed:
-        """The kept answer while it is no older than ``keep`` says of it, else what ``ask`` says now."""
+        """The cached value unless it is stale, else the result of ``ask``. ``keep`` is the maximum age of a result."""
         with self._lock:
             if len(self._entries) >= MOST_KEPT:
                 self._entries.clear()

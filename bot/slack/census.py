@@ -1,9 +1,9 @@
-"""Whether this process is alone on its Slack app, by the number of connections that Slack names in each hello.
+"""Whether this process is alone on its Slack app, by the number of connections in each hello of Slack.
 
-Slack hands each command and click to any one connection of the app (rulebook 6.3), so with a ledger of its own another
-process takes part of them, knows nothing of our cards, and may delete the same job. Slack counts only when it greets a
-new connection (6.5). So a second one is opened for a moment, about once a minute, by a call that Slack allows at least
-once a minute (6.1). A replica of several counts once, when it is about to stop.
+Slack hands each command and click to any one connection of the app (rulebook 6.3). Another process with a ledger of its
+own takes part of them, knows nothing of our cards, and may delete the same job. Slack counts only when it greets a new
+connection (6.5). So a second connection is opened for a moment, about once a minute, by a call that Slack allows at
+least once a minute (6.1). One of several replicas counts once, when it is about to stop.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 EVERY = 55.0
 """Seconds between two counts while we are known to be alone."""
 AGAIN = 20.0
-"""Seconds until the next count while we are not, or while the count was not clear."""
+"""Seconds until the next count while others are connected, or after a count that was not clear."""
 LINGERS = 30.0
 """Seconds for which Slack may still count a connection of ours that has ended."""
 WITHIN = 10.0
@@ -39,14 +39,14 @@ MOST_LINKS = 10
 
 
 def is_exclusive(count: int, ours: int, lingering: int) -> bool | None:
-    """Whether all connections that Slack counts are ours; None where one of them may be one of ours that has ended."""
+    """Whether all connections that Slack counts are ours; None where Slack may still count one that we have ended."""
     if count <= ours:
         return True
     return None if count <= ours + lingering else False
 
 
 class Census:
-    """Counts the connections; where there is a gate, it is closed while some are not ours."""
+    """Counts the connections. The gate, if there is one, is closed while some are not ours."""
 
     def __init__(self, client: SocketClient, admission: Gate | None, now: Callable[[], float]) -> None:
         self._client = client
@@ -65,7 +65,7 @@ class Census:
             self._ended.append(self._now() + LINGERS)
 
     def connected(self, message: str) -> None:
-        """A message on the connection in use. Its hello counts; then the one before it has ended, or is about to."""
+        """Take a message of the connection in use. After its hello the connection before it ends, if not yet ended."""
         count = _count_in(parsed(message))
         if count is None:
             return
@@ -76,7 +76,7 @@ class Census:
             self._judge(count, ours=1, lingering=int(self._has_second))
 
     def take_if_due(self) -> int | None:
-        """Count anew, if it is time to: how many Slack counts, the second one among them.
+        """Count if a count is due; the number includes the second connection.
 
         Called every few seconds while the connection in use works.
         """
@@ -106,7 +106,7 @@ class Census:
         return None
 
     def _lingering(self) -> int:
-        """How many of our connections that have ended Slack may still count; the second one is not among them."""
+        """How many of our ended connections Slack may still count, without the second one."""
         self._ended = [until for until in self._ended if until > self._now()]
         return len(self._ended)
 
@@ -123,13 +123,13 @@ class Census:
     def _be_greeted(self, address: str) -> int | None:
         """Open the second connection for its hello, then end it in order, reading until Slack has ended it too.
 
-        Slack may hand it a command or click before that. Those are given to the connection in use, which acknowledges
-        them, as the SDK does with what has arrived on a connection that it has replaced.
+        Slack may hand it a command or click before that. The connection in use acknowledges it, as the SDK does with
+        the envelopes of a connection that it has replaced.
         """
         state = ConnectionState()  # type: ignore[no-untyped-call]
         counts: list[int] = []
 
-        def heard(text: str) -> None:
+        def on_message(text: str) -> None:
             message = parsed(text)
             if "envelope_id" in message:
                 self._client.enqueue_message(text)
@@ -145,7 +145,7 @@ class Census:
             logger=self._client.logger,
             proxy=self._client.proxy,
             proxy_headers=self._client.proxy_headers,
-            on_message_listener=heard,
+            on_message_listener=on_message,
             ssl_context=self._client.web_client.ssl,
         )
         give_up = threading.Timer(WITHIN, setattr, (state, "terminated", True))
@@ -168,7 +168,7 @@ class Census:
 
 
 def _count_in(message: Mapping[str, Any]) -> int | None:
-    """How many connections Slack counts, where this message says it."""
+    """How many connections Slack counts, if this message has the number."""
     if message.get("type") == "disconnect" and message.get("reason") == "too_many_websockets":
         return MOST_LINKS + 1
     count = message.get("num_connections") if message.get("type") == "hello" else None

@@ -1,4 +1,4 @@
-"""Reading a Socket Mode connection to its end, also where Slack ends it without a word."""
+"""Reads a Socket Mode connection to its end, also where Slack ends it without a close frame."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
 
 
 class EndingSocket:
-    """The socket of a connection, which cannot be read any more once its peer has ended it.
+    """A socket that raises ``ConnectionResetError`` once its peer has ended the connection.
 
-    slack_sdk (3.47) takes an empty read for no message yet and reads again at once, until Slack has answered none of
-    its pings for 20 s or five of them could not be sent. Its reader ends the connection at any error.
+    slack_sdk (3.47) takes an empty read for "no message yet" and reads again at once, until Slack has answered none of
+    its pings for 20 s or five of them could not be sent. The SDK's reader ends the connection at any error.
     """
 
     def __init__(self, sock: Any, state: ConnectionState) -> None:

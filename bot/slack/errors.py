@@ -1,4 +1,4 @@
-"""What slack_sdk raises, told apart once for all who call Slack."""
+"""The errors of slack_sdk, classified once for every caller of Slack."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.domain.model import Cause
 
 CUT_OFF = (SlackClientError, OSError, HTTPException, ValueError, AttributeError)
-"""What slack_sdk raises when no whole answer came: the call may have had its effect all the same.
+"""Raised by slack_sdk when no whole answer came. The call may have had its effect all the same.
 
-``AttributeError`` is what it makes of a 200 whose JSON is no object, such as "ok" or a list, from something in between.
-``SlackApiError`` is one of them, so it has to be caught first.
+slack_sdk raises ``AttributeError`` for a 200 whose JSON is no object, such as "ok" or a list, from a proxy. A
+``SlackApiError`` is a ``SlackClientError``, so it has to be caught first.
 """
 
 CAUSES = (
@@ -26,26 +26,26 @@ CAUSES = (
     (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
     (TimeoutError, Cause.TIMED_OUT),
 )
-"""What urllib raises, in the bot's words; anything else is called by the name of its class."""
+"""The causes of urllib's errors; any other error is named by its class."""
 
 WITHOUT_RETRY_AFTER = 30.0
 LONGEST_RETRY_AFTER = 3600.0
-"""Seconds; what asks for more, or for no number at all, was not written by Slack."""
+"""Seconds. Slack asks for no more; a longer or unreadable value comes from something else."""
 
 MISSING_SCOPE = "missing_scope"
-"""It stays until somebody changes the Slack app, so it is logged when it begins and not at every call."""
+"""It lasts until somebody changes the Slack app, so it is logged once per method and not at every call."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class Troubles:
-    """Which methods of Slack are in a trouble that lasts."""
+    """Slack's methods that fail with a lasting error."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
     def begins(self, method: str, code: str) -> bool:
-        """Note the trouble; whether the method was not in it before."""
+        """Note the error; whether it is new for this method."""
         is_new = self._known.get(method) != code
         self._known[method] = code
         return is_new
@@ -56,7 +56,7 @@ class Troubles:
 
 
 def error_code(response: Any) -> str:
-    """Slack's error code. Where the body was no JSON slack_sdk puts all of it there, so only a code's form passes."""
+    """Slack's error code. For a body that is no JSON slack_sdk puts the whole body there, so the form is checked."""
     found = response.get("error") if isinstance(response.data, dict) else None
     if isinstance(found, str) and _CODE.fullmatch(found):
         return found
@@ -64,7 +64,7 @@ def error_code(response: Any) -> str:
 
 
 def _origin(error: Exception) -> Exception:
-    """What lies behind urllib's error."""
+    """The error that urllib wraps."""
     reason = getattr(error, "reason", None)
     return reason if isinstance(reason, Exception) else error
 
@@ -72,7 +72,7 @@ def _origin(error: Exception) -> Exception:
 def cause_of(error: Exception) -> str:
     """Why no whole answer came, without the error's own text, which may quote an address."""
     origin = _origin(error)
-    # http.client says it in no other way: a CONNECT that the proxy did not answer with 200.
+    # How http.client reports a CONNECT that the proxy did not answer with 200.
     if isinstance(origin, OSError) and str(origin).startswith("Tunnel connection failed"):
         return Cause.PROXY_REFUSED.value
     return next((cause.value for kind, cause in CAUSES if isinstance(origin, kind)), type(origin).__name__)
@@ -86,14 +86,14 @@ def remedy(error: Exception) -> str:
 
 
 def is_passing(error: SlackApiError) -> bool:
-    """Whether Slack is throttling or unwell, rather than refusing."""
+    """Whether the error is transient: a rate limit or a failure of Slack, rather than a refusal."""
     response = error.response
     throttled = response.status_code == HTTPStatus.TOO_MANY_REQUESTS or error_code(response) == "ratelimited"
     return throttled or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or error_code(response)[:5] == "http_"
 
 
 def retry_after(headers: Any) -> float:
-    """How many seconds Slack asks to be left alone for, by the headers of a 429."""
+    """For how many seconds Slack rate-limits us, by the headers of a 429."""
     found = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
     try:
         seconds = float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type]

@@ -1,8 +1,9 @@
 """HTTP mode: Slack's requests over waitress, verified on their raw bytes before anything is parsed.
 
-What is verified is parsed here and goes to Bolt as a dict, the same way as in Socket Mode. So nothing unsigned reaches
-Bolt, and its own form parser is never used, which (1.30) drops a body that contains the letters "payload" anywhere.
-Nothing in Slack's scheme stops a replay within five minutes. The ledger does: for ten minutes and for all replicas it
+A verified body is parsed here and goes to Bolt as a dict, as in Socket Mode. So nothing unsigned reaches Bolt, and
+Bolt's own form parser is never used: it (1.30) drops a body that contains the letters "payload" anywhere.
+
+Slack's signatures do not stop a replay within five minutes. The ledger does: for ten minutes and for all replicas it
 remembers each command and click that was served (``Ledger.note_request``); the second is answered "already handled".
 """
 
@@ -30,9 +31,9 @@ PATH = "/slack/events"
 HEALTH_PATH = "/healthz"
 LARGEST_BODY = 1024 * 1024
 THREADS = 8
-"""Acks never wait for anything, so a few threads are enough."""
+"""Acks wait for no I/O, so a few threads are enough."""
 GRACE_SECONDS = 7.0
-"""For a balancer that asks for readiness every five seconds to learn that this replica is about to stop."""
+"""Time for a balancer that probes readiness every five seconds to notice that this replica is about to stop."""
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -40,19 +41,19 @@ PLAIN = "text/plain; charset=utf-8"
 
 
 class SlackEndpoint:
-    """The WSGI application behind the one address that all of Slack's request URLs name."""
+    """The WSGI application. All request URLs of the Slack app name its one address."""
 
     def __init__(self, app: App, signing_secret: str) -> None:
         self._app = app
         self._verifier = SignatureVerifier(signing_secret)
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         return respond(self._answer(environ), start_response)
 
     def _answer(self, environ: Mapping[str, Any]) -> Response:
         if environ.get("PATH_INFO") == HEALTH_PATH and environ.get("REQUEST_METHOD") in {"GET", "HEAD"}:
-            # For load balancers. This address is open to the world, so it says no more than that the process lives.
+            # For load balancers. The address is public, so the answer says only that the process lives.
             return HTTPStatus.OK, b"", PLAIN
         if environ.get("PATH_INFO") != PATH:
             return plain(HTTPStatus.NOT_FOUND)
@@ -74,13 +75,13 @@ class SlackEndpoint:
     def _is_signed(self, raw: bytes, environ: Mapping[str, Any]) -> bool:
         timestamp = str(environ.get("HTTP_X_SLACK_REQUEST_TIMESTAMP", ""))
         signature = str(environ.get("HTTP_X_SLACK_SIGNATURE", ""))
-        # The SDK raises for anything else (rulebook 7.4); it also refuses what is older or newer than five minutes.
+        # The SDK raises for any other form (rulebook 7.4). It refuses timestamps more than five minutes off.
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16 and signature.isascii()):
             return False
         try:
             return self._verifier.is_valid(raw, timestamp, signature)
         except UnicodeDecodeError:
-            return False  # The SDK decodes the body first, and Slack sends UTF-8.
+            return False  # The SDK decodes the body first. Slack sends UTF-8.
 
 
 def is_ssl_check(raw: bytes, content_type: str) -> bool:
@@ -101,7 +102,7 @@ def parse(raw: bytes, content_type: str) -> dict[str, Any]:
     else:
         raise ValueError("neither a form nor JSON")
     if not isinstance(found, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - one kind of error for whatever is not a request of Slack's
+        raise ValueError("not an object")  # noqa: TRY004 - one error for every body that is not Slack's
     return found
 
 
@@ -126,7 +127,7 @@ class HttpTransport:
 
     @property
     def port(self) -> int:
-        """The port that is listened on; with port 0 the system chose it."""
+        """The listening port; for port 0 the system chose it."""
         return self._server.port
 
     def start(self) -> None:
@@ -142,17 +143,17 @@ class HttpTransport:
         return self._server.is_serving
 
     def is_alive(self) -> bool:
-        """The same: what no longer serves will not serve again."""
+        """As ``is_connected``: a server that has stopped does not come back."""
         return self._server.is_serving
 
     def watch(self) -> int:
-        """Nothing to watch: a server has no peer that could fall silent."""
+        """Do nothing: a server has no peer that could fall silent."""
         return 0
 
     def hand_over(self) -> bool:
-        """Serve on until the balancer sends elsewhere, then take no more connections.
+        """Serve until the balancer has noticed, then accept no more connections.
 
-        So a balancer that only notices refused connections sends elsewhere too.
+        A balancer that only notices refused connections changes over then.
         """
         time.sleep(GRACE_SECONDS)
         self._server.stop_listening()

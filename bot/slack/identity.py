@@ -1,4 +1,4 @@
-"""Who the bot is in Slack, asked once at its start."""
+"""The bot's own identity in Slack, looked up once at the start."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ START_PAUSES = (0.0, 1.0, 3.0)
 
 
 def who_are_we(client: WebClient) -> SlackResponse:
-    """What Slack says of the bot token.
+    """Slack's answer to auth.test with the bot token; raises ``CannotConnect``.
 
-    Raises ``CannotConnect``. Slack may be away for a moment when the bot starts.
+    Retried, since Slack may be unreachable for a moment when the bot starts.
     """
     why = how = ""
     for pause in START_PAUSES:

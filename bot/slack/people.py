@@ -1,7 +1,7 @@
-"""Who an actor is and what a conversation is, asked from Slack, cached for a short time; every failure means no.
+"""Look-ups of people and conversations in Slack, cached for a short time. Every failed look-up means no.
 
-An answer may be a minute old at the command. At the click a *yes* may be five seconds old; a *no* still stands for its
-minute, so that whoever may do nothing costs next to nothing, however often they press.
+Cached for 60 s. At a click a cached *yes* must be at most 5 s old. A cached *no* is reused for its 60 s, so an
+unauthorized user who keeps clicking causes no look-ups.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ log = structlog.get_logger(__name__)
 KEPT = timedelta(seconds=60)
 FRESH = timedelta(seconds=5)
 GROUP_FAILURE_KEPT = timedelta(seconds=10)
-"""usergroups.users.list may be called some 20 times a minute by everybody together (rulebook 5.1)."""
+"""Slack allows the whole bot some 20 calls of usergroups.users.list a minute (rulebook 5.1)."""
 NOT_KEPT = timedelta(0)
 
 NO_SUCH_PERSON = frozenset({"user_not_found", "user_not_visible"})
 NO_ACCESS_TO_GROUPS = frozenset({"missing_scope", "plan_upgrade_required"})
-"""Failures that are answers: asking again at once would give the same."""
+"""Failures that count as answers: a retry would give the same."""
 
 
 class SlackPeople:
     """The ``People`` port on Slack's Web API (users.info, usergroups.users.list, conversations.info).
 
-    ``rules`` say who is listed, who then needs no group look-up, and which groups there are to look into.
+    ``rules`` list the people, who need no group look-up, and the groups to look up.
     """
 
     def __init__(self, client: WebClient, team: str, enterprise: str | None, clock: Clock, rules: Rules) -> None:
@@ -55,13 +55,13 @@ class SlackPeople:
         self._conversations: Cache[Conversation] = Cache(clock)
         self._troubles = Troubles()
         self._paused: dict[str, float] = {}
-        """Methods that Slack throttles, and until when it asked to be left alone, by the monotonic clock."""
+        """Until when Slack rate-limits each method, by the monotonic clock."""
 
     def person(self, actor: Actor, *, fresh: bool = False, since: Moment | None = None) -> Person | LookupFailed:
-        """Who this is, with the group that lets them operate if it takes one.
+        """The person, with the group that authorizes them if they need one.
 
-        A fresh *yes* was asked for after ``since``, if that is given, and at most five seconds ago. Somebody whose
-        payload names another team is foreign without a look-up.
+        A fresh *yes* was asked for at most five seconds ago, and after ``since`` if that is given. A user whose payload
+        names another team is foreign without a look-up.
         """
         if self._is_other_team(actor.team):
             return Person(actor, frozenset({actor.user}), is_own=False)
@@ -80,7 +80,7 @@ class SlackPeople:
     def conversation(
         self, channel: str, *, fresh: bool = False, since: Moment | None = None
     ) -> Conversation | LookupFailed:
-        """What kind of conversation this is. Direct messages are known by their id and need no look-up."""
+        """The conversation and its kind. Direct messages are recognized by their id, without a look-up."""
         if channel.startswith("D"):
             return Conversation(channel, ConversationKind.DIRECT)
         if not channel:
@@ -89,17 +89,17 @@ class SlackPeople:
 
         def keep(found: Conversation | LookupFailed) -> timedelta:
             if isinstance(found, LookupFailed):
-                # Not kept at the click of somebody who may act: they may press again at once. A stranger who hammers a
-                # button while this fails must not use up the others' look-ups.
+                # Not cached at a click: an authorized user may press again at once. Cached for 5 s otherwise, so that
+                # a stranger who keeps trying while look-ups fail does not use up the rate limit.
                 return NOT_KEPT if fresh else FRESH
-            # Whoever is told to invite the bot does so and tries again.
+            # The user is asked to invite the bot, does so and tries again.
             return min(yes, FRESH) if found.is_archived or not found.is_member else yes
 
         known = self._conversations.get(channel, partial(self._ask_conversation, channel), keep)
         return known if isinstance(known, LookupFailed) else replace(known.value, asked=known.asked)
 
     def _oldest_yes(self, since: Moment | None) -> timedelta:
-        """How old a *yes* may be at a click, where it has to have been asked for after that moment."""
+        """Maximum age of a *yes* at a click. It must have been asked for after ``since``, if that is given."""
         return FRESH if since is None else min(FRESH, age(since, self._clock))
 
     def _person(self, actor: Actor, oldest_yes: timedelta) -> Known[Person] | LookupFailed:
@@ -108,7 +108,7 @@ class SlackPeople:
                 return oldest_yes
             if actor.user in self._rules.users:
                 return NOT_KEPT
-            # A stranger who hammers a button while this fails must not use up the look-ups of the others.
+            # A stranger who keeps clicking while look-ups fail must not use up the rate limit.
             return KEPT if found.why in NO_SUCH_PERSON else FRESH
 
         return self._persons.get(f"{actor.team}/{actor.user}", partial(self._ask_person, actor), keep)
@@ -117,9 +117,9 @@ class SlackPeople:
         return policy.may_operate(person, self._rules) is None or policy.may_freeze(person, self._rules) is None
 
     def _with_groups(self, person: Person, oldest_yes: timedelta) -> tuple[Person, Moment | None]:
-        """The person with the first group that is found to have them, and when that was asked.
+        """The person with the first of the groups that has them as a member, and when that group was looked up.
 
-        The other groups make no difference then.
+        One group is enough, so the others are not looked up then.
         """
         if policy.is_barred(person) or person.ids & self._rules.users:
             return person, None
@@ -139,8 +139,8 @@ class SlackPeople:
         return replace(person, groups_unknown=unknown), None
 
     def _is_other_team(self, team: str) -> bool:
-        # On Enterprise Grid a colleague of another workspace of the same organisation has another team id, and only
-        # users.info can tell; without a Grid, another team is another company.
+        # On Enterprise Grid a colleague in another workspace has another team id, and only users.info shows that they
+        # belong to the same organisation. Without a Grid, another team is another company.
         return self._enterprise is None and bool(team) and team != self._team
 
     def _ask_person(self, actor: Actor) -> Person | LookupFailed:
@@ -168,10 +168,10 @@ class SlackPeople:
             if isinstance(found, list):
                 return frozenset(user for user in found if isinstance(user, str))
             answer = LookupFailed("no_users")
-        # People are told that it failed; which group they would have to be in is nobody's business but the operator's.
+        # The user reads that the look-up failed. The group's id is logged for the operator only.
         if answer.why not in NO_ACCESS_TO_GROUPS or self._troubles.begins("usergroups.users.list", answer.why):
             log.warning("group_look_up_failed", group=group, why=answer.why)
-        # A group that is gone or disabled has no members. That is an answer, and not a passing one.
+        # A deleted or disabled group has no members. That is an answer and not a transient failure.
         return frozenset() if answer.why == "no_such_subteam" else answer
 
     def _ask(self, name: str, method: Callable[..., Any], **arguments: str) -> Mapping[str, Any] | LookupFailed:
@@ -184,7 +184,7 @@ class SlackPeople:
             if error.response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 self._paused[name] = self._clock.monotonic() + retry_after(error.response.headers)
             code = error_code(error.response)
-            # A group's failure is logged with its group.
+            # ``_ask_group`` logs its failures with the group's id.
             if code == MISSING_SCOPE and name != "usergroups.users.list" and self._troubles.begins(name, code):
                 log.error("slack_refused", code=code, method=name)
             return LookupFailed(code)
@@ -197,7 +197,7 @@ class SlackPeople:
 
 
 def as_person(actor: Actor, user: Mapping[str, Any], team: str) -> Person:
-    """Slack's user object as ours. An absent field counts as no only where yes would grant nothing.
+    """Slack's user object as a ``Person``. An absent field counts as no only where yes would grant nothing.
 
     On Enterprise Grid ``enterprise_user.id`` is preferred over the root id, so allow-lists hold for both (rulebook
     2.9). ``is_stranger: false`` does not mean internal: our team has to be named (rulebook 2.7).
@@ -219,7 +219,7 @@ def as_person(actor: Actor, user: Mapping[str, Any], team: str) -> Person:
 
 
 def as_conversation(channel: str, found: Mapping[str, Any]) -> Conversation:
-    """Slack's conversation object as ours. ``is_shared`` alone may be one organisation; ``is_ext_shared`` never is."""
+    """Slack's object as a ``Conversation``. ``is_shared`` alone may be one organisation; ``is_ext_shared`` never is."""
     if found.get("is_im"):
         kind = ConversationKind.DIRECT
     elif found.get("is_mpim"):
@@ -228,7 +228,7 @@ def as_conversation(channel: str, found: Mapping[str, Any]) -> Conversation:
         kind = ConversationKind.EXTERNAL
     else:
         kind = ConversationKind.CHANNEL
-    # is_member is the bot's own membership, since the bot asks. Absent means that posting may fail: no.
+    # is_member is the bot's own membership. Where it is absent, posting may fail, so it counts as no.
     return Conversation(
         channel, kind, is_member=found.get("is_member") is True, is_archived=found.get("is_archived") is True
     )

@@ -1,9 +1,9 @@
-"""Slack's Socket Mode client, with what slack_sdk (3.47) lacks: a connection is replaced, or left, without a loss.
+"""Slack's Socket Mode client. Unlike slack_sdk (3.47), it replaces or leaves a connection without losing an envelope.
 
-The SDK closes a connection while envelopes may still stand in it, for one that Slack has not greeted yet. Here the one
-in use serves until Slack has greeted the new one; then Slack is asked to end the old one, which is read until Slack has
-ended it. So each new connection has a reader of its own. An ack goes over the connection in use, whichever the envelope
-came by, as in the SDK.
+The SDK closes a connection that may still hold envelopes, in favour of one that Slack has not greeted yet. Here the
+connection in use serves until Slack has greeted the new one. Then Slack is asked to end the old one, and the old one is
+read until Slack has ended it. So each new connection has a reader of its own. An ack goes over the connection in use,
+by whichever connection its envelope came, as in the SDK.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ log = logging.getLogger(__name__)
 GREETED_WITHIN = 5.0
 """Seconds for Slack to greet a new connection. The one in use serves meanwhile."""
 ENDS_WITHIN = 5.0
-"""Seconds for Slack to end a connection that it was asked to end. It is read meanwhile."""
+"""Seconds for Slack to end a connection at our request. The connection is read meanwhile."""
 REPLACED_WITHIN = 5.0
-"""Seconds to wait for somebody else who replaces the connection."""
+"""Seconds to wait for another thread that is replacing the connection."""
 ACKED_WITHIN = 2.0
-"""Seconds for what has arrived to be acknowledged. Acks wait for nothing, so this is long."""
+"""Seconds for received envelopes to be acknowledged. Acks wait for no I/O, so this is long."""
 
 
 def proxy_for(address: str) -> str | None:
-    """The proxy for this address: as slack_sdk reads it from the environment, unless NO_PROXY exempts the host.
+    """The proxy for this address, as slack_sdk reads it from the environment, unless NO_PROXY exempts the host.
 
-    For the Web API urllib does the same.
+    urllib does the same for the Web API.
     """
     found = load_http_proxy_from_env(log)
     return None if found is None or proxy_bypass(urlsplit(address).netloc) else found
 
 
 def ask_to_end(connection: Connection) -> None:
-    """Ask Slack to end this connection in order; whoever reads it sees the end."""
+    """Ask Slack to end this connection in order. Its reader sees the end."""
     with connection.sock_send_lock, suppress(OSError):
         if connection.sock is not None:
             connection.sock.send(_build_data_frame_for_sending("", FrameHeader.OPCODE_CLOSE))
 
 
 def parsed(text: str) -> Mapping[str, Any]:
-    """A message of Slack's; empty where it is none."""
+    """Slack's message as a mapping; empty if it cannot be parsed."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -69,38 +69,39 @@ def parsed(text: str) -> Mapping[str, Any]:
 
 
 class Reader(threading.Thread):
-    """Reads one connection until it has ended, and tells of each message on it."""
+    """Reads one connection until it has ended, and calls ``on_message`` with each message."""
 
-    def __init__(self, connection: Connection, heard: Callable[[Connection, str], None]) -> None:
+    def __init__(self, connection: Connection, on_message: Callable[[Connection, str], None]) -> None:
         super().__init__(name="socket-reader", daemon=True)
         self.connection = connection
         self.state = ConnectionState()  # type: ignore[no-untyped-call]
         self._is_greeted = False
-        self._knows = threading.Event()
-        self._heard = heard
-        connection.on_message_listener = self._hear
+        self._is_decided = threading.Event()
+        """Set when Slack has greeted the connection, or the connection has ended."""
+        self._on_message = on_message
+        connection.on_message_listener = self._take
 
     def run(self) -> None:
-        """Read."""
+        """Read until the end."""
         try:
             read(self.connection, self.state)
         finally:
-            self._knows.set()
+            self._is_decided.set()
 
-    def _hear(self, message: str) -> None:
-        self._heard(self.connection, message)
+    def _take(self, message: str) -> None:
+        self._on_message(self.connection, message)
         if not self._is_greeted and parsed(message).get("type") == "hello":
             self._is_greeted = True
-            self._knows.set()
+            self._is_decided.set()
 
     def is_greeted(self) -> bool:
         """Whether Slack's hello came in time."""
-        self._knows.wait(GREETED_WITHIN)
+        self._is_decided.wait(GREETED_WITHIN)
         return self._is_greeted
 
 
 class SocketClient(SocketModeClient):
-    """The client. It counts the envelopes that are not acknowledged yet."""
+    """The client. It counts the unacknowledged envelopes."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         self._unacked = 0
@@ -109,21 +110,22 @@ class SocketClient(SocketModeClient):
         self._reader: Reader | None = None
         """Reads the connection in use. The first connection has none: the SDK's own thread reads it."""
         self._ended: Connection | None = None
-        """The connection whose end was noticed last."""
+        """The connection of which ``_run_current_session`` last noticed the end."""
         self._reconnected_at = -math.inf
         self._changed = threading.Condition()
-        """Held by whoever changes what stands above, or which connection is in use."""
+        """Held for every change of the fields above and of the connection in use."""
         self._replacing = threading.Lock()
         self.on_ungreeted_listeners: list[Callable[[], None]] = []
         """Called when a new connection has been ended because Slack did not greet it."""
-        # The SDK starts threads here, so nothing may be missing by then.
+        # The SDK starts threads here that use the fields above.
         super().__init__(*args, **settings)
 
     def enqueue_message(self, message: str) -> None:
-        """A message has arrived."""
+        """Take a message that has arrived."""
         found = parsed(message)
         if found.get("type") == "disconnect":
-            # The SDK would replace the connection in use, whichever this came by, and work on nothing meanwhile.
+            # The SDK would replace the connection in use, even for a message from another one, and stop working
+            # meanwhile. ``_on_text`` does it instead.
             return
         if "envelope_id" in found:
             self._count(1)
@@ -150,39 +152,39 @@ class SocketClient(SocketModeClient):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether everything that has arrived is acknowledged."""
+        """Whether every received envelope is acknowledged."""
         return self._unacked == 0
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing connects again."""
+        """Whether this client does not connect again."""
         return self._is_leaving or self.closed
 
     def new_address(self) -> str:
-        """Ask Slack for the address of one connection. Raises what slack_sdk raises, and waits for no rate limit."""
+        """Ask Slack for the address of one connection. Raises slack_sdk's errors; does not wait at a rate limit."""
         address = str(self.web_client.apps_connections_open(app_token=self.app_token)["url"])
         self.proxy = proxy_for(address)
         return address
 
     def issue_new_wss_url(self) -> str:
-        """The SDK's own way to an address, with the proxy for that one. It waits for a rate limit."""
+        """As the SDK does, and set the proxy for that address. Waits at a rate limit."""
         address = super().issue_new_wss_url()
         self.proxy = proxy_for(address)
         return address
 
     def connect_to_new_endpoint(self, force: bool = False) -> None:  # noqa: FBT001, FBT002 - the SDK's signature
-        """The SDK calls this where the connection in use has ended."""
+        """Called by the SDK when the connection in use has ended."""
         if force or not self.is_connected():
             self._replace(self.current_session, self.issue_new_wss_url)
 
     def renew(self) -> bool:
-        """Put a new connection in the place of the one in use. False where Slack greets none; then that one stays."""
+        """Replace the connection in use. False if Slack greets no new one; then the old one stays in use."""
         return self._replace(self.current_session, self.new_address)
 
     def _replace(self, old: Connection | None, address: Callable[[], str]) -> bool:
-        """Open a new connection, and let the old one end once Slack has greeted the new one.
+        """Open a new connection, and end the old one once Slack has greeted the new one.
 
-        Both are read meanwhile. Nothing happens where the old one is no longer in use.
+        Both are read meanwhile. Does nothing if the old one is no longer in use.
         """
         if not self._replacing.acquire(timeout=REPLACED_WITHIN):
             return False
@@ -208,7 +210,7 @@ class SocketClient(SocketModeClient):
         return is_used
 
     def _open(self, address: str) -> Reader | None:
-        """Open a connection and read it; None where Slack does not greet it."""
+        """Open a connection and read it; None if Slack does not greet it."""
         if self.is_over:
             return None
         connection = Connection(
@@ -226,7 +228,7 @@ class SocketClient(SocketModeClient):
         # The SDK swallows a handshake that failed (rulebook 6.9).
         if not connection.is_active():
             return None
-        reader = Reader(connection, self._heard)
+        reader = Reader(connection, self._on_text)
         reader.start()
         if reader.is_greeted():
             return reader
@@ -235,36 +237,37 @@ class SocketClient(SocketModeClient):
             listener()
         return None
 
-    def _heard(self, connection: Connection, message: str) -> None:
+    def _on_text(self, connection: Connection, message: str) -> None:
         if parsed(message).get("type") == "disconnect":
-            # In a thread of its own: this one reads on, for what may still stand in the connection.
-            threading.Thread(target=self._obey, args=(connection,), name="socket-replace", daemon=True).start()
+            # In a thread of its own: this thread goes on reading the envelopes that the connection may still hold.
+            args = (connection,)
+            threading.Thread(target=self._replace_ending, args=args, name="socket-replace", daemon=True).start()
         self._on_message(message)
 
-    def _obey(self, connection: Connection) -> None:
-        """Slack is about to end this connection. Where no new one comes now, the SDK asks again when it has ended."""
+    def _replace_ending(self, connection: Connection) -> None:
+        """Replace a connection that Slack is about to end. If that fails, the SDK tries again after the end."""
         try:
             self._replace(connection, self.issue_new_wss_url)
         except Exception as error:  # noqa: BLE001 - as in the SDK's own thread for this
             self.logger.error("Failed to reconnect to the server (error: %s)", type(error).__name__)
 
     def _run_current_session(self) -> None:
-        """The SDK's thread calls this again and again; it reads the connection in use, where nobody else does."""
+        """Called by the SDK's thread in a loop: read the connection in use, unless another thread reads it."""
         with self._changed:
             session, state, reader = self.current_session, self.current_session_state, self._reader
         if reader is not None and reader.is_alive():
             reader.join()
         elif session is not None and session.is_active():
             state.terminated = False
-            session.on_message_listener = partial(self._heard, session)
+            session.on_message_listener = partial(self._on_text, session)
             read(session, state)
         elif reader is None:
             return
         if session is not None and session is not self._ended and not session.is_active():
             is_used = session is self.current_session
             self._ended = session
-            # At once, but no more often than the SDK, which asks again with each of its pings: where every connection
-            # ends as soon as it is greeted, Slack would be asked for new ones without a pause.
+            # At once, but no more often than the SDK, which reconnects at each of its pings. If every connection ended
+            # as soon as it was greeted, Slack would otherwise be asked for new ones without a pause.
             now = time.monotonic()
             if is_used and self.auto_reconnect_enabled and now - self._reconnected_at >= self.ping_interval:
                 self._reconnected_at = now
@@ -273,13 +276,13 @@ class SocketClient(SocketModeClient):
     def _reconnect(self) -> None:
         try:
             self.connect_to_new_endpoint()
-        except Exception as error:  # noqa: BLE001 - as in _obey
+        except Exception as error:  # noqa: BLE001 - as in _replace_ending
             self.logger.error("Failed to reconnect to the server (error: %s)", type(error).__name__)
 
     def _on_close(self, code: int, reason: str | None = None) -> None:
-        """Slack ends a connection; the SDK closes it when this returns."""
+        """Called when Slack ends a connection. The SDK closes the connection when this returns."""
         if self._is_leaving:
-            # What came just before goes the same way back: there is no other connection.
+            # The last acks go over this connection: there is no other.
             self._wait_for_acks()
         super()._on_close(code, reason)
 
@@ -288,10 +291,10 @@ class SocketClient(SocketModeClient):
             self._changed.wait_for(lambda: self._unacked == 0, ACKED_WITHIN)
 
     def leave(self) -> None:
-        """Receive nothing more. What has arrived is acknowledged first, and nothing connects again."""
+        """Receive nothing more, once the received envelopes are acknowledged. Does not connect again."""
         with self._changed:
             self._wait_for_acks()
-            # Under the lock, so that no envelope is taken between the last ack and this.
+            # Under the lock, so that no envelope is taken after the last ack.
             self._is_leaving = True
             session, reading = self.current_session, self.current_session_state
             if session is not None:
@@ -301,14 +304,14 @@ class SocketClient(SocketModeClient):
         self._wait_for_acks()
 
     def close(self) -> None:
-        """End everything; nothing connects again."""
+        """End all connections. Does not connect again."""
         with self._changed:
             self.closed = True
         super().close()
 
 
 def _end(connection: Connection, reading: ConnectionState, *, is_asked: bool = False) -> None:
-    """Wait until Slack has ended a connection that another thread reads; end it where Slack does not."""
+    """Wait until Slack has ended a connection that another thread reads; after a timeout, end it ourselves."""
     if not is_asked:
         ask_to_end(connection)
     give_up = time.monotonic() + ENDS_WITHIN
@@ -316,14 +319,14 @@ def _end(connection: Connection, reading: ConnectionState, *, is_asked: bool = F
         time.sleep(0.01)
     reading.terminated = True
     if (sock := connection.sock) is not None:
-        # The reader waits in it for up to three seconds, and this ends its wait.
+        # The reader blocks on the socket for up to three seconds; the shutdown wakes it.
         with suppress(OSError):
             socket.socket.shutdown(sock.sock if isinstance(sock, EndingSocket) else sock, socket.SHUT_RDWR)
         connection.close()
 
 
 class Handler(SocketModeHandler):
-    """Bolt's adapter, on a client that was made elsewhere."""
+    """Bolt's adapter for a given client."""
 
     client: SocketClient
 

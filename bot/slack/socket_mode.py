@@ -22,20 +22,20 @@ from bot.slack.transport import CannotConnect
 log = structlog.get_logger(__name__)
 
 PING_INTERVAL = 5
-"""Seconds. A silently dead peer is noticed after four of these; Bolt's default would take more than 40 s."""
+"""Seconds. A peer that is silently dead is noticed after four of these; with Bolt's default after more than 40 s."""
 
 HEARD_WITHIN = 3 * PING_INTERVAL
-"""Seconds. Slack answers every ping at once, so whoever says nothing for three of them is not there."""
+"""Seconds. Slack answers every ping at once, so a peer that misses three of them is gone."""
 
 RENEWED_AFTER = (900, 1200)
-"""Seconds after which a connection is replaced, any number between these: replicas share Slack's limit for new ones.
+"""Seconds after which a connection is replaced, by a random choice: replicas share Slack's rate limit for new ones.
 
-A connection over which Slack delivers nothing any more looks like a quiet one: its pings are answered.
+A connection over which Slack no longer delivers anything looks like a quiet one, since its pings are answered.
 """
 MISSED_AFTER = 300
-"""Seconds after which one is replaced that Slack does not count. Not sooner, in case Slack's count lags behind."""
+"""Seconds after which a connection that Slack does not count is replaced. Slack's count may lag until then."""
 RENEWED_AGAIN = 60
-"""Seconds until the next try, where there was no new one."""
+"""Seconds until the next try after a renewal that failed."""
 
 CONNECT_TRIES = 5
 CLOSE_SECONDS = 5.0
@@ -44,26 +44,26 @@ CLOSE_SECONDS = 5.0
 class SocketTransport:
     """The bot's one WebSocket to Slack; slack_sdk's built-in client reconnects it by itself.
 
-    ``admission`` is closed while another process is connected to the same Slack app; None where that is right.
+    ``admission`` is closed while another process is connected to the same Slack app; None where replicas may be.
     """
 
     def __init__(
         self, app: App, app_token: str, client: WebClient, concurrency: int, admission: Gate | None = None
     ) -> None:
-        # Acks are made by the client's message workers, so a command never waits for more than the ones before it.
-        made = SocketClient(
+        # The client's message workers make the acks, so a command waits only for the ones before it.
+        socket_client = SocketClient(
             app_token, app.logger, client, ping_interval=PING_INTERVAL, concurrency=concurrency, proxy=client.proxy
         )
-        self._handler = Handler(app, made)
+        self._handler = Handler(app, socket_client)
         self._monotonic = monotonic_clock()
-        self._census = Census(made, admission, self._monotonic)
+        self._census = Census(socket_client, admission, self._monotonic)
         self._has_to_be_alone = admission is not None
         self._message_at: float | None = None
         self._assumed_pong: float | None = None
         self._session_id: str | None = None
         self._session_since = 0.0
         self._renewed_after = 0.0
-        made.on_message_listeners.append(self._note_message)
+        socket_client.on_message_listeners.append(self._note_message)
 
     def start(self) -> None:
         """Connect; raises ``CannotConnect`` after some tries."""
@@ -77,7 +77,7 @@ class SocketTransport:
                 log.warning("slack_unreachable", attempt=attempt, error=error_code(error.response))
             except CUT_OFF as error:
                 log.warning("slack_unreachable", attempt=attempt, error=type(error).__name__)
-            # connect() swallows a failed handshake, so only this tells (rulebook 6.9).
+            # connect() swallows a failed handshake (rulebook 6.9).
             if self._handler.client.is_connected():
                 log.info("socket_connected")
                 return
@@ -89,9 +89,9 @@ class SocketTransport:
         )
 
     def is_connected(self) -> bool:
-        """Whether a session is open and Slack was heard on it lately: its hello, any message, or a pong.
+        """Whether a session is open on which a message or a pong of Slack came lately.
 
-        The SDK's own word (3.47) only means that there is a socket, also when nobody is at its other end.
+        The SDK's own ``is_connected`` (3.47) only means that there is a socket, also when the peer is gone.
         """
         session = self._handler.client.current_session
         if session is None or not session.is_active():
@@ -99,12 +99,12 @@ class SocketTransport:
         pong = session.last_ping_pong_time
         if self._message_at is not None and self._monotonic() - self._message_at < HEARD_WITHIN:
             return True
-        # The SDK notes pongs by the wall clock. One in the future says nothing: the clock was set back, and the next
-        # pong, at most five seconds later, tells.
+        # The SDK notes pongs by the wall clock. A pong in the future does not count: the clock was set back, and a new
+        # pong comes within five seconds.
         return pong is not None and pong != self._assumed_pong and 0 <= time.time() - pong < HEARD_WITHIN
 
     def is_alive(self) -> bool:
-        """Whether the SDK's threads live; without one of them nothing is received or no connection is made anew."""
+        """Whether the SDK's threads live. All of them are needed to receive and to reconnect."""
         client = self._handler.client
         runners = [client.current_session_runner, client.message_processor]
         if client.current_app_monitor_started:
@@ -114,16 +114,16 @@ class SocketTransport:
     def watch(self) -> int:
         """Make the SDK notice a peer that was silent from the start; count and renew connections where that is due.
 
-        The SDK counts the silence from the last pong (3.47). So it would wait without end for a peer that sent none.
+        The SDK (3.47) measures the silence from the last pong, so it would wait without end for a first one.
         """
         session = self._handler.client.current_session
         now = time.time()
-        # A pong in the future is one from before the clock was set back: the SDK would wait until it is past.
+        # A pong in the future is from before the clock was set back: the SDK would wait until that time is past.
         if session is not None and (session.last_ping_pong_time is None or session.last_ping_pong_time > now):
             self._assumed_pong = session.last_ping_pong_time = now
         if self.is_connected():
             count = self._census.take_if_due() if self._has_to_be_alone else None
-            # Two are ours, the one in use and the one that was opened for the count.
+            # Two are ours: the connection in use, and the one that was opened for the count.
             self._renew_if_due(is_missed=count is not None and count < 2)
         return 0
 
@@ -148,20 +148,20 @@ class SocketTransport:
                 log.info("socket_renewed", seconds=round(age))
                 return
             if client.is_over or client.session_id() != self._session_id:
-                # The bot stops, or the SDK has replaced it meanwhile.
+                # The bot stops, or the SDK has replaced the connection meanwhile.
                 return
             log.warning("socket_not_renewed", error="not_greeted")
         self._renewed_after = age + RENEWED_AGAIN
 
     def _note_message(self, message: str) -> None:
-        # Before what follows it is given to a worker: nothing is done in the time between hello and its count.
+        # Called before the message goes to a worker, so that a hello is counted before any work that follows it.
         self._message_at = self._monotonic()
         self._census.connected(message)
 
     def hand_over(self) -> bool:
-        """Leave first, where Slack too counts other connections: it hands what comes to any of them.
+        """Disconnect if Slack counts other connections too: Slack then hands new requests to those.
 
-        A SQLite bot has nobody to hand over to; others that are connected know nothing of its cards.
+        A bot on SQLite has no replica to hand over to; other processes that are connected know nothing of its cards.
         """
         if self._has_to_be_alone or not self.is_connected() or not self._census.has_others():
             return False
@@ -170,11 +170,11 @@ class SocketTransport:
         return True
 
     def close(self) -> None:
-        """Close the socket, within seconds. Acks that were not sent by then are lost, so everything else stops first.
+        """Close the socket within seconds. Unsent acks are lost, so everything else stops first.
 
-        Left alone, the SDK's close (3.47) waits up to three seconds for its reader, another for its message worker, and
-        for ever when the reader starts its next round at that moment and so takes back the word that it is to end. So
-        Slack's pong ends the reader's wait, an empty message the worker's, and the word is repeated.
+        By itself the SDK's close (3.47) waits up to three seconds for its reader and another for its message worker. It
+        waits for ever if the reader starts its next round at that moment, since that resets ``terminated``. So a ping
+        makes Slack's pong wake the reader, an empty message wakes the worker, and ``terminated`` is set repeatedly.
         """
         client = self._handler.client
         client.current_session_state.terminated = True
@@ -193,7 +193,7 @@ class SocketTransport:
         try:
             self._handler.close()  # type: ignore[no-untyped-call]
         except AttributeError:
-            # The reader and close() both closed the socket, and the slower one found None. What is left is closed now.
+            # The reader and close() both closed the socket, and the slower one found None. Close the rest now.
             self._handler.close()  # type: ignore[no-untyped-call]
 
 

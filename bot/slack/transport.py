@@ -10,34 +10,34 @@ class CannotConnect(Exception):
 
 
 class Transport(Protocol):
-    """What the running app needs of either."""
+    """The interface of both."""
 
     def start(self) -> None:
         """Begin; raises ``CannotConnect``."""
         ...
 
     def is_connected(self) -> bool:
-        """Whether Slack's requests can arrive: known from the other side, not only believed."""
+        """Whether Slack's requests can arrive, by a recent sign of life from Slack's side."""
         ...
 
     def is_alive(self) -> bool:
-        """Whether its threads live, so that a lost connection comes back by itself. True before the start."""
+        """Whether its threads live, so that it reconnects by itself. True before the start."""
         ...
 
     def watch(self) -> int:
-        """Look after the connection; called every few seconds. Returns 0."""
+        """Check the connection, and renew it where that is due; called every few seconds. Returns 0."""
         ...
 
     def hand_over(self) -> bool:
-        """Let other replicas receive what comes; whether it does. Takes seconds.
+        """Leave new requests to other replicas; False where this process has to stay connected. Takes seconds.
 
-        The caller knows from the ledger that some live and are not about to stop. Alone, the bot has to stay, to answer
-        that it is restarting.
+        The caller knows from the ledger that other replicas live and are not about to stop. A lone bot stays connected
+        to answer that it is restarting.
 
-        What has arrived by then is acknowledged, so the caller takes work until this returns.
+        Requests that arrive before this returns are acknowledged, so the caller accepts work until then.
         """
         ...
 
     def close(self) -> None:
-        """End. Acks that were not sent by then are lost, so everything else stops first."""
+        """Close the connection. Unsent acks are lost, so everything else stops first."""
         ...

@@ -1,7 +1,7 @@
-"""One WebSocket to Slack, opened to see whether it can be, and closed again. The running bot's own stays as it is.
+"""Tries whether a WebSocket to Slack can be opened, and closes it again. A running bot's own connection stays.
 
-Slack may hand a command or click to any connection of the app (rulebook 6.3). So this is only tried where no bot runs,
-and the connection is closed as soon as Slack has greeted it.
+Slack may hand a command or click to any connection of the app (rulebook 6.3). So the trial is only made where no bot
+runs, and its connection is closed as soon as Slack has greeted it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WITHIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How it went. ``trouble`` is empty where Slack greeted us; ``count`` is then how many connections Slack counts."""
+    """The result. ``trouble`` is empty where Slack greeted us; ``count`` is then how many connections Slack counts."""
 
     trouble: str = ""
     count: int | None = None
@@ -38,12 +38,12 @@ def try_to_connect(address: str, client: WebClient) -> Trial:
     """Open the address that apps.connections.open gave, wait for Slack's hello, and close in order."""
     state = ConnectionState()  # type: ignore[no-untyped-call]
     errors: list[Exception] = []
-    heard: list[dict[str, object]] = []
+    received: list[dict[str, object]] = []
 
     def on_message(text: str) -> None:
         with suppress(ValueError):
             found = json.loads(text)
-            heard.extend([found] if isinstance(found, dict) else [])
+            received.extend([found] if isinstance(found, dict) else [])
         ask_to_end(connection)
 
     connection = Connection(
@@ -65,11 +65,11 @@ def try_to_connect(address: str, client: WebClient) -> Trial:
     finally:
         give_up.cancel()
         connection.close()
-    return _judge(heard, errors, urlsplit(address).hostname or "", is_open=is_open)
+    return _judge(received, errors, urlsplit(address).hostname or "", is_open=is_open)
 
 
-def _judge(heard: list[dict[str, object]], errors: list[Exception], host: str, *, is_open: bool) -> Trial:
-    first = heard[0] if heard else {}
+def _judge(received: list[dict[str, object]], errors: list[Exception], host: str, *, is_open: bool) -> Trial:
+    first = received[0] if received else {}
     if first.get("type") == "hello":
         count = first.get("num_connections")
         return Trial(count=count if isinstance(count, int) else None)
@@ -89,12 +89,12 @@ def _judge(heard: list[dict[str, object]], errors: list[Exception], host: str, *
     if why:
         what = remedy(errors[0])
         return Trial(f"It cannot be opened ({why}), although Slack's Web API answers. {what} {through}")
-    # The SDK (3.47) says only in its log which HTTP status came in place of the WebSocket.
+    # The SDK (3.47) reports the HTTP status that came in place of the WebSocket only in its log.
     return Trial(f"Something else answers in place of Slack's WebSocket, although its Web API answers. {through}")
 
 
 def _cause(error: Exception) -> str:
-    # The SDK (3.47) raises a plain Exception for it, whose text quotes the proxy's address with its password.
+    # The SDK (3.47) raises a plain Exception. Its text quotes the proxy's address with the password.
     if str(error).startswith("Failed to connect to the proxy"):
         return Cause.PROXY_REFUSED.value
     return cause_of(error)
