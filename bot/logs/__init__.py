@@ -1,6 +1,6 @@
-"""The log: structured lines of a closed list of fields, without secrets.
+"""The log: structured lines with a closed list of fields, without secrets.
 
-Events of the trail come in as values; nothing that decides does.
+Imports the events of ``bot.domain`` and nothing else of the bot.
 """
 
 from bot.logs.pipeline import about, catch_uncaught, configure

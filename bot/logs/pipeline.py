@@ -1,10 +1,10 @@
 """Structured logs on stderr or stdout: one line per event, a closed list of fields, no secrets.
 
 Every module has ``log = structlog.get_logger(__name__)`` and writes ``log.info("card_posted", deletion=…)``: the event
-is a constant, what varies stands in fields. ``about(id)`` puts a deletion's id on every line that is logged inside it.
-The standard library's logging runs through the same pipeline, but of other people's loggers only warnings and worse:
-below that, Bolt writes whole payloads, slack_sdk tokens and addresses, urllib3 paths, SQLAlchemy parameters, and no
-LOG_LEVEL of ours should bring them in.
+is a constant, and values go into fields. ``about(id)`` adds a deletion's id to every line that is logged inside it.
+
+The standard library's logging runs through the same pipeline. Of libraries only warnings and worse pass, at any
+LOG_LEVEL: below that, Bolt logs whole payloads, slack_sdk tokens and addresses, urllib3 paths, SQLAlchemy parameters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OURS = ("bot", "handlers")
 
 FIELDS = frozenset(
     {
-        # Whom and what it is about.
+        # The deletion, the job, the people and the places.
         *("deletion", "job", "actor", "team", "group", "channel", "thread", "message_ts"),
         *("operation", "endpoint", "region", "project"),
         # What happened. Values are constants of ours, or codes: never free text from outside.
@@ -40,21 +40,21 @@ FIELDS = frozenset(
         *("error", "diagnosis"),
     }
 )
-"""Every field that a log line may have. Names, reasons and texts that people typed are not among them on purpose."""
+"""Every field that a log line may have. Names, reasons and texts that people typed are left out on purpose."""
 
 STANDARD = frozenset({"event", "level", "severity", "logger", "time", "exception", "stack"})
-"""What the pipeline itself adds."""
+"""Fields that the pipeline itself adds."""
 
 LONGEST = 8000
 """Characters per field; only tracebacks come near."""
 
 
 class UnknownField(Exception):
-    """A log call used a field that is not in ``FIELDS``. Raised in tests only; in production the field is left out."""
+    """A log call used a field that is not in ``FIELDS``. Raised in tests only; in production the field is dropped."""
 
 
 class Pipeline:
-    """What was configured last. Module state, as the standard library's logging has it too."""
+    """The present configuration. Module state, as in the standard library's logging."""
 
     strict = False
     scrub: Callable[[str], str] = staticmethod(scrubber())
@@ -74,7 +74,7 @@ def configure(
     strict: bool = False,
     stream: TextIO | None = None,
 ) -> None:
-    """Set up all logging of the process: ``to`` stderr or stdout, or to a stream. The last call counts."""
+    """Set up all logging of the process, ``to`` stderr or stdout, or to a stream. The last call applies."""
     Pipeline.strict = strict
     Pipeline.scrub = staticmethod(scrubber(secrets))
     shared: list[Processor] = [
@@ -117,7 +117,7 @@ def configure(
 
 
 def catch_uncaught() -> None:
-    """Send what nobody caught, and Python's warnings, through the same pipeline."""
+    """Log uncaught exceptions and Python's warnings through the same pipeline."""
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
@@ -125,24 +125,24 @@ def catch_uncaught() -> None:
 
 
 QUOTES_BODIES = "slack_sdk.web.base_client"
-"""Its errors quote the beginning of a body that is no JSON; what failed is told by whoever called."""
+"""This logger quotes the beginning of a body that is no JSON. The caller logs the failure."""
 
 
 NOISE = ("As you gave `client` as well, `token` will be unused.",)
-"""Bolt says so at each start, since it looks for a token in the environment although it was given a client."""
+"""Bolt logs this at each start: it reads a token from the environment although it was given a client."""
 
 
 def is_ours_or_serious(record: logging.LogRecord) -> bool:
-    """Whether a record may pass. Asked at the handler, since Bolt sets the levels of its loggers itself."""
+    """Whether a record may pass. A filter of the handler, since Bolt sets the levels of its loggers itself."""
     if record.name == QUOTES_BODIES or record.msg in NOISE:
         return False
     return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OURS
 
 
 class Handler(logging.Handler):
-    """Writes to a stream, or to ``sys.stderr`` or ``sys.stdout`` as it is then.
+    """Writes to a stream, or to the present ``sys.stderr`` or ``sys.stdout``.
 
-    A line that cannot be made is not replaced by its raw ingredients, as the standard library's handlers do it.
+    If a line cannot be formatted, its raw values are not printed, unlike in the standard library's handlers.
     """
 
     def __init__(self, stream: TextIO | None, to: str) -> None:
@@ -151,7 +151,7 @@ class Handler(logging.Handler):
         self.to = to
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; logging must never be what fails."""
+        """Write one record. Never raises."""
         try:
             self._write(self.format(record))
         except Exception:  # noqa: BLE001 - whatever a processor or a stream may raise
@@ -163,21 +163,21 @@ class Handler(logging.Handler):
         stream.flush()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
-        """Say that a line is missing, and nothing of it."""
+        """Log that a line is missing, without its content."""
         try:
             self._write(
                 f'{{"event": "a log line could not be written", "level": "{record.levelname.lower()}", '
                 f'"severity": "{record.levelname}"}}'
             )
         except (OSError, ValueError):
-            return  # the stream itself is gone; there is nobody left to tell
+            return  # The stream itself is gone.
 
 
-# Processors. Each takes structlog's event dictionary and gives it on.
+# Processors. Each takes structlog's event dictionary and returns it.
 
 
 def only_known_fields(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Keep the closed list."""
+    """Drop fields that are not on the closed list."""
     internal = {"_record", "_from_structlog", "exc_info", "stack_info", "positional_args"}
     unknown = event.keys() - FIELDS - STANDARD - internal
     if unknown and Pipeline.strict:
@@ -188,12 +188,12 @@ def only_known_fields(_logger: Any, _method: str, event: EventDict) -> EventDict
 
 
 def scrubbed(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Make every value plain and take the secrets out of it: texts from exceptions and other libraries included."""
+    """Mask the secrets in every value, also in texts from exceptions and other libraries."""
     return {name: _plain(value) for name, value in event.items()}
 
 
 def with_severity(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """The level in capitals as well, in the field that Google Cloud and Datadog take for it."""
+    """Add the level in capitals, in the field that Google Cloud and Datadog read."""
     return {**event, "severity": str(event.get("level", "")).upper()}
 
 
@@ -226,11 +226,11 @@ def readable(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str
 
 
 def _one_line(value: Any) -> str:
-    """Without control characters: nobody can write a line of their own into the log, or colour a terminal."""
+    """Escape control characters, so that no text from outside can forge a log line or colour a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 
-# What nobody caught.
+# Uncaught exceptions.
 
 
 def _uncaught(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:

@@ -1,1 +1,1 @@
-"""What shows how the bot is: its gate for new work, readiness, health, metrics. It looks, and changes nothing else."""
+"""Health, readiness and metrics of the bot, and the gate for new work. Changes nothing else."""

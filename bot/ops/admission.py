@@ -1,8 +1,8 @@
-"""Whether this process takes new work, and if not why: one gate for all that is wrong with the process itself.
+"""Whether this process takes new work, and if not, why.
 
-While a reason stands, every command and click is refused with its sentence, no claim is won, and the process is not
-ready. What is in flight is still recorded and told. The reasons are found out elsewhere: ``bot.ops.readiness`` compares
-the ledger's file and PostgreSQL's clock, ``bot.slack.socket_mode`` counts the connections of the Slack app.
+While a reason is present, every command and click is refused with its sentence, no claim is won, and the process is not
+ready. Work in flight is still recorded and its outcome posted. ``bot.ops.readiness`` compares the ledger's file and
+PostgreSQL's clock; ``bot.slack.socket_mode`` counts the connections of the Slack app. Both close and open this gate.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ log = structlog.get_logger(__name__)
 
 
 class Admission:
-    """The gate. Safe to use from any thread; asking it waits for nothing."""
+    """The gate. Safe to use from any thread; reading it takes no lock."""
 
     def __init__(self) -> None:
         self.on_change: Callable[[tuple[Reason, ...]], None] = lambda _: None
-        """Called with the reasons that stand after each change."""
+        """Called with the present reasons after each change."""
         self._current: dict[Reason, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
     def close(self, reason: Reason, **facts: float) -> None:
-        """Take no new work for this reason. ``facts`` are for its sentence and the log."""
+        """Refuse new work for this reason. ``facts`` are for its sentence and the log."""
         notice = STOPS_WORK[reason]
         if self._change(reason, facts):
             known = {"count": None, "seconds": None} | facts
@@ -41,18 +41,18 @@ class Admission:
             )
 
     def open(self, reason: Reason) -> None:
-        """This reason stands no longer."""
+        """Remove this reason."""
         if self._change(reason, None):
             log.info("new_work_again", why=reason.value)
 
     def _change(self, reason: Reason, facts: Mapping[str, Any] | None) -> bool:
-        """Whether the reason has come to stand, or has ceased to."""
+        """Set or remove a reason; whether that changed anything but its facts."""
         with self._lock:
-            found = {**self._current, reason: facts}
-            # Replaced as a whole, so that asking needs no lock.
+            changed = {**self._current, reason: facts}
+            # Replaced as a whole, so that readers need no lock.
             before, self._current = (
                 self._current,
-                {known: current for known in STOPS_WORK if (current := found.get(known)) is not None},
+                {known: current for known in STOPS_WORK if (current := changed.get(known)) is not None},
             )
             is_changed = before.keys() != self._current.keys()
             if is_changed:
@@ -60,7 +60,7 @@ class Admission:
         return is_changed
 
     def reasons(self) -> tuple[Reason, ...]:
-        """The reasons that stand, the gravest first."""
+        """The present reasons, the gravest first."""
         return tuple(self._current)
 
     def refusal(self) -> Refused | None:

@@ -1,6 +1,6 @@
-"""Whether the bot lives and whether it is ready, and its metrics: ``/healthz``, ``/readyz`` and ``/metrics``.
+"""Health, readiness and metrics over HTTP: ``/healthz``, ``/readyz`` and ``/metrics``.
 
-No request here waits for a disk or a network: what takes time is looked up by ``bot.ops.readiness``.
+No request here waits for a disk or a network: ``bot.ops.readiness`` does the slow look-ups in its own thread.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from bot.workers.retry_writes import PendingWrites
 log = structlog.get_logger(__name__)
 
 STUCK_AFTER = 1800.0
-"""Seconds. A round of ten look-ups may take a quarter of an hour when MetaStudio hangs, and whoever asks for the health
-kills what is not healthy: a bot that is only waiting must not look like one that is stuck."""
+"""Seconds. A round of ten look-ups may take a quarter of an hour while MetaStudio hangs. A failed health check gets the
+process killed, so a bot that is only waiting must not look stuck."""
 THREADS = 2
 LARGEST_BODY = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The parts of the running bot that are looked at."""
+    """The parts of the running bot that are watched."""
 
     pool: Pool
     transport: Transport
@@ -47,7 +47,7 @@ class Watched:
 
 
 class Ops:
-    """The answers, and the server that gives them."""
+    """The endpoints and their server."""
 
     def __init__(self, watched: Watched, metrics: Metrics, address: tuple[str, int]) -> None:
         self._watched = watched
@@ -57,7 +57,7 @@ class Ops:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The listening port."""
         return self._server.port
 
     def start(self) -> None:
@@ -66,11 +66,11 @@ class Ops:
         log.info("ops_listening", port=self.port)
 
     def close(self) -> None:
-        """Stop answering."""
+        """Stop serving."""
         self._server.close()
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
+        """Answer one request."""
         return respond(self._answer(environ), start_response)
 
     def _answer(self, environ: Mapping[str, Any]) -> Response:
@@ -86,7 +86,7 @@ class Ops:
         return plain(HTTPStatus.NOT_FOUND)
 
     def health(self) -> dict[str, str]:
-        """Whether a restart would help. While the bot stops nothing is wrong with it: it ends by itself."""
+        """Whether a restart would help. A bot that is stopping is healthy: it ends by itself."""
         pool, transport = self._watched.pool, self._watched.transport
         if pool.is_stopping:
             return {"workers": OK, "transport": OK}
@@ -97,7 +97,7 @@ class Ops:
         }
 
     def readiness(self) -> dict[str, str]:
-        """Whether commands and clicks arrive here and can be worked on."""
+        """Whether commands and clicks arrive here and can be processed."""
         return {
             "slack": OK if self._watched.transport.is_connected() else "not connected",
             "ledger": self._watched.probe.verdict(),
@@ -107,7 +107,7 @@ class Ops:
         }
 
     def gauges(self) -> dict[str, Value]:
-        """The values of ``bot.ops.metrics.GAUGES`` that are known now."""
+        """The known values of ``bot.ops.metrics.GAUGES``."""
         watched = self._watched
         values: dict[str, Value] = {
             "dh_bot_slack_connected": watched.transport.is_connected(),

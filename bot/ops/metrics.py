@@ -1,6 +1,6 @@
-"""Every metric there is. ``bot.ops.instrumentation`` says where each is counted; imported only where OPS_PORT is set.
+"""All metrics. ``bot.ops.instrumentation`` counts them. Imported only where OPS_PORT is set.
 
-Labels come from closed sets: no id, no name and no text from outside ever is one.
+Labels come from closed sets: never an id, a name or a text from outside.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOT_COUNTED = frozenset({Kind.BREAKER_OPENED, Kind.BREAKER_CLOSED})
 Value = float | Mapping[str, float]
 
 GAUGES: Mapping[str, tuple[str, str | None]] = {
-    # Name -> what it says, and its label if it has one.
+    # Name -> help text, and its label if it has one.
     "dh_bot_slack_connected": ("1 while Slack's requests can arrive: socket heard from lately, or HTTP serving.", None),
     "dh_bot_ledger_writable": ("1 while the newest trial write to the ledger succeeded, and lately.", None),
     "dh_bot_refuses_work": ("1 while every command and click is refused; /readyz and the log say why.", None),
@@ -42,11 +42,11 @@ GAUGES: Mapping[str, tuple[str, str | None]] = {
     "dh_bot_answers_owed": ("People in the ledger who wait for an answer.", None),
     "dh_bot_breaker_open": ("1 while nothing is sent because MetaStudio rejected the credentials.", None),
 }
-"""What is looked up when somebody asks. A value that is not known then has no sample, since an old one would lie."""
+"""Values that are read at each scrape. A value that is unknown then has no sample, since a stale one would mislead."""
 
 
 class GaugeCollector:
-    """How things stand at the moment of the scrape, as a collector."""
+    """A collector of the gauges at the moment of the scrape."""
 
     def __init__(self, sample: Callable[[], Mapping[str, Value]]) -> None:
         self._sample = sample
@@ -66,10 +66,10 @@ class GaugeCollector:
 
 
 class Process:
-    """CPU, memory and open files of this process as they were at the newest look, as a collector.
+    """A collector of CPU, memory and open files of this process, as of the newest sample.
 
-    To read them takes a dozen system calls, each of which lets go of the interpreter; under load every one of them may
-    wait five milliseconds to get it back, and a scrape must not.
+    Reading them takes a dozen system calls. Each releases the interpreter lock and under load may wait five
+    milliseconds to get it back, and a scrape must not wait.
     """
 
     def __init__(self) -> None:
@@ -77,17 +77,17 @@ class Process:
         self._newest: tuple[Metric, ...] = ()
 
     def sample(self) -> int:
-        """Look anew. Returns 0, as there is never more to do at once."""
+        """Take a sample. Returns 0: there is never more to do at once."""
         self._newest = tuple(self._collector.collect())
         return 0
 
     def collect(self) -> Iterator[Metric]:
-        """What was seen; nothing before the first look."""
+        """The newest sample; nothing before the first."""
         return iter(self._newest)
 
 
 class Metrics:
-    """The registry of this process, with what is counted as it happens."""
+    """The registry of this process with its counters and histograms."""
 
     def __init__(self, version: str) -> None:
         self._registry = CollectorRegistry()
@@ -106,7 +106,7 @@ class Metrics:
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        """Make the series there are, since a rate only sees the first event of a series that was there before it."""
+        """Create all series at 0: a rate sees the first event only in a series that existed before it."""
         for state in set(State) - {State.NEW}:
             self.deletions.labels(state.value)
         for kind in set(Kind) - NOT_COUNTED:
@@ -123,9 +123,9 @@ class Metrics:
         return Histogram(f"dh_bot_{name}", text, labels, buckets=buckets, registry=self._registry)
 
     def show(self, gauges: GaugeCollector) -> None:
-        """Add what is looked up."""
+        """Add the gauges."""
         self._registry.register(gauges)
 
     def page(self) -> bytes:
-        """All of it, in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,6 +1,6 @@
-"""Every few seconds: can the ledger be written, is its file in place, and does PostgreSQL's clock agree with ours.
+"""Checks every few seconds: can the ledger be written, is its file in place, does PostgreSQL's clock agree with ours.
 
-Runs in a thread of its own, also where no OPS_PORT shows what it finds, since ``bot.ops.admission`` rests on it.
+Runs in a thread of its own, also without an OPS_PORT, since ``bot.ops.admission`` depends on it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ log = structlog.get_logger(__name__)
 
 PROBE_EVERY = 5
 PROBE_HOLDS = 20.0
-"""Seconds for which a look at the ledger counts. A ledger that hangs lets none end, and so is noticed too."""
+"""Seconds until a sample is stale. While the ledger hangs no sample ends, so that is noticed too."""
 OK = "ok"
 
 
 class Ledger(Protocol):
-    """What is needed of the ledger."""
+    """The methods of the ledger that are used here."""
 
     def ping_writable(self) -> datetime | None: ...
 
@@ -40,7 +40,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at the ledger: what is in it, or its diagnosis. ``at`` is a moment of ``time.monotonic``."""
+    """The ledger's counts at one moment, or its diagnosis. ``at`` is a time of ``time.monotonic``."""
 
     at: float
     tally: Tally | None
@@ -48,9 +48,9 @@ class Sample:
 
 
 class Probe:
-    """Tries whether the ledger can be written, counts what is in it, and tells the gate what it found.
+    """Tries a write to the ledger, counts what is in it, and closes or opens the gate.
 
-    The trial writes the one row that every process has in the ledger, so nothing grows.
+    The write changes the one row that every process has in the ledger, so nothing grows.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Probe:
         self._last: Sample | None = None
 
     def run_once(self) -> int:
-        """Look. Returns 0, as there is never more to do at once."""
+        """Take a sample. Returns 0: there is never more to do at once."""
         before = self._last
         try:
             asked = self._clock.now()
@@ -88,9 +88,9 @@ class Probe:
         return 0
 
     def _judge_clock(self, least: timedelta, most: timedelta) -> None:
-        """By how much our clock is ahead lies between these two, since the answer was made while we waited.
+        """Compare the clocks. Ours is ahead by between ``least`` and ``most``, since the answer was made as we waited.
 
-        Where a slow answer leaves it open whether that is too much, what was found before holds.
+        If a slow answer leaves open whether that is too much, the gate stays as it is.
         """
         least, most = min(least, most), max(least, most)
         if least > MOST_OFF or most < -MOST_OFF:
@@ -102,11 +102,11 @@ class Probe:
 
     @property
     def tally(self) -> Tally | None:
-        """What was counted, if that was lately."""
+        """The newest counts, unless they are stale."""
         return self._last.tally if self._last is not None and self._is_fresh(self._last) else None
 
     def verdict(self) -> str:
-        """``ok``, or why the ledger cannot be taken for writable."""
+        """``ok``, or why the ledger does not count as writable."""
         if self._last is None:
             return "not tried yet"
         if not self._is_fresh(self._last):
