@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running app out. Things are put together only here, also for the tests."""
+"""The composition root: settings in, a running app out. The tests build the app here too."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ LAST_ANSWERS_SECONDS = 2.0
 
 
 class CannotStart(Exception):
-    """The ledger is unreachable, Slack refuses the token, or there are no keys where the settings say.
+    """The ledger is unreachable, Slack refuses the token, or there are no keys where the settings point.
 
     The message is for the person who starts the bot.
     """
@@ -78,7 +78,7 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The app, put together. ``start`` and ``stop`` are what ``run`` does around waiting for a signal."""
+    """The assembled app. ``run`` calls ``start``, waits for a signal, and calls ``stop``."""
 
     bolt: App
     ports: Ports
@@ -90,7 +90,7 @@ class Running:
     ops: Ops | None = None
 
     def start(self) -> None:
-        """Take up what a former process left behind, then work."""
+        """Resume the work of a former process, and take new work."""
         for ticker in self.tickers:
             ticker.start()
         try:
@@ -105,19 +105,19 @@ class Running:
             raise CannotStart(f"OPS_HOST and OPS_PORT cannot be listened on: {error}.") from None
 
     def hand_over(self) -> None:
-        """Let other replicas take what comes from now on, if some stay; until then it is worked on as always."""
+        """Leave new requests to the other replicas, if some live. Takes new work until this returns."""
         self.pool.announce_stop()
         try:
             if self._leave_ledger():
                 self.transport.hand_over()
         except Exception:
-            # Whatever it is, what is in flight has to be finished.
+            # Whatever the error is, work in flight has to be finished.
             log.exception("hand_over_failed")
 
     def _leave_ledger(self) -> bool:
-        """Count no longer as one that lives; then, whether others do.
+        """Deregister from the ledger, then ask whether other replicas live.
 
-        In this order, so that of two that stop together at most one leaves to the other.
+        In this order, so that of two replicas that stop together at most one hands over to the other.
         """
         try:
             self.ledger.leave()
@@ -127,9 +127,9 @@ class Running:
             return False
 
     def stop(self, seconds: float = DRAIN_SECONDS) -> bool:
-        """Take no new work, finish what is in flight, close; True when all of it finished.
+        """Take no new work, finish the work in flight, close; True if all of it finished.
 
-        What Slack has not taken by then stands in the ledger and is told after the next start.
+        Undelivered messages stay in the ledger's outbox and are sent after the next start.
         """
         if not self.pool.is_stopping:
             self._leave_ledger()
@@ -139,7 +139,7 @@ class Running:
             self.transport.close()
             self.pool.close(LAST_ANSWERS_SECONDS)
         finally:
-            # Last, so that whoever watches sees it alive until it is gone.
+            # Closed last, so that health checks succeed until the process ends.
             if self.ops is not None:
                 self.ops.close()
             self.ledger.close()
@@ -159,14 +159,14 @@ class Running:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, on_signal)
         except (SystemExit, KeyboardInterrupt):
-            # Asked to stop while it waited for Slack: what the start has begun is ended in seconds.
+            # Asked to stop during the start, which may wait for Slack: end within seconds.
             log.info("stopping")
             self.stop(START_ENDS_SECONDS)
             raise
         log.info("ready")
         asked_to_stop.wait()
         log.info("stopping")
-        # A second Ctrl-C ends at once, as people expect.
+        # A second Ctrl-C ends the process at once, as people expect.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         give_up = time.monotonic() + DRAIN_SECONDS
         self.hand_over()
@@ -174,13 +174,13 @@ class Running:
         log.info("stopped", outcome="finished" if finished else "left unfinished work to the next start")
         status = 130 if received[0] == signal.SIGINT else 0
         if not finished:
-            # Python would wait for the pool's threads without end; what they do is in the ledger and is taken up there.
+            # Python would wait for the pool's threads for ever. The next start resumes their work from the ledger.
             os._exit(status)
         return status
 
 
 def build(settings: Settings, clock: Clock | None = None) -> Running:
-    """Put everything together. Nothing runs yet, but the ledger is open and Slack has accepted the bot token."""
+    """Build the app. Nothing runs yet, but the ledger is open and Slack has accepted the bot token."""
     clock = clock or SystemClock()
     tls = tls_context(settings)
     try:
@@ -196,7 +196,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     ledger.observers.append(log_events)
     ledger.most_off = MOST_OFF
     if ledger.is_new_file:
-        # At the first start this is as it should be. At any other the ledger has been lost, and nothing else says so.
+        # Right at the first start. At any later one the ledger has been lost, and nothing else reports that.
         log.warning("ledger_created")
     admission = Admission()
     admission.on_change = ledger.note_why
@@ -227,7 +227,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     )
     bolt = _bolt(settings, us, tls)
     register(bolt, Dispatcher(ports, pool, wording, messenger.link), settings.slack_command)
-    # Several processes on one Slack app are right where they share the ledger.
+    # Several processes may be connected to one Slack app only if they share the ledger.
     transport = _transport(settings, bolt, client, admission if ledger.is_exclusive else None)
     recheck = Ticker("recheck", rechecks.run_once, every=1)
     watched = Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
@@ -236,7 +236,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     for ticker in working:
         ticker.work = watch.over(ticker.name, ticker.work)
     probe = Probe(ledger, admission, clock, lambda: jobs.fingerprint)
-    # Once before anything begins: a process whose clock is off must not even begin.
+    # Once before the start: a process whose clock is off must take no work at all.
     probe.run_once()
     tickers = (*working, Ticker("probe", probe.run_once, every=PROBE_EVERY), *_renewal(credentials))
     running = Running(bolt, ports, pool, ledger, transport, tickers, probe)
@@ -248,7 +248,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
 
 
 def deliver(notifications: Iterable[Notification], ports: Ports) -> None:
-    """Send what waits for the threads of these messages; the worker sends what cannot be sent now."""
+    """Send the due messages of the threads of these notifications. The worker retries those that fail."""
     outbox.deliver(
         notifications, ports, lambda trouble: log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="deliver")
     )
@@ -289,19 +289,19 @@ def _bolt(settings: Settings, us: SlackResponse, tls: ssl.SSLContext) -> App:
         authorize=lambda **_: known,
         # In HTTP mode our transport verifies the raw bytes before Bolt sees anything; Socket Mode has no signatures.
         request_verification_enabled=False,
-        # The listener's return is the ack: right only because no listener does any I/O.
+        # The listener's return is the ack, which is right because no listener does any I/O.
         process_before_response=True,
         token_verification_enabled=False,
     )
 
 
 def _transport(settings: Settings, bolt: App, client: WebClient, admission: Gate | None) -> Transport:
-    """``admission`` is closed while another process is connected to the same Slack app; None where that is right.
+    """``admission`` is closed while another process is connected to the same Slack app; None where replicas may be.
 
-    In HTTP mode Slack sends everything to one address and says nothing of others.
+    In HTTP mode Slack sends everything to one address and does not reveal other processes.
     """
     if settings.slack_mode == "http":
-        # Late, because in Socket Mode nobody needs waitress.
+        # Late, because Socket Mode does not need waitress.
         from bot.slack.http_mode import HttpTransport  # noqa: PLC0415
 
         secret = settings.slack_signing_secret.get_secret_value()
@@ -319,8 +319,8 @@ def _with_ops(
     pending_writes: PendingWrites,
     admission: Admission,
 ) -> Running:
-    """The same, with its health and metrics shown at this address."""
-    # Late, because nobody else needs prometheus_client.
+    """The app with health and metrics served at this address."""
+    # Late, because nothing else needs prometheus_client.
     from bot.ops import instrumentation  # noqa: PLC0415
     from bot.ops.health import Ops, Watched  # noqa: PLC0415
     from bot.ops.metrics import Metrics  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What is made from settings, for ``bot.app`` and the doctor: what reaches out to Slack and Huawei, and the terms."""
+"""Clients of Slack and Huawei, and the use-cases' settings, made from ``Settings`` for ``bot.app`` and the doctor."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def web_client(settings: Settings, tls: ssl.SSLContext) -> WebClient:
         base_url=settings.slack_api_url,
         ssl=tls,
         timeout=SLACK_TIMEOUT,
-        # The outbox decides what may be repeated; the SDK's own retry could post twice unnoticed.
+        # The outbox decides on retries; the SDK's own retry could post a message twice unnoticed.
         retry_handlers=[],
     )
 
 
 def webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
-    """A response_url, followed only to Slack or to where the Web API was set to be: it comes from a payload.
+    """The client of a response_url. The url comes from a payload, so only Slack's host and the Web API's are allowed.
 
     Raises ``ValueError`` for any other address.
     """
@@ -53,7 +53,7 @@ def webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
 
 
 def credentials_of(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> CredentialSource:
-    """Where credentials come from, by METASTUDIO_AUTH; raises ``CannotSignIn``."""
+    """The source of credentials by METASTUDIO_AUTH; raises ``CannotSignIn``."""
     match settings.metastudio_auth:
         case "aksk":
             return FixedCredentials(Credentials(*settings.access_keys))
@@ -80,7 +80,7 @@ def credentials_of(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> Cre
 
 
 def metastudio_of(settings: Settings, credentials: CredentialSource, clock: Clock, tls: ssl.SSLContext) -> MetaStudio:
-    """MetaStudio's bare calls, past no limiter and no breaker."""
+    """MetaStudio's bare calls, without limiter and breaker."""
     return MetaStudio(
         settings.target,
         credentials,
@@ -95,7 +95,7 @@ def metastudio_of(settings: Settings, credentials: CredentialSource, clock: Cloc
 
 
 def config_of(settings: Settings) -> Config:
-    """The settings that the use-cases work by."""
+    """The settings of the use-cases."""
     return Config(
         target=settings.target,
         rules=settings.rules,

@@ -23,7 +23,7 @@ from bot.cli.shared import (
     EXIT_STATUS,
     LEDGER,
     CheckFailed,
-    Moment,
+    MomentType,
     env_file_option,
     ledger_trouble,
     load_settings,
@@ -233,7 +233,9 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
 
 @audit.command(epilog=EXIT_STATUS)
 @env_file_option
-@click.option("--before", type=Moment(), required=True, help="What is older goes: 2026-03-02, 2026-03-02T09:30 (UTC).")
+@click.option(
+    "--before", type=MomentType(), required=True, help="What is older goes: 2026-03-02, 2026-03-02T09:30 (UTC)."
+)
 @click.option("--keep-events", is_flag=True, help="Remove only the reasons and names of old deletions.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(env_file: Path | None, before: datetime, keep_events: bool, yes: bool) -> None:  # noqa: FBT001 - click's

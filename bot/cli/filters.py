@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.shared import Moment
+from bot.cli.shared import MomentType
 
 if TYPE_CHECKING:
     from bot.ledger.trail.reader import Wanted
@@ -22,8 +22,8 @@ def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option("--after", type=click.IntRange(0, LAST), default=0, help="Only events after this number."),
-            click.option("--since", type=Moment(), help="From this moment on: 2026-03-02, 2026-03-02T09:30 (UTC)."),
-            click.option("--until", type=Moment(), help="Before this moment."),
+            click.option("--since", type=MomentType(), help="From this moment on: 2026-03-02, 2026-03-02T09:30 (UTC)."),
+            click.option("--until", type=MomentType(), help="Before this moment."),
             click.option("--kind", "kinds", multiple=True, help="Only this kind of event; may be given several times."),
             click.option("--person", metavar="ID", help="Only what this Slack user did."),
             click.option("--job", metavar="ID", help="Only events of this job."),

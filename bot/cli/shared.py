@@ -154,7 +154,7 @@ def set_up_logs(settings: Settings, stream: str = "stderr") -> None:
     logs.catch_uncaught()
 
 
-class Moment(click.ParamType[Any]):
+class MomentType(click.ParamType[Any]):
     """A point in time: ``2026-03-02`` or ``2026-03-02T09:30``, UTC unless it names another offset."""
 
     name = "date"

@@ -1,4 +1,4 @@
-"""What ``dh-bot doctor`` checks: the settings' people, Slack, MetaStudio, the ledger. Works beside a running bot.
+"""The checks of ``dh-bot doctor``: the settings' people, Slack, MetaStudio, the ledger. The bot may be running.
 
-It looks, and repairs nothing.
+Reports only, and repairs nothing.
 """

@@ -1,4 +1,4 @@
-"""All checks in their order, with the bot's own connections: what works here works in `dh-bot run`."""
+"""All checks in their order, over the bot's own connections: if a check succeeds, `dh-bot run` can connect too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTINGS = "settings"
 
 
 def only_settings(error: SettingsError) -> Findings:
-    """What there is to say while the settings are wrong: nothing else can be looked at, and nobody is asked."""
+    """The findings if the settings are wrong. No other check is possible then, and no service is called."""
     yield from (wrong(SETTINGS, str(problem)) for problem in error.problems)
     if error.hint:
         yield CheckResult(SETTINGS, CheckState.NOTE, error.hint)
@@ -23,18 +23,18 @@ def only_settings(error: SettingsError) -> Findings:
 
 
 def examine(settings: Settings) -> Findings:
-    """One finding per check, as it is made. Changes nothing anywhere; a connection to Slack is closed again."""
+    """One finding per check, as it is made. Changes nothing; a connection to Slack is closed again."""
     for notice in settings.notices():
         yield CheckResult(SETTINGS, CheckState.NOTE, notice)
     yield CheckResult(SETTINGS, CheckState.FINE, "Well formed, and they fit together.")
     yield from ledger.check(settings.database_url)
     yield metastudio.region(settings)
-    yield from _cloud(settings)
+    yield from _metastudio(settings)
     client = web_client(settings, tls_context(settings))
     yield from slack.check(settings, client, SystemClock(), bot_runs=ledger.has_bot(settings.database_url))
 
 
-def _cloud(settings: Settings) -> Findings:
+def _metastudio(settings: Settings) -> Findings:
     clock, tls = SystemClock(), tls_context(settings)
     try:
         credentials = credentials_of(settings, clock, tls)

@@ -1,11 +1,11 @@
-"""Looking over an installation: one finding per check, fine or what to do. Works beside a running bot.
+"""The findings of an examination: one per check, fine or with a remedy.
 
 slack.py    reachable, tokens, scopes, Socket Mode, channels, clock
-people.py   who of the people in the settings may act, and whether each rule leaves somebody who can
+people.py   which people in the settings may act, and whether each rule leaves somebody who may
 metastudio.py  region, MetaStudio's answer to one harmless call: keys, project, permission, clock
 ledger.py   reachable, migrated, durable, writable, audit trail sound, no lost commits; whether calls are stopped
 
-A check whose ground is missing is not made and says so: one thing that is broken is named once.
+A check that depends on a failed one is reported as not checked, so each fault is named once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_SKEW = 60.0
-"""Seconds that our clock may be off before somebody looks at it. Slack's signatures bear 5 minutes, Huawei's 15."""
+"""Seconds by which our clock may be off. Slack's signatures tolerate 5 minutes, Huawei's 15."""
 
 
 class CheckState(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     FINE = "fine"
     WRONG = "wrong"
@@ -29,7 +29,7 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check. ``says`` tells what was found and, where it is wrong, what to do; it holds no secret."""
+    """One check. ``says`` is a sentence for people, with the remedy where something is wrong; without secrets."""
 
     check: str
     state: CheckState
@@ -40,17 +40,17 @@ Findings = Iterator[CheckResult]
 
 
 def fine(check: str, says: str) -> CheckResult:
-    """It is as it should be."""
+    """A check that succeeded."""
     return CheckResult(check, CheckState.FINE, says)
 
 
 def wrong(check: str, says: str) -> CheckResult:
-    """It is not, and this is what to do."""
+    """A check that failed, with the remedy."""
     return CheckResult(check, CheckState.WRONG, says)
 
 
 def not_checked(check: str, why: str) -> CheckResult:
-    """Something that had to be right before was not."""
+    """A check that was not made, since one before it failed."""
     return CheckResult(check, CheckState.NOT_CHECKED, why)
 
 

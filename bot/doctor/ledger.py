@@ -1,4 +1,4 @@
-"""The ledger, looked at read-only. Whether it can be written is tried by a write that is rolled back."""
+"""Checks of the ledger, read-only. Whether it can be written is tried by a write that is rolled back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bot.ledger.trail import verify
 from bot.ledger.trail.reader import TrailReader
 
 LEAST_FREE = 100 * 1024 * 1024
-"""Bytes. A full disk deletes nothing, but also cannot record."""
+"""Bytes. With a full disk the bot cannot record, so it deletes nothing."""
 
 REACHABLE, SCHEMA, DURABLE = "ledger", "ledger schema", "ledger durable"
 WRITABLE, TRAIL, LOST = "ledger writable", "audit trail", "lost commits"
@@ -38,7 +38,7 @@ MOST_NAMED = 5
 def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None:
     """When MetaStudio last rejected these credentials, if calls are stopped for that. Raises ``LedgerTrouble``.
 
-    A ledger that is not there yet stops nothing.
+    None where there is no ledger yet.
     """
     try:
         with closing(connect(url, read_only=True)) as database:
@@ -56,7 +56,7 @@ def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None
 
 
 def has_bot(url: str) -> bool | None:
-    """Whether a bot runs on this ledger; None where it cannot be asked."""
+    """Whether a bot runs on this ledger; None where the ledger cannot be read."""
     try:
         return probe.is_in_use(url)
     except LedgerTrouble:
@@ -64,7 +64,7 @@ def has_bot(url: str) -> bool | None:
 
 
 def check(url: str) -> Findings:
-    """Each stands on the one before."""
+    """All checks of the ledger. Each depends on the one before."""
     try:
         database = connect(url, read_only=True)
     except LedgerTrouble as trouble:
@@ -93,7 +93,7 @@ def check(url: str) -> Findings:
             schema = trouble.diagnosis.startswith("schema")
             yield fine(REACHABLE, "It can be opened.") if schema else wrong(REACHABLE, _trouble(trouble))
             yield wrong(SCHEMA, _trouble(trouble)) if schema else not_checked(SCHEMA, "The ledger cannot be read.")
-            # What a server cannot do is known before there are tables.
+            # Durability depends on the server and not on the tables.
             yield _durable(database) if schema else not_checked(DURABLE, "The ledger cannot be read.")
             yield from (not_checked(name, "The ledger's tables are not as expected.") for name in ORDER[3:])
             return
@@ -122,7 +122,7 @@ YET = (
 
 
 def _can_be_made(url: str) -> bool:
-    """Whether the folder of a SQLite ledger that is not there yet is there, and can be written."""
+    """Whether the folder of a missing SQLite ledger exists and can be written."""
     folder = Path(make_url(url).database or "").resolve().parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
@@ -131,7 +131,7 @@ def _lacks(database: Database) -> LedgerTrouble | None:
     try:
         return lost_events(database)
     except LedgerTrouble:
-        return None  # The next check names it.
+        return None  # The next check reports it.
 
 
 def _trouble(trouble: LedgerTrouble) -> str:
@@ -176,7 +176,7 @@ def _trail(database: Database) -> Findings:
 
 
 def _lost(database: Database) -> CheckResult:
-    """What the bot noticed itself: a sender that found its row without its claim. Wrong until somebody has looked."""
+    """Lost commits that the bot noticed: a sender found its row without its claim. Wrong until the freeze is lifted."""
     try:
         found = TrailReader(database).read(lost_commits.find)
     except LedgerTrouble as trouble:
@@ -199,7 +199,7 @@ def _lost(database: Database) -> CheckResult:
 
 
 def _newest(database: Database) -> Findings:
-    """What is noted beside a SQLite ledger, by the bot that holds it or held it last."""
+    """Compare a SQLite ledger with the note next to its file, from the bot that runs on it or ran last."""
     if database.note is None:
         yield not_checked(NEWEST, "None is noted beside the ledger yet; `dh-bot run` does so.")
         return
@@ -210,7 +210,7 @@ def _newest(database: Database) -> Findings:
 
 
 def _clock(database: Database) -> Findings:
-    """The other replicas work by PostgreSQL's clock."""
+    """Compare our clock with PostgreSQL's, by which the other replicas work."""
     asked = datetime.now(UTC)
     try:
         theirs = TrailReader(database).read(dialects.database_now)

@@ -1,4 +1,4 @@
-"""MetaStudio's side: one List call of one row, which changes nothing. None is made while calls are stopped."""
+"""Checks of MetaStudio, by one List call of one row, which changes nothing. No call is made while calls are stopped."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ REGION, REACH, KEYS, PROJECT, PERMISSION, CLOCK = (
     "MetaStudio's clock",
 )
 ORDER = (REACH, CLOCK, KEYS, PROJECT, PERMISSION)
-"""Each stands on those before."""
+"""Each depends on those before it."""
 
 OTHER_PROJECT = "MSS.00010009"
 LOCKED = "reach the limit"
-"""In the gateway's message about a key that it has locked for five minutes."""
+"""Part of the gateway's message about a key that it has locked for five minutes."""
 
 
 def region(settings: Settings) -> CheckResult:
@@ -38,12 +38,12 @@ def region(settings: Settings) -> CheckResult:
 
 
 def not_asked(why: str, keys: CheckResult | None = None) -> Findings:
-    """When the call must not be made; ``keys`` is what is wrong with the credentials, where that is the reason."""
+    """The findings if the call must not be made. ``keys`` is the one about the credentials, if they are the reason."""
     yield from (keys if keys is not None and name == KEYS else not_checked(name, why) for name in ORDER)
 
 
 def judge(reply: Reply) -> Findings:
-    """What the one call's reply says, in the order in which things can fail."""
+    """The findings by the reply to the one call, in the order in which checks depend on each other."""
     broken = _broken(reply)
     for name in ORDER:
         if broken is not None and name == broken.check:
@@ -63,7 +63,7 @@ FINE = {
 
 
 def _broken(reply: Reply) -> CheckResult | None:
-    """The one thing that this reply shows to be wrong, but for a clock that is off and did no harm yet."""
+    """The failed check that this reply shows. A clock that is off counts only if MetaStudio refused the call for it."""
     what = _what(reply)
     match meaning(reply):
         case Meaning.OK:

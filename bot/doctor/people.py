@@ -1,6 +1,6 @@
-"""The people in the settings: who of them may act, and whether each rule leaves somebody who can.
+"""Checks of the people in the settings: who may act, and whether each rule leaves somebody who may.
 
-``ask`` makes the bot's own look-ups; the rest is pure and judges by ``bot.domain.policy``, as the bot does at a click.
+``ask`` makes the bot's own look-ups. The rest is pure and judges by ``bot.domain.policy``, as the bot does at a click.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.slack.people import NO_SUCH_PERSON
 PEOPLE, CONFIRM, FREEZE = "people", "who may confirm", "who may freeze"
 
 MOST_LOOK_UPS = 60
-"""Slack allows about a hundred users.info calls a minute, and a running bot makes its own from the same allowance."""
+"""Slack allows the app about a hundred calls of users.info a minute, and a running bot needs some of them."""
 MOST_NAMED = 10
 
 NOT_ASKED = LookupFailed("not asked")
@@ -34,31 +34,31 @@ WHAT = {
     Reason.FOREIGN: "of another workspace",
     Reason.PERSON_UNKNOWN: "unknown to Slack",
 }
-"""Why an account may do nothing: every answer of ``policy.is_barred``."""
+"""Why an account may do nothing: all reasons of ``policy.is_barred``."""
 
 ON_GRID = "on Enterprise Grid a person has two. Let them type the command with whoami: it says what they may."
 
 
 class Asked(Protocol):
-    """What is needed of ``bot.slack.people.SlackPeople``."""
+    """The method of ``bot.slack.people.SlackPeople`` that is used here."""
 
     def person(self, actor: Actor) -> Person | LookupFailed: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What Slack said. ``groups`` holds each group's members, or None where a finding tells why there are none."""
+class Lookups:
+    """The results of the look-ups. ``groups`` has each group's members, or None where a finding says why not."""
 
     persons: Mapping[str, Person | LookupFailed] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
     is_grid: bool = False
 
     def person(self, user: str) -> Person | LookupFailed:
-        """Who this is."""
+        """The person, or why the look-up failed."""
         return self.persons.get(user, NOT_ASKED)
 
     def is_certain(self, user: str) -> bool:
-        """Whether Slack answered. On Enterprise Grid a person has two ids, and it may know only the other one."""
+        """Whether Slack answered. On Enterprise Grid a person has two ids, and Slack may know only the other one."""
         person = self.person(user)
         if isinstance(person, Person):
             return person.groups_unknown is None
@@ -67,11 +67,8 @@ class Known:
 
 def ask(
     people: Asked, team: str, settings: Settings, groups: Mapping[str, Sequence[str] | None], *, is_grid: bool
-) -> Known:
-    """Look up everybody, those in the settings first. After a failure nobody else is asked about.
-
-    Each look-up that fails may take its full timeout.
-    """
+) -> Lookups:
+    """Look up everybody, the people in the settings first. Stop after a failure: each may take its full timeout."""
     found: dict[str, Person | LookupFailed] = {}
     failed: LookupFailed | None = None
     members = chain.from_iterable(members or () for members in groups.values())
@@ -81,11 +78,11 @@ def ask(
         found[user] = person = failed or people.person(Actor(user, team))
         if isinstance(person, LookupFailed) and person.why not in NO_SUCH_PERSON:
             failed = person
-    return Known(found, groups, is_grid)
+    return Lookups(found, groups, is_grid)
 
 
-def judge(settings: Settings, known: Known) -> Findings:
-    """Everybody who is named in the settings, each group, and what the rules make of them."""
+def judge(settings: Settings, known: Lookups) -> Findings:
+    """The findings about each person in the settings, each group, and the rules."""
     yield from _people(settings, known)
     for group, members in sorted(known.groups.items()):
         if members is not None:
@@ -98,7 +95,7 @@ def judge(settings: Settings, known: Known) -> Findings:
 def _named(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Each person in the settings, and the settings that name them."""
     contact = settings.help_contact
-    # The bot too takes a word in capitals for a word; nearly every id has a digit.
+    # A word in capitals is a word, for the bot too; nearly every id has a digit.
     is_person = SLACK_IDS["user"].fullmatch(contact) and any(character.isdigit() for character in contact)
     where = {
         "AUTHORIZED_USERS": settings.authorized_users,
@@ -109,7 +106,7 @@ def _named(settings: Settings) -> dict[str, tuple[str, ...]]:
     return {user: tuple(name for name, users in where.items() if user in users) for user in everybody}
 
 
-def _people(settings: Settings, known: Known) -> Findings:
+def _people(settings: Settings, known: Lookups) -> Findings:
     named = {user: names for user, names in sorted(_named(settings).items()) if names != ("HELP_CONTACT",)}
     may_act = [user for user in named if policy.is_barred(known.person(user)) is None]
     if may_act:
@@ -129,7 +126,7 @@ def _people(settings: Settings, known: Known) -> Findings:
     yield from _unasked(named, known)
 
 
-def _unasked(users: Iterable[str], known: Known) -> Findings:
+def _unasked(users: Iterable[str], known: Lookups) -> Findings:
     reasons: dict[str, list[str]] = {}
     for user in users:
         person = known.person(user)
@@ -139,8 +136,8 @@ def _unasked(users: Iterable[str], known: Known) -> Findings:
         yield not_checked(PEOPLE, f"Slack did not say who these are ({why}): {_list(some)}.")
 
 
-def _group(check: str, members: Sequence[str], known: Known, rules: Rules) -> CheckResult:
-    """How many may act, and who does not and why: a group may be in step with a schedule."""
+def _group(check: str, members: Sequence[str], known: Lookups, rules: Rules) -> CheckResult:
+    """How many members may act, and who may not and why. A note and no fault: rotas fill groups by a schedule."""
     refused = {user: policy.may_operate(known.person(user), rules) for user in members}
     may_act = [user for user, no in refused.items() if no is None]
     unasked = [
@@ -166,7 +163,7 @@ def _group(check: str, members: Sequence[str], known: Known, rules: Rules) -> Ch
     return _note(check, says)
 
 
-def _who_may_confirm(rules: Rules, known: Known, operators: Sequence[Person]) -> CheckResult:
+def _who_may_confirm(rules: Rules, known: Lookups, operators: Sequence[Person]) -> CheckResult:
     if not rules.users and not rules.groups:
         return wrong(CONFIRM, "Nobody may delete anything: AUTHORIZED_USERS and AUTHORIZED_USERGROUPS are empty.")
     members = chain.from_iterable(members or () for members in known.groups.values())
@@ -189,7 +186,7 @@ def _who_may_confirm(rules: Rules, known: Known, operators: Sequence[Person]) ->
     )
 
 
-def _who_may_freeze(rules: Rules, known: Known, operators: Sequence[Person]) -> CheckResult:
+def _who_may_freeze(rules: Rules, known: Lookups, operators: Sequence[Person]) -> CheckResult:
     if not rules.freeze_by:
         if not operators:
             return not_checked(FREEZE, f"FREEZE_BY is empty, so these are the same people. See: {CONFIRM}.")
@@ -208,7 +205,7 @@ def _rules(rules: Rules) -> Iterable[tuple[str, ConfirmBy]]:
 
 
 def _each_is_confirmed(operators: Sequence[Person], rule: ConfirmBy) -> bool:
-    """Whether whatever one of them asks for can be confirmed by one of them, and somebody can ask at all."""
+    """Whether there are operators, and for each of them one who may confirm their requests."""
     return bool(operators) and all(
         any(policy.may_confirm(presser, requester, rule) is None for presser in operators) for requester in operators
     )

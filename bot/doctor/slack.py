@@ -1,4 +1,4 @@
-"""Slack's side, asked with the bot's own tokens. A running bot loses no envelope: beside it no WebSocket is opened."""
+"""Checks of Slack with the bot's own tokens. While a bot runs no WebSocket is opened, so that it loses no envelope."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.slack.people import SlackPeople, as_conversation
 from bot.slack.trial import Trial, try_to_connect
 
 SCOPES = ("commands", "chat:write", "users:read", "channels:read", "groups:read")
-"""What the bot always needs of manifest.yml; a test keeps the two in step."""
+"""The scopes of manifest.yml that the bot always needs; a test compares the two."""
 WITH_GROUPS = "usergroups:read"
 """Needed only where AUTHORIZED_USERGROUPS is set."""
 
@@ -33,8 +33,8 @@ WEBSOCKET, HTTP = "WebSocket", "HTTP mode"
 class _No:
     """No response, and why.
 
-    ``trouble`` is empty where Slack answered and refused, which tells of what was asked. Otherwise it continues a
-    sentence about Slack: the way there is broken, or Slack itself is unwell.
+    ``trouble`` is empty where Slack answered and refused: the fault is in what was asked. Otherwise Slack is
+    unreachable or failing, and ``trouble`` continues a sentence about Slack.
     """
 
     why: str
@@ -42,9 +42,9 @@ class _No:
 
 
 def check(settings: Settings, client: WebClient, ours: Clock, *, bot_runs: bool | None) -> Findings:
-    """Everything but the app-level token stands on the bot token, and that on an answer of Slack.
+    """All checks of Slack. All but the app-level token's depend on the bot token, and that on an answer of Slack.
 
-    ``bot_runs`` on this ledger; None where that is not known.
+    ``bot_runs``: whether a bot runs on this ledger; None if unknown.
     """
     us = _ask(client.auth_test)
     if isinstance(us, _No) and us.trouble:
@@ -79,7 +79,7 @@ def check(settings: Settings, client: WebClient, ours: Clock, *, bot_runs: bool 
 
 
 def _on_token(settings: Settings) -> Iterable[str]:
-    """What only a bot token that works can show."""
+    """The checks that need a working bot token."""
     groups = map(_group, sorted(settings.authorized_usergroups))
     channels = (name for name, _ in _conversations(settings))
     return (SCOPE, CLOCK, *channels, people.PEOPLE, *groups, people.CONFIRM, people.FREEZE)
@@ -123,7 +123,7 @@ def _skew(headers: Mapping[str, Any], now: datetime) -> float | None:
 
 
 def _conversations(settings: Settings) -> Iterable[tuple[str, str]]:
-    """The channels that are named in the settings, with the name of their check."""
+    """Each channel in the settings, with the name of its check."""
     for channel in sorted(settings.authorized_channels):
         yield f"channel {channel}", channel
     if settings.audit_channel and settings.audit_channel not in settings.authorized_channels:
@@ -163,7 +163,7 @@ def _people(settings: Settings, client: WebClient, us: Mapping[str, Any], ours: 
 
 
 def _members(client: WebClient, group: str) -> Sequence[str] | CheckResult:
-    """The ids of its members, or what is wrong with it."""
+    """The ids of the group's members, or a finding about the group."""
     answer = _ask(client.usergroups_users_list, usergroup=group)
     if isinstance(answer, _No):
         refused = f"does not tell its members ({answer.why}). Check the id and the scope {WITH_GROUPS}."

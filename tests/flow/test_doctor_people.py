@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor.people import CONFIRM, Known, judge
+from bot.doctor.people import CONFIRM, Lookups, judge
 from bot.domain.model import Actor, ConfirmBy, LookupFailed, Person
 from bot.settings.schema import Settings
 from tests.flow.surgery import Surgery, operating, visit
@@ -184,7 +184,7 @@ def test_a_large_group_is_looked_at_in_part(s: Surgery, look: Look) -> None:
 def test_an_id_that_slack_does_not_know_may_be_right_on_a_grid() -> None:
     """There a person has two ids, and it is not known whether users.info takes both: nothing is called wrong for it."""
     settings = Settings.model_construct(authorized_users=frozenset({"W0ANNA"}), freeze_by=frozenset({"W0ANNA"}))
-    known = Known({"W0ANNA": LookupFailed("user_not_found")}, is_grid=True)
+    known = Lookups({"W0ANNA": LookupFailed("user_not_found")}, is_grid=True)
     found = {each.check: each for each in judge(settings, known)}
     assert {check: each.state for check, each in found.items()} == {
         "person W0ANNA": "note",
@@ -199,5 +199,5 @@ def test_both_ids_of_one_person_on_a_grid_are_one_person() -> None:
     both = frozenset({"U0ANNA", "W0ANNA"})
     persons = {user: Person(Actor(user, "T1"), both, is_own=True) for user in sorted(both)}
     settings = Settings.model_construct(authorized_users=both, confirm_by=ConfirmBy.SECOND_PERSON)
-    found = {each.check: each for each in judge(settings, Known(persons, is_grid=True))}
+    found = {each.check: each for each in judge(settings, Lookups(persons, is_grid=True))}
     assert found[CONFIRM].state == "wrong"
