@@ -1,4 +1,4 @@
-"""Huawei Cloud MetaStudio: the three calls, behind a limiter and a breaker; ``credentials`` is how to sign in.
+"""Huawei Cloud MetaStudio: the three calls, behind a limiter and a breaker; ``credentials`` signs in.
 
-Neither Slack nor the ledger come in here.
+Neither Slack nor the ledger are imported here.
 """

@@ -1,6 +1,6 @@
 """Why a call has no reply: an exception of ``requests`` or below, translated into a ``Cause``. Pure.
 
-The class that ``requests`` raises does not tell "never sent" from "nobody knows", so the chain below it is walked:
+The class that ``requests`` raises does not distinguish "never sent" from "unknown", so its chain of causes decides:
 
 - a refused connection and a reset after sending are both ``ConnectionError``; a hung TLS handshake is ``ReadTimeout``;
 - ``ProxyError`` is raised for a proxy that cannot be reached, but also when a connection through a proxy breaks *after*
@@ -8,7 +8,7 @@ The class that ``requests`` raises does not tell "never sent" from "nobody knows
 - a proxy that refuses the tunnel is a bare ``OSError`` inside "Connection aborted";
 - a broken TLS record after sending and a bad certificate are both ``SSLError``.
 
-Whatever is not certain to have stayed here counts as sent.
+Every request that is not certain to have stayed here counts as sent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NEVER_LEFT: tuple[tuple[type[BaseException], Cause], ...] = (
     (urllib3.ConnectTimeoutError, Cause.CONNECT_TIMEOUT),
     (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
 )
-"""Raised only before the request is written. The first row that fits any link of the chain wins."""
+"""Raised only before the request is written. The first row that matches any error of the chain wins."""
 
 _THROUGH_PROXY = frozenset({Cause.NO_ADDRESS, Cause.CONNECTION_REFUSED, Cause.CONNECT_TIMEOUT})
 
@@ -64,7 +64,7 @@ _LOST: tuple[tuple[type[BaseException], Cause], ...] = (
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Why there is no reply. Anything unknown is CUT: it may have arrived."""
+    """Why there is no reply. An unknown error is CUT: the request may have arrived."""
     chain = tuple(_links(error))
     by_proxy = any(isinstance(link, urllib3.ProxyError) for link in chain)
     for kind, cause in _NEVER_LEFT:
@@ -79,14 +79,14 @@ def cause_of(error: BaseException) -> Cause:
 
 
 def _is_refused_tunnel(link: BaseException) -> bool:
-    """Python's http.client reports a CONNECT that got no 200 like this; the kernel's errors have a number."""
+    """Whether a CONNECT got no 200: http.client raises an OSError without a number; the kernel's have one."""
     return type(link) is OSError and link.errno is None and str(link).startswith("Tunnel connection failed")
 
 
 def _links(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it wraps: its reason, its arguments, its declared cause.
+    """The error and the errors that it wraps: its reason, its arguments, its declared cause.
 
-    Not ``__context__``: that may be some other error which was being handled when this one arose.
+    Without ``__context__``, which may be an unrelated error that was being handled.
     """
     seen: set[int] = set()
     waiting = [error]

@@ -1,6 +1,6 @@
-"""MetaStudio as three calls that never raise for what the network or the cloud does: show, find, delete.
+"""MetaStudio as three calls: show, find, delete. They never raise for errors of the network or the cloud.
 
-A DELETE leaves here at most once per call. A GET may leave three times.
+A DELETE is sent at most once per call. A GET may be sent three times.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from bot.metastudio.credentials.keys import Access, CredentialSource, NoCredenti
 from bot.metastudio.exchange import Exchange, NoAnswer
 
 REPEATS = 2
-"""How often a GET is repeated at most."""
+"""Maximum number of retries of a GET."""
 
 NO_TRY_AFTER = timedelta(seconds=20)
-"""No repetition begins later: with the timeouts as they come a read ends within 55 seconds, and the drain waits 60."""
+"""No retry begins later. So with the default timeouts a read ends within 55 seconds, and the drain waits 60."""
 
 NO_NEW_TOKEN_AFTER = timedelta(seconds=5)
-"""A rejected token is exchanged only if the rejection came quickly: asking IAM takes its time too, and the 55 hold."""
+"""A rejected token is exchanged only if the rejection came quickly. A call of IAM takes time too, within the 55 s."""
 
 PAUSES = (0.3, 1.0)
 PAUSES_WHEN_THROTTLED = (2.0, 4.0)
-"""Huawei advises two to five seconds after …0308, so ``Retry-After`` is obeyed up to five."""
+"""Huawei advises two to five seconds after …0308, so ``Retry-After`` is honoured up to five."""
 LONGEST_PAUSE = 5.0
 
 
@@ -50,7 +50,7 @@ def _always() -> bool:
 
 
 class MetaStudio:
-    """The API of one project. One instance serves all threads."""
+    """The API of one project. Thread-safe."""
 
     def __init__(  # noqa: PLR0913 - each is one setting; only the composition root calls this
         self,
@@ -84,7 +84,7 @@ class MetaStudio:
         self._exchange.close()
 
     def show(self, job: JobId, *, may_repeat: Callable[[], bool] = _always) -> Shown:
-        """Read one job. ``may_repeat`` is asked before each repetition (the limiter has its say there)."""
+        """Read one job. ``may_repeat`` is called before each retry, for the limiter and the breaker."""
         draft = drafts.show_draft(self._target, job, self._app_user_id)
 
         def understood(answer: wire.HttpResponse, scrub: wire.Scrub, asked: Moment) -> Shown:
@@ -112,18 +112,18 @@ class MetaStudio:
         )
 
     def prepare_delete(self, job: JobId) -> None:
-        """Open the connection for a DELETE that will follow soon, so that it does not wait for a handshake."""
+        """Open the connection for a DELETE that follows soon, so that the DELETE does not wait for a handshake."""
         self._exchange.connect_ahead(f"{self._endpoint}{drafts.delete_draft(self._target, job).path}")
 
     def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
-        """Send one DELETE, once, if ``may_send`` still says so when its connection stands.
+        """Send one DELETE, once, if ``may_send`` still returns true when its connection is open.
 
-        It has a connection of its own, so that no answer to another request can be taken for the answer to it.
+        The DELETE has a connection of its own, so that no answer to another request can be taken for its answer.
         """
         draft = drafts.delete_draft(self._target, job, self._app_user_id)
         try:
-            # Nobody is asked for credentials here: the read just before has renewed what was due, and a DELETE that
-            # waited for IAM or a metadata service would leave at a time of their choosing.
+            # No network call for credentials here: the read just before has renewed them. A DELETE that waited for IAM
+            # or a metadata service would be sent at a time of their choosing.
             access = self._credentials.current()
         except NoCredentials as none:
             return self._unsent(draft, none)
@@ -142,11 +142,11 @@ class MetaStudio:
         unread: Callable[[Reply], _R],
         may_repeat: Callable[[], bool],
     ) -> _R:
-        """Send one GET; and once more with other credentials, if those at hand were rejected and can be exchanged.
+        """Send one GET, and once more with a new token if the present one was rejected.
 
-        That is the case for tokens alone. A token dies early when the password, a key or a permission of its user is
-        changed, and Huawei's remedy is a new one. Only that one tells whether the configured user is still welcome: if
-        it is rejected too, or IAM refuses to give it, the breaker opens as for a key.
+        A token expires early when the password, a key or a permission of its user is changed, and Huawei's remedy is a
+        new token. Only the new token shows whether the configured user is still authorized. If MetaStudio rejects that
+        one too, or IAM refuses to issue it, the breaker opens as for an access key.
         """
         began, again = moment(self._clock), False
         while True:
@@ -166,7 +166,7 @@ class MetaStudio:
             again = True
 
     def _repeated(self, once: Callable[[], _R], may_repeat: Callable[[], bool]) -> _R:
-        """Try up to three times, with pauses, and not for too long: somebody is waiting."""
+        """Try up to three times, with pauses, within a time limit: a user is waiting."""
         began = moment(self._clock)
         result = once()
         for number in range(REPEATS):
@@ -184,7 +184,7 @@ class MetaStudio:
     def _send(
         self, draft: drafts.Draft, access: Access, may_send: Callable[[], bool] | None = None, *, once: bool = False
     ) -> wire.HttpResponse | NoAnswer:
-        """Sign, send, and read the whole answer."""
+        """Sign and send the request, and read the whole answer."""
         signed = access.sign(draft, self._endpoint, self._clock.now())
         return self._exchange(requests.Request(signed.method, signed.url, headers=signed.headers), may_send, once=once)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.domain.model import JOB_ID_PATTERN, JobId, Operation, Target
 
 JOBS = "/v1/{project_id}/digital-human-training-manage/user/jobs"
-"""The path of List; Show and Delete add the job id. The ``/rest`` in the example of Huawei's page is not real."""
+"""The path of List; Show and Delete add the job id. The ``/rest`` in the example on Huawei's page is wrong."""
 
 
 USER_AGENT = "dh-bot"
@@ -42,7 +42,7 @@ def delete_draft(target: Target, job: JobId, app_user_id: str | None = None) -> 
 def find_draft(
     target: Target, *, job_id: str | None, name: str | None, offset: int, limit: int, app_user_id: str | None = None
 ) -> Draft:
-    """``GET …/user/jobs``, newest first: paging by offset shifts while jobs go, and new ones are looked for more."""
+    """``GET …/user/jobs``, newest first: pages shift while jobs are deleted, and people search new jobs more often."""
     query = {
         "job_id": job_id,
         "limit": str(min(max(limit, 1), PAGE)),
@@ -57,14 +57,14 @@ def find_draft(
 
 
 def _job_path(target: Target, job: JobId) -> str:
-    """The path of one job. An id with a slash would be signed differently from what is sent, an empty one is a List."""
+    """The path of one job. An id with a slash would break the signature, and an empty one would make it a List."""
     if JOB_ID_PATTERN.fullmatch(job) is None:
         raise ValueError("not a job id")
     return f"{JOBS.format(project_id=target.project_id)}/{job}"
 
 
 def _headers(target: Target, app_user_id: str | None) -> tuple[tuple[str, str], ...]:
-    """The headers to sign, in the order of Huawei's SDK. ``X-Sdk-Date`` and what the credentials need come later."""
+    """The headers to sign, in the order of Huawei's SDK. ``Access.sign`` adds ``X-Sdk-Date`` and the credentials'."""
     app = (("X-App-UserId", app_user_id),) if app_user_id else ()
     return (
         ("User-Agent", USER_AGENT),
@@ -75,5 +75,5 @@ def _headers(target: Target, app_user_id: str | None) -> tuple[tuple[str, str], 
 
 
 def fingerprint(app_user_id: str | None) -> str:
-    """What tells one ``X-App-UserId`` from another in the ledger, since the id itself may be personal; "" for none."""
+    """A hash of the ``X-App-UserId`` for the ledger, since the id itself may be personal; "" for none."""
     return hashlib.sha256(app_user_id.encode()).hexdigest()[:16] if app_user_id else ""

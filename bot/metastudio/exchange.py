@@ -1,4 +1,4 @@
-"""One request out and its whole answer in, towards MetaStudio or IAM; never raises for what the network does."""
+"""Sends one request to MetaStudio or IAM and reads the whole answer; never raises for errors of the network."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bot.metastudio.session import Session, sending_allowed_while
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Nothing came back, or not all of it; the headers may have brought a request id before it broke."""
+    """No answer, or not all of it. Request ids are from its headers, if those had arrived."""
 
     cause: Cause
     request_ids: tuple[str, ...] = ()
 
 
 class Exchange:
-    """One session with its timeouts in seconds and its proxy. One instance serves all threads."""
+    """A session with its timeouts in seconds and its proxy. Thread-safe."""
 
     def __init__(
         self,
@@ -53,16 +53,16 @@ class Exchange:
 
     def connect_ahead(self, url: str) -> None:
         """Open the connection for the next request with ``once``. If that fails, the request opens its own."""
-        with contextlib.suppress(Exception):  # Nothing was sent, and the request itself will say what is wrong.
+        with contextlib.suppress(Exception):  # Nothing was sent, and the request itself will report the error.
             self._once.connect_ahead(url, self._proxies, self._timeout[0])
 
     def __call__(
         self, request: requests.Request, may_send: Callable[[], bool] | None = None, *, once: bool = False
     ) -> wire.HttpResponse | NoAnswer:
-        """Send it, once. ``may_send`` is asked before connecting, and a last time when the connection stands.
+        """Send the request once. ``may_send`` is called before connecting, and again when the connection is open.
 
-        With ``once`` it goes out on a connection of its own. A connection that turns out to be unusable before the
-        request is written is replaced by another one, a single time.
+        With ``once`` the request has a connection of its own. If a connection proves unusable before the request is
+        written, a single new one replaces it.
         """
         session = self._once if once else self._session
         answer = self._send(session, request, may_send)
@@ -84,7 +84,7 @@ class Exchange:
                     allow_redirects=False,
                     proxies=self._proxies,
                 )
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, it may have been sent, and the caller must learn
+        except Exception as error:  # noqa: BLE001 - after any error the request may have been sent, and the caller must know
             return NoAnswer(cause_of(error))
         try:
             body = _body(response)
@@ -95,14 +95,14 @@ class Exchange:
 
 
 def _headers(response: requests.Response) -> wire.Headers:
-    """Line by line: those of requests itself are joined where a name stands twice."""
+    """The header lines one by one; the headers of requests join lines of the same name."""
     return wire.Headers(tuple(response.raw.headers.items()))
 
 
 def _body(response: requests.Response) -> bytes:
-    """All of the body, decompressed. Raises an error unless the body is known to be whole, and not too large."""
+    """The whole body, decompressed. Raises unless the body is complete and not too large."""
     if response.raw.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
-        # http.client knows no other. It would end the body at a Content-Length that does not count, or anywhere.
+        # http.client supports no other. It would end the body at a Content-Length that does not apply, or anywhere.
         raise http.client.HTTPException("an unknown transfer encoding")
     parts: list[bytes] = []
     size = 0
@@ -115,9 +115,9 @@ def _body(response: requests.Response) -> bytes:
 
 
 def _decompressed(body: bytes, encoding: str) -> bytes:
-    """Undo what a proxy does although the request asks for ``identity``.
+    """Decompress the body: a proxy may compress it although the request asks for ``identity``.
 
-    urllib3 would not notice a stream that ends too early, or one behind which more follows: "no" would become "".
+    urllib3 would not notice a stream that ends too early or has bytes after its end: "no" would become "".
     """
     if not body or not encoding:
         return body

@@ -1,7 +1,7 @@
-"""MetaStudio behind the limiter and the breaker: the ``Jobs`` that the use-cases are given.
+"""MetaStudio behind the limiter and the breaker: the ``Jobs`` port of the use-cases.
 
-The breaker is a row of the ledger, so it holds for every replica and across restarts. It matters more than comfort:
-more than five rejected signatures in a row lock the key for five minutes, for everybody who uses it.
+The breaker is a row of the ledger, so it holds for every replica and across restarts. It protects the key: more than
+five rejected signatures in a row lock the key for five minutes, for everybody who uses it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from bot.metastudio.limiter import Limiter
 log = structlog.get_logger(__name__)
 
 LONGEST_TRIAL = 60.0
-"""Seconds that a read waits, by real time, while others find out whether the credentials are good."""
+"""Seconds that a read waits, by real time, while another read tries the credentials."""
 
 
 class Client(Protocol):
-    """The bare calls, as ``bot.metastudio.client.MetaStudio`` makes them."""
+    """The bare calls of ``bot.metastudio.client.MetaStudio``."""
 
     def show(self, job: JobId, *, may_repeat: Callable[[], bool]) -> Shown: ...
 
@@ -41,8 +41,8 @@ class Client(Protocol):
     def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply: ...
 
 
-class Breaker(Protocol):
-    """What is needed of the ledger."""
+class BreakerPort(Protocol):
+    """The methods of the ledger that are used here."""
 
     @property
     def overview(self) -> Overview: ...
@@ -55,20 +55,20 @@ class Breaker(Protocol):
 
 
 class GuardedJobs:
-    """Show, find and delete, each past the limiter and the breaker.
+    """Show, find and delete, each behind the limiter and the breaker.
 
-    A ledger that cannot be asked stops a call before it is sent: ``LedgerTrouble`` is raised then, and never later. A
-    reply that has arrived is returned, whatever becomes of the book-keeping.
+    If the ledger cannot be read, a call is not sent and raises ``LedgerTrouble``. A reply that has arrived is returned,
+    even if the breaker cannot be recorded.
 
-    Until a reply says whether the credentials are good, reads leave one at a time: many at once would lock the key
-    before the first rejection is back. From then on the breaker sees to it. A DELETE needs no such care, since it
-    follows a read that was answered.
+    Until a reply shows whether the credentials are valid, reads are sent one at a time: many at once would lock the key
+    before the first rejection is back. From then on the breaker protects the key. A DELETE always follows an answered
+    read.
     """
 
     def __init__(
         self,
         client: Client,
-        ledger: Breaker,
+        ledger: BreakerPort,
         limiter: Limiter,
         clock: Clock,
         fingerprint: str,
@@ -84,7 +84,7 @@ class GuardedJobs:
         self._has_verdict = False
 
     def show(self, job: JobId) -> Shown:
-        """Read one job. The breaker is asked last: it may have opened while this call stood in the queue."""
+        """Read one job. The breaker is checked last: it may have opened while this call waited."""
         with self._in_turn() as is_our_turn:
             stopped = self._busy(Operation.SHOW, is_our_turn=is_our_turn) or self._stopped(Operation.SHOW)
             if stopped is not None:
@@ -110,11 +110,11 @@ class GuardedJobs:
             return listed
 
     def prepare_delete(self, job: JobId) -> None:
-        """Open the connection of a DELETE that will follow soon. Nothing is sent, so nobody is asked."""
+        """Open the connection for a DELETE that follows soon. Sends nothing, so limiter and breaker do not apply."""
         self.client.prepare_delete(job)
 
     def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
-        """Send one DELETE. Its place in the limiter was taken before the claim, by ``acquire``."""
+        """Send one DELETE. ``acquire`` has taken its place in the limiter, before the claim."""
         stopped = self._stopped(Operation.DELETE)
         if stopped is not None:
             return stopped
@@ -123,19 +123,19 @@ class GuardedJobs:
         return reply
 
     def acquire(self, operation: Operation) -> bool:
-        """Take a place in the limiter and wait for it, a bounded time; False means busy."""
+        """Wait a bounded time for a place in the limiter; False means busy."""
         return self._limiter.wait(operation)
 
     def stopped_since(self) -> datetime | None:
-        """When the breaker opened for these credentials, if it is open; asking takes no trial."""
+        """When the breaker opened for these credentials, if it is open. Does not use up the trial call."""
         return self._ledger.overview.breaker_opened_at(self.fingerprint)
 
     @contextmanager
     def _in_turn(self) -> Iterator[bool]:
-        """Alone with the credentials until there is a verdict; False where others took too long to find it out."""
+        """Hold the lock until there is a verdict on the credentials; False after a timeout."""
         is_held = not self._has_verdict and self._trial.acquire(timeout=self._longest_trial)
         if is_held and self._has_verdict:
-            # It came while we waited: from now on nobody needs to be alone.
+            # The verdict came while we waited: from now on reads may be sent at the same time.
             self._trial.release()
             is_held = False
         try:
@@ -150,7 +150,7 @@ class GuardedJobs:
         return Reply(operation, self._clock.now(), cause=Cause.LIMITED)
 
     def may_repeat(self, operation: Operation) -> bool:
-        """Whether a read that already has a reply may be sent again: past the limiter and the breaker, as the first."""
+        """Whether a read may be retried: through the limiter and the breaker, as at the first time."""
         try:
             return self._limiter.wait(operation) and self._ledger.breaker_allows(self.fingerprint, self._clock.now())
         except LedgerTrouble as trouble:
@@ -163,14 +163,14 @@ class GuardedJobs:
         return Reply(operation, self._clock.now(), cause=Cause.BREAKER_OPEN)
 
     def _learn_from(self, reply: Reply) -> None:
-        """Open or close the breaker. The reply is in hand, so trouble here is a line in the log, no more."""
+        """Open or close the breaker by a reply. The reply counts more, so errors of the ledger are only logged."""
         try:
             if opens_breaker(reply):
                 facts = {"operation": reply.operation.value, "status": reply.status, "code": reply.code}
                 if reply.cause is not None:
                     facts["cause"] = reply.cause.value
                 event = Event(Kind.BREAKER_OPENED, reply.at, request_id=reply.request_id, facts=facts)
-                # Until the breaker is written, nothing but our queue keeps the others from sending.
+                # Until the breaker is written, only the lock of ``_in_turn`` keeps other reads from being sent.
                 self._has_verdict = False
                 self._ledger.breaker_open(self.fingerprint, reply.at, event)
                 self._has_verdict = True

@@ -1,4 +1,4 @@
-"""A limit of so many calls per second, in the order in which they were asked for.
+"""A rate limiter that serves callers in order.
 
 Huawei limits each operation per tenant, and the console and other tools share that quota (20, 10 or 5 per second by
 region and kind; the rows of our three operations are not readable in any copy), so the bot keeps well below.
@@ -16,8 +16,8 @@ from bot.domain.ports import Clock
 class Bucket:
     """A token bucket that holds one second's worth of calls, and at least one.
 
-    A waiter takes its place in the queue under the lock and sleeps outside it, so the order is that of asking, and
-    nobody is woken in vain. Who would have to wait for too long takes no place.
+    A caller takes its place in the queue under the lock and sleeps outside it, so callers are served in order and
+    woken once. A caller that would have to wait too long takes no place.
     """
 
     def __init__(self, per_second: float, clock: Clock, longest_wait: float) -> None:
@@ -27,7 +27,7 @@ class Bucket:
         self._longest = timedelta(seconds=longest_wait)
         self._lock = threading.Lock()
         self._next: timedelta | None = None
-        """By the monotonic clock: when the next place would be free if the bucket held nothing in advance."""
+        """When the next place is free, without the burst, by the monotonic clock."""
 
     def wait(self) -> bool:
         """Take a place and wait for it; False if that would take too long."""

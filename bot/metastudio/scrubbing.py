@@ -1,4 +1,4 @@
-"""Taking secrets and personal data out of what MetaStudio says. Pure."""
+"""Removes secrets and personal data from MetaStudio's messages. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _GAP = "[…]"
 
 
 _SECRETIVE = (
-    # A gateway that rejects a signature quotes what it signed: everything behind the announcement goes.
+    # A gateway that rejects a signature quotes the signed text: everything after its name is removed.
     (re.compile(r"(?is)\b(canonical[ _-]?request|string[ _-]?to[ _-]?sign)\b.*"), rf"\1 {_GAP}"),
     (re.compile(r"(?s)\b(GET|PUT|POST|DELETE|PATCH|HEAD|OPTIONS)\s*[\n|].*"), rf"\1 {_GAP}"),
-    # Links are bearer secrets here, and in a message from outside they are bait.
+    # Links are bearer secrets here; in a message from outside they may be phishing.
     (re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,20}://\S+"), _GAP),
     (
         re.compile(
@@ -37,8 +37,8 @@ _SECRETIVE = (
 def scrub(message: str, secrets: tuple[str, ...] = ()) -> str:
     """A message of the cloud without keys, signatures, tokens, links and control characters, at most 500 characters.
 
-    The known secrets go first, whole, before anything is cut; what is cut off for length takes its last word along,
-    so that half a secret cannot survive at the edge.
+    Known secrets are removed first. A text that is too long is then cut at a space, so that no half of a secret stays
+    at the cut.
     """
     text = message
     for secret in sorted(filter(None, secrets), key=len, reverse=True):

@@ -1,23 +1,23 @@
-"""The HTTP session towards MetaStudio: ``requests``, with its loose ends tied.
+"""The HTTP session towards MetaStudio, a stricter ``requests.Session``.
 
-What is different from a bare ``requests.Session``, each for a reason that has bitten somebody:
+The differences, each with its reason:
 
-- the environment has no say (``trust_env``): ``~/.netrc`` would replace our Authorization header, proxy variables and
-  ``REQUESTS_CA_BUNDLE`` would send the request elsewhere or trust others;
-- one SSL context for all connections: the adapter of ``requests`` loads the CA file anew for each, some 25 ms of CPU;
-- no compression is asked for (``Accept-Encoding: identity``, which is not signed): an answer is small, and a compressed
-  one that was cut looks like an empty one;
-- nothing is retried, redirected, or remembered as a cookie below us;
+- the environment is ignored (``trust_env``): ``~/.netrc`` would replace our Authorization header, and proxy variables
+  and ``REQUESTS_CA_BUNDLE`` would redirect the request or change which certificates are trusted;
+- one SSL context for all connections: the adapter of ``requests`` loads the CA file for each, some 25 ms of CPU;
+- no compression (``Accept-Encoding: identity``, which is not signed): answers are small, and a truncated compressed
+  answer looks like an empty one;
+- no retries, redirects or cookies below us;
 - the read timeout bounds the whole answer, status line to last byte. That of ``requests`` starts anew with each packet,
-  so a server that drips one byte at a time would hold a deletion for ever;
-- an answer whose headers end in the middle is cut; ``http.client`` takes the end of the stream for the end of the
-  headers, and half a "200 OK" would count as a success;
-- every interim answer (1xx) is read past: ``http.client`` reads past 100 alone, takes a 102 or 103 for the answer, and
-  the next request gets the real one. 101 is no interim answer: the connection speaks something else from then on;
-- a connection on which anything waits to be read carries no request: what came before the request is no answer to it;
+  so a server that sends one byte at a time would hold a deletion for ever;
+- an answer whose headers are truncated counts as cut. ``http.client`` takes the end of the stream for the end of the
+  headers, so half a "200 OK" would count as a success;
+- every interim answer (1xx) is skipped. ``http.client`` skips 100 alone and takes a 102 or 103 for the answer; the next
+  request would get the real one. 101 is no interim answer: the connection changes its protocol then;
+- a connection with unread bytes carries no request: bytes that came before a request cannot be its answer;
 - a session with ``once`` uses each connection for one request (a DELETE), so no other request's answer can come on it.
-  ``connect_ahead`` opens one before it is needed, so that the request does not wait for a handshake;
-- ``sending_allowed_while`` asks a last time when the connection stands and nothing has been written to it.
+  ``connect_ahead`` opens one in advance, so that the request does not wait for a handshake;
+- ``sending_allowed_while`` makes a last check when the connection is open and nothing has been written to it.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ from urllib3.util.proxy import connection_requires_http_tunnel
 from bot.metastudio.causes import HandshakeHung, TooLateToSend, UnusableConnection
 
 MOST_INTERIM = 100
-"""Interim answers that are read past in one answer; the time bounds them too, but not the work."""
+"""Maximum of interim answers before one answer. The timeout bounds their time, and this bounds the work."""
 
 KEPT_AHEAD = 10.0
-"""Seconds after which a connection that was opened ahead is not used: a firewall may have forgotten it silently, and a
+"""Seconds after which a connection that was opened in advance is stale: a firewall may have dropped it silently, and a
 request written to it would end as unknown."""
 
-# At WARNING urllib3 quotes addresses and whatever it could not parse of an answer; neither may get into our log.
+# At WARNING urllib3 quotes addresses and unparsable parts of an answer. Neither may get into our log.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 _may_send: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", default=None)
@@ -59,9 +59,9 @@ _may_send: ContextVar[Callable[[], bool] | None] = ContextVar("may_send", defaul
 
 @contextlib.contextmanager
 def sending_allowed_while(may_send: Callable[[], bool] | None) -> Iterator[None]:
-    """Within this block a request leaves only if ``may_send`` says so when its connection stands.
+    """Within this block a request is sent only if ``may_send`` returns true when its connection is open.
 
-    Looking up the name and connecting take their time, so a look at the clock before them would prove little.
+    The DNS look-up and connecting take time, so a check of the clock before them would prove little.
     """
     token = _may_send.set(may_send)
     try:
@@ -71,7 +71,7 @@ def sending_allowed_while(may_send: Callable[[], bool] | None) -> Iterator[None]
 
 
 class _Bounded(io.RawIOBase):
-    """Reads from a socket until a moment that is fixed when the first byte is waited for."""
+    """Reads from a socket until a deadline, which is set when the reading begins."""
 
     def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _WholeResponse(http.client.HTTPResponse):
-    """An answer that has to arrive in time, and whose headers have to end."""
+    """An answer that has to be complete within the timeout."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -130,17 +130,17 @@ class _WholeResponse(http.client.HTTPResponse):
         raise http.client.HTTPException("too many interim answers")
 
     def _close_conn(self) -> None:
-        """Called when the answer is complete or given up: note whether something behind it was read with it."""
+        """Called when the answer is complete or given up: note whether bytes after its end were read with it."""
         self._bounded.stop()
         self.has_surplus = bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
 
 def _is_silent(sock: Any) -> bool:
-    """Whether the connection stands and nothing waits to be read on it. Reads a byte, if there is one.
+    """Whether the connection is open without unread bytes. Reads a byte, if there is one.
 
-    Asking the kernel would not do: in TLS 1.3 a ticket that no request asked for arrives behind the handshake, and of
-    what was decrypted already the kernel knows nothing.
+    Polling the socket is not enough: in TLS 1.3 a session ticket arrives after the handshake without a request, and the
+    kernel does not see bytes that are already decrypted.
     """
     seconds = sock.gettimeout()
     try:
@@ -165,13 +165,13 @@ class _Connection(HTTPConnection):
         return self._answer
 
     def close(self) -> None:
-        """urllib3 connects a closed one anew."""
+        """Close. urllib3 reconnects a closed connection."""
         self._answer = None
         super().close()
 
     @property
     def is_connected(self) -> bool:
-        """What urllib3 asks before it uses a connection again."""
+        """Whether urllib3 may reuse the connection."""
         is_clean = self._answer is None or not self._answer.has_surplus
         return is_clean and self.sock is not None and _is_silent(self.sock)
 
@@ -190,7 +190,7 @@ class _TlsConnection(_Connection, HTTPSConnection):
     def connect(self) -> None:
         try:
             HTTPSConnection.connect(self)
-        except TimeoutError as error:  # no TCP connection is urllib3's ConnectTimeoutError, which is not one of these
+        except TimeoutError as error:  # urllib3's ConnectTimeoutError, without a TCP connection, is none
             raise HandshakeHung from error
 
 
@@ -203,15 +203,15 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _OnePerRequest(HTTPConnectionPool):
-    """A pool that keeps nothing but connections that no request has used yet."""
+    """A pool that keeps only unused connections."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._ahead: deque[tuple[float, Any]] = deque()
-        weakref.finalize(self, _close_all, self._ahead)  # As urllib3 does it: nobody calls ``close`` of a pool.
+        weakref.finalize(self, _close_all, self._ahead)  # As in urllib3: nothing calls ``close`` of a pool.
 
     def connect_ahead(self, scheme: str, connect_timeout: float) -> None:
-        """Open one connection for the next request to an address of this ``scheme``; raises what connecting raises."""
+        """Open one connection for the next request to an address of this ``scheme``; raises if that fails."""
         self._forget(older_than=KEPT_AHEAD)
         conn: Any = self._new_conn()
         conn.timeout = connect_timeout
@@ -263,7 +263,7 @@ _ONCE_POOLS = {"http": _OncePool, "https": _OnceTlsPool}
 
 
 class _Adapter(HTTPAdapter):
-    """Hands the one SSL context to every pool, and our connections with it."""
+    """Gives every pool the one SSL context and our connection classes."""
 
     def __init__(self, ssl_context: ssl.SSLContext, pool_size: int, *, once: bool) -> None:
         self._ssl_context = ssl_context
@@ -281,7 +281,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the context knows whom to trust, and requests would add its own CA file to it, each time."""
+        """Do nothing: the context has its certificates, and requests would add its own CA file each time."""
 
 
 class Session(requests.Session):
@@ -303,4 +303,4 @@ class Session(requests.Session):
         pool.connect_ahead(url.partition(":")[0], connect_timeout)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere. Even with redirects off requests looks where one leads, and reads an unlimited body to do so."""
+        """Return None. Even with redirects off requests resolves a redirect, and reads an unlimited body for that."""

@@ -1,9 +1,10 @@
-"""The wire format of MetaStudio: a request as a value on its way out, bytes as a ``Reply`` on their way in. Pure.
+"""The wire format of MetaStudio: parses answers into a ``Reply``. Pure.
 
-What comes in is hostile until proven otherwise. The job's fields pass an allow-list and nothing else of the body is
-kept: ``contact`` is a telephone number, the many ``*_url`` are bearer links, review texts are about people. Codes and
-request ids go to logs, to Slack and into tickets: one that has other characters than real ones is none, since a
-repaired one would be an id that nobody ever gave. What stood in place of a code is quoted with the message instead.
+Answers are hostile until proven otherwise. A job's fields pass an allow-list, and the rest of the body is dropped:
+``contact`` is a telephone number, the many ``*_url`` are bearer links, review texts are about people.
+
+Codes and request ids go to logs, to Slack and into tickets. One with unexpected characters is dropped and not repaired,
+since a repaired one would be an id that MetaStudio never issued. A malformed code is quoted with the message instead.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from bot.domain.model import JOB_ID_PATTERN, Job, JobId, Listed, Operation, Reply, Shown
 
 LARGEST_BODY = 2 * 1024 * 1024
-"""A page of a hundred jobs has some 300 KB; nobody reads more than this."""
+"""Bytes; a page of a hundred jobs has some 300 KB."""
 
 Scrub = Callable[[str], str]
 
@@ -30,13 +31,7 @@ JSON_SPACE = b" \t\r\n"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 _CODE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,64}")
-"""Nothing in them that Slack or a terminal would act on."""
-
-
-# ------------------------------------------------------------------------------------------------------ request out
-
-
-# -------------------------------------------------------------------------------------------------------- answer in
+"""Without characters that Slack or a terminal would interpret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +41,17 @@ class Headers:
     lines: tuple[tuple[str, str], ...]
 
     def every(self, name: str) -> tuple[str, ...]:
-        """The value of each line of this name, without the white space around it, which by HTTP is no part of it."""
+        """The value of each line of this name, without surrounding white space, which HTTP does not count."""
         return tuple(value.strip(" \t") for key, value in self.lines if key.lower() == name.lower())
 
     def get(self, name: str, default: str = "") -> str:
-        """All values of this name in one text, as HTTP joins them."""
+        """All values of this name, joined as HTTP joins them."""
         return ", ".join(self.every(name)) or default
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An HTTP answer as it came in, whole."""
+    """A whole HTTP answer."""
 
     status: int
     headers: Headers
@@ -65,25 +60,25 @@ class HttpResponse:
 
 
 def deleted(answer: HttpResponse, scrub: Scrub) -> Reply:
-    """Read the answer to Delete: 200 without a body by the documentation. A body may hold a request id and no more."""
+    """Parse the answer to Delete: 200 without a body by the documentation. A body may hold a request id and no more."""
     body = parsed(answer.body)
     says_nothing = not answer.body.strip(JSON_SPACE) and not _announces_more(answer)
     only_an_id = isinstance(body, dict) and all(
         name == "request_id" and _is_request_id(value) for name, value in body.items()
     )
-    # The request asks for no encoding. One that has it comes through something that does not do as it is asked.
+    # The request asks for no encoding. An encoded answer comes from a proxy that ignores this.
     is_plain = not content_encoding(answer.headers)
     return _reply(Operation.DELETE, answer, body, scrub, ok=is_plain and (says_nothing or only_an_id))
 
 
 def content_encoding(headers: Headers) -> str:
     """How the body is encoded, in lower case; "" where it is not."""
-    said = headers.get("Content-Encoding").lower()
-    return "" if said == "identity" else said
+    encoding = headers.get("Content-Encoding").lower()
+    return "" if encoding == "identity" else encoding
 
 
 def _announces_more(answer: HttpResponse) -> bool:
-    """Whether a 204, which has no body, says that it has one: nobody has read what that would have said."""
+    """Whether a 204, whose body is never read, announces one."""
     if answer.status != HTTPStatus.NO_CONTENT:
         return False
     lengths = answer.headers.every("Content-Length")
@@ -91,7 +86,7 @@ def _announces_more(answer: HttpResponse) -> bool:
 
 
 def shown(answer: HttpResponse, asked: JobId, scrub: Scrub) -> Shown:
-    """Read the answer to Show. A job with another id than the one asked for is no answer to the question."""
+    """Parse the answer to Show. A job with another id than the requested one does not count."""
     body = parsed(answer.body)
     job = _job(body) if answer.status == HTTPStatus.OK and not _says_no(body) else None
     if job is not None and job.job_id != asked:
@@ -100,13 +95,13 @@ def shown(answer: HttpResponse, asked: JobId, scrub: Scrub) -> Shown:
 
 
 def listed(answer: HttpResponse, scrub: Scrub) -> Listed:
-    """Read the answer to List. Entries without a usable job id are only counted, and the count is kept as stated."""
+    """Parse the answer to List. Entries without a valid job id are only counted. ``count`` is MetaStudio's own."""
     body = parsed(answer.body)
     fields = body if isinstance(body, dict) else {}
     count, entries = fields.get("count"), fields.get("jobs")
     if entries is None and count == 0:
         entries = []
-    # In Python True is an int; a count of true is none.
+    # In Python True is an int, but ``"count": true`` is no count.
     if (
         answer.status != HTTPStatus.OK
         or _says_no(body)
@@ -124,8 +119,7 @@ def listed(answer: HttpResponse, scrub: Scrub) -> Listed:
 def request_ids_in(headers: Headers, body: object = None) -> tuple[str, ...]:
     """The ids that Huawei's support asks for: of MetaStudio's header, of the gateway's body, of IAM's header.
 
-    The well-formed ones in this order, each once. There may be several: a gateway and the service behind it both give
-    one.
+    The well-formed ones in this order, without duplicates. A gateway and the service behind it may both issue one.
     """
     in_body = [body.get("request_id")] if isinstance(body, dict) else []
     found = (
@@ -147,7 +141,7 @@ def _is_request_id(value: object) -> bool:
 
 
 def _says_no(body: object) -> bool:
-    """Whether a body says that something went wrong, whatever else stands in it."""
+    """Whether a body reports an error, even if it also holds data."""
     if not isinstance(body, dict):
         return False
     wrong = any(body.get(name) not in (None, "") for name in ("error_code", "error_msg", "error"))
@@ -174,7 +168,7 @@ def _reply(operation: Operation, answer: HttpResponse, body: object, scrub: Scru
 
 
 def parsed(body: bytes) -> object:
-    """JSON, or None. Too deep a nesting and too long a number are as little JSON as HTML is."""
+    """The parsed JSON; None if it cannot be parsed, also for too deep a nesting or too long a number."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):
@@ -197,10 +191,10 @@ def error_in(body: object) -> tuple[str | None, str | None]:
 
 
 def _undocumented_error_in(body: object, status: int) -> tuple[str | None, str | None]:
-    """The same from forms that are not Huawei's: ``{"code": …, "message": …}`` and ``{"error": "text"}``.
+    """Code and message from undocumented forms: ``{"code": …, "message": …}`` and ``{"error": "text"}``.
 
-    Only for being shown: where a code decides what an answer means, beginning with 400, that of a form which nobody
-    documented is quoted with the message.
+    For display only. From status 400 on a code decides what an answer means, so there an undocumented form's code is
+    quoted with the message and not used.
     """
     if not isinstance(body, dict):
         return None, None
@@ -212,7 +206,7 @@ def _undocumented_error_in(body: object, status: int) -> tuple[str | None, str |
 
 
 def _code_and_message(code: object, message: object) -> tuple[str | None, str | None]:
-    """What stands in place of a code but is not formed like one is quoted in front of the message."""
+    """Code and message; a malformed code is quoted in front of the message."""
     text, words = _text(code, LARGEST_BODY), _text(message, LARGEST_BODY)
     if _CODE.fullmatch(text):
         return text, words or None
@@ -234,7 +228,7 @@ def _clock_skew(answer: HttpResponse) -> float | None:
 
 
 def clock_skew(answer: HttpResponse) -> timedelta:
-    """How much the server's clock is ahead of ours, by the ``Date`` of its answer; nothing if there is none."""
+    """How much the server's clock is ahead of ours, by the ``Date`` of its answer; zero without one."""
     return timedelta(seconds=_clock_skew(answer) or 0)
 
 
@@ -246,11 +240,11 @@ def _http_date(value: str) -> datetime | None:
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)
 
 
-# ------------------------------------------------------------------------------------------------------- what may in
+# The allow-list.
 
 
 def _job(entry: object) -> Job | None:
-    """The allow-list: these fields of a job and no others. Without a proper id it is not a job."""
+    """These fields of a job and no others; None without a valid id."""
     if not isinstance(entry, dict):
         return None
     job_id = entry.get("job_id")
@@ -271,9 +265,9 @@ def _job(entry: object) -> Job | None:
 
 
 def _text(value: Any, limit: int) -> str:
-    """A value as text that a database and a JSON encoder take: numbers spelled out, anything but those and text is "".
+    """A text or a number as text that databases and JSON encoders accept; "" for any other type.
 
-    NUL is refused by PostgreSQL, and half of a surrogate pair, which JSON can spell, by every UTF-8 encoder.
+    PostgreSQL refuses NUL. UTF-8 encoders refuse half of a surrogate pair, which JSON can contain.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
@@ -283,9 +277,9 @@ def _text(value: Any, limit: int) -> str:
 
 
 def _whole(value: Any, limit: int) -> str:
-    """Text of which every character counts: a job is compared with its card by it.
+    """A text that is compared, to find out whether a job has changed since its card.
 
-    What does not fit ends in a digest of all of it, so that two texts that differ behind the cut stay different.
+    A text that is too long is cut and ends in a digest of the whole, so that texts that differ after the cut differ.
     """
     text = _text(value, LARGEST_BODY)
     if len(text) <= limit:
@@ -297,6 +291,3 @@ def _whole(value: Any, limit: int) -> str:
 def _texts(value: Any, most: int, limit: int) -> tuple[str, ...]:
     items = value[:most] if isinstance(value, list) else []
     return tuple(text for item in items if (text := _text(item, limit)))
-
-
-# -------------------------------------------------------------------------------------------------------- scrubbing

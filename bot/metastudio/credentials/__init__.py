@@ -1,1 +1,1 @@
-"""How to sign in to Huawei Cloud: access keys, IAM by password, and the sources of Huawei's SDK."""
+"""Credentials for Huawei Cloud: access keys, tokens of IAM by password, and the sources of Huawei's SDK."""

@@ -1,8 +1,8 @@
 """Signing in to Huawei Cloud: IAM's ``POST /v3/auth/tokens``, a user name and a password for a token of one project.
 
-By Huawei's page of it (iam_30_0001): the token comes in the header ``X-Subject-Token`` and lives 24 hours; a new one
-does not end the old one; an account of the kind HUAWEI ID cannot sign in like this, an IAM user can. Errors have
-Keystone's form, and ``X-IAM-Trace-Id`` is what support asks for.
+By Huawei's page (iam_30_0001): the token comes in the header ``X-Subject-Token`` and is valid for 24 hours; a new one
+does not end the old one; a HUAWEI ID account cannot sign in like this, an IAM user can. Errors have Keystone's form.
+Huawei's support asks for ``X-IAM-Trace-Id``.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from bot.metastudio.credentials.tokens import TokenSource
 from bot.metastudio.exchange import Exchange, NoAnswer
 
 TOKENS = "/v3/auth/tokens?nocatalog=1"
-"""Without the catalog of services, which nobody here reads and which makes the token longer."""
+"""Without the catalog of services: the bot does not read it, and it makes the token longer."""
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
-"""Seconds, at most: whoever waits for a token waits for MetaStudio as well."""
+"""Seconds, at most: a read that waits for a token waits for MetaStudio as well."""
 
 _TOKEN = re.compile(r"[!-~]{1,32000}")
-"""What fits into one header; the gateway refuses headers of more than 32 KB."""
+"""A token that fits into one header; the gateway refuses headers of more than 32 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An IAM user, where to sign in, and the project that the token is to be for."""
+    """An IAM user, IAM's endpoint, and the project of the token."""
 
     endpoint: str
     domain: str
@@ -45,10 +45,10 @@ class User:
     project_id: str
 
     def fingerprint(self) -> str:
-        """A name for this user and password that the breaker can remember.
+        """A fingerprint of user and password for the breaker.
 
-        It stands in the ledger, and a password can be guessed where a secret key cannot. So it holds only sixteen bits
-        of the password, and slow ones: enough to notice a changed one, and no help in finding out the right one.
+        The ledger stores the fingerprint, and a password can be guessed where a secret key cannot. So it has only
+        sixteen bits of a slow hash of the password: enough to notice a change, too few to confirm a guess.
         """
         who = hashlib.sha256(f"dh-bot\0token\0{self.endpoint}\0{self.domain}\0{self.name}".encode())
         proof = hashlib.scrypt(self.password.encode(), salt=who.digest(), n=2**14, r=8, p=1, dklen=2)
@@ -64,7 +64,7 @@ class User:
         return json.dumps({"auth": auth}).encode()
 
     def scrub(self, message: str) -> str:
-        """IAM's words without the password, as it is and as JSON spells it."""
+        """IAM's message without the password, plain or escaped in JSON."""
         return scrubbing.scrub(message, (self.password, json.dumps(self.password)[1:-1]))
 
 
@@ -77,7 +77,7 @@ def token_source(
     connect_timeout: float,
     read_timeout: float,
 ) -> TokenSource:
-    """Tokens for this user, fetched over the same proxy and with the same trust as everything for MetaStudio."""
+    """The source of tokens for this user, with the proxy and the certificates of MetaStudio's calls."""
     exchange = Exchange(
         clock=clock,
         proxy=proxy,
@@ -90,7 +90,7 @@ def token_source(
 
 
 def sign_in(user: User, exchange: Exchange) -> Token:
-    """Ask for a token, once; raises ``NoCredentials`` with a cause that says whose fault it is."""
+    """Request a token, once; raises ``NoCredentials``, whose cause says whether IAM refused or failed."""
     request = requests.Request(
         "POST",
         f"{user.endpoint.rstrip('/')}{TOKENS}",
@@ -104,10 +104,10 @@ def sign_in(user: User, exchange: Exchange) -> Token:
 
 
 def token_in(answer: wire.HttpResponse, user: User) -> Token:
-    """Read IAM's answer.
+    """Parse IAM's answer.
 
-    Any 4xx counts as a refusal but for 408 and 429: which ones there are is not documented in full, and none that says
-    that the request is wrong becomes right by being repeated, while wrong passwords may lock the user.
+    Any 4xx counts as a refusal, except 408 and 429. Huawei does not document all of them. A retry does not mend a
+    wrong request, and wrong passwords may lock the user.
     """
     body = wire.parsed(answer.body)
     request_id, _ = wire.first_two(wire.request_ids_in(answer.headers, body))
@@ -117,20 +117,20 @@ def token_in(answer: wire.HttpResponse, user: User) -> Token:
             raise _failed("IAM's answer holds no token that is valid now", request_id=request_id)
         return Token(value, expires_at)
     code, message = wire.error_in(body)
-    said = user.scrub(f"IAM answered HTTP {answer.status}" + (f": {message}" if message else ""))
+    text = user.scrub(f"IAM answered HTTP {answer.status}" + (f": {message}" if message else ""))
     refused = 400 <= answer.status < 500 and answer.status not in (408, 429)
-    raise _failed(said, code=code, request_id=request_id, refused=refused)
+    raise _failed(text, code=code, request_id=request_id, refused=refused)
 
 
 def _failed(
-    said: str, *, code: str | None = None, request_id: str | None = None, refused: bool = False
+    text: str, *, code: str | None = None, request_id: str | None = None, refused: bool = False
 ) -> NoCredentials:
     cause = Cause.SIGN_IN_REFUSED if refused else Cause.SIGN_IN_FAILED
-    return NoCredentials(said, cause, code=code, message=said, request_id=request_id)
+    return NoCredentials(text, cause, code=code, message=text, request_id=request_id)
 
 
 def _expiry(answer: wire.HttpResponse, body: object) -> datetime | None:
-    """The moment by our clock at which the token expires; IAM's may be another, and its answer says what it shows."""
+    """When the token expires, by our clock: IAM's time minus its clock skew, by the ``Date`` of its answer."""
     token = body.get("token") if isinstance(body, dict) else None
     text = token.get("expires_at") if isinstance(token, dict) else None
     if not isinstance(text, str):

@@ -1,7 +1,7 @@
 """Credentials and signatures for MetaStudio, by Huawei's own ``huaweicloudsdkcore``.
 
-There are two ways in, and they exclude each other: an access key signs each request, or a token of IAM comes along. The
-signature covers every header, the path and the query: once signed, a request must travel exactly as it is.
+There are two ways to authenticate, and they exclude each other: an access key signs each request, or each request
+carries a token of IAM. A signature covers every header, the path and the query: a signed request must not be changed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from bot.metastudio.drafts import Draft
 
 
 class CannotSignIn(Exception):
-    """There are no credentials where the settings say they are. The text is for the person who starts the bot."""
+    """There are no credentials where the settings point. The message is for the person who starts the bot."""
 
 
 class NoCredentials(Exception):
-    """There is nothing to sign with at the moment; nothing was sent. No text in it holds a secret.
+    """There are no valid credentials at the moment, and nothing was sent. No text in it holds a secret.
 
-    ``code``, ``message`` and ``request_id`` are what IAM said, scrubbed, where it was asked.
+    ``code``, ``message`` and ``request_id`` are from IAM's answer, scrubbed, if there was one.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Signed:
 
 
 class Access(Protocol):
-    """What lets a request in at the moment."""
+    """The present credentials for a request."""
 
     def sign(self, draft: Draft, endpoint: str, at: datetime) -> Signed:
         """Make the request of one attempt."""
         ...
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown, for scrubbing what the cloud says."""
+        """The secret texts, for scrubbing the cloud's messages."""
         ...
 
 
@@ -75,7 +75,7 @@ class Credentials:
     security_token: str | None = None
 
     def __repr__(self) -> str:
-        """Tell only which kind it is."""
+        """Show only the kind."""
         return f"Credentials({'temporary' if self.security_token else 'permanent'}, hidden)"
 
     def fingerprint(self) -> str:
@@ -84,14 +84,14 @@ class Credentials:
         return hashlib.sha256(f"dh-bot\0{kind}\0{self.ak}\0{self.sk}".encode()).hexdigest()[:16]
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown, for scrubbing what the cloud says."""
+        """Key, secret and security token."""
         return tuple(filter(None, (self.ak, self.sk, self.security_token)))
 
     def sign(self, draft: Draft, endpoint: str, at: datetime) -> Signed:
         """Sign one request for one attempt.
 
-        The SDK takes the time from ``X-Sdk-Date`` if it is there and else warns about ``utcnow``; it signs a
-        security token only if it is there before; it changes the request it is given, so each attempt has a new one.
+        The SDK takes the time from ``X-Sdk-Date`` if present, and otherwise warns about ``utcnow``. It signs a security
+        token only if the header is already present. It changes the given request, so each attempt has a new one.
         """
         scheme, _, host = endpoint.partition("://")
         headers = dict(draft.headers)
@@ -119,7 +119,7 @@ class Token:
     """By our clock."""
 
     def __repr__(self) -> str:
-        """Tell only until when."""
+        """Show only the expiry."""
         return f"Token(hidden, until {self.expires_at:%Y-%m-%dT%H:%M:%SZ})"
 
     def secrets(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class Token:
         return (self.value,)
 
     def sign(self, draft: Draft, endpoint: str, at: datetime) -> Signed:  # noqa: ARG002 - a token needs no time
-        """Send the token along. ``X-Project-Id`` belongs to the signed way in; a token knows its project."""
+        """Add the token. ``X-Project-Id`` is for signed requests only; a token belongs to a project."""
         headers = {name: value for name, value in draft.headers if name != "X-Project-Id"}
         headers["X-Auth-Token"] = self.value
         query = f"?{urlencode(draft.query, quote_via=quote)}" if draft.query else ""
@@ -135,33 +135,33 @@ class Token:
 
 
 class CredentialSource(Protocol):
-    """Where credentials come from: the settings, a profile file, an ECS agency, or IAM."""
+    """A source of credentials: the settings, a profile file, an ECS agency, or IAM."""
 
     def fingerprint(self) -> str:
-        """A name for the configured credentials that changes when they do; not at each renewal."""
+        """A fingerprint of the configured credentials. It changes with them, and not at a renewal."""
         ...
 
     def current(self) -> Access:
-        """What is valid now, without asking anybody; raises ``NoCredentials``. A DELETE takes this."""
+        """The valid credentials, without a network call; raises ``NoCredentials``. For a DELETE."""
         ...
 
     def renewed(self) -> Access:
-        """What a read takes: as ``current``, but what is due is renewed first. Raises ``NoCredentials``."""
+        """The valid credentials, renewed first if that is due; raises ``NoCredentials``. For a read."""
         ...
 
     def rejected(self, access: Access) -> bool:
-        """Learn that MetaStudio rejected these; true if ``renewed`` gives others now."""
+        """MetaStudio rejected these credentials; true if ``renewed`` returns others now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FixedCredentials:
-    """Access keys that stay what they are, permanent or temporary."""
+    """Access keys that are never renewed, permanent or temporary."""
 
     credentials: Credentials
 
     def fingerprint(self) -> str:
-        """The key pair's own."""
+        """The fingerprint of the key pair."""
         return self.credentials.fingerprint()
 
     def current(self) -> Credentials:
@@ -171,9 +171,9 @@ class FixedCredentials:
         return self.credentials
 
     def renewed(self) -> Credentials:
-        """The same."""
+        """As ``current``."""
         return self.current()
 
     def rejected(self, access: Access) -> bool:  # noqa: ARG002 - the protocol's
-        """Nothing can be exchanged, and each wrong signature counts towards locking the key."""
+        """False: there are no other keys, and each wrong signature counts towards locking the key."""
         return False

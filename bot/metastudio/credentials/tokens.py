@@ -1,4 +1,4 @@
-"""A token of IAM as a ``CredentialSource``: kept in memory, renewed in good time, by reads only."""
+"""A token of IAM as a ``CredentialSource``: cached in memory, renewed in advance, by reads only."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ log = structlog.get_logger(__name__)
 
 NO_TIME = timedelta(0)
 RENEW_BEFORE = timedelta(minutes=30)
-"""A token with less to live is renewed by the next read. Until it is over, nobody has to wait for that to succeed."""
+"""The next read renews a token that expires sooner. While the old one is valid, that renewal may fail."""
 
 TOO_SHORT = timedelta(minutes=1)
-"""With less than this a read waits for a new one: the DELETE that follows it must find a token that lasts."""
+"""A read waits for a new token if the old one expires sooner: the DELETE that follows needs a valid one."""
 
 PAUSE = 60.0
-"""For how many seconds no other token is asked for in advance, and a refusal stands without asking anew.
+"""Seconds between two renewals in advance, and for which IAM's refusal is cached.
 
-A refusal opens the breaker, which lasts five times as long. Until that is written down, the others of a crowd come by.
+A refusal opens the breaker for five times as long. The cache serves the other threads until the breaker is written.
 """
 
 
 class TokenSource:
-    """Asks ``sign_in`` for a token when a read needs one, once for everybody who needs one at that time."""
+    """Calls ``sign_in`` when a read needs a token. Reads that need one at the same time share the call."""
 
     def __init__(self, sign_in: Callable[[], Token], fingerprint: str, clock: Clock) -> None:
         self._sign_in = sign_in
@@ -39,17 +39,17 @@ class TokenSource:
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._dies_at = 0.0
-        """When it expires, by the monotonic clock: one that was fetched does not live longer for a clock set back."""
+        """When the token expires, by the monotonic clock: setting the clock back must not extend it."""
         self._under_way: Future[Token] | None = None
         self._not_before: float | None = None
         self._refusal: NoCredentials | None = None
 
     def fingerprint(self) -> str:
-        """That of the user and the password; tokens come and go."""
+        """The fingerprint of user and password; tokens change too often."""
         return self._fingerprint
 
     def current(self) -> Token:
-        """The token at hand. Nobody is asked for one, so a DELETE either leaves with a valid token or not at all."""
+        """The cached token, without a network call: a DELETE is sent with a valid token or not at all."""
         with self._lock:
             token, left = self._token, self._left()
         if token is None or left <= NO_TIME:
@@ -57,7 +57,7 @@ class TokenSource:
         return token
 
     def renewed(self) -> Token:
-        """The token at hand while it is good for long, else a new one."""
+        """The cached token, or a new one if it expires soon."""
         mine = Future[Token]()
         with self._lock:
             now = self._clock.monotonic()
@@ -67,7 +67,7 @@ class TokenSource:
                 return kept
             if rests and self._refusal is not None:
                 raise self._refusal.with_traceback(None)
-            # One renews, and the others go on with what there is while it lasts.
+            # One thread renews; the others use the old token while it is valid.
             if kept is not None and left > TOO_SHORT and (asked is not None or rests):
                 return kept
             if asked is None:
@@ -77,26 +77,26 @@ class TokenSource:
         try:
             return self._renew(mine)
         except NoCredentials as none:
-            # Refused means that the password was changed or the user locked, and is told while the old token still
-            # works: asking again and again could lock the user, so it has to reach the breaker.
+            # After a refusal the password was changed or the user locked. It is raised although the old token still
+            # works, to open the breaker: more attempts could lock the user.
             if kept is None or left <= TOO_SHORT or none.cause is Cause.SIGN_IN_REFUSED:
                 raise
             log.warning("token_not_renewed", cause=none.cause.value, code=none.code, request_id=none.request_id)
             return kept
 
     def rejected(self, access: Access) -> bool:
-        """Forget this token. Whoever renews a moment later gets the one that another thread has already fetched."""
+        """Drop this token, unless another thread has already replaced it."""
         with self._lock:
             if self._token is access:
                 self._token = None
         return True
 
     def _left(self) -> timedelta:
-        """How long the token at hand still lives."""
+        """Until the cached token expires."""
         return NO_TIME if self._token is None else timedelta(seconds=self._dies_at - self._clock.monotonic())
 
     def _renew(self, mine: Future[Token]) -> Token:
-        """Sign in, and let those who wait for it know; they share a failure as they share a token."""
+        """Sign in. The threads that wait for it share the token or the failure."""
         try:
             token = self._sign_in()
         except BaseException as error:
@@ -110,7 +110,7 @@ class TokenSource:
             self._token, self._under_way, self._refusal = token, None, None
             lives = token.expires_at - self._clock.now()
             self._dies_at = self._clock.monotonic() + lives.total_seconds()
-            # Tokens shorter than half an hour are always due; this keeps each read from asking for one.
+            # Tokens shorter than half an hour are always due; this keeps each read from renewing.
             self._not_before = self._clock.monotonic() + PAUSE
         mine.set_result(token)
         return token
