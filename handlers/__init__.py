@@ -15,11 +15,11 @@ from handlers.dispatch import Dispatcher
 from handlers.failures import answered
 
 ANY_OTHER = re.compile(rf"(?!(?:{'|'.join((*BUTTONS, *LIST_BUTTONS))})\Z).*", re.DOTALL)
-"""Bolt goes on to the next listener that matches, so the last one must not match what the others handle."""
+"""Matches every action id but ours. Bolt may go on to the next listener that matches, so this one excludes them."""
 
 
 def register(app: App, dispatcher: Dispatcher, command_name: str) -> None:
-    """Hang our listeners onto Bolt: the command, each button by its exact id, every button we do not know, the Home."""
+    """Register the listeners with Bolt: the command, each button by its exact id, all other buttons, the Home."""
 
     def on_command(ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
         command.delete_dh_job(dispatcher, ack, body)
@@ -34,7 +34,7 @@ def register(app: App, dispatcher: Dispatcher, command_name: str) -> None:
 
 
 def _silent(work: Callable[..., None]) -> Callable[..., None]:
-    """A listener whose ack says nothing, also when it fails. Bolt finds arguments by name, so it gets a function."""
+    """A listener with an empty ack, also when it fails. Bolt finds arguments by name, so this returns a function."""
 
     def listener(ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
         work(ack, body)

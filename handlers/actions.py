@@ -1,4 +1,4 @@
-"""The ids and values of our buttons, and the line by which a card is known. Pure."""
+"""The ids and values of our buttons, and the line that identifies a card. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bot.domain.model import DeletionId
 from handlers.views.blocks import code
 
 ABOUT_A_JOB = "job:"
-"""Before a job id in a button's value: a job may have an id that looks like a deletion's."""
+"""Prefix of a job id in a button's value: a job's id may look like a deletion's."""
 
 
 CONFIRM = "dh_confirm"
@@ -25,7 +25,7 @@ CLOSE_PRESENT = "dh_close_present"
 
 
 def small_print(deletion: DeletionId) -> str:
-    """The last line of every card, in each of its states, by which a card is told from another one."""
+    """The last line of every card in each of its states; it identifies the card's deletion."""
     return f"Deletion {code(deletion)}"
 
 

@@ -1,4 +1,4 @@
-"""The buttons on the card. Whoever clicks whatever in whatever state gets an answer; the ack is empty and instant."""
+"""The buttons of cards and lists. Each click gets an immediate empty ack, and then an answer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UseCase = Callable[[Press, Ports], Deletion | Refused]
 
 
 def pressed(dispatcher: Dispatcher, use_case: UseCase, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
-    """What every button of a card does."""
+    """The listener of a card's button: runs the use-case, then redraws the clicked message if it is stale."""
     begin(dispatcher, partial(_press, dispatcher, use_case), action, ack, body)
 
 
@@ -46,10 +46,10 @@ def begin(
     ack: Ack,
     body: Mapping[str, Any],
 ) -> None:
-    """What every button does: parse, permit, ack, submit."""
+    """The listener of every button: parse, take a permit, ack, submit."""
     seen = click(body)
     now = dispatcher.ports.clock.now()
-    # A button about a job starts what the command starts, and is answered for in the command's words.
+    # A button about a job starts the command's flow, so its answers have the command's words.
     kind = "command" if seen.job else "click"
     pending = PendingRequest(
         new_id(),
@@ -63,8 +63,8 @@ def begin(
         request=request_digest(body),
     )
     if no := dispatcher.ports.admission.refusal() or dispatcher.permit():
-        # The ack of a click carries no text, so "busy" is told from threads that do nothing else. Where even those are
-        # taken there is no ack, and Slack itself shows the person that the click did not arrive.
+        # A click's ack cannot carry text, so "busy" is sent from a small separate pool. If that is full too, we do not
+        # ack, and Slack shows an error.
         if dispatcher.refuse(pending, seen.response_url, no):
             ack()
         return
@@ -92,7 +92,7 @@ def _press(dispatcher: Dispatcher, use_case: UseCase, seen: Click, pending: Pend
         if not _drew_its_card(result, press):
             _redraw(dispatcher, press, use_case)
     except LedgerTrouble as trouble:
-        # The result stands whatever becomes of the card: nobody may be told that nothing happened because of this.
+        # A failed redraw does not change the result, so the person still gets the answer to the result.
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
     except Exception:
         log.exception("redraw_failed")
@@ -100,17 +100,17 @@ def _press(dispatcher: Dispatcher, use_case: UseCase, seen: Click, pending: Pend
 
 
 def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
-    """Whether what the click brought about is drawn already: an outcome brings the new card, but only the one card."""
+    """Whether an outcome's message has redrawn the clicked card already; a copy of the card is not redrawn by it."""
     if isinstance(result, Refused) or result.state is State.DELETING:
         return False
     return result.message_ts == press.message_ts
 
 
 def _redraw(dispatcher: Dispatcher, press: Press, use_case: UseCase) -> None:
-    """Draw the clicked message anew where its buttons can do nothing any more, or it is a second copy of the card.
+    """Redraw the clicked message if its button can do nothing in this state, or if it is a second copy of the card.
 
-    People who may act get that at each press; for all others it happens at most once a minute. Who it is matters only
-    within that minute, and the look-ups that tell are cached.
+    A press by a person who may act redraws each time, a press by anybody else at most once a minute. The person is
+    looked up only within that minute, and the look-ups are cached.
     """
     deletion = dispatcher.ports.ledger.get(press.deletion)
     if deletion is None or press.message_ts is None or not stands_on(press, deletion):
@@ -126,14 +126,14 @@ def _redraw(dispatcher: Dispatcher, press: Press, use_case: UseCase) -> None:
 
 
 def _may_act(press: Press, deletion: Deletion, ports: Ports) -> bool:
-    """Whether this person may press any button of this card: authorized people may cancel, and so may the requester."""
+    """Whether this person may press any button of this card: authorized people and the requester may cancel."""
     return (
         press.actor == deletion.requester or permission.may(Action.COMMAND, press.actor, press.channel, ports) is None
     )
 
 
 def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wording) -> Result:
-    """An outcome is told in the thread; these are the ends that the thread does not tell yet."""
+    """The answer to the person who clicked: a text only for an outcome that the thread does not have yet."""
     if isinstance(result, Refused):
         return result
     if result.state is State.DELETING:
@@ -148,7 +148,7 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
 
 
 def unknown(press: Press, ports: Ports) -> Deletion | Refused:
-    """A button of ours that this version does not know, whatever it carries."""
+    """The use-case of a button of ours that this version does not know."""
     return Refused(Reason.UNKNOWN_BUTTON)
 
 
@@ -159,13 +159,13 @@ BUTTONS: dict[str, UseCase] = {
     actions.CLOSE_DELETED: close_as_deleted,
     actions.CLOSE_PRESENT: close_as_present,
 }
-"""Every button there is, by its action id."""
+"""The buttons of cards, by action id."""
 
 LIVE: dict[State, frozenset[UseCase]] = {
     State.AWAITING: frozenset({confirm, cancel}),
     State.UNKNOWN: frozenset({check_now, close_as_deleted, close_as_present}),
 }
-"""Which of them do something in which state; pressed in another one, the message they stand on is out of date."""
+"""Which buttons work in which state. A button that is pressed in another state stands on a stale message."""
 
 
 def offer(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
@@ -180,4 +180,4 @@ LIST_BUTTONS: dict[str, Callable[[Dispatcher, Click, PendingRequest], Result]] =
     actions.OLDER_OF_JOB: older_of_job,
     actions.OFFER: offer,
 }
-"""Every one of them, by its action id."""
+"""The buttons of private lists, by action id."""

@@ -1,4 +1,4 @@
-"""``/delete-dh-job``: parse, take a permit, ack, submit, return. No I/O before the ack, and none in this thread."""
+"""``/delete-dh-job``: parse, take a permit, ack, submit, return. This thread does no I/O."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def delete_dh_job(dispatcher: Dispatcher, ack: Ack, body: Mapping[str, Any]) -> 
     typed = parse(body.get("text") or "", reason_required=dispatcher.ports.config.rules.reason_required)
     match typed:
         case UsageError():
-            # Neither this nor a subcommand whose answer is its ack does anything, so either may come again.
+            # This has no effect, so Slack may deliver it again: the request is not recorded as served.
             no = {"detail": typed.detail, "meant": typed.meant, "subcommand": typed.subcommand}
             say(ack, refusal_text(Refused(typed.rule, no), dispatcher.wording.for_("command")))
             facts = {"reason": typed.rule.value, "length": typed.length}
@@ -47,7 +47,7 @@ def delete_dh_job(dispatcher: Dispatcher, ack: Ack, body: Mapping[str, Any]) -> 
 
 
 def say(ack: Ack, text: str) -> None:
-    """Acknowledge with a text that only the person sees. It is final: nothing replaces it later."""
+    """Ack with a text that only the person sees. Nothing replaces that text later."""
     ack(text=text, response_type="ephemeral")
 
 
@@ -61,5 +61,5 @@ def _delete(dispatcher: Dispatcher, ack: Ack, ask: Ask, body: Mapping[str, Any])
 
 
 def crashed(ack: Ack, dispatcher: Dispatcher) -> None:
-    """What is acknowledged when a listener fails: an exception would be no ack at all."""
+    """Ack for a listener that failed: an exception would leave the command without an ack."""
     say(ack, refusal_text(Refused(Reason.BUG), dispatcher.wording))

@@ -1,4 +1,4 @@
-"""What happens behind every ack: note that somebody waits, run the use-case, answer. One function for all listeners."""
+"""The work behind every ack: record the pending request, run the use-case, answer. The same for all listeners."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ from handlers.views.wording import Wording
 log = structlog.get_logger(__name__)
 
 Result = Deletion | Refused | Message | str | None
-"""A use-case ends with a deletion (told in its thread), a refusal, something to say to the person, or nothing more."""
+"""A use-case returns a deletion (the thread has the outcome), a refusal, an answer for the person, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Everything a listener may touch. Built in ``bot.app``."""
+    """Everything that a listener may use. Built in ``bot.app``."""
 
     ports: Ports
     pool: Pool
     wording: Wording
     link: Callable[[Deletion], str | None]
-    """A permalink to a deletion's card, or None when Slack does not give one."""
+    """The permalink to a deletion's card, or None if Slack does not return one."""
     redraws: Redraws = field(default_factory=Redraws)
 
     def links(self, deletions: Iterable[Deletion]) -> dict[DeletionId, str | None]:
-        """The links of several cards, asked of Slack side by side; None where it gives none."""
+        """The permalinks of several cards, looked up in parallel; None where Slack does not return one."""
         asked = {one.id: self.ports.in_background(partial(self.link, one)) for one in deletions if one.message_ts}
         return {id_: future.result() for id_, future in asked.items()}
 
     def permit(self) -> Refused | None:
-        """Take a permit; else why there is none."""
+        """Take a permit and return None, or return why there is none."""
         if self.pool.take():
             return None
         return Refused(Reason.STOPPING if self.pool.is_draining else Reason.BUSY)
 
     def reject(self, say: Callable[[str], None], no: Refused, event: Event, request: str | None) -> None:
-        """Answer a command by its ack alone."""
+        """Refuse a command in its ack."""
         say(self._text(_with_subcommand(no, event), "command"))
         self.record(replace(event, kind=Kind.REFUSED, facts={**event.facts, "reason": str(no.reason)}), request)
 
@@ -65,9 +65,9 @@ class Dispatcher:
         response_url: str | None,
         **facts: object,
     ) -> None:
-        """What every command does that needs more than its ack: permit, ack ``first``, submit; or ack "busy".
+        """Start a command that needs more than its ack: take a permit, ack ``first``, submit; or ack "busy".
 
-        ``say`` is the ack. What follows it comes by ``response_url`` or another way. ``facts`` go into the trail.
+        ``say`` is the ack. The answer follows by ``response_url`` or another way. ``facts`` go into the audit trail.
         """
         event = Event(Kind.COMMAND, pending.since, pending.actor, channel=pending.channel, job=pending.job, facts=facts)
         if no := self.permit():
@@ -80,18 +80,17 @@ class Dispatcher:
     def serve(
         self, pending: PendingRequest, event: Event, use_case: Callable[[], Result], response_url: str | None
     ) -> None:
-        """Run behind the ack, on the pool, on a permit that was taken. Never raises.
+        """Run behind the ack, on the pool, on a permit that the caller has taken. Never raises.
 
-        Whatever has an effect comes through here or through ``refuse``, and both count the request as served. One that
-        was served before has no second effect. If its first process died before the effect, the answer that it owed is
-        given after the restart, so "already handled" is true of it as well.
+        This and ``refuse`` record the request as served, so that a second delivery has no second effect. If the first
+        process died before the effect, the answer is sent after the restart: "already handled" is true then as well.
         """
         with about(pending.about):
             try:
                 is_first = self.ports.ledger.note_request(pending, event)
             except LedgerTrouble as trouble:
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_request")
-                # Nothing is noted, so nothing would repeat this answer; it is tried once by every way there is.
+                # The pending request is not recorded, so nothing repeats this answer. It is tried once, by each way.
                 no = _with_subcommand(Refused(Reason.LEDGER_TROUBLE), event)
                 self.ports.messenger.answer(pending, self._text(no, pending.kind), response_url)
                 return
@@ -104,7 +103,7 @@ class Dispatcher:
             try:
                 self._finish(pending, result, response_url)
             except LedgerTrouble as trouble:
-                # The open answer stays in the ledger and is given when the ledger is back.
+                # The pending request stays in the ledger, and its answer is sent when the ledger is back.
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answer")
             except Exception:
                 log.exception("answer_failed")
@@ -112,7 +111,7 @@ class Dispatcher:
                 self._give(pending, self._text(no, pending.kind), response_url)
 
     def refuse(self, pending: PendingRequest, response_url: str | None, no: Refused) -> bool:
-        """Say why there is no permit; False when even that is too much. Nobody waits for it here."""
+        """Answer in the background why there is no permit; False if the small pool is full too."""
 
         def say() -> None:
             with about(pending.about):
@@ -121,12 +120,12 @@ class Dispatcher:
         return self.pool.overflow(say)
 
     def _turn_away(self, pending: PendingRequest, no: Refused, response_url: str | None) -> None:
-        """Refuse what the ledger knows nothing of."""
+        """Refuse a request that is not recorded in the ledger."""
         event = self._refused_event(pending, no)
         self._give(pending, self._text(no, pending.kind), response_url, event, is_noted=False)
 
     def record(self, event: Event, request: str | None = None) -> None:
-        """Record something that changes nothing, behind the ack. With no thread left for it, the log alone has it."""
+        """Record an event without effect, behind the ack. If no thread is free, only the log has it."""
         if not self.pool.overflow(lambda: self._record(event, request)):
             with about(event.deletion):
                 log.warning("not_recorded", kind=event.kind.value)
@@ -172,7 +171,7 @@ class Dispatcher:
 
         def write() -> None:
             if isinstance(delivery, Delivered) and not is_noted:
-                # Somebody who was told that nothing was done must not find it done when the same request comes again.
+                # The person has read that nothing was done, so a second delivery must do nothing.
                 self.ports.ledger.record(*events, request=pending.request)
             elif isinstance(delivery, Delivered):
                 self.ports.ledger.answered(pending.id, *events)
@@ -191,14 +190,14 @@ class Dispatcher:
             log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="answered")
 
     def _note(self, pending: PendingRequest, write: Callable[[], None]) -> None:
-        """Write how the answer went, now or when the ledger is back: otherwise it is owed until the next start.
+        """Record what became of the answer, now or when the ledger is back; else it is pending until a restart.
 
-        What waits in memory is bounded, since the ledger has taken a first note of each of these answers.
+        The writes kept in memory are bounded, since each of these requests is in the ledger.
         """
         self.ports.pending_writes(pending.about, write)
 
     def _text(self, no: Refused, kind: str) -> str:
-        """The sentence for a refusal of a command or a click, with a link to the card that it speaks of."""
+        """The sentence for a refusal of a command or a click, with a link to the card if it names one."""
         current = no.facts.get("deletion")
         if no.reason == Reason.ALREADY_OFFERED and isinstance(current, Deletion):
             no = Refused(no.reason, {**no.facts, "link": self.link(current)})
@@ -222,11 +221,11 @@ class Dispatcher:
 
 
 def _with_subcommand(no: Refused, event: Event) -> Refused:
-    """The refusal with the subcommand that it answers, if it was one: its text may have to say what was not done."""
+    """The refusal with its subcommand, if there is one: the text may have to say what was not done."""
     name = event.facts.get("subcommand")
     return Refused(no.reason, {**no.facts, "subcommand": name}) if name else no
 
 
 def new_id() -> DeletionId:
-    """An id that nobody can guess and anybody can read out: 16 hexadecimal digits."""
+    """A random id that people can read aloud: 16 hexadecimal digits."""
     return DeletionId(secrets.token_hex(8))

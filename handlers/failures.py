@@ -1,4 +1,4 @@
-"""A listener that raises would be no ack at all. Wrapped, it acks that nothing was deleted; the log says the rest."""
+"""Acks for listeners that raise. Without one, Slack shows its own error, and the person learns nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Listener = Callable[[Callable[..., Any], Mapping[str, Any]], None]
 
 
 def answered(listener: Listener, apology: Callable[[Callable[..., Any]], None]) -> Listener:
-    """The listener, with every exception turned into an ack. What it submitted answers for itself."""
+    """The listener, with ``apology`` as its ack if it raises. Work that it has submitted answers by itself."""
 
     @wraps(listener)
     def wrapped(ack: Callable[..., Any], body: Mapping[str, Any]) -> None:

@@ -1,10 +1,10 @@
-"""The grammar of the command: what was typed behind its name, read as a value. Pure.
+"""The grammar of the command: parses the text behind its name. Pure.
 
     typed  = {option} ( subcommand {option} argument | id {id | option} [reason] )
     option = dashes of any kind and number, and a name of ``OPTIONS``; dashes alone begin the reason
 
-White space of any kind separates words; commas and semicolons do, too, before the reason. A job id is never repaired:
-a word that is not an id by the rule is refused with the rule that it broke. ``handlers.vocabulary`` has the words.
+White space of any kind separates words; before the reason, commas and semicolons do as well. The bot never repairs a
+job id: a word that is no id is refused with the rule that it breaks. ``handlers.vocabulary`` has the words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
     "\u205f\u3000"
 )
-"""Unicode's White_Space, which has neither control characters nor zero-width ones."""
+"""Unicode's White_Space. Other control characters and zero-width characters are not in it."""
 MARKS = ",;，；、"
 SEPARATORS = SPACES + MARKS
 COLONS = (":", "：")
@@ -40,12 +40,12 @@ DASHES = (
     "-\u058a\u05be\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2e3a\u2e3b\u301c\u3030\ufe31\ufe32\ufe58\ufe63"
     "\uff0d"
 )
-"""Phones make one dash of two hyphens, and keyboards have several: whatever looks like a dash begins an option."""
+"""Every dash begins an option: phones turn two hyphens into one dash, and keyboards have several dashes."""
 FORMATTING = (("`", "`"), ('"', '"'), ("'", "'"), ("*", "*"), ("<", ">"), ("“”„", "“”"), ("‘’‚", "‘’"))
-"""What may open, and what may close, the one pair around a word that is not part of it."""
+"""Characters that may open and close the one pair around a word; the pair is not part of the word."""
 
 DASH_LOOK_ALIKES = DASHES + "\u02d7\u2043\u2500\u2501\u2796\u2e40\u30fc\u4e00"
-"""What is taken for a dash only in order to refuse: a minus of another script, the lines of boxes, 一 and ー."""
+"""Taken for a dash only in order to refuse: a minus of another script, the lines of boxes, 一 and ー."""
 
 _OPENING = DASHES + "".join(opens for opens, _ in FORMATTING)
 _WORD = re.compile(f"[^{SEPARATORS}]+")
@@ -60,17 +60,17 @@ OPTIONS_COME_FIRST = "An option stands before the reason; a reason that contains
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What was typed, where it breaks no rule. ``name`` is one of ``SUBCOMMANDS``, or ``DELETE`` for an id alone."""
+    """A valid command. ``name`` is one of ``SUBCOMMANDS``, or ``DELETE`` for an id alone."""
 
     name: str
     job_id: JobId = NO_JOB
     text: str = ""
-    """The reason, or what to search for; Slack's entities are decoded."""
+    """The reason, or the text to search for; Slack's entities are decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageError:
-    """What was typed breaks a rule. Of the input only its length is kept; it may be anything, also a secret."""
+    """The input breaks a rule. Only its length is kept, since the input may contain a secret."""
 
     rule: Reason
     length: int
@@ -82,7 +82,7 @@ class UsageError:
 
 
 class _BrokenRule(Exception):
-    """Ends the reading of a line; ``parse`` makes a value of it."""
+    """Ends the parsing of a line; ``parse`` returns it as a ``UsageError``."""
 
     def __init__(self, rule: Reason, detail: str = "", meant: tuple[str, ...] = ()) -> None:
         super().__init__(rule)
@@ -90,7 +90,7 @@ class _BrokenRule(Exception):
 
 
 def parse(text: str, *, reason_required: bool = False) -> Command | UsageError:
-    """What stands behind the command's name. Nothing at all means ``help``. Never raises."""
+    """Parse the text behind the command's name. An empty text means ``help``. Never raises."""
     line = _Line(decoded(text))
     try:
         line.read_name()
@@ -127,7 +127,7 @@ def _command(line: _Line, *, reason_required: bool) -> Command:
 
 
 def _argument(line: _Line, takes: Takes) -> str:
-    """What follows the options and ids, where it may."""
+    """The text behind the options and ids; raises if it is not allowed there."""
     rest = line.rest()
     if takes is Takes.ANYTHING:
         return ""
@@ -138,7 +138,7 @@ def _argument(line: _Line, takes: Takes) -> str:
     if takes is Takes.JOB_AND_REASON and not line.is_ended and any(map(_asks_like_an_option, _WORD.findall(rest))):
         raise _BrokenRule(Reason.MISPLACED_OPTION, OPTIONS_COME_FIRST)
     if takes is Takes.JOB_AND_REASON and (asked := _asked_for("-".join(_WORD.findall(rest)))):
-        # Dashes with a space behind them begin the reason, but somebody may have meant an option all the same.
+        # Dashes and a space begin the reason, but the person may have meant an option.
         raise _BrokenRule(Reason.NEAR_MISS, meant=(asked,))
     if len(rest) > REASON_LIMIT:
         raise _BrokenRule(Reason.REASON_TOO_LONG)
@@ -153,7 +153,7 @@ class _Line:
         self.options: set[str] = set()
         self.subcommand = ""
         self.is_ended = False
-        """Whether dashes alone were met, behind which all is the reason."""
+        """Whether dashes alone were read; the rest of the line is the reason."""
 
     def read_name(self) -> None:
         """Read the subcommand, if there is one, and the options around it."""
@@ -166,11 +166,11 @@ class _Line:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all was typed."""
+        """Whether the line is empty."""
         return not (self._word() or self.options or self.is_ended)
 
     def read_job_ids(self) -> list[str]:
-        """Read up to the reason: job ids, options, and ``help`` or ``dry-run`` without their dashes."""
+        """Read up to the reason: job ids, options, and ``help`` or ``dry-run`` without dashes."""
         found: list[str] = []
         while word := self._word():
             head, length = _head(word)
@@ -187,14 +187,14 @@ class _Line:
         return found
 
     def rest(self) -> str:
-        """What was not read yet."""
+        """The rest of the line, not read yet."""
         text = self._text[self._at :].strip(SPACES)
         return text if self.is_ended else text.lstrip(SEPARATORS)
 
     def _check_that_the_reason_may_begin(self, word: str) -> None:
-        """What people read as one more id, as a rehearsal or as a question for help does not become the reason."""
+        """Refuse a reason that begins with a word that people read as an id, as ``dry-run`` or as ``help``."""
         words = _WORD.findall(self.rest())
-        # Marks alone, such as the & between two ids, are not what is read.
+        # Skip words of marks alone, for example the & between two ids.
         read = next((each for each in words if _core(each)), word)
         core = _core(read)
         if HUAWEI_ID.fullmatch(core) and read.isascii():
@@ -208,9 +208,9 @@ class _Line:
             raise _BrokenRule(Reason.NEAR_MISS, meant=(asked,))
 
     def _glued_to(self, word: str) -> str:
-        """What stands behind the next word without white space; "" for a further id, and behind an id of MetaStudio.
+        """The text glued to the next word; "" if the word is an id of MetaStudio, or if the glued text is one.
 
-        Other ids end at white space, so ``1;DROP`` is none.
+        Every other id ends at white space, so ``1;DROP`` is not an id.
         """
         start = self._text.index(word, self._at)
         glued = _GLUED.match(self._text, start + len(word))
@@ -244,7 +244,7 @@ def bare(word: str) -> str:
 
 
 def _head(word: str) -> tuple[str, int]:
-    """The word up to its first colon, without formatting; and how much of what was typed that is, with the colon."""
+    """The word up to its first colon, without formatting; and the length of that in the line, with the colon."""
     if (inner := bare(word)) != word:
         return inner[:-1] if inner.endswith(COLONS) else inner, len(word)
     at = min((word.find(colon) for colon in COLONS if colon in word), default=len(word))
@@ -252,12 +252,12 @@ def _head(word: str) -> tuple[str, int]:
 
 
 def _name(head: str) -> str:
-    """The subcommand of that name, or "". Only ASCII letters have a case here: casefold() turns others into them."""
+    """The subcommand of that name, or "". Only ASCII is lowered: casefold() turns other letters into ASCII ones."""
     return NAMES.get(head.lower() if head.isascii() else head, "")
 
 
 def _job_id(word: str, glued: str) -> str:
-    """The job id that the word is, if it is one, nothing else was meant, and nothing is glued to it."""
+    """The word with the text glued to it, if that is a job id and nothing else was meant; else raises."""
     if meant := probably_meant(_head(word)[0]):
         raise _BrokenRule(Reason.NEAR_MISS, meant=meant)
     job_id = bare(word) + glued
@@ -267,13 +267,13 @@ def _job_id(word: str, glued: str) -> str:
 
 
 def _is_dashed(word: str) -> bool:
-    """Whether people see a dash at its beginning, also behind half a pair of formatting."""
+    """Whether people see a dash at its beginning, even behind one half of a pair of formatting."""
     seen = as_people_read(word)
     return any(dash in seen[: len(seen) - len(seen.lstrip(_OPENING))] for dash in DASHES)
 
 
 def _core(word: str) -> str:
-    """The word as people read it, its dashes alike, without the marks around it. Good for refusing only."""
+    """The word as people read it, with plain hyphens and without the marks around it. Use for refusing only."""
     seen = "".join("-" if char in DASHES else char for char in as_people_read(word))
     begins = next((at for at, char in enumerate(seen) if char.isalnum() and char not in DASH_LOOK_ALIKES), len(seen))
     ends = max((at for at, char in enumerate(seen) if char.isalnum()), default=-1) + 1
@@ -281,9 +281,10 @@ def _core(word: str) -> str:
 
 
 def _asked_for(word: str) -> str:
-    """``HELP`` or ``DRY_RUN`` where the word, or words with a dash between, asks for it in whatever dress; else "".
+    """``HELP`` or ``DRY_RUN`` if the word, or words joined by dashes, ask for it in any spelling of dashes; else "".
 
-    ``dryrun`` is a rehearsal; a word that only resembles *help* may well begin a reason, as *held* does.
+    A word close to ``dry-run`` asks for a dry run. A word close to *help* does not ask for help: *held* may begin a
+    reason.
     """
     core = re.sub(r"[\W_]+", "-", _core(word)) if _core(word) != "?" else "?"
     if NAMES.get(core) in {HELP, DRY_RUN}:
@@ -296,12 +297,12 @@ def _nearly_asked_for(core: str) -> str:
 
 
 def _is_like_an_id(core: str) -> bool:
-    """Whether it is an id of MetaStudio but for a few of its signs: one lost, one added, one of another alphabet."""
+    """Whether it is nearly an id of MetaStudio: a character lost, added, or of another alphabet."""
     return 30 <= len(core) <= 40 and sum(char in hexdigits for char in core) >= 24
 
 
 def _asks_like_an_option(word: str) -> bool:
-    """Whether a word of a reason looks like an option that there is."""
+    """Whether a word of a reason looks like a known option."""
     core = _core(word)
     before = as_people_read(word).partition(core)[0] if core else ""
     is_dashed = any(dash in before for dash in DASH_LOOK_ALIKES)
@@ -309,7 +310,7 @@ def _asks_like_an_option(word: str) -> bool:
 
 
 def broken_rule(word: str) -> str:
-    """Which part of the rule a would-be job id breaks, without repeating any of it."""
+    """The part of the rule that a mistyped job id breaks, without repeating any of the id."""
     if not word:
         return "there is none"
     if any(colon in word for colon in COLONS):

@@ -1,7 +1,7 @@
-"""The App Home: drawn when somebody opens it, from the ledger alone but for links. Nobody waits for an answer here.
+"""The App Home: drawn when a person opens it, from the ledger and the permalinks of the cards.
 
-An event that is delivered again draws the same once more, which is harmless; one that finds no permit is let go, and
-Slack goes on showing what was drawn last.
+Drawing is idempotent, so an event may be delivered twice. Without a permit the event is dropped, and Slack goes on
+showing the last page.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ log = structlog.get_logger(__name__)
 
 MOST_OPEN = 200
 MOST_DELETED = 100
-"""So many are looked at; the view shows fewer of each kind and says how many more there are."""
+"""Limits of the queries. The view shows fewer of each kind and the number of the others."""
 
 
 def opened(dispatcher: Dispatcher, ack: Callable[..., Any], body: Mapping[str, Any]) -> None:
-    """The listener: permit, ack, submit. The messages tab sends the same event and needs nothing."""
+    """The listener: take a permit, submit, ack. The messages tab sends the same event, which needs only the ack."""
     event = body["event"]
     if event.get("tab") == "home":
-        # The team is that of the installation; users.info says whose this person is.
+        # ``team_id`` is the installation's; users.info returns the person's own.
         actor = Actor(event["user"], body.get("team_id") or "")
         if no := dispatcher.permit():
             log.info("home_not_drawn", why=str(no.reason))
@@ -49,7 +49,7 @@ def _draw(dispatcher: Dispatcher, actor: Actor) -> None:
         blocks = trouble_blocks(trouble.diagnosis, dispatcher.wording)
     shown = dispatcher.ports.messenger.show_home(actor.user, blocks)
     if not isinstance(shown, Delivered):
-        # It is drawn anew the next time somebody opens it, so this is nothing to wake anybody for.
+        # The next opening draws it again, so this is no error.
         log.info("home_not_drawn", why=shown.why)
 
 
@@ -66,7 +66,7 @@ def _blocks(dispatcher: Dispatcher, actor: Actor) -> list[Block]:
 
 
 def home_data(person: Person, dispatcher: Dispatcher) -> HomeData:
-    """What the Home tells an operator."""
+    """The data of the page of a person who may delete jobs."""
     ports = dispatcher.ports
     overview = ports.ledger.overview
     open_ones = overview.open(limit=MOST_OPEN)

@@ -1,7 +1,7 @@
-"""The Teller: everything the bot says to Slack goes through here, and comes back as told, again after, or gone.
+"""The messenger: every message to Slack is sent here, and ends as ``Delivered``, ``RetryLater`` or ``Undeliverable``.
 
-Slack's errors are translated once, here. None of these calls is retried by the SDK: whether a message may be repeated
-is decided by the outbox, which knows that a duplicate post is better than a lost one.
+Only this module translates Slack's errors. The SDK retries none of these calls: the outbox decides about retries,
+because a duplicate message is better than a lost one.
 """
 
 from __future__ import annotations
@@ -61,18 +61,18 @@ GONE = frozenset(
         "user_not_visible",
     }
 )
-"""Codes after which the same message can never be taken at the same place (rulebook section 4)."""
+"""Codes after which Slack never accepts this message at this place (rulebook section 4)."""
 
 UNSURE = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "update_failed"})
-"""Codes after which part of the work may have happened (rulebook 4.6)."""
+"""Codes after which the call may have had its effect (rulebook 4.6)."""
 
 OUR_FAULT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "no_text"})
-"""Codes that name a mistake of ours in the blocks: the text alone is sent instead, and the log says so."""
+"""Codes for an error of ours in the blocks. The bot logs it and sends the text alone."""
 
 TOO_FAST = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 TS = re.compile(r"[0-9]+\.[0-9]+")
-"""A message's name: seconds and a number. The channel beside it is not compared: of a direct message, and of a channel
-that was converted, Slack answers with another id than it was given (rulebook 2.8, 4.9)."""
+"""The id of a message in its channel. The channel of Slack's answer is not compared with ours: it differs for a direct
+message and for a converted channel (rulebook 2.8, 4.9)."""
 SHORT_PAUSE = 1.0
 TOKEN_PAUSE = 60.0
 PLAIN_LIMIT = 3000
@@ -91,9 +91,8 @@ class SlackMessenger:
     def post_card(self, deletion: Deletion, earlier: Sequence[Deletion], called: Called) -> Answer:
         """Post the card of a new deletion; ``Delivered.ts`` is its ts.
 
-        A card whose ts is not known has no thread that an outcome could be told in, so Slack has not answered until it
-        has given one. For every other message its ``ok`` is enough: nothing hangs on those, and a Slack that keeps
-        leaving the ts out would be sent the same outcome again and again.
+        An ``ok`` without a ts counts as no answer, because the outcome needs the card's thread. For every other message
+        ``ok`` is enough: nothing needs its ts, and a retry would post the same message again.
         """
         card = deletion_card(deletion, self._wording, earlier, called=called)
         posted = self._send(self._client.chat_postMessage, card, channel=deletion.channel, **NO_UNFURLING)
@@ -102,7 +101,7 @@ class SlackMessenger:
         return posted
 
     def send(self, notification: Notification, deletion: Deletion) -> Answer:
-        """Say one message of the outbox, or draw a card anew."""
+        """Post one message of the outbox, or redraw a card."""
         if notification.kind is NotificationKind.CARD:
             card = deletion_card(deletion, self._wording)
             return self._send(self._client.chat_update, card, channel=notification.to, ts=notification.thread_ts)
@@ -111,17 +110,17 @@ class SlackMessenger:
         return self._send(self._client.chat_postMessage, said, **place, **NO_UNFURLING)
 
     def announce(self, notification: Notification) -> Answer:
-        """Say what is about no deletion in its channel: that deletions are frozen, or no longer."""
+        """Post a message that is about no deletion: that deletions are frozen, or no longer."""
         return self._send(
             self._client.chat_postMessage, freeze_message(notification.facts), channel=notification.to, **NO_UNFURLING
         )
 
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Answer:
-        """Lines of the running log for AUDIT_CHANNEL, as one message."""
+        """Post events to AUDIT_CHANNEL, one line each, as one message."""
         return self._log(channel, "\n".join(log_lines(events, skipped)))
 
     def log_head(self, channel: str, number: int, digest: str) -> Answer:
-        """The newest event's number and hash, for AUDIT_CHANNEL to remember."""
+        """Post the newest event's number and hash to AUDIT_CHANNEL, as a witness outside the ledger."""
         return self._log(channel, head_line(number, digest))
 
     def _log(self, channel: str, whole: str) -> Answer:
@@ -144,12 +143,12 @@ class SlackMessenger:
         if not isinstance(shown, Undeliverable):
             return shown
         if shown.why in OUR_FAULT:
-            # Unlike a card, an answer is worth having without its buttons.
+            # Unlike a card, an answer is useful without its buttons.
             return self.answer(pending, text, None)
         return self._send(self._client.chat_postMessage, said, channel=pending.actor.user, **NO_UNFURLING)
 
     def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Answer:
-        """Draw somebody's App Home. Without a hash, so that it cannot conflict with what another replica drew."""
+        """Draw a person's App Home, without a hash, so that it cannot conflict with another replica's page."""
         answer = _call(
             self._client.views_publish, self._troubles, user_id=user, view={"type": "home", "blocks": list(blocks)}
         )
@@ -158,11 +157,11 @@ class SlackMessenger:
         return answer
 
     def answer_after_restart(self, pending: PendingRequest, deletion: Deletion | None) -> Answer:
-        """Tell somebody whose command or click a crash cut off how things stand now."""
+        """Answer a command or click that a restart interrupted: how the deletion stands now."""
         return self.answer(pending, restart_text(pending, deletion, self._wording, self.link), None)
 
     def link(self, deletion: Deletion) -> str | None:
-        """A permalink to the card, or None when there is no card or Slack does not give one."""
+        """The permalink to the card, or None if there is no card or Slack does not return one."""
         if deletion.message_ts is None:
             return None
         try:
@@ -175,11 +174,11 @@ class SlackMessenger:
     def _by_url(self, url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
         content: dict[str, Any] = {"text": text} | ({"blocks": list(blocks)} if blocks else {})
         try:
-            # A click's response_url replaces the message it stood on unless told not to (rulebook 1.5).
+            # By default, a click's response_url replaces the clicked message (rulebook 1.5).
             sent = self.webhook(url).send(**content, response_type="ephemeral", replace_original=False)
         except CUT_OFF:
             return False
-        # Content that Slack refuses comes back as 200 with ok: false, and a proxy in between may say 200 to anything.
+        # Slack refuses content with 200 and ok: false, and a proxy may answer 200 to anything.
         return sent.status_code == HTTPStatus.OK and _is_ok(sent.body)
 
     def _send(self, method: Callable[..., Any], said: Message, **place: Any) -> Answer:
@@ -187,15 +186,15 @@ class SlackMessenger:
         if isinstance(answer, RetryLater) and answer.why in OUR_FAULT:
             log.error("slack_refused_blocks", code=answer.why, method=method.__name__)
             if any(block["type"] == "actions" for block in said.blocks):
-                # A card without its buttons could not be used.
+                # A card without its buttons would be useless.
                 return Undeliverable(answer.why)
-            # Without blocks the old ones, and their buttons, are removed: the text is complete by itself.
+            # An empty list removes the old blocks and their buttons; the text alone is complete.
             return _call(method, self._troubles, text=cut(said.text, PLAIN_LIMIT), blocks=[], **place)
         return answer
 
 
 def _is_ok(body: str) -> bool:
-    """Whether a ``response_url`` took the message: Slack answers the word ``ok``, or an object whose ``ok`` is true."""
+    """Whether a ``response_url`` accepted the message: the body is ``ok``, or an object whose ``ok`` is true."""
     if body.strip() == "ok":
         return True
     try:
@@ -212,10 +211,10 @@ def _call(method: Callable[..., Any], troubles: Troubles, **arguments: Any) -> A
     except SlackApiError as error:
         return _translated(error, method.__name__, troubles)
     except CUT_OFF as error:
-        # A timeout, a reset or half an answer: the call may have had its effect.
+        # A timeout, a reset or a truncated answer: the call may have had its effect.
         return RetryLater(SHORT_PAUSE, type(error).__name__, unanswered=True)
     if is_ok is not True:
-        # slack_sdk takes anything for a yes that Python takes for one, such as "false".
+        # slack_sdk accepts every truthy ``ok``, for example the string "false".
         return RetryLater(SHORT_PAUSE, "not_ok", unanswered=True)
     troubles.end(method.__name__)
     return Delivered(ts if isinstance(ts, str) and TS.fullmatch(ts) else None)
@@ -232,7 +231,7 @@ def _translated(error: SlackApiError, method: str, troubles: Troubles) -> Answer
         return RetryLater(SHORT_PAUSE, code, unanswered=True)
     if code in OUR_FAULT:
         return RetryLater(SHORT_PAUSE, code)
-    # A token that is wrong, or an error nobody has met: neither the message nor its place is at fault, so it waits.
+    # A bad token or an unknown error is the fault of neither the message nor its channel, so the message waits.
     if code != MISSING_SCOPE or troubles.begins(method, code):
         log.error("slack_refused", code=code, method=method)
     return RetryLater(TOKEN_PAUSE, code)

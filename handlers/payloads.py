@@ -1,4 +1,4 @@
-"""From what Slack sends to our values. Pure: no Bolt, no client, no ledger. What was typed is for ``grammar``."""
+"""Parses Slack's payloads. Pure: no Bolt, no client, no ledger. ``grammar`` parses the typed text."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from handlers.actions import ABOUT_A_JOB, small_print
 
 
 def command_actor(body: Mapping[str, Any]) -> Actor:
-    """Who typed the command. Raises KeyError when Slack left out an id, which it never documents doing."""
+    """Who typed the command. Raises KeyError if Slack left out an id; by its documentation it never does."""
     return Actor(body["user_id"], body["team_id"])
 
 
 def request_digest(body: Mapping[str, Any]) -> str | None:
-    """What tells this command or click from every other one, and is the same when it is posted or handed over again.
+    """The identity of this command or click, the same at each delivery; None for a payload without both secrets.
 
-    Slack gives each a ``trigger_id`` and a ``response_url`` of its own (rulebook 1.1, 1.5, 2.10); the second stands in
-    for a payload without the first. Both are secrets, so only a digest leaves this function. None where there is
-    neither: such a payload cannot be told from another one, and Slack documents none.
-
-    Events have neither, and need none: drawing the Home once more changes nothing.
+    Slack gives each request its own ``trigger_id`` and ``response_url`` (rulebook 1.1, 1.5, 2.10). Without the first,
+    the second is used. Both are secrets, so only a digest leaves this function. Slack documents no command or click
+    without either. Events have neither and need no digest: drawing the Home is idempotent.
     """
     secret = body.get("trigger_id") or body.get("response_url")
     return hashlib.sha256(secret.encode()).hexdigest() if isinstance(secret, str) and secret else None
 
 
 def click_actor(body: Mapping[str, Any]) -> Actor:
-    """Who pressed.
+    """Who pressed the button.
 
-    In a Slack Connect channel ``team`` is ours while ``user.team_id`` is the clicker's own, so only the latter counts
-    (rulebook 2.5, 2.6: Bolt's ``context.team_id`` hides it).
+    In a Slack Connect channel ``team`` is ours, and only ``user.team_id`` is the person's own (rulebook 2.5, 2.6).
+    Bolt's ``context.team_id`` hides it.
     """
     user = body["user"]
     return Actor(user["id"], user.get("team_id") or "")
@@ -41,10 +39,10 @@ def click_actor(body: Mapping[str, Any]) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """A press of one of our buttons, as far as the payload tells.
+    """A press of one of our buttons, parsed from the payload.
 
-    ``deletion`` is None for a value of no known form; ``job`` is what a button of a search is about. ``is_copy``: the
-    message that Slack sent along is a card of that deletion.
+    ``deletion`` is None if the value is no deletion's id; ``job`` is the job of a search's button. ``is_copy``: the
+    message in the payload is a card of that deletion.
     """
 
     actor: Actor
@@ -58,7 +56,7 @@ class Click:
 
 
 def click(body: Mapping[str, Any]) -> Click:
-    """Ids come from ``container``: ``message`` and ``channel`` may be missing (rulebook 2.1, 2.2)."""
+    """Parse a press. The ids are in ``container``: ``message`` and ``channel`` may be missing (rulebook 2.1, 2.2)."""
     container = _mapping(body.get("container"))
     actions = body.get("actions")
     value = _mapping(actions[0]).get("value") if isinstance(actions, list) and actions else None
@@ -77,10 +75,10 @@ def click(body: Mapping[str, Any]) -> Click:
 
 
 def _is_card_of(deletion: DeletionId, message: Mapping[str, Any]) -> bool:
-    """Whether that message is a card of the deletion, by its small print.
+    """Whether the message is a card of the deletion, by its small print.
 
-    Slack marks the message as optional (rulebook 2.1), and whether its blocks are always whole is not documented [?];
-    where they are not, it is none.
+    The message is optional (rulebook 2.1), and Slack does not document that its blocks are complete [?]. Without the
+    small print the answer is no.
     """
     rows = [_mapping(block).get("elements") for block in _list(message.get("blocks"))]
     return any(_mapping(element).get("text") == small_print(deletion) for row in rows for element in _list(row))

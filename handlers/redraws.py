@@ -1,4 +1,4 @@
-"""How often a message is drawn anew for people who may not act on it."""
+"""A rate limit for redraws by people who may not act on the card."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bot.domain.age import Clocks, Moment, age, moment
 
 EVERY = timedelta(minutes=1)
 MOST_KEPT = 2000
-"""Messages that are remembered at most; of the one that was drawn longest ago it is forgotten first."""
+"""Most messages remembered; the one with the oldest redraw is forgotten first."""
 
 
 class Redraws:
-    """When this process last drew each message anew.
+    """When this process last redrew each message.
 
-    Slack allows some fifty updates a minute for all cards together (rulebook of surfaces 7.2), and anybody who sees a
-    dead button can press it any number of times. Each replica remembers for itself, so it is once a minute for each.
+    Slack allows some fifty updates a minute for all cards together (rulebook of surfaces 7.2), and anybody can press a
+    dead button any number of times. The limit is per replica.
     """
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class Redraws:
         self._lock = threading.Lock()
 
     def is_due(self, channel: str, ts: str, clocks: Clocks) -> bool:
-        """Whether the last time was a minute ago; then it is now."""
+        """Whether the last redraw was at least a minute ago, or never; if so, now counts as the last one."""
         with self._lock:
             last = self._drawn.get((channel, ts))
             if last is not None and age(last, clocks) < EVERY:
                 return False
-            # Taken out first, so that the oldest stands first.
+            # Removed first, so that the dict is ordered by age.
             self._drawn.pop((channel, ts), None)
             self._drawn[channel, ts] = moment(clocks)
             if len(self._drawn) > MOST_KEPT:

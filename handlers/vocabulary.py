@@ -1,7 +1,7 @@
-"""The words of the command: subcommands, options, and what people type instead of them. Pure: tables, and a distance.
+"""The words of the command: subcommands, options, and the words that people type instead. Pure: tables and a distance.
 
-A word that is nearly one of these is answered with what was probably meant, so a mistyped ``freeze`` is never taken for
-a job id, and never does anything by guess.
+The bot answers a word that is nearly one of these with the word that was probably meant. So a mistyped ``freeze`` is
+never taken for a job id, and the bot never acts on a guess.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 
 class Takes(Enum):
-    """What may stand behind a subcommand."""
+    """What a subcommand accepts behind its name."""
 
     ANYTHING = auto()  # it is ignored
     NOTHING = auto()
@@ -39,10 +39,10 @@ NAMES = {**{name: name for name in SUBCOMMANDS}, **ALIASES}
 OPTIONS = {"dry-run": DRY_RUN, "help": HELP, "h": HELP, "?": HELP}
 
 DELETE, CANCEL = "delete", "cancel"
-"""What can be meant besides subcommands: an id behind the command's name, and a button."""
+"""Meanings that are not subcommands: an id behind the command's name, and a button of the card."""
 
 MEANT: dict[tuple[str, ...], tuple[str, ...]] = {
-    # What people mean, and the words they type for it. None of these words does anything.
+    # The meanings, and the words that people type for them. None of these words has an effect.
     (DELETE,): ("delete", "remove", "erase", "destroy", "drop", "purge", "kill", "del", "rm", "删除"),
     (CANCEL,): ("cancel", "undo", "revoke", "取消"),
     ("freeze", CANCEL): ("stop", "halt", "abort", "停止"),
@@ -57,17 +57,17 @@ SPELLED: dict[str, tuple[str, ...]] = {
 }
 
 EMERGENCY = ("freeze", "unfreeze")
-"""Every word that begins with one of these nearly is it, however it goes on."""
+"""Every word that begins with one of these is taken for a misspelling of it."""
 
 HUAWEI_ID = re.compile("[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""The two forms of MetaStudio's ids. Use with ``fullmatch`` only."""
+"""The two forms of MetaStudio's ids. Use only with ``fullmatch``."""
 
 LETTERS_OFF = ((6, 2), (4, 1), (0, 0))
-"""A word of so many letters may be so many letters off: the first row that fits counts."""
+"""(length, distance): a word of at least this length may be this many letters off. The first match counts."""
 
 
 def probably_meant(word: str) -> tuple[str, ...]:
-    """What somebody who typed this word meant, if it is or nearly is a word of ``SPELLED``. No id of MetaStudio is."""
+    """The meanings of a word that is, or nearly is, a word of ``SPELLED``. An id of MetaStudio has none."""
     if HUAWEI_ID.fullmatch(word):
         return ()
     seen = as_people_read(word)
@@ -81,13 +81,13 @@ def probably_meant(word: str) -> tuple[str, ...]:
 
 
 def as_people_read(word: str) -> str:
-    """The word without invisible characters, wide letters and case. Good for comparing only: nothing acts on it."""
+    """The word without invisible characters, wide letters and case. Use for comparing only."""
     shown = "".join(char for char in word if unicodedata.category(char) not in {"Cf", "Mn"})
     return unicodedata.normalize("NFKC", shown).casefold()
 
 
 def letters_off(word: str, other: str) -> int:
-    """How many letters have to be put in, taken out, replaced, or swapped with their neighbour."""
+    """The number of insertions, deletions, replacements and swaps of neighbours between two words."""
     rows = [list(range(len(other) + 1))]
     for i, letter in enumerate(word, 1):
         row = [i]

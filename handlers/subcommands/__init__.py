@@ -1,4 +1,4 @@
-"""The subcommands: one file each, and these two tables, which together have every name of ``SUBCOMMANDS``."""
+"""The subcommands: one module each. The two tables together have every name of ``SUBCOMMANDS``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from handlers.subcommands.whoami import whoami
 AT_ONCE: dict[str, Callable[[Dispatcher], str]] = {
     "help": lambda dispatcher: help_text(dispatcher.wording),
 }
-"""Subcommands that need nothing but the settings: their answer is the ack."""
+"""Subcommands that need only the settings: their answer is the ack."""
 
 BEHIND_THE_ACK: dict[str, Callable[[Dispatcher, PendingRequest, Command], Result]] = {
     "history": history,
@@ -31,7 +31,7 @@ BEHIND_THE_ACK: dict[str, Callable[[Dispatcher, PendingRequest, Command], Result
     "dry-run": dry_run,
     "whoami": whoami,
 }
-"""Subcommands that look something up. Each gets who waits for its answer, and what was typed."""
+"""Subcommands that do I/O, so they run behind the ack."""
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
     typed: Command,
     response_url: str | None,
 ) -> None:
-    """Answer a subcommand; ``say`` is the ack. Nothing is looked up, read or written before it."""
+    """Answer a subcommand; ``say`` is the ack. No I/O happens before the ack."""
     if behind := BEHIND_THE_ACK.get(typed.name):
         use_case = partial(behind, dispatcher, pending, typed)
         dispatcher.begin(say, "Looking …", pending, use_case, response_url, subcommand=typed.name)

@@ -1,4 +1,4 @@
-"""``dry-run <job_id> [reason]``: every check of the command, and the card that it would have posted.
+"""``dry-run <job_id> [reason]``: makes every check of the command and shows the card without posting it.
 
 ``--dry-run`` anywhere before the reason means the same.
 """
@@ -15,6 +15,6 @@ from handlers.views.card import rehearsed_card
 
 
 def dry_run(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
-    """Nothing is posted or kept but that it was asked; whatever would have stopped the command is the answer."""
+    """Answer with the card, or with the refusal that the command would have got. Only the request is recorded."""
     found = rehearse(Ask(new_id(), pending.actor, pending.channel, typed.job_id, typed.text or None), dispatcher.ports)
     return found if isinstance(found, Refused) else rehearsed_card(found.deletion, dispatcher.wording, found.earlier)

@@ -1,8 +1,8 @@
 """``find <text>``: jobs with that text in their name or id.
 
-MetaStudio's own search by name comes first. Whether it finds parts of names is documented nowhere [?], nor whether an
-unknown filter is ignored, so its answer counts only where every job of it has the text; else the newest jobs are read
-and compared here.
+MetaStudio's own search by name comes first. MetaStudio does not document whether it finds parts of names or ignores
+unknown filters [?]. So its answer counts only if every job in it has the text; else the bot reads the newest jobs and
+compares them itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SLOW = 5.0
 
 
 def find(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
-    """The jobs that fit, each with its state and a button that starts the normal flow."""
+    """The jobs that match, each with its state and a button that starts the normal flow."""
     rest = typed.text
     if no := _unusable(rest) or permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
@@ -34,13 +34,13 @@ def find(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Res
     if by_name.count is None:
         return _not_listed(by_name.reply)
     if by_name.jobs and all(_fits(job, rest) for job in by_name.jobs):
-        # What the count says beyond this page is believed to be more, but not to fit: the filter may be ignored.
+        # Jobs beyond this page exist but may not match: MetaStudio may ignore the filter.
         found: Found | Refused = _found(rest, by_name.jobs, is_more=by_name.count > len(by_name.jobs))
     else:
         found = _among_the_newest(dispatcher, pending, rest)
     if isinstance(found, Refused):
         return found
-    # A button cannot carry a reason, so where one is required the command has to be typed.
+    # A button cannot carry a reason, so if one is required, the person has to type the command.
     return found_message(found, dispatcher.wording, can_offer=not dispatcher.ports.config.rules.reason_required)
 
 
@@ -62,7 +62,7 @@ def _fits(job: Job, text: str) -> bool:
 
 
 def _among_the_newest(dispatcher: Dispatcher, pending: PendingRequest, text: str) -> Found | Refused:
-    """Read the newest jobs page by page. Pages shift while jobs come and go, so each job counts once."""
+    """Read the newest jobs page by page. Pages shift while jobs are created and deleted, so each job counts once."""
     seen: dict[str, Job] = {}
     began, is_cut_short, said = dispatcher.ports.clock.monotonic(), False, False
     for offset in range(0, MOST_SEARCHED, PAGE):

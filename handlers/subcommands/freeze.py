@@ -1,4 +1,4 @@
-"""``freeze [reason]`` and ``unfreeze``. Everybody is told by the announcement; this answers who asked."""
+"""``freeze [reason]`` and ``unfreeze``. The use-case announces it to everybody; this answers the person who asked."""
 
 from __future__ import annotations
 

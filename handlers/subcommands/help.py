@@ -1,4 +1,4 @@
-"""``help``, and the command without anything behind it."""
+"""``help``, and the command without any text."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``history [job_id]``: what was asked for in this channel, or for one job, page by page.
+"""``history [job_id]``: the deletions asked in this channel, or for one job, page by page.
 
-A job's history also has what was asked in other channels, but never what was said there: only a link, which Slack opens
-for who may see where it leads.
+A job's history includes other channels, but shows only a link to each card. Slack opens the link only for people
+who may see that channel.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def history(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> 
 
 
 def older_of_channel(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
-    """*Older* below a channel's history; the button names the last deletion of the page it stands on."""
+    """*Older* below a channel's history. The button's value is the last deletion of its page."""
     last = _last(dispatcher, seen)
     if isinstance(last, Refused):
         return last
@@ -54,7 +54,7 @@ def _last(dispatcher: Dispatcher, seen: Click) -> Deletion | Refused:
 def _page(
     dispatcher: Dispatcher, *, job: JobId | None = None, channel: str | None = None, before: Deletion | None = None
 ) -> Result:
-    # One more than is shown tells whether there is another page.
+    # One more than a page, to know whether there is another page.
     found = dispatcher.ports.ledger.overview.history(job=job, channel=channel, before=before, limit=PAGE + 1)
     page = found[:PAGE]
     return history_message(page, dispatcher.links(page), job=job, is_first=before is None, has_older=len(found) > PAGE)

@@ -1,4 +1,4 @@
-"""``open``: the cards that wait, and the deletions whose outcome is not known yet."""
+"""``open``: the waiting cards, and the deletions whose outcome is not known yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_COUNTED = 1000
 
 
 def open_ones(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
-    """Those of this project in every channel, the oldest first, each with a link and the time it has left."""
+    """The open deletions of this project in all channels, the oldest first, each with a link and its deadline."""
     if no := permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
     found = dispatcher.ports.ledger.overview.open(limit=MOST_COUNTED)

@@ -1,4 +1,4 @@
-"""``whoami``: what the caller may do here, and by which rule; for whoever may nothing, why not and whom to ask."""
+"""``whoami``: what the person may do here, by which rule, or why not and whom to ask."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from handlers.views.whoami import whoami_text
 
 
 def whoami(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> str:
-    """Look up who asks and where, by the same rules as for a deletion, and say what follows from them."""
+    """Look up the person and the channel as for a deletion, and apply the same rules."""
     conversation, (person,) = permission.look_up(dispatcher.ports, pending.channel, (pending.actor,), fresh=False)
     return whoami_text(pending.actor, person, conversation, dispatcher.ports.config.rules, dispatcher.wording)

@@ -1,7 +1,7 @@
 """Lists that only one person sees: past deletions, open deletions, jobs that match a search. Pure.
 
 An entry has the job's id and a link to the card. Reasons and names of jobs stay on the cards: people read a list in
-other channels than the card's, and Slack opens the link only for members of the card's channel.
+other channels than the card's, and Slack opens the link only for people who may see that one.
 """
 
 from __future__ import annotations
