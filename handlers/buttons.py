@@ -25,7 +25,7 @@ from handlers import actions
 from handlers.dispatch import Dispatcher, Result, new_id
 from handlers.payloads import Click, click, request_digest
 from handlers.subcommands.history import older_of_channel, older_of_job
-from handlers.views.endings import ENDED
+from handlers.views.endings import words
 from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -143,7 +143,7 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
         )
     if use_case is check_now and result.state is State.UNKNOWN:
         seen = result.reads_last or "nothing that decides it"
-        return f"Looked just now; {ENDED[State.UNKNOWN]}. So far the reads found: {seen}. The bot goes on looking."
+        return f"Looked just now; {words(result).sentence}. So far the reads found: {seen}. The bot goes on looking."
     return result
 
 

@@ -38,8 +38,7 @@ from bot.ledger.database.trouble import REMEDIES
 from handlers.grammar import OPTIONS_COME_FIRST
 from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE
 from handlers.views.blocks import plain
-from handlers.views.card import HEADINGS, HEADINGS_BY_ENDING
-from handlers.views.endings import restart_text
+from handlers.views.endings import BY_ENDING, BY_STATE, restart_text
 from handlers.views.refusals import refusal_text
 from handlers.views.replies import REPLY_SENTENCES
 from handlers.views.thread import WHY_NOT_AGAIN, thread_message
@@ -496,11 +495,10 @@ def restarts() -> Iterator[tuple[str, str]]:
 
 def headings() -> Iterator[tuple[str, str]]:
     """How the card begins, by state; some endings say it otherwise."""
-    for state, text in HEADINGS.items():
-        yield state.value, text
-    for ending, texts in HEADINGS_BY_ENDING.items():
-        for state, text in texts.items():
-            yield f"{state.value}, `{ending}`", text
+    for state, words in BY_STATE.items():
+        yield state.value, words.heading
+    for (ending, state), words in BY_ENDING.items():
+        yield f"{state.value}, `{ending}`", words.heading
 
 
 def meanings() -> Iterator[tuple[str, str, str, str, str]]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bot.domain import job_states
 from bot.domain.model import ConfirmBy, Deletion, Job, State
-from bot.domain.outcomes import REFUSED, Ending
+from bot.domain.outcomes import Ending
 from bot.domain.ports import Called
 from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
 from handlers.views.blocks import (
@@ -28,6 +28,7 @@ from handlers.views.blocks import (
     visible,
     when,
 )
+from handlers.views.endings import words
 from handlers.views.wording import Wording, as_slack_shows
 
 CONSEQUENCES = (
@@ -49,34 +50,6 @@ MAY_PRESS: dict[ConfirmBy, str] = {
     ConfirmBy.ANY_OPERATOR: "anybody who may delete jobs",
     ConfirmBy.SECOND_PERSON: "anybody who may delete jobs, except {requester} (a second person is required)",
 }
-
-HEADINGS: dict[State, str] = {
-    State.AWAITING: "Delete this job permanently?",
-    State.DELETING: "Confirmed: the outcome is not known yet",
-    State.UNKNOWN: "Outcome unknown: the bot is finding out",
-    State.DELETED: "Job deleted",
-    State.FAILED: "The deletion did not succeed",
-    State.REFUSED: "Refused: nothing was deleted",
-    State.CANCELLED: "Cancelled: nothing was deleted",
-    State.EXPIRED: "Expired: nothing was deleted",
-}
-
-HEADINGS_BY_ENDING: dict[str, dict[State, str]] = {
-    Ending.NEVER_SENT: {State.FAILED: "Job not deleted by this request"},
-    **{why: {State.FAILED: "Refused: MetaStudio rejected the DELETE"} for why in REFUSED},
-    Ending.READ_GONE: {State.DELETED: "Job gone: found by look-ups"},
-    Ending.READ_PRESENT: {State.FAILED: "Treated as not deleted: the job was still there"},
-    Ending.BY_HAND: {
-        State.DELETED: "Closed by hand: deleted, by a person's word",
-        State.FAILED: "Closed by hand: not deleted, by a person's word",
-    },
-    Ending.RESTORED: {State.EXPIRED: "Closed: the bot's ledger was restored; see the thread"},
-    Ending.LOST_COMMITS: dict.fromkeys(
-        (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED),
-        "Not known: the bot's ledger lost commits; see the thread",
-    ),
-}
-"""Endings whose state alone would say too much."""
 
 
 def deletion_card(
@@ -116,13 +89,8 @@ def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) ->
     ]
 
 
-def _plain_heading(deletion: Deletion) -> str:
-    headings = HEADINGS_BY_ENDING.get(deletion.ended_why or "", HEADINGS)
-    return headings.get(deletion.state, HEADINGS[deletion.state])
-
-
 def _heading(deletion: Deletion, wording: Wording) -> str:
-    heading = _plain_heading(deletion)
+    heading = words(deletion).heading
     return f"[{wording.environment}] {heading}" if wording.environment else heading
 
 
@@ -140,12 +108,12 @@ def _ending_line(deletion: Deletion) -> Para | None:
                 f"{who}{reply}"
             )
         case State.DELETED | State.FAILED:
-            return Para(f"{_plain_heading(deletion)}{at}.{who}{_by_hand(deletion)}{reply}{_verified_gone(deletion)}")
+            return Para(f"{words(deletion).heading}{at}.{who}{_by_hand(deletion)}{reply}{_verified_gone(deletion)}")
         case State.CANCELLED if deletion.ended_why != Ending.LOST_COMMITS:
             by = f" by {mention(deletion.ended_by)}" if deletion.ended_by else ""
             return Para(f"Cancelled{by}{at}. Nothing was deleted.")
         case State.EXPIRED | State.REFUSED | State.CANCELLED:
-            return Para(f"{_plain_heading(deletion)}{at}.")
+            return Para(f"{words(deletion).heading}{at}.")
         case _:
             return None
 
@@ -258,7 +226,7 @@ MOST_EARLIER = 5
 
 def _earlier(earlier: Sequence[Deletion]) -> str:
     lines = [
-        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_small(_plain_heading(one))}.{last_reply(one)}"
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_small(words(one).heading)}.{last_reply(one)}"
         for one in earlier[:MOST_EARLIER]
     ]
     more = len(earlier) - MOST_EARLIER

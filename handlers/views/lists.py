@@ -12,42 +12,16 @@ from datetime import datetime
 
 from bot.domain import job_states, policy
 from bot.domain.model import Deletion, DeletionId, Freeze, Job, JobId, State
-from bot.domain.outcomes import REFUSED, Ending
 from handlers.actions import ABOUT_A_JOB, OFFER, OLDER_OF_CHANNEL, OLDER_OF_JOB
 from handlers.views.blocks import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
 from handlers.views.card import last_reply
+from handlers.views.endings import words
 from handlers.views.freezing import freeze_line
 from handlers.views.wording import Wording
 
 Links = Mapping[DeletionId, str | None]
 
 NAME_LIMIT = 120
-
-STANDS: dict[State, str] = {
-    State.AWAITING: "waits for a decision",
-    State.DELETING: "outcome not known yet",
-    State.UNKNOWN: "outcome not known yet",
-    State.DELETED: "deleted",
-    State.FAILED: "did not succeed",
-    State.REFUSED: "refused, nothing deleted",
-    State.CANCELLED: "cancelled, nothing deleted",
-    State.EXPIRED: "expired, nothing deleted",
-}
-
-STANDS_BY_ENDING: dict[tuple[str, State], str] = {
-    (Ending.RESTORED, State.EXPIRED): "closed because the ledger was restored; its thread says what was done before",
-    (Ending.READ_PRESENT, State.FAILED): "still there after several reads, so treated as not deleted",
-    (Ending.READ_GONE, State.DELETED): "gone, found by look-ups",
-    (Ending.NEVER_SENT, State.FAILED): "not deleted by this request",
-    (Ending.BY_HAND, State.DELETED): "deleted, by a person's word",
-    (Ending.BY_HAND, State.FAILED): "still there, by a person's word",
-    **{(why, State.FAILED): "refused by MetaStudio" for why in REFUSED},
-    **{
-        (Ending.LOST_COMMITS, state): "not known, since the ledger lost commits; its thread says more"
-        for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
-    },
-}
-"""Endings of which the state alone would say too much or too little."""
 
 
 def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
@@ -59,17 +33,11 @@ def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
     parts = [
         when(deletion.asked_at),
         code(deletion.job.job_id),
-        _stands(deletion) + (_time_left(deletion, now) if now else ""),
+        words(deletion).in_list + (_time_left(deletion, now) if now else ""),
         who,
         f"<{link}|its card>" if link else "",
     ]
     return f"{' · '.join(part for part in parts if part)}.{last_reply(deletion)}"
-
-
-def _stands(deletion: Deletion) -> str:
-    if found := STANDS_BY_ENDING.get((deletion.ended_why or "", deletion.state)):
-        return found
-    return STANDS.get(deletion.state, deletion.state.value)
 
 
 def _time_left(deletion: Deletion, now: datetime) -> str:

@@ -14,7 +14,7 @@ from bot.domain.refusals import Reason, Refused
 from bot.domain.replies import is_clock_skew, meaning
 from handlers.views import usage
 from handlers.views.blocks import code, cut, mention, when
-from handlers.views.endings import how_it_ended
+from handlers.views.endings import words
 from handlers.views.freezing import freeze_line
 from handlers.views.replies import REPLY_SENTENCES, clock_sentence, reply_facts
 from handlers.views.wording import Wording
@@ -130,13 +130,13 @@ def _ended(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" It was confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
     stands = "How this deletion stands" if deletion.state in OPEN_STATES else "This deletion is over"
-    return f"{stands}: {how_it_ended(deletion)}.{who}"
+    return f"{stands}: {words(deletion).sentence}.{who}"
 
 
 def _confirmed(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" by {mention(deletion.confirmer)}" if deletion.confirmer else ""
-    return f"This deletion was already confirmed{who}: {how_it_ended(deletion)}. Its thread says how it ends."
+    return f"This deletion was already confirmed{who}: {words(deletion).sentence}. Its thread says how it ends."
 
 
 def _expired(facts: Facts, wording: Wording) -> str:

@@ -21,6 +21,7 @@ from handlers import actions
 from handlers.views import card
 from handlers.views.blocks import when
 from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
+from handlers.views.endings import BY_STATE
 from sandbox.slack import block_kit as checks
 from tests.unit.messages import (
     ANNA,
@@ -51,7 +52,7 @@ EARLIER = [replace(PLAUSIBLE[name], asked_at=later(-3600)) for name in ("rejecte
 
 def test_there_is_a_card_for_every_state_but_new() -> None:
     """A deletion that does not exist yet has no card; every other state is tried below."""
-    assert set(ONE_OF_EACH) == set(State) - {State.NEW} == set(card.HEADINGS)
+    assert set(ONE_OF_EACH) == set(State) - {State.NEW} == set(BY_STATE)
 
 
 @pytest.mark.parametrize("wording", [BARE, WORDING], ids=["bare", "with labels"])

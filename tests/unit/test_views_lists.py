@@ -21,9 +21,10 @@ from handlers.subcommands.find import MOST_SHOWN
 from handlers.subcommands.history import PAGE
 from handlers.views.blocks import Message, when
 from handlers.views.card import deletion_card, rehearsed_card
+from handlers.views.endings import BY_STATE
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_line, freeze_message
 from handlers.views.home import HomeData, home_blocks, stranger_blocks, trouble_blocks
-from handlers.views.lists import STANDS, Found, Links, entry, found_message, history_message, open_message
+from handlers.views.lists import Found, Links, entry, found_message, history_message, open_message
 from handlers.views.thread import thread_message
 from sandbox.slack import block_kit as checks
 from tests.unit.messages import (
@@ -205,7 +206,7 @@ def test_until_when_a_card_waits() -> None:
 
 def test_every_state_has_its_words() -> None:
     """Short, and true of that state; a person's word and a restored ledger are named as such."""
-    assert set(STANDS) == set(State) - {State.NEW}
+    assert set(BY_STATE) == set(State) - {State.NEW}
     assert "deleted, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
     assert "still there after several reads, so treated as not deleted" in entry(PLAUSIBLE["still present"], {})
     assert "still there, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
