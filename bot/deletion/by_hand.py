@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.deletion import permission
-from bot.deletion.in_doubt import ended_after
+from bot.deletion.apply import apply
+from bot.deletion.in_doubt import ended_by
 from bot.deletion.inspect_job import inspect_job
 from bot.deletion.pressed import pressed_deletion
-from bot.deletion.settle import weigh
+from bot.deletion.settle import Read, weigh
 from bot.domain import evidence
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.evidence import Finding
-from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Actor, Cause, Deletion, Press, State
 from bot.domain.notifications import NotificationKind, notifications_about
@@ -26,13 +27,14 @@ NOT_INSPECTED: dict[Cause, Reason] = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, C
 
 
 def read_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
-    """One read at once, whatever the schedule says."""
+    """One read at once, ahead of its schedule."""
     if deletion.state is not State.UNKNOWN:
         return Refused(Reason.NOT_UNKNOWN, {"deletion": deletion})
-    seen, shown = inspect_job(deletion.job, ports)
-    weighed = weigh(deletion, seen, shown, ports)
-    if weighed is not None and seen is Finding.NOTHING and shown.reply.cause is not None:
-        # Nothing was seen, or not even looked for, and nobody shall read that the bot has looked.
+    found, shown = inspect_job(deletion.job, ports)
+    change = weigh(Read(deletion, found, shown, ports.clock.now()), ports.config)
+    weighed = apply(deletion, change, ports)
+    if weighed is not None and found is Finding.NOTHING and shown.reply.cause is not None:
+        # The read found nothing, or MetaStudio was not asked. The answer must not claim that the bot has checked.
         return Refused(NOT_INSPECTED.get(shown.reply.cause, Reason.JOB_NOT_READ), {"reply": shown.reply})
     return weighed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
 
@@ -51,19 +53,13 @@ def close_by_hand(deletion: Deletion, actor: Actor, *, deleted: bool, ports: Por
     if not may_close_by_hand(deletion, now):
         return Refused(Reason.NOT_YET_BY_HAND, {"deletion": deletion})
     new = State.DELETED if deleted else State.FAILED
-    notifications = notifications_about(deletion, NotificationKind.CLOSED, state=new.value)
-    changed: Deletion | None
-    try:
-        changed = ports.ledger.change(
-            deletion.id,
-            Step.CLOSE_DELETED if deleted else Step.CLOSE_FAILED,
-            {"ended_at": now, "ended_why": Ending.BY_HAND.value, "ended_by": actor, "read_due_at": None},
-            event_about(Kind.CLOSED_BY_HAND, deletion, now, actor, word=new.value),
-            notifications=notifications,
-        )
-    except LedgerTrouble as trouble:
-        changed = ended_after(trouble, deletion, new, actor, ports)
-    ports.deliver(notifications if changed else ())
+    change = Change(
+        Step.CLOSE_DELETED if deleted else Step.CLOSE_FAILED,
+        {"ended_at": now, "ended_why": Ending.BY_HAND.value, "ended_by": actor, "read_due_at": None},
+        (event_about(Kind.CLOSED_BY_HAND, deletion, now, actor, word=new.value),),
+        notifications_about(deletion, NotificationKind.CLOSED, state=new.value),
+    )
+    changed = apply(deletion, change, ports, find=lambda: ended_by(deletion, new, actor, ports))
     return changed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bot.deletion import permission
-from bot.deletion.in_doubt import ended_after
+from bot.deletion.apply import apply
+from bot.deletion.in_doubt import ended_by
 from bot.deletion.pressed import as_it_stands, pressed_deletion
 from bot.domain import policy
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
-from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, Press, State
 from bot.domain.notifications import NotificationKind, notifications_about
@@ -31,19 +32,12 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
         if no := policy.may(Action.CANCEL, presser, conversation, ports.config.rules, card):
             return as_it_stands(no, press, ports)
     now = ports.clock.now()
-    notifications = notifications_about(deletion, NotificationKind.CANCELLED, state=State.CANCELLED.value)
-    try:
-        cancelled = ports.ledger.change(
-            deletion.id,
-            Step.CANCEL,
-            {"ended_at": now, "ended_why": Kind.CANCELLED.value, "ended_by": press.actor},
-            event_about(Kind.CANCELLED, deletion, now, press.actor),
-            before_deadline=now,
-            notifications=notifications,
-        )
-    except LedgerTrouble as trouble:
-        cancelled = ended_after(trouble, deletion, State.CANCELLED, press.actor, ports)
-    if cancelled is None:
-        return as_it_stands(Refused(Reason.BUSY), press, ports)
-    ports.deliver(notifications)
-    return cancelled
+    change = Change(
+        Step.CANCEL,
+        {"ended_at": now, "ended_why": Kind.CANCELLED.value, "ended_by": press.actor},
+        (event_about(Kind.CANCELLED, deletion, now, press.actor),),
+        notifications_about(deletion, NotificationKind.CANCELLED, state=State.CANCELLED.value),
+        before_deadline=now,
+    )
+    cancelled = apply(deletion, change, ports, find=lambda: ended_by(deletion, State.CANCELLED, press.actor, ports))
+    return cancelled or as_it_stands(Refused(Reason.BUSY), press, ports)

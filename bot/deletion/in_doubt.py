@@ -29,11 +29,7 @@ def found_after(trouble: LedgerTrouble, find: Callable[[], T | None]) -> T:
     return found
 
 
-def ended_after(trouble: LedgerTrouble, deletion: Deletion, state: State, by: Actor, ports: Ports) -> Deletion:
-    """The same for a change by which this person ended the deletion in this state."""
-
-    def find() -> Deletion | None:
-        found = ports.ledger.get(deletion.id)
-        return found if found is not None and (found.state, found.ended_by) == (state, by) else None
-
-    return found_after(trouble, find)
+def ended_by(deletion: Deletion, state: State, actor: Actor, ports: Ports) -> Deletion | None:
+    """The deletion if a fresh read shows that this person ended it in this state."""
+    found = ports.ledger.get(deletion.id)
+    return found if found is not None and (found.state, found.ended_by) == (state, actor) else None

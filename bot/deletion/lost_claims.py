@@ -14,7 +14,9 @@ from typing import Any
 import structlog
 
 from bot.deletion import freeze
+from bot.deletion.apply import apply
 from bot.domain import lifecycle, outcomes
+from bot.domain.change import Change
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import OPEN_STATES, Attempt, Deletion, Reply, State
@@ -56,11 +58,9 @@ def record(held: Held, found: Deletion | None, ports: Ports) -> Deletion | None:
         _freeze(held, stood, ports)
     while True:
         row = found or _written_again(claimed, ports)
-        changed, notifications = _write(held, row, stood, ports)
-        if changed is not None:
-            ports.deliver(notifications)
-            return changed
-        # Somebody else has moved the row since it was read.
+        if recorded := apply(claimed, _change(held, row, stood, ports), ports):
+            return recorded
+        # Another writer has moved the row since it was read.
         found = ports.ledger.get(claimed.id)
 
 
@@ -99,7 +99,8 @@ def _written_again(claimed: Deletion, ports: Ports) -> Deletion:
     return row
 
 
-def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletion | None, tuple[Notification, ...]]:
+def _change(held: Held, row: Deletion, stood: str, ports: Ports) -> Change:
+    """The change that records what the sender holds. Lost attempts before it are written first, by themselves."""
     claimed, now = held.claimed, ports.clock.now()
     is_ours = row.claim_token == held.attempt.claim_token
     step = _step(held, row, is_ours=is_ours)
@@ -111,7 +112,7 @@ def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletio
         step, values = None, {"ended_why": Ending.LOST_COMMITS.value}
     for earlier in claimed.attempts:
         if earlier.claimed_at != held.attempt.claimed_at and outcomes.kept(row, earlier) is None:
-            ports.ledger.change(claimed.id, None, {}, attempt=earlier)
+            apply(claimed, Change(None, {}, attempt=earlier), ports)
     lost = outcomes.kept(row, held.attempt) is None
     number = held.attempt.number
     events = (
@@ -120,17 +121,14 @@ def _write(held: Held, row: Deletion, stood: str, ports: Ports) -> tuple[Deletio
         *((event_about(Kind.CLAIMED, claimed, held.attempt.claimed_at, claimed.confirmer, attempt=number),) * lost),
         held.event(_kind(step, row, held)),
     )
-    notifications = _notifications(held, row, step, stood, is_ours=is_ours)
-    changed = ports.ledger.change(
-        claimed.id,
+    return Change(
         step,
         values,
-        *events,
+        events,
+        _notifications(held, row, step, stood, is_ours=is_ours),
         where={"state": row.state, "claim_token": row.claim_token},
         attempt=held.attempt,
-        notifications=notifications,
     )
-    return changed, notifications
 
 
 def _step(held: Held, row: Deletion, *, is_ours: bool) -> Step | None:

@@ -11,7 +11,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.deletion.apply import apply
 from bot.deletion.withdraw import withdraw
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Deletion, State
@@ -20,6 +22,8 @@ from bot.domain.ports import Delivered, Ports, RetryLater, Undeliverable
 from bot.domain.refusals import Reason, Refused
 
 EARLIER = timedelta(hours=24)
+WITHOUT_CARD = {"state": State.AWAITING, "message_ts": None}
+"""The row as it is until the card is known to stand."""
 PAUSES = (1.0, 3.0, 10.0)
 """Seconds before each further try where Slack gave no answer."""
 LONGEST_PAUSE = 30.0
@@ -80,9 +84,7 @@ def _with_new_deadline(deletion: Deletion, ports: Ports) -> Deletion | None:
     the card is known to stand from then: what a card shows is never later than what holds.
     """
     deadline = ports.clock.now() + ports.config.rules.confirm_within
-    changed = ports.ledger.change(
-        deletion.id, None, {"deadline_at": deadline}, where={"state": State.AWAITING, "message_ts": None}
-    )
+    changed = apply(deletion, Change(None, {"deadline_at": deadline}, where=WITHOUT_CARD), ports)
     return changed and replace(deletion, deadline_at=deadline)
 
 
@@ -94,14 +96,15 @@ def _give_up(deletion: Deletion, why: str, ports: Ports) -> Deletion | Refused:
 def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refused:
     now = ports.clock.now()
 
+    change = Change(
+        None,
+        {"message_ts": ts, "deadline_at": now + ports.config.rules.confirm_within},
+        (event_about(Kind.CARD_POSTED, deletion, now, ts=ts),),
+        where=WITHOUT_CARD,
+    )
+
     def write() -> Deletion | None:
-        return ports.ledger.change(
-            deletion.id,
-            None,
-            {"message_ts": ts, "deadline_at": now + ports.config.rules.confirm_within},
-            event_about(Kind.CARD_POSTED, deletion, now, ts=ts),
-            where={"state": State.AWAITING, "message_ts": None},
-        )
+        return apply(deletion, change, ports)
 
     try:
         posted = write()
@@ -122,7 +125,7 @@ def _as_found(deletion: Deletion, ports: Ports, ts: str | None = None) -> Deleti
         return Refused(Reason.BUG)
     has_card = found.message_ts is not None
     if ts is not None and not has_card:
-        found = ports.ledger.change(deletion.id, None, {"message_ts": ts}) or found
+        found = apply(deletion, Change(None, {"message_ts": ts}), ports) or found
     if ts is not None and found.state is not State.AWAITING:
         redraw = Notification(NotificationKind.CARD, deletion.id, deletion.channel, ts)
         ports.ledger.enqueue(redraw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.deletion.apply import apply
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.model import Deletion, Press, State
 from bot.domain.policy import not_awaiting
@@ -23,26 +25,25 @@ def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
     """A click proves that the card stands, even if Slack's answer to the post was lost or is not written down yet."""
     if deletion.state is not State.AWAITING or deletion.message_ts:
         return deletion
-    adopted = ports.ledger.change(
-        deletion.id,
+    change = Change(
         None,
         {"message_ts": press.message_ts},
-        event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=press.message_ts, by_click=True),
+        (event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=press.message_ts, by_click=True),),
         where={"state": State.AWAITING, "message_ts": None},
     )
-    return adopted or ports.ledger.get(deletion.id)
+    return apply(deletion, change, ports) or ports.ledger.get(deletion.id)
 
 
 def pressed_deletion(press: Press, ports: Ports) -> Deletion | None:
-    """The deletion whose button was pressed, as it stands. A button on anything but its card is none of ours."""
+    """The deletion whose button was pressed, as it stands. None for a button on a message that is not its card."""
     found = ports.ledger.get(press.deletion)
     return _adopt(found, press, ports) if found is not None and stands_on(press, found) else None
 
 
 def as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
-    """How the deletion stands, where it no longer waits: a refusal may rest on what was read too late.
+    """How the deletion stands, where it no longer waits: a refusal may rest on a read that came too late.
 
-    Somebody else's click may have had its effect meanwhile, and what this one read may be that very effect.
+    Another person's click may have had its effect meanwhile, and this one may have read that very effect.
     """
     found = ports.ledger.get(press.deletion)
     closed_by_this = found is not None and found.state is State.REFUSED and found.ended_by == press.actor

@@ -1,4 +1,4 @@
-"""What a reply to DELETE makes of a deletion is recorded here, also where it comes late or the claim was lost."""
+"""Records the outcome that a reply to DELETE gives a deletion, also where the reply is late or the claim was lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.deletion import lost_claims
+from bot.deletion.apply import apply
 from bot.domain import lifecycle, outcomes
+from bot.domain.change import Change
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, Reply, State
@@ -42,7 +44,7 @@ def record(
     """Write a reply to DELETE into the ledger, with its messages, and deliver them. Safe to repeat.
 
     ``why`` says why a throttled DELETE was not sent again, if it could have been.
-    ``again``: it was recorded before, and this looks whether the ledger has forgotten it since.
+    ``again``: it was recorded before, and this call checks whether the ledger has lost it since.
     """
     decision, facts = outcomes.decide(reply, attempt.number), _facts(reply, why)
     now = ports.clock.now()
@@ -51,10 +53,7 @@ def record(
         "ended_why": decision.ending.value,
         "read_due_at": None if decision.read_after is None else now + decision.read_after,
     }
-    if lost:
-        values |= {"unknown_since": now, "answered_5xx": decision.is_answer}
-    else:
-        values |= {"ended_at": now}
+    values |= {"unknown_since": now, "answered_5xx": decision.is_answer} if lost else {"ended_at": now}
     new_state = lifecycle.target(decision.step).value
     if again or attempt.number > 1:
         # The conditional update below would not see that a later claim of the same sender is missing.
@@ -64,26 +63,22 @@ def record(
         if again:
             return found
     kind = NotificationKind.UNKNOWN if lost else NotificationKind.OUTCOME
-    notifications = notifications_about(claimed, kind, state=new_state, **facts)
-    changed = ports.ledger.change(
-        claimed.id,
+    change = Change(
         decision.step,
         values,
-        reply_event(decision.kind, claimed, reply, ports),
+        (reply_event(decision.kind, claimed, reply, ports),),
+        notifications_about(claimed, kind, state=new_state, **facts),
         where={"claim_token": attempt.claim_token, "state": State.DELETING},
         attempt=attempt,
-        notifications=notifications,
     )
-    if changed is None:
-        return _record_late(claimed, attempt, reply, decision, values, facts, ports)
-    ports.deliver(notifications)
-    return changed
+    recorded = apply(claimed, change, ports)
+    return recorded or _record_late(claimed, attempt, reply, decision, values, facts, ports)
 
 
 def _is_lost(found: Deletion | None, attempt: Attempt, *, again: bool = False) -> bool:
-    """Whether the ledger no longer has what was committed: this attempt's claim, or its reply if it was recorded.
+    """Whether the ledger has lost a commit: this attempt's claim, or its reply if that was recorded.
 
-    Or the claim no longer holds the row, since the sender of a lost one has put its own back.
+    Also true where another claim holds the row, since the sender of a lost claim has put its own back.
     """
     kept = outcomes.kept(found, attempt)
     if found is None or kept is None:
@@ -122,7 +117,7 @@ def _record_late(
     facts: Mapping[str, object],
     ports: Ports,
 ) -> Deletion | None:
-    """The row was taken over meanwhile. What this reply changes is a table; it is kept with its attempt in any case."""
+    """The row was taken over meanwhile. ``outcomes.LATE`` says what the reply changes; its attempt keeps it always."""
     now = ports.clock.now()
     found = ports.ledger.get(claimed.id)
     if _is_lost(found, attempt):
@@ -147,27 +142,24 @@ def _record_late(
             "reads_last": None,
             "verified_at": None,
         }
-    notifications = notifications_about(claimed, notification_kind, state=new_state.value, **facts)
-    changed = ports.ledger.change(
-        claimed.id,
+    change = Change(
         step,
         values,
-        reply_event(event_kind, claimed, reply, ports, late=True),
+        (reply_event(event_kind, claimed, reply, ports, late=True),),
+        notifications_about(claimed, notification_kind, state=new_state.value, **facts),
         where={"state": found.state},
         attempt=attempt,
-        notifications=notifications,
     )
-    if changed is None:
-        # The state moved between our look and our write: look again. States only move forward, so this ends.
-        return _record_late(claimed, attempt, reply, decision, outcome, facts, ports)
-    ports.deliver(notifications)
-    return changed
+    recorded = apply(claimed, change, ports)
+    # The state moved between the read and the write: read again. States only move forward, so this ends.
+    return recorded or _record_late(claimed, attempt, reply, decision, outcome, facts, ports)
 
 
 def _facts(reply: Reply, why: Refused | None) -> dict[str, object]:
-    """What the message about it has to name besides.
+    """More facts for the message about the reply.
 
-    Of a rejected signature by how many seconds the bot's clock is off; of a throttled DELETE why it was not sent again.
+    For a rejected signature: by how many seconds the bot's clock is off. For a throttled DELETE: why it was not sent
+    again.
     """
     facts: dict[str, object] = {}
     if is_clock_skew(reply) and reply.clock_skew is not None:

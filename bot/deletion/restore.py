@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.deletion.apply import write
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import Ledger
 from bot.domain.lifecycle import Step
@@ -31,22 +33,20 @@ def expire_all_open(ledger: Ledger, now: datetime) -> tuple[int, int]:
 
 
 def _close_restored(ledger: Ledger, deletion: Deletion, now: datetime) -> bool:
-    changed = ledger.change(
-        deletion.id,
+    change = Change(
         Step.EXPIRE,
         {"ended_at": now, "ended_why": Ending.RESTORED.value},
-        event_about(Kind.EXPIRED, deletion, now, why=Ending.RESTORED.value),
-        notifications=notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value),
+        (event_about(Kind.EXPIRED, deletion, now, why=Ending.RESTORED.value),),
+        notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value),
     )
-    return changed is not None
+    return write(deletion, change, ledger) is not None
 
 
 def _lose_restored(ledger: Ledger, deletion: Deletion, now: datetime) -> bool:
-    changed = ledger.change(
-        deletion.id,
+    change = Change(
         Step.LOSE,
         {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
-        event_about(Kind.UNKNOWN, deletion, now, why=Ending.RESTORED.value),
-        notifications=notifications_about(deletion, NotificationKind.UNKNOWN, state=State.UNKNOWN.value),
+        (event_about(Kind.UNKNOWN, deletion, now, why=Ending.RESTORED.value),),
+        notifications_about(deletion, NotificationKind.UNKNOWN, state=State.UNKNOWN.value),
     )
-    return changed is not None
+    return write(deletion, change, ledger) is not None

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.deletion.in_doubt import found_after
+from bot.deletion.apply import apply
 from bot.deletion.record import record, reply_event, with_reply
 from bot.domain import outcomes
 from bot.domain.age import NO_AGE, Moment, age
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
@@ -159,26 +160,23 @@ def _claim(deletion: Deletion, confirmer: Actor, checked: Moment, ports: Ports) 
         return None
     attempt = _new_attempt(1, secrets.token_hex(8), checked, ports)
     now = attempt.claimed_at
-    try:
-        return ports.ledger.change(
-            deletion.id,
-            Step.CLAIM,
-            {
-                "confirmer": confirmer,
-                "confirmed_at": now,
-                "claim_token": attempt.claim_token,
-                "send_before": attempt.send_before,
-                "takeover_at": _takeover_at(attempt, ports),
-                # From here on this says whether people were reminded that the outcome is unknown.
-                "reminded": False,
-            },
-            event_about(Kind.CLAIMED, deletion, now, confirmer, attempt=1),
-            before_deadline=now,
-            attempt=attempt,
-        )
-    except LedgerTrouble as trouble:
-        # A COMMIT without an answer is a win only if a fresh read shows our claim.
-        return found_after(trouble, lambda: _claimed_by(attempt, deletion, ports))
+    change = Change(
+        Step.CLAIM,
+        {
+            "confirmer": confirmer,
+            "confirmed_at": now,
+            "claim_token": attempt.claim_token,
+            "send_before": attempt.send_before,
+            "takeover_at": _takeover_at(attempt, ports),
+            # From here on this says whether people were reminded that the outcome is unknown.
+            "reminded": False,
+        },
+        (event_about(Kind.CLAIMED, deletion, now, confirmer, attempt=1),),
+        before_deadline=now,
+        attempt=attempt,
+    )
+    # A COMMIT without an answer is a win only if a fresh read shows this claim.
+    return apply(deletion, change, ports, find=lambda: _claimed_by(attempt, deletion, ports))
 
 
 def _claimed_by(attempt: Attempt, deletion: Deletion, ports: Ports) -> Deletion | None:
@@ -199,16 +197,15 @@ def _claim_again(
     """
     following: Attempt | None = None
     try:
-        noted = ports.ledger.change(
-            claimed.id,
+        throttled = Change(
             None,
-            # The claim stays ours while we wait for the next attempt, so nobody takes it over meanwhile.
+            # The claim is kept during the wait for the next attempt, so that no other process takes it over.
             {"takeover_at": ports.clock.now() + LONGEST_WAIT + GRACE},
-            reply_event(Kind.REPLIED, claimed, reply, ports),
+            (reply_event(Kind.REPLIED, claimed, reply, ports),),
             where={"claim_token": attempt.claim_token},
             attempt=with_reply(attempt, reply),
         )
-        if noted is None:
+        if apply(claimed, throttled, ports) is None:
             return Stopped()
         ports.clock.sleep(min(reply.retry_after or outcomes.BACK_OFF[attempt.number - 1], LONGEST_BACK_OFF))
         if not ports.jobs.acquire(Operation.DELETE):
@@ -230,15 +227,11 @@ def _claim_again(
 
 def _write_claim(claimed: Deletion, following: Attempt, ports: Ports) -> bool:
     """Whether this next attempt's claim is written; where its COMMIT was not answered, by a fresh read."""
-    try:
-        changed = ports.ledger.change(
-            claimed.id,
-            Step.CLAIM_AGAIN,
-            {"send_before": following.send_before, "takeover_at": _takeover_at(following, ports)},
-            event_about(Kind.CLAIMED, claimed, following.claimed_at, claimed.confirmer, attempt=following.number),
-            where={"claim_token": following.claim_token},
-            attempt=following,
-        )
-    except LedgerTrouble as trouble:
-        changed = found_after(trouble, lambda: _claimed_by(following, claimed, ports))
-    return changed is not None
+    change = Change(
+        Step.CLAIM_AGAIN,
+        {"send_before": following.send_before, "takeover_at": _takeover_at(following, ports)},
+        (event_about(Kind.CLAIMED, claimed, following.claimed_at, claimed.confirmer, attempt=following.number),),
+        where={"claim_token": following.claim_token},
+        attempt=following,
+    )
+    return apply(claimed, change, ports, find=lambda: _claimed_by(following, claimed, ports)) is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.deletion.apply import apply
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import Actor, Deletion, State
@@ -13,17 +15,12 @@ from bot.domain.refusals import Refused
 def withdraw(deletion: Deletion, no: Refused, actor: Actor | None, ports: Ports) -> Deletion | None:
     """Close a waiting deletion as refused and say so on its card and in its thread, if it has them."""
     now = ports.clock.now()
-    notifications = notifications_about(
-        deletion, NotificationKind.REFUSED, state=State.REFUSED.value, **refusal_facts(no)
-    )
-    closed = ports.ledger.change(
-        deletion.id,
+    change = Change(
         Step.REFUSE,
         {"ended_at": now, "ended_why": no.reason, "ended_by": actor},
-        event_about(Kind.NOT_OFFERED, deletion, now, actor, why=no.reason),
-        # A click may have made a card known that the caller does not know of; it would be left with its buttons.
+        (event_about(Kind.NOT_OFFERED, deletion, now, actor, why=no.reason),),
+        notifications_about(deletion, NotificationKind.REFUSED, state=State.REFUSED.value, **refusal_facts(no)),
+        # A click may have made a card known that the caller does not know of. It would keep its buttons.
         where={"message_ts": deletion.message_ts},
-        notifications=notifications,
     )
-    ports.deliver(notifications)
-    return closed
+    return apply(deletion, change, ports)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from bot.deletion.apply import apply
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
@@ -27,16 +29,13 @@ def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
         now = ports.clock.now()
         was_cut_short = deletion.deadline_at is not None and jumped(deletion.deadline_at)
         why = {"clock_set": True} if was_cut_short else {}
-        notifications = notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value, **why)
-        changed = ports.ledger.change(
-            deletion.id,
+        change = Change(
             Step.EXPIRE,
             {"ended_at": now, "ended_why": Kind.EXPIRED.value},
-            event_about(Kind.EXPIRED, deletion, now),
-            notifications=notifications,
+            (event_about(Kind.EXPIRED, deletion, now),),
+            notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value, **why),
         )
-        ports.deliver(notifications if changed else ())
-        closed += changed is not None
+        closed += apply(deletion, change, ports) is not None
     return closed + _close_orphans(ports)
 
 
@@ -49,11 +48,11 @@ def _close_orphans(ports: Ports) -> int:
     for deletion in orphans:
         now = ports.clock.now()
         no = Refused(Reason.RESTARTED)
-        ports.ledger.change(
-            deletion.id,
+        change = Change(
             Step.REFUSE,
             {"ended_at": now, "ended_why": no.reason},
-            event_about(Kind.NOT_OFFERED, deletion, now, why=no.reason),
+            (event_about(Kind.NOT_OFFERED, deletion, now, why=no.reason),),
             where={"message_ts": None},
         )
+        apply(deletion, change, ports)
     return len(orphans)

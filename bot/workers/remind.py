@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bot.deletion.apply import apply
+from bot.domain.change import Change
 from bot.domain.model import State
 from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.ports import Ports
@@ -32,13 +34,11 @@ def run_once(ports: Ports) -> int:
         notification = Notification(
             NotificationKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, facts
         )
-        changed = ports.ledger.change(
-            deletion.id,
+        change = Change(
             None,
             {"reminded": True},
-            where={"state": State.AWAITING, "reminded": False},
             notifications=(notification,),
+            where={"state": State.AWAITING, "reminded": False},
         )
-        ports.deliver((notification,) if changed else ())
-        reminded += changed is not None
+        reminded += apply(deletion, change, ports) is not None
     return reminded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.deletion.apply import apply
+from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
@@ -16,15 +18,13 @@ def take_over(ports: Ports) -> int:
     left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in left:
         now = ports.clock.now()
-        notifications = notifications_about(deletion, NotificationKind.UNKNOWN, state=State.UNKNOWN.value)
-        changed = ports.ledger.change(
-            deletion.id,
+        change = Change(
             Step.LOSE,
             {"unknown_since": now, "ended_why": Ending.SENDER_GONE.value, "read_due_at": now},
-            event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),
-            # Its sender may have claimed the next attempt since; that one is not lost.
+            (event_about(Kind.UNKNOWN, deletion, now, means=Ending.SENDER_GONE.value),),
+            notifications_about(deletion, NotificationKind.UNKNOWN, state=State.UNKNOWN.value),
+            # Its sender may have claimed the next attempt since. That attempt is not lost.
             where={"claim_token": deletion.claim_token, "send_before": deletion.send_before},
-            notifications=notifications,
         )
-        ports.deliver(notifications if changed else ())
+        apply(deletion, change, ports)
     return len(left)
