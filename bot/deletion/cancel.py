@@ -18,12 +18,12 @@ from bot.domain.refusals import Reason, Refused
 
 
 def cancel(press: Press, ports: Ports) -> Deletion | Refused:
-    """Close the card without deleting. The requester may always; anybody else has to be authorized."""
+    """Close the card without deleting. The requester may always cancel; everybody else has to be authorized."""
     deletion = pressed_deletion(press, ports)
     if no := not_awaiting(deletion, ports.config.target, ports.clock.now()):
         return no
-    assert deletion is not None  # noqa: S101 - as in confirm.
-    # The requester always may, so nothing has to be looked up for them: that works also while Slack is unwell.
+    assert deletion is not None  # noqa: S101 - not_awaiting refuses None; this is for the type checker.
+    # The requester may always cancel, so nothing is looked up for them. This works while Slack is down, too.
     if press.actor != deletion.requester:
         conversation, (presser, requester) = permission.look_up(
             ports, press.channel, (press.actor, deletion.requester), fresh=True

@@ -18,7 +18,7 @@ from bot.domain.refusals import Reason, Refused
 
 
 def confirm(press: Press, ports: Ports) -> Deletion | Refused:
-    """Check everything afresh, win the claim, send the DELETE, record and tell the outcome.
+    """Check everything afresh, win the claim, send the DELETE, record and post the outcome.
 
     Returns the deletion as it stands afterwards, or why this click did not delete. Only a job that differs from the
     card, or a requester who lost the right, closes the deletion; after any other no, the card still waits.
@@ -26,19 +26,19 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
     deletion = pressed_deletion(press, ports)
     if no := not_awaiting(deletion, ports.config.target, ports.clock.now()):
         return no
-    assert deletion is not None  # noqa: S101 - not_awaiting answers for None; this tells the type checker so.
+    assert deletion is not None  # noqa: S101 - not_awaiting refuses None; this is for the type checker.
     result = _confirm(deletion, press, ports)
     return as_it_stands(result, press, ports) if isinstance(result, Refused) else result
 
 
 def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refused:
-    # Neither a place in the limiter nor a read is spent on somebody who may not confirm, or while nothing may be sent.
+    # A click that cannot confirm, by an unauthorized user or during a freeze, takes no slot of the limiter and no read.
     frozen = ports.ledger.freezes.current()
     if frozen or not might_confirm(press.actor, deletion, ports.config.rules):
         no = _may_press(press, deletion, _who_and_where(press, deletion, ports), ports)
         if no or frozen:
             return no or Refused(Reason.FROZEN, {"freeze": frozen})
-    # The place comes first: waiting for it later would let the checks grow old.
+    # The slot of the limiter comes first: waiting for it later would let the checks grow old.
     if not ports.jobs.acquire(Operation.DELETE):
         return Refused(Reason.BUSY)
     anew: Moment | None = None
@@ -56,10 +56,10 @@ def _who_and_where(press: Press, deletion: Deletion, ports: Ports, since: Moment
 
 
 def _check(deletion: Deletion, press: Press, ports: Ports, since: Moment | None) -> Moment | Refused:
-    """Check place, people and job: when the oldest of the answers was asked for, or why this press does not delete.
+    """Check conversation, people and job: the time of the oldest question, or why this press does not delete.
 
-    They are asked for side by side, and all of them after ``since`` if it is given. An answer counts from its question:
-    that long ago it may have been decided.
+    The look-ups run in parallel, and all of them after ``since`` if it is given. The age of an answer counts from its
+    question, since Slack or MetaStudio may have decided it then.
     """
     began = moment(ports.clock)
     look_ups = ports.in_background(lambda: _who_and_where(press, deletion, ports, since))
@@ -71,12 +71,12 @@ def _check(deletion: Deletion, press: Press, ports: Ports, since: Moment | None)
         return no
     conversation, people = found
     answers = (conversation, *people, shown.reply)
-    # A look-up that failed has no time, and meant no.
+    # A look-up that failed has no time. It was a refusal above.
     return oldest(*(getattr(answer, "asked", None) or began for answer in answers))
 
 
 def _not_claimed(ports: Ports) -> Refused:
-    """Why the claim was not won, where the card still waits: what forbids it may have come after we looked for it."""
+    """Why the claim was not won although the card still waits. A freeze may have begun after the checks."""
     if no := ports.admission.refusal():
         return no
     frozen = ports.ledger.freezes.current()
@@ -103,8 +103,8 @@ def _still_the_job(press: Press, deletion: Deletion, shown: Shown, ports: Ports)
 
 def _job_refused(deletion: Deletion, shown: Shown, ports: Ports) -> Refused | None:
     if shown.job is None:
-        # Only what is gone closes a card, and that takes two witnesses: a 404 may be a page by something in between.
-        # Closing it after one read is safe, since it sends nothing and says only what MetaStudio answered.
+        # Only a missing job closes a card, and that takes Show and List: a 404 may come from a proxy in between.
+        # Closing it after one read is safe: nothing is sent, and the message says only what MetaStudio answered.
         if inspect_job.is_gone(shown, deletion.job, ports):
             earlier = inspect_job.may_have_removed(deletion, ports)
             return Refused(Reason.JOB_GONE, {"reply": shown.reply, "earlier": earlier and earlier.id})

@@ -1,7 +1,7 @@
 """Freeze and unfreeze: stop all deletions of this target, until somebody allows them again.
 
-What holds is the ledger's: no claim is won while a freeze stands. A DELETE that was claimed before is not called back;
-it is sent within seconds, or never.
+The ledger enforces it: no claim is won while a freeze stands. A DELETE that was claimed before is not called back; it
+is sent within seconds, or never.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ABOUT_NO_DELETION = DeletionId("")
 
 
 def freeze(actor: Actor, channel: str, reason: str, ports: Ports) -> Freeze | Refused:
-    """Stop all deletions from now on; told here, in the audit channel and in the threads of the cards that wait.
+    """Stop all deletions from now on. Posted here, in the audit channel and in the threads of the cards that wait.
 
-    ``reason`` may be empty: in an emergency nobody is asked for words first.
+    ``reason`` may be empty: in an emergency nobody has to type one first.
     """
     if no := permission.may(Action.FREEZE, actor, channel, ports, fresh=True):
         return no
@@ -61,9 +61,9 @@ def unfreeze(actor: Actor, channel: str, ports: Ports) -> Freeze | Refused:
 
 
 def freeze_for_lost_commits(deletion: Deletion, ports: Ports) -> None:
-    """The bot's own freeze: until somebody has looked why its ledger lost commits, nothing more is deleted.
+    """The bot's own freeze: nothing more is deleted until an operator has found out why the ledger lost commits.
 
-    A freeze that stands already is as good.
+    An earlier freeze that still stands has the same effect.
     """
     reason = f"the ledger lost commits about deletion {deletion.id}; `dh-bot doctor` says more"
     made = Freeze(secrets.token_hex(8), None, ports.clock.now(), deletion.channel, reason)

@@ -1,4 +1,4 @@
-"""One look at a job: what Show and List say together, and which other deletion may have removed it."""
+"""Inspects a job: the finding of Show and List together, and which other deletion may have removed it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_PAGES = 100
 
 
 NOT_ASKED = frozenset({Cause.LIMITED, Cause.BREAKER_OPEN, Cause.LEDGER_TROUBLE, *replies.UNSENT})
-"""Why the bot itself did not ask MetaStudio; a second question would fare alike."""
+"""The bot itself did not ask MetaStudio for these reasons; a second question would end alike."""
 
 
 def inspect_job(job: Job, ports: Ports) -> tuple[Finding, Shown]:
@@ -39,7 +39,7 @@ def is_gone(shown: Shown, job: Job, ports: Ports) -> bool:
 
 
 def _found(shown: Shown, listed: Listed | None, job: Job, ports: Ports) -> Finding:
-    """What Show and List prove together.
+    """The finding that Show and List prove together.
 
     Whether ``X-App-UserId`` hides the jobs of others is not documented. So where the bot has been given another one
     since the card was made, a job that it is not shown is not taken to be gone.

@@ -1,8 +1,8 @@
 """A sender that finds its row without its claim: the ledger has lost commits, by a failover or a copy put in its place.
 
-The reply that the sender holds is then the only trace of a DELETE. It is recorded under an attempt of its own and told,
-whatever has become of the row since; nothing of another claim is overwritten, and the target is frozen until somebody
-has looked.
+The reply that the sender holds is then the only trace of a DELETE. It is recorded under an attempt of its own and
+posted, in whatever state the row is by now. No other claim is overwritten. The target is frozen until an operator has
+found out why.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from bot.domain.ports import Ports
 log = structlog.get_logger(__name__)
 
 GONE, OVERRULED = "gone", "overruled"
-"""How the row stood where it was not there at all, and where another claim was put in this one's place; else its state.
-"""
+"""How the row stood, where its state does not say it: the row was missing, or another claim had replaced this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Held:
 
 
 def record(held: Held, found: Deletion | None, ports: Ports) -> Deletion | None:
-    """Write what is known, tell it, and freeze the target; how the deletion stands then. Safe to repeat."""
+    """Write and post the reply, and freeze the target. Returns how the deletion stands then. Safe to repeat."""
     claimed = held.claimed
     stood = GONE if found is None else found.state.value
     if found is not None and found.claim_token != held.attempt.claim_token and outcomes.kept(found, held.attempt):

@@ -20,7 +20,7 @@ LookUps = tuple[Conversation | LookupFailed, tuple[Person | LookupFailed, ...]]
 def look_up(
     ports: Ports, channel: str, actors: Sequence[Actor], *, fresh: bool, since: Moment | None = None
 ) -> LookUps:
-    """The place, and the people: first whoever acts, then whom else it takes. ``since`` is as in ``People``.
+    """The conversation and the people: first the person who acts, then the others. ``since`` is as in ``People``.
 
     Where the one who acts may do nothing, nothing is asked anew on their account: hammering a button must not use up
     the look-ups that Slack allows for everybody together.

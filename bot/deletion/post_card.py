@@ -1,7 +1,7 @@
-"""Posting the card of a new deletion until Slack takes it, and what to do where somebody was faster.
+"""Posts the card of a new deletion until Slack takes it, and handles a click or a worker that was faster.
 
 The row is written before the first try. A message may stand in Slack although its post was never answered, and a click
-on it makes it count; so the row says at every moment what such a click may rely on.
+on it makes it the card. So the row always holds the deadline that such a click may rely on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WITHOUT_CARD = {"state": State.AWAITING, "message_ts": None}
 PAUSES = (1.0, 3.0, 10.0)
 """Seconds before each further try where Slack gave no answer."""
 LONGEST_PAUSE = 30.0
-"""Where Slack asks for more patience than that, there is no card: nobody waits so long."""
+"""Seconds. Where Slack asks for a longer pause, there is no card: nobody waits so long."""
 WITHIN = 180.0
 """Seconds. No try begins later than that after the first. Slack takes one message a second and channel, so that is how
 many cards can be asked for at once. It is well below the time after which others would call the row orphaned."""
@@ -50,7 +50,7 @@ def post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
             if try_at is None or try_at > no_later:
                 return _give_up(deletion, answer.why, ports)
             if not _is_unanswered(answer) and not is_queued:
-                # Whoever Slack throttles queues up, and only the first in the queue tries; else all of them would wake
+                # Throttled posts queue up, and only the first in the queue tries. Otherwise all of them would wake
                 # together, to be throttled again.
                 patience = no_later - ports.clock.monotonic()
                 is_queued = queue.enter_context(ports.serialize(deletion.channel, patience))
@@ -109,7 +109,7 @@ def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refuse
     try:
         posted = write()
     except LedgerTrouble:
-        # The card can be seen in Slack, so the asker is not told that nothing was done. It is written down later.
+        # The card stands in Slack, so an answer "nothing was done" would be untrue. The write is repeated later.
         ports.pending_writes(deletion.id, write)
         return replace(deletion, message_ts=ts)
     return posted or _as_found(deletion, ports, ts)
@@ -130,5 +130,5 @@ def _as_found(deletion: Deletion, ports: Ports, ts: str | None = None) -> Deleti
         redraw = Notification(NotificationKind.CARD, deletion.id, deletion.channel, ts)
         ports.ledger.enqueue(redraw)
         ports.deliver((redraw,))
-    # Where there is a card its thread says how it ended; without one nobody has said anything yet.
+    # Where there is a card its thread says how it ended; without one nothing has been posted yet.
     return found if has_card else Refused(Reason.CARD_NOT_POSTED, {"why": "Slack took too long"})

@@ -14,7 +14,7 @@ from bot.domain.refusals import Refused
 def stands_on(press: Press, deletion: Deletion) -> bool:
     """Whether the button stood on this deletion's card, and not on another message that carries its id.
 
-    A second copy, posted because Slack had not answered the first time, is told by what stands on it.
+    A second copy, posted because Slack had not answered the first post, is recognized by its content.
     """
     if press.message_ts is None or press.channel != deletion.channel:
         return False

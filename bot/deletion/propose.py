@@ -34,7 +34,7 @@ def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
 
 
 def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
-    """Every check of ``propose``, and nothing of what it does: no deletion is kept and no card is posted."""
+    """Every check of ``propose`` without its effects: no deletion is kept and no card is posted."""
     job = _examine(ask, ports)
     if isinstance(job, Refused):
         return job

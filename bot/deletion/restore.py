@@ -20,8 +20,8 @@ def expire_all_open(ledger: Ledger, now: datetime) -> tuple[int, int]:
     """After a restore from a backup: close every waiting card, and call every deletion that was under way unknown.
 
     Cards may have been used since the backup was made, so none of them may be confirmed any more, and none of them is
-    said to have deleted nothing. What became of a deletion that was under way is found out by reading. Returns how many
-    cards were closed and how many deletions became unknown. The messages are told by the next ``dh-bot run``.
+    said to have deleted nothing. The outcome of a deletion that was under way is found out by reading. Returns how many
+    cards were closed and how many deletions became unknown. The next ``dh-bot run`` posts the messages.
     """
     closed = lost = 0
     for deletion in ledger.open_deletions(limit=EVERY):

@@ -31,16 +31,16 @@ log = structlog.get_logger(__name__)
 SEND_WITHIN = timedelta(seconds=5)
 """Maximum age of the oldest check (place, people, job) on which a DELETE may be sent."""
 CLAIM_WITHIN = timedelta(seconds=4)
-"""The same for the claim: with less than a second left for it and the DELETE, the checks are made anew."""
+"""The same for the claim. With less than a second left for the claim and the DELETE, the checks are made again."""
 CHECKS = 3
-"""So often a press is checked at most, where the checks are too old for a claim each time."""
+"""Maximum number of times that one press is checked, where the checks are too old for a claim each time."""
 GRACE = timedelta(seconds=10)
 LONGEST_BACK_OFF = 10.0
 LONGEST_WAIT = timedelta(seconds=LONGEST_BACK_OFF + 30 + 60)
-"""The back-off, the wait for a place in the limiter, and the checks, at most."""
+"""Maximum of the back-off, the wait for a slot of the limiter, and the checks together."""
 
 Check = Callable[[], Moment | Refused]
-"""Checks everything that a DELETE rests on: when the oldest answer was asked for, or why nothing may be sent."""
+"""Checks everything that a DELETE rests on. Returns the time of the oldest question, or why nothing may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ NOT_STOPPED = Stopped()
 
 
 def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports, check: Check) -> Deletion | Refused | None:
-    """Check, claim, send, record, tell.
+    """Check, claim, send, record, post.
 
     Nothing was sent where it returns a refusal by the checks, or None: somebody else was first, the time was over, or
     this process takes no new work.
@@ -77,7 +77,7 @@ def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports, check: Ch
 
 
 def _young(check: Check, ports: Ports) -> Moment | Refused:
-    """Checks that are young enough for a claim; those that have grown old are made anew, a bounded number of times."""
+    """Checks that are recent enough for a claim. Stale ones are made again, at most ``CHECKS`` times in all."""
     for _ in range(CHECKS):
         checked = check()
         if isinstance(checked, Refused) or age(checked, ports.clock) < CLAIM_WITHIN:
@@ -90,7 +90,7 @@ def _send(claimed: Deletion, checked: Moment, check: Check, ports: Ports) -> Del
     assert attempt is not None  # noqa: S101 - the claim was written with it.
 
     def may_send() -> bool:
-        # Not by ``attempt.send_before``: that is a time of the wall clock, for whoever takes over. A pause of this
+        # Not by ``attempt.send_before``: that is wall-clock time, for the replica that takes over. A pause of this
         # process or of its whole machine, at any point since the checks, ends here.
         return age(checked, ports.clock) < SEND_WITHIN
 
@@ -125,14 +125,14 @@ def _send(claimed: Deletion, checked: Moment, check: Check, ports: Ports) -> Del
 
 
 def _followed(claimed: Deletion, answered: Attempt, following: Attempt) -> Deletion:
-    """The deletion with its next attempt: should the ledger forget it, what was tried before is known here only."""
+    """The deletion with its next attempt. After a lost commit only this process knows the earlier ones."""
     return replace(claimed, attempts=(*claimed.attempts[:-1], answered, following))
 
 
 def _record_and_watch(
     claimed: Deletion, attempt: Attempt, reply: Reply, stopped: Stopped, ports: Ports
 ) -> Deletion | None:
-    """Record it, and look later on whether the ledger still knows: a failover loses what was committed last."""
+    """Record the reply, and check later whether the ledger still has it: a failover may lose the last commits."""
     following = stopped.perhaps
     if following is not None and outcomes.kept(ports.ledger.get(claimed.id), following):
         # Its claim was written after all. Without a reply of its own it would look like a DELETE that was sent.
@@ -145,7 +145,7 @@ def _record_and_watch(
 
 
 def _new_attempt(number: int, token: str, checked: Moment, ports: Ports) -> Attempt:
-    # What is too old by now is sent no more, so the row need not say since when.
+    # A DELETE on stale checks is never sent, so the row need not say how stale they are.
     left = max(SEND_WITHIN - min(age(checked, ports.clock), SEND_WITHIN), NO_AGE)
     now = ports.clock.now()
     return Attempt(number, token, claimed_at=now, send_before=now + left)
@@ -193,7 +193,7 @@ def _claim_again(
     """Record a throttled attempt, wait, check, and claim the next one; else why it is not sent.
 
     The back-off alone makes the checks of the press too old, so each DELETE rests on checks of its own. Where they
-    forbid it, the throttled reply is an outcome that can be told.
+    forbid it, the throttled reply is the outcome.
     """
     following: Attempt | None = None
     try:

@@ -1,4 +1,4 @@
-"""Nobody is left without an answer: what could not be given, or was cut off by a crash, is given here."""
+"""Gives the answers that Slack did not take, or that a crash cut off. Nobody is left without an answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _say(pending: PendingRequest, ports: Ports) -> Delivered | RetryLater | Unde
     try:
         return ports.messenger.answer_after_restart(pending, deletion)
     except Exception:
-        # It may hold what this version has no words for, written by a newer one. It must not hold up the others.
+        # A newer version may have written a request that this one cannot render. It must not hold up the others.
         log.exception("answer_failed")
         return RetryLater(TRY_AFTER, "bug")
 

@@ -1,12 +1,12 @@
-"""Notices that the wall clock was set, by comparing it with the monotonic clock, and sets right what that has broken.
+"""Notices that the wall clock was set, by comparing it with the monotonic clock, and corrects the due times.
 
-What is kept in memory needs no care: ``bot.domain.age`` takes nothing for young from before a step back. In the ledger
-due times are times of the wall clock, since other processes read them; so after a step, and once at the start (the
+Times in memory need no care: ``bot.domain.age`` treats a reading from before a step back as stale. In the ledger, due
+times are times of the wall clock, since other processes read them; so after a step, and once at the start (the
 clock may have been set while the bot was down), each is pulled back to where it may lie at most.
 
 After a step forward deadlines hold as they are shown on the cards: a card whose time is over by the wall clock cannot
-be confirmed any more, which is safe. But nobody may be told that its time was over for want of a confirmation, since
-nobody knows whether that time has passed: the clock may have been wrong before or after, or the machine stood still.
+be confirmed any more, which is safe. But the bot must not post that nobody confirmed in time, since nobody
+knows whether that time has passed: the clock may have been wrong before or after, or the machine was suspended.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class ClockWatch:
             self._jumps.append((now.at - step, now.at))
         elif step < NO_AGE:
             self._jumps.clear()
-        # Only now: what the ledger refused is tried again.
+        # Only now, so that a step which the ledger refused to follow is tried again.
         self._seen, self._has_started = now, True
         if step or count:
             log.warning("clock_stepped", seconds=step.total_seconds(), count=count)
 
     def jumped(self, at: datetime) -> bool:
-        """Whether that moment never was: the clock was set forward past it."""
+        """Whether the clock was set forward past that moment, so that it never was."""
         return any(before < at <= after for before, after in self._jumps)
 
 

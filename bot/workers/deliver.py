@@ -1,4 +1,4 @@
-"""Telling: what was recorded is sent to Slack until Slack takes it. A duplicate post is preferred to a lost one.
+"""Sends recorded messages to Slack until Slack takes them. A duplicate post is preferred to a lost one.
 
 Within one thread messages leave in the order in which they were written. When a place is gone, the people concerned
 get the message as DM. Nothing here is on the path of an ack.
@@ -39,12 +39,12 @@ ABOUT_ONE_MOMENT = frozenset(
         NotificationKind.INSPECTED,
     }
 )
-"""Messages that say how things stood when they were written. Once the state has moved on they would be untrue, and a
-later message of the same thread says what is true, so they are dropped."""
+"""Messages about the state at the time of writing. Once the state has moved on they would be untrue and are dropped: a
+later message of the same thread says how the deletion stands."""
 
 
 def deliver(notifications: Iterable[Notification], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
-    """Send what waits for the threads of these messages, in order, until one has to wait. Never raises trouble."""
+    """Send the waiting messages of these threads, in order, until one has to wait. Never raises ``LedgerTrouble``."""
     for thread, deletion in {notification.thread: notification.deletion for notification in notifications}.items():
         with about(deletion):
             try:
@@ -65,7 +65,7 @@ def _send_thread(thread: str, ports: Ports) -> None:
 
 def send(due: Due, leased_at: Moment, ports: Ports) -> bool:
     """Send one leased message. False when it has to wait, and all that follow it in its thread."""
-    # In a direct message those of several deletions follow each other.
+    # In a direct message, messages of several deletions follow each other.
     with about(due.notification.deletion):
         return _send(due, leased_at, ports)
 
@@ -77,12 +77,12 @@ def _send(due: Due, leased_at: Moment, ports: Ports) -> bool:
         ports.ledger.mark_delivered(due)
         return True
     if age(leased_at, ports.clock) >= LEASE:
-        # Somebody else may be sending it by now, and then what follows it; ours would come after that.
+        # Another replica may be sending it and its successors by now; this one would come after them.
         return False
     answer = _say(notification, deletion, ports)
     now = ports.clock.now()
     if isinstance(answer, Delivered):
-        # Redrawing a card says nothing that its thread does not say, so it is no event of its own.
+        # The thread says everything that a redrawn card says, so a redraw is no event of its own.
         said = (
             ()
             if notification.kind is NotificationKind.CARD
@@ -105,13 +105,13 @@ def _say(notification: Notification, deletion: Deletion | None, ports: Ports) ->
     try:
         return ports.messenger.send(notification, deletion) if deletion else ports.messenger.announce(notification)
     except Exception:
-        # It may hold what this version has no words for, written by a newer one. It must not hold up other threads.
+        # A newer version may have written a message that this one cannot render. It must not hold up other threads.
         log.exception("telling_failed")
         return RetryLater(LONGEST_PAUSE, "bug")
 
 
 def is_overtaken(notification: Notification, deletion: Deletion) -> bool:
-    """Whether a message about one moment comes after that moment."""
+    """Whether the state that the message is about has passed."""
     return notification.kind in ABOUT_ONE_MOMENT and notification.facts.get("state") not in {None, deletion.state.value}
 
 
@@ -137,7 +137,7 @@ def _elsewhere(
 
 
 def _nameless(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The same facts for a place where the job's name is not to be seen: that it differs, but not from what to what."""
+    """The same facts without the name, for the audit channel: that it differs, but not from what to what."""
     if "differs" not in facts:
         return dict(facts)
     differs = [[name, None, None] if name == "name" else [name, then, now] for name, then, now in facts["differs"]]

@@ -1,4 +1,4 @@
-"""What the deadline does: a card that nobody confirmed expires, and one that never reached Slack is closed."""
+"""Expires the cards that nobody confirmed in time, and closes the deletions whose card never reached Slack."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def never(_: datetime) -> bool:
 
 
 def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
-    """Expire what is over; returns how many deletions were closed. ``jumped`` is ``ClockWatch.jumped``."""
+    """Expire the cards past their deadline; returns how many were closed. ``jumped`` is ``ClockWatch.jumped``."""
     closed = 0
     for deletion in ports.ledger.lease_deletions("expire", ports.clock.now(), seconds=LEASE_SECONDS):
         now = ports.clock.now()
@@ -40,9 +40,9 @@ def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
 
 
 def _close_orphans(ports: Ports) -> int:
-    """A deletion whose process died before its card was known has no card that could be used: close it.
+    """Close the deletions whose process died before their card was known, since that card cannot be used.
 
-    The card may stand in Slack all the same. A click on it is answered, and takes its buttons away.
+    The card may stand in Slack all the same. A click on it is answered, and removes its buttons.
     """
     orphans = ports.ledger.lease_deletions("orphan", ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in orphans:

@@ -14,7 +14,7 @@ Work = Callable[[], int]
 
 
 class LedgerWatch:
-    """What the workers of one bot meet with the ledger."""
+    """The ledger's troubles as the workers of one bot meet them."""
 
     def __init__(self) -> None:
         self._met: dict[str, str] = {}
@@ -22,7 +22,7 @@ class LedgerWatch:
         self._lock = threading.Lock()
 
     def over(self, worker: str, work: Work) -> Work:
-        """The same work, which in trouble has done nothing."""
+        """The same work. In trouble it returns 0."""
 
         def once() -> int:
             try:

@@ -1,4 +1,4 @@
-"""Reads what is due: deletions whose outcome is unknown, and those that are read again after their end."""
+"""Reads the jobs that are due: of unknown outcomes, and of deletions that are read again after their end."""
 
 from __future__ import annotations
 

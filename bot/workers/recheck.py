@@ -20,7 +20,7 @@ AFTER = (5.0, 60.0, 600.0)
 
 
 class Rechecks:
-    """What is looked at again, and when."""
+    """The checks that are repeated, and when."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -47,7 +47,7 @@ class Rechecks:
                 try:
                     check()
                 except LedgerTrouble:
-                    # Nothing was looked at, so this turn is taken again: a failover may last longer than all of them.
+                    # Nothing was checked, so this turn is repeated: a failover may last longer than all of them.
                     log.warning("recheck_failed")
                     self._keep(turn, deletion, check)
                     continue

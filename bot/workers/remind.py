@@ -1,4 +1,4 @@
-"""At half time a card that still waits is brought to mind once, in its thread."""
+"""Posts one reminder to the thread of a card that still waits when half of its time is over."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.domain.ports import Ports
 
 LEASE_SECONDS = 30.0
 LEAST_LEFT = timedelta(seconds=60)
-"""With less time than this left nobody who is only now reminded would come in time."""
+"""With less time left than this, a reminder would come too late to act on."""
 
 
 def run_once(ports: Ports) -> int:
-    """Remind of what has waited for half of its time; returns of how many cards. The ledger says it only once.
+    """Remind of each card that has waited for half of its time, once; returns of how many.
 
-    Nobody is asked to press what a freeze forbids; once it is lifted, those that still have time are reminded of.
+    During a freeze no reminder is posted. Once it is lifted, the cards that still have time are reminded of.
     """
     if ports.ledger.freezes.current() is not None:
         return 0
@@ -28,7 +28,7 @@ def run_once(ports: Ports) -> int:
     for deletion in ports.ledger.lease_deletions(
         "remind", now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
     ):
-        # Looked up here and written with the message, so that no other message of the thread waits for the look-ups.
+        # Looked up before the message is written, so that no other message of the thread waits for the look-ups.
         called = ports.second_people(deletion)
         facts = {"state": State.AWAITING.value, "called": list(called.ids), "more": called.more}
         notification = Notification(

@@ -1,7 +1,7 @@
 """What AUDIT_CHANNEL gets: a line per refusal, request, decision and outcome, and once a day the head of the trail.
 
-The running log is a cursor over the trail and holds nothing itself, so it is bounded by nature: many events become one
-message, and a backlog that nobody would read is skipped in words. A crash between the post and the cursor repeats a
+The running log is a cursor over the trail and holds no events itself. Many events become one message. A backlog that
+nobody would read is skipped, and the message says so. A crash between the post and the cursor repeats a
 message.
 """
 
@@ -22,7 +22,7 @@ WHEN_GONE = 600.0
 
 
 class RunningLog:
-    """Tells one channel what the trail says. Remembers only until when Slack asked it to wait."""
+    """Posts the trail to one channel. Its only memory is the time until which Slack asked it to wait."""
 
     def __init__(self, ports: Ports, channel: str) -> None:
         self._ports = ports
@@ -30,7 +30,7 @@ class RunningLog:
         self._not_before: float | None = None
 
     def run_once(self) -> int:
-        """Tell the next lines; returns how many events were passed."""
+        """Post the next lines; returns how many events were passed."""
         now, up = self._ports.clock.now(), self._ports.clock.monotonic()
         if self._not_before is not None and up < self._not_before:
             return 0
@@ -40,11 +40,11 @@ class RunningLog:
             return 0
         cursor = ledger.lease_log(self._channel, now, seconds=LEASE_SECONDS)
         if cursor is None:
-            return 0  # Another replica is telling it.
+            return 0  # Another replica is posting.
         skipped = max(head - cursor - MOST_BEHIND, 0)
         events = ledger.events(after=cursor + skipped, limit=MOST_LINES)
         if not events:
-            return 0  # Another replica has told it meanwhile.
+            return 0  # Another replica has posted them meanwhile.
         shown = [recorded for recorded in events if is_shown(recorded.event)]
         answer = self._ports.messenger.log(self._channel, shown, skipped) if shown or skipped else Delivered()
         if isinstance(answer, Delivered):
@@ -59,11 +59,11 @@ class RunningLog:
 class DailyHead:
     """Posts the newest event's number and hash soon after midnight UTC, or at the first start of the day.
 
-    It is a witness outside of the ledger. A chain cannot show that all of it was computed anew; whoever would do that
-    cannot change what stands in the channel.
+    It is a witness outside of the ledger. A chain cannot show that all of it was computed anew; an attacker who
+    does that cannot change the message in the channel.
 
-    The day is claimed in the ledger first, so that one of several replicas posts. What Slack does not take is kept in
-    memory and repeated; if the process ends before, that day goes without, and the next day's head covers it.
+    The day is claimed in the ledger first, so that one of several replicas posts. A post that Slack does not take
+    is kept in memory and repeated. If the process ends before, that day has no head, and the next day's covers it.
     """
 
     def __init__(self, ports: Ports, channel: str) -> None:

@@ -1,8 +1,8 @@
-"""Writes that have to happen although the ledger refused them: a reply of MetaStudio that is known but not recorded.
+"""Repeats writes that the ledger refused although they must happen, such as MetaStudio's reply to a DELETE.
 
-They are logged first, kept in memory, and repeated until the ledger takes them. There are about as many as there are
-permits at most, since each belongs to work whose first write the ledger took. If the process dies first, the row is
-still DELETING, and reading settles it; an answer that was not written down as given is given again.
+They are logged first, kept in memory, and repeated until the ledger takes them. There are at most about as many as
+permits, since each belongs to work whose first write the ledger took. If the process dies first, the row is still
+DELETING, and reading settles it; an answer that is not recorded as given is given again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PendingWrites:
             return None
 
     def run_once(self) -> int:
-        """Try what waits; returns how many writes succeeded."""
+        """Try the writes that wait; returns how many succeeded."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         written = 0
@@ -53,7 +53,7 @@ class PendingWrites:
                         self._waiting.extend(waiting[at:])
                     return written
                 except Exception:
-                    # Trying again would fail again, and the others must not wait for it. Reading settles this one.
+                    # A retry would fail again, and the other writes must not wait for it. Reading settles it.
                     log.exception("unwritten_failed")
         return written
 

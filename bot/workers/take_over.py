@@ -1,4 +1,4 @@
-"""Deletions whose sender is gone become unknown: a claim that ran out without a reply."""
+"""Turns a deletion whose claim ran out without a reply into an unknown outcome: its sender is gone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.workers.read import LEASE_SECONDS
 
 
 def take_over(ports: Ports) -> int:
-    """A claim that ran out without a recorded reply is an unknown outcome. Nobody may send again."""
+    """Take over the claims that ran out; returns how many. No process may send the DELETE again."""
     left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in left:
         now = ports.clock.now()

@@ -14,7 +14,7 @@ from bot.workers.report import DailyHead, RunningLog
 from bot.workers.retry_writes import PendingWrites
 
 READERS = 4
-"""So many deletions are read at the same time at most; the limiter bounds what they send."""
+"""Maximum number of deletions that are read at the same time. The limiter bounds their requests."""
 
 
 def tickers_of(ports: Ports, pending_writes: PendingWrites) -> Iterable[Ticker]:
@@ -22,14 +22,14 @@ def tickers_of(ports: Ports, pending_writes: PendingWrites) -> Iterable[Ticker]:
     watch = ClockWatch(ports)
 
     def by_the_clock(work: Callable[[], int]) -> Callable[[], int]:
-        # First of all, so that nothing is done by a time that a step of the clock has made wrong.
+        # The clock first, so that no work is done by a due time that a step of the clock has made wrong.
         return lambda: work() if watch.run_once() else 0
 
     yield Ticker("expire", by_the_clock(lambda: expire.run_once(ports, watch.jumped)), every=1)
     yield Ticker("remind", partial(remind.run_once, ports), every=5)
 
     def write_and_take_over() -> int:
-        # One thread for both: a reply that is known but unwritten goes before what would call its deletion unknown.
+        # One thread for both: a known reply is written before its deletion could be called unknown.
         return pending_writes.run_once() + (0 if pending_writes else take_over.take_over(ports))
 
     yield Ticker("takeover", by_the_clock(write_and_take_over), every=1)
