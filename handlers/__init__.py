@@ -25,11 +25,11 @@ def register(app: App, dispatcher: Dispatcher, command_name: str) -> None:
         command.delete_dh_job(dispatcher, ack, body)
 
     app.command(command_name)(answered(on_command, partial(command.crashed, dispatcher=dispatcher)))
-    for action_id, use_case in BUTTONS.items():
-        app.action(action_id)(_silent(partial(buttons.pressed, dispatcher, use_case, action_id)))
+    for action_id in BUTTONS:
+        app.action(action_id)(_silent(partial(buttons.pressed, dispatcher, action_id)))
     for action_id, work in LIST_BUTTONS.items():
         app.action(action_id)(_silent(partial(buttons.begin, dispatcher, partial(work, dispatcher), action_id)))
-    app.action(ANY_OTHER)(_silent(partial(buttons.pressed, dispatcher, buttons.unknown, "unknown")))
+    app.action(ANY_OTHER)(_silent(partial(buttons.pressed, dispatcher, "unknown")))
     app.event("app_home_opened")(_silent(partial(home.opened, dispatcher)))
 
 

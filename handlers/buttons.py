@@ -34,9 +34,9 @@ Ack = Callable[..., Any]
 UseCase = Callable[[Press, Ports], Deletion | Refused]
 
 
-def pressed(dispatcher: Dispatcher, use_case: UseCase, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
+def pressed(dispatcher: Dispatcher, action: str, ack: Ack, body: Mapping[str, Any]) -> None:
     """The listener of a card's button: runs the use-case, then redraws the clicked message if it is stale."""
-    begin(dispatcher, partial(_press, dispatcher, use_case), action, ack, body)
+    begin(dispatcher, partial(_press, dispatcher, action), action, ack, body)
 
 
 def begin(
@@ -81,8 +81,9 @@ def begin(
     dispatcher.pool.run(partial(dispatcher.serve, pending, event, partial(work, seen, pending), seen.response_url))
 
 
-def _press(dispatcher: Dispatcher, use_case: UseCase, seen: Click, pending: PendingRequest) -> Result:
-    if use_case is unknown:
+def _press(dispatcher: Dispatcher, action: str, seen: Click, pending: PendingRequest) -> Result:
+    use_case = BUTTONS.get(action)
+    if use_case is None:
         return Refused(Reason.UNKNOWN_BUTTON)
     if seen.deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
@@ -90,7 +91,7 @@ def _press(dispatcher: Dispatcher, use_case: UseCase, seen: Click, pending: Pend
     result = use_case(press, dispatcher.ports)
     try:
         if not _drew_its_card(result, press):
-            _redraw(dispatcher, press, use_case)
+            _redraw(dispatcher, press, action)
     except LedgerTrouble as trouble:
         # A failed redraw does not change the result, so the person still gets the answer to the result.
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
@@ -106,7 +107,7 @@ def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
     return result.message_ts == press.message_ts
 
 
-def _redraw(dispatcher: Dispatcher, press: Press, use_case: UseCase) -> None:
+def _redraw(dispatcher: Dispatcher, press: Press, action: str) -> None:
     """Redraw the clicked message if its button can do nothing in this state, or if it is a second copy of the card.
 
     A press by a person who may act redraws each time, a press by anybody else at most once a minute. The person is
@@ -115,7 +116,7 @@ def _redraw(dispatcher: Dispatcher, press: Press, use_case: UseCase) -> None:
     deletion = dispatcher.ports.ledger.get(press.deletion)
     if deletion is None or press.message_ts is None or not stands_on(press, deletion):
         return
-    if deletion.target != dispatcher.ports.config.target or use_case in LIVE.get(deletion.state, ()):
+    if deletion.target != dispatcher.ports.config.target or action in actions.LIVE.get(deletion.state, ()):
         return
     is_due = dispatcher.redraws.is_due(press.channel, press.message_ts, dispatcher.ports.clock)
     if not is_due and not _may_act(press, deletion, dispatcher.ports):
@@ -147,11 +148,6 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
     return result
 
 
-def unknown(press: Press, ports: Ports) -> Deletion | Refused:
-    """The use-case of a button of ours that this version does not know."""
-    return Refused(Reason.UNKNOWN_BUTTON)
-
-
 BUTTONS: dict[str, UseCase] = {
     actions.CONFIRM: confirm,
     actions.CANCEL: cancel,
@@ -160,12 +156,6 @@ BUTTONS: dict[str, UseCase] = {
     actions.CLOSE_PRESENT: close_as_present,
 }
 """The buttons of cards, by action id."""
-
-LIVE: dict[State, frozenset[UseCase]] = {
-    State.AWAITING: frozenset({confirm, cancel}),
-    State.UNKNOWN: frozenset({check_now, close_as_deleted, close_as_present}),
-}
-"""Which buttons work in which state. A button that is pressed in another state stands on a stale message."""
 
 
 def offer(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:

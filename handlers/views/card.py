@@ -9,7 +9,7 @@ from bot.domain import job_states
 from bot.domain.model import ConfirmBy, Deletion, Job, State
 from bot.domain.outcomes import Ending
 from bot.domain.ports import Called
-from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
+from handlers.actions import BY_HAND, CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, LIVE, small_print
 from handlers.views.blocks import (
     Button,
     Buttons,
@@ -240,21 +240,18 @@ def _small(heading: str) -> str:
 
 
 def _buttons(deletion: Deletion) -> Buttons | None:
-    match deletion.state:
-        case State.AWAITING:
-            return Buttons(
-                (
-                    _confirm_button(deletion),
-                    Button(CANCEL, "Cancel", deletion.id, accessibility_label="Cancel: nothing is deleted"),
-                )
-            )
-        case State.UNKNOWN:
-            check = Button(
-                CHECK_NOW, "Check now", deletion.id, accessibility_label="Check now whether the job is still there"
-            )
-            return Buttons((check, *_close_buttons(deletion)) if deletion.reminded else (check,))
-        case _:
-            return None
+    """The buttons that work in this state. Those for closing by hand come after a day without a result."""
+    made = {
+        CONFIRM: _confirm_button(deletion),
+        CANCEL: Button(CANCEL, "Cancel", deletion.id, accessibility_label="Cancel: nothing is deleted"),
+        CHECK_NOW: Button(
+            CHECK_NOW, "Check now", deletion.id, accessibility_label="Check now whether the job is still there"
+        ),
+        CLOSE_DELETED: _close_button(CLOSE_DELETED, "Checked: it is gone", deletion, "is gone"),
+        CLOSE_PRESENT: _close_button(CLOSE_PRESENT, "Checked: still there", deletion, "is still there"),
+    }
+    live = [made[one] for one in LIVE.get(deletion.state, ()) if deletion.reminded or one not in BY_HAND]
+    return Buttons(live) if live else None
 
 
 def _confirm_button(deletion: Deletion) -> Button:
@@ -273,12 +270,6 @@ def _confirm_button(deletion: Deletion) -> Button:
     )
 
 
-def _close_buttons(deletion: Deletion) -> tuple[Button, Button]:
-    def button(action: str, label: str, what: str) -> Button:
-        text = f"You have looked in the MetaStudio console and the job {what}. This is recorded as your word."
-        return Button(action, label, deletion.id, ask=("Close as checked by hand?", text, "Close it", "Not yet"))
-
-    return (
-        button(CLOSE_DELETED, "Checked: it is gone", "is gone"),
-        button(CLOSE_PRESENT, "Checked: still there", "is still there"),
-    )
+def _close_button(action: str, label: str, deletion: Deletion, what: str) -> Button:
+    text = f"You have looked in the MetaStudio console and the job {what}. This is recorded as your word."
+    return Button(action, label, deletion.id, ask=("Close as checked by hand?", text, "Close it", "Not yet"))

@@ -549,12 +549,9 @@ class World:
     def _click(self, replica: Replica, body: dict[str, Any], press: tuple[str, Actor, str]) -> None:
         acks: list[dict[str, Any]] = []
         action = press[0]
-        use_case = buttons.BUTTONS.get(action, buttons.unknown)
         self._press = press
         try:
-            seen = self._listen(
-                replica, lambda: buttons.pressed(replica.dispatcher, use_case, action, self._ack(acks), body)
-            )
+            seen = self._listen(replica, lambda: buttons.pressed(replica.dispatcher, action, self._ack(acks), body))
         finally:
             self._press = None
         self.expect(len(acks) == 1, f"{len(acks)} acks for a click")
