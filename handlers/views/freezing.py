@@ -43,8 +43,8 @@ def frozen_text(command: str, *, has_audit_channel: bool) -> str:
     """The answer to the person who froze."""
     audit = ", the audit channel" if has_audit_channel else ""
     return (
-        f"All deletions are frozen from now on. This channel{audit} and the threads of the cards that wait are told. "
-        f"{STILL} `{command} unfreeze` allows deletions again."
+        f"All deletions are frozen from now on. This is posted in this channel{audit} and the threads of waiting "
+        f"cards. {STILL} `{command} unfreeze` allows deletions again."
     )
 
 

@@ -21,8 +21,8 @@ from handlers.views.wording import Wording
 MOST_SHOWN = 5
 
 WHY_NOT: dict[str, str] = {
-    Reason.NOT_LISTED: "You are not among the people who may. Whoever runs the bot gives the right, by listing you or "
-    "a user group that you are in.",
+    Reason.NOT_LISTED: "You are not among the people who may. The person who runs the bot gives the right, by listing "
+    "you or a user group that you are in.",
     Reason.FOREIGN: "Only people of the company that installed this bot may use it.",
     Reason.IS_GUEST: "Guests may not delete jobs with this bot, even if they are listed.",
     Reason.DEACTIVATED: "This Slack account is deactivated.",

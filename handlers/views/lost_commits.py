@@ -31,8 +31,8 @@ CORRECTION: dict[str, str] = {
 """The correction of that message, by the state that the reply leads to."""
 
 FROZEN = (
-    "The bot has frozen all deletions. Before anybody allows them again, whoever runs the bot has to find out why its "
-    "database lost commits; `dh-bot doctor` says when that was."
+    "The bot has frozen all deletions. Before anybody allows them again, the person who runs the bot has to find out "
+    "why its database lost commits; `dh-bot doctor` says when that was."
 )
 
 

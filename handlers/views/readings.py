@@ -136,8 +136,8 @@ def _undetermined(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     return [
         Para(
             f"{people(deletion)} *After a day it could not be determined whether job {code(deletion.job.job_id)} is "
-            "deleted.* The bot goes on looking once a day. *Check now* on the card looks at once. Whoever may delete "
-            "jobs with this bot and has looked in the MetaStudio console can close it there as checked by hand."
+            "deleted.* The bot goes on looking once a day. *Check now* on the card looks at once. A person who may "
+            "delete jobs with this bot and has looked in the MetaStudio console can close it there as checked by hand."
         ),
         escalation(deletion),
     ]

@@ -197,8 +197,8 @@ def _who(facts: Facts, you: str, they: str) -> str:
 
 
 NO_GROUPS: dict[str, str] = {
-    "missing_scope": "The bot may not look into user groups: its Slack app lacks the scope `usergroups:read`. Whoever "
-    "runs the bot has to add it, as in manifest.yml, and install the app again.",
+    "missing_scope": "The bot may not look into user groups: its Slack app lacks the scope `usergroups:read`. The "
+    "person who runs the bot has to add it, as in manifest.yml, and install the app again.",
     "plan_upgrade_required": "Slack has user groups only on its paid plans, and this workspace has none of those, so "
     "people have to be listed one by one.",
 }

@@ -38,8 +38,8 @@ from handlers.views.wording import NOTHING_DELETED, Wording
 NOT_DELETED: dict[str, str] = {
     Ending.REPLY_REJECTED: "The bot looks at the job and says here whether it is still there.",
     Ending.BAD_CREDENTIALS: "MetaStudio rejected the bot's credentials. The bot has stopped calling it for five "
-    "minutes; then it looks at the job. Whoever runs the bot has to check the access key, the project id and the "
-    "clock.",
+    "minutes; then it looks at the job. The person who runs the bot has to check the access key, the project id "
+    "and the clock.",
     Ending.FORBIDDEN: "MetaStudio answered that this is forbidden. As a rule the bot's Huawei account then has no "
     "permission to delete training jobs in this project: its IAM user needs that MetaStudio action (MetaStudio "
     "FullAccess contains it). A look at the job follows.",

@@ -14,9 +14,9 @@ from handlers.views.refusals import refusal_text
 from handlers.views.wording import Wording
 
 WHO_CONFIRMS: dict[ConfirmBy, str] = {
-    ConfirmBy.REQUESTER: "Whoever asked for a deletion confirms it (`CONFIRM_BY`).",
+    ConfirmBy.REQUESTER: "The person who asked for a deletion confirms it (`CONFIRM_BY`).",
     ConfirmBy.ANY_OPERATOR: "Anybody who may delete jobs may confirm any deletion (`CONFIRM_BY`).",
-    ConfirmBy.SECOND_PERSON: "A deletion is confirmed by somebody else than whoever asked for it (`CONFIRM_BY`).",
+    ConfirmBy.SECOND_PERSON: "A deletion is confirmed by another person than the one who asked for it (`CONFIRM_BY`).",
 }
 
 

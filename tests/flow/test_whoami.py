@@ -25,7 +25,7 @@ def test_a_listed_person_learns_by_which_rules(w: World) -> None:
         f"You are <@{w.anna}>, to Slack `{w.anna}` of workspace `{w.slack.team_id}`.",
         "You may delete jobs with this bot: you are listed (`AUTHORIZED_USERS`).",
         "This channel may be used",
-        "Whoever asked for a deletion confirms it (`CONFIRM_BY`).",
+        "The person who asked for a deletion confirms it (`CONFIRM_BY`).",
         "You may freeze all deletions",
     ):
         assert says in told

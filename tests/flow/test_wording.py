@@ -78,7 +78,7 @@ def test_what_only_seems_so_is_said_as_such(w: World) -> None:
 def test_who_may_close_by_hand_is_said_and_a_failure_so_closed_can_be_escalated(w: World) -> None:
     """Not "whoever has looked", but whoever may delete jobs; "still there" brings what a Huawei ticket needs."""
     _, card = undetermined(w)
-    assert "Whoever may delete jobs with this bot and has looked" in w.thread(card)[-1]
+    assert "A person who may delete jobs with this bot and has looked" in w.thread(card)[-1]
     w.press(card, "dh_close_present", w.carl)
     assert "not among the people" in w.said_to(w.carl)[-1]
     w.press(card, "dh_close_present")

@@ -212,7 +212,7 @@ def test_who_cannot_help_themselves_is_told_whom_to_ask(reason: Reason) -> None:
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
-        ({"why": "missing_scope"}, "lacks the scope `usergroups:read`. Whoever runs the bot has to add it"),
+        ({"why": "missing_scope"}, "lacks the scope `usergroups:read`. The person who runs the bot has to add it"),
         ({"why": "plan_upgrade_required"}, "Slack has user groups only on its paid plans"),
     ],
 )
