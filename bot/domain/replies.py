@@ -40,15 +40,6 @@ class Meaning(StrEnum):
     REJECTED = "the request was refused"
 
 
-class OnDelete(StrEnum):
-    """What a reply means for the deletion whose DELETE it answers."""
-
-    DELETED = "deleted"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    AGAIN = "sent again at most twice, then failed"
-
-
 # ---------------------------------------------------------------------------------------------- what the codes say
 
 _GATEWAY = re.compile(r"APIGW?\.\d{4}")
@@ -150,35 +141,29 @@ def meaning(reply: Reply) -> Meaning:
 class Consequence:
     """What one meaning leads to."""
 
-    on_delete: OnDelete
     read_again: bool
-    """Whether a GET may be repeated (at most twice). A DELETE is repeated by its use-case alone, after AGAIN."""
+    """Whether a GET may be repeated (at most twice). A DELETE is retried only by its use-case, when throttled."""
     opens_breaker: bool = False
 
 
 CONSEQUENCES = {
-    #                                      a DELETE so answered is    a GET is repeated
-    Meaning.OK:              Consequence(OnDelete.DELETED,            read_again=False),
-    Meaning.UNCLEAR:         Consequence(OnDelete.UNKNOWN,            read_again=True),
-    Meaning.SERVER_ERROR:    Consequence(OnDelete.UNKNOWN,            read_again=True),
-    Meaning.LOST:            Consequence(OnDelete.UNKNOWN,            read_again=True),
-    Meaning.BAD_CREDENTIALS: Consequence(OnDelete.FAILED,             read_again=False, opens_breaker=True),
-    Meaning.FORBIDDEN:       Consequence(OnDelete.FAILED,             read_again=False),
-    Meaning.THROTTLED:       Consequence(OnDelete.AGAIN,              read_again=True),
-    Meaning.CONFLICT:        Consequence(OnDelete.UNKNOWN,            read_again=False),
-    Meaning.REJECTED:        Consequence(OnDelete.FAILED,             read_again=False),
-    Meaning.NEVER_SENT:      Consequence(OnDelete.FAILED,             read_again=True),
-    Meaning.NOT_SIGNED_IN:   Consequence(OnDelete.FAILED,             read_again=False),
-    Meaning.SIGN_IN_REFUSED: Consequence(OnDelete.FAILED,             read_again=False, opens_breaker=True),
+    #                                    a GET is repeated
+    Meaning.OK:              Consequence(read_again=False),
+    Meaning.UNCLEAR:         Consequence(read_again=True),
+    Meaning.SERVER_ERROR:    Consequence(read_again=True),
+    Meaning.LOST:            Consequence(read_again=True),
+    Meaning.BAD_CREDENTIALS: Consequence(read_again=False, opens_breaker=True),
+    Meaning.FORBIDDEN:       Consequence(read_again=False),
+    Meaning.THROTTLED:       Consequence(read_again=True),
+    Meaning.CONFLICT:        Consequence(read_again=False),
+    Meaning.REJECTED:        Consequence(read_again=False),
+    Meaning.NEVER_SENT:      Consequence(read_again=True),
+    Meaning.NOT_SIGNED_IN:   Consequence(read_again=False),
+    Meaning.SIGN_IN_REFUSED: Consequence(read_again=False, opens_breaker=True),
 }  # fmt: skip
 
 _POINTLESS = frozenset({Cause.BAD_CERTIFICATE, Cause.LIMITED, Cause.TOO_LATE, Cause.BREAKER_OPEN})
 """Reasons for not sending that a second try a moment later would meet again."""
-
-
-def on_delete(reply: Reply) -> OnDelete:
-    """What the reply to a DELETE means for the deletion."""
-    return CONSEQUENCES[meaning(reply)].on_delete
 
 
 def opens_breaker(reply: Reply) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.domain import job_states
+from bot.domain import job_states, lifecycle
 from bot.domain.events import Kind
 from bot.domain.model import (
     NEVER_LEFT,
@@ -31,7 +31,7 @@ from bot.domain.model import (
     Target,
 )
 from bot.domain.notifications import Notification, NotificationKind, PendingRequest
-from bot.domain.outcomes import Ending
+from bot.domain.outcomes import BY_MEANING, Ending
 from bot.domain.refusals import Reason, Refused
 from bot.domain.replies import ANSWERED, CONSEQUENCES, Meaning
 from bot.ledger.database.trouble import REMEDIES
@@ -505,7 +505,14 @@ def meanings() -> Iterator[tuple[str, str, str, str, str]]:
     """One row per ``Meaning``."""
     for meaning, follows in CONSEQUENCES.items():
         stops = "yes" if follows.opens_breaker else ""
-        yield meaning.value, follows.on_delete.value, stops, shown(REPLY_SENTENCES[meaning]), AFTER_DELETE[meaning]
+        yield meaning.value, ends(meaning), stops, shown(REPLY_SENTENCES[meaning]), AFTER_DELETE[meaning]
+
+
+def ends(meaning: Meaning) -> str:
+    """What a reply to a DELETE comes to."""
+    if meaning is Meaning.THROTTLED:
+        return "sent again at most twice, then failed"
+    return lifecycle.after(State.DELETING, BY_MEANING[meaning].step).value
 
 
 def codes(names: Iterable[str]) -> str:

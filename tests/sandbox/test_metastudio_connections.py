@@ -14,8 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from bot.domain.model import Cause, JobId, Reply, Target
-from bot.domain.replies import OnDelete, on_delete
+from bot.domain.model import Cause, JobId, Reply, State, Target
 from bot.metastudio import session
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.credentials.iam import User, token_source
@@ -36,6 +35,7 @@ from sandbox.metastudio.faults import (
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
 from tests import certificates
 from tests.clock import RunningClock
+from tests.outcomes import outcome
 
 JOB = JobId("job-1")
 
@@ -90,7 +90,7 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 def test_a_refused_connection_was_never_used(closed_port: int) -> None:
     """Nobody listens: safe to ask again."""
     reply = delete(client_of(f"http://127.0.0.1:{closed_port}"))
-    assert (reply.cause, on_delete(reply)) == (Cause.CONNECTION_REFUSED, OnDelete.FAILED)
+    assert (reply.cause, outcome(reply)) == (Cause.CONNECTION_REFUSED, State.FAILED)
 
 
 def test_a_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_a_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     reply = delete(client_of("https://metastudio.nowhere.example"))
-    assert (reply.cause, on_delete(reply)) == (Cause.NO_ADDRESS, OnDelete.FAILED)
+    assert (reply.cause, outcome(reply)) == (Cause.NO_ADDRESS, State.FAILED)
 
 
 def test_a_name_that_cannot_be_one() -> None:
@@ -119,7 +119,7 @@ def test_a_host_that_does_not_answer_the_knock() -> None:
             knock.setblocking(False)  # noqa: FBT003 - the socket's own signature
             knock.connect_ex(deaf.getsockname())
         reply = delete(client_of(f"http://127.0.0.1:{deaf.getsockname()[1]}"))
-    assert (reply.cause, on_delete(reply)) == (Cause.CONNECT_TIMEOUT, OnDelete.FAILED)
+    assert (reply.cause, outcome(reply)) == (Cause.CONNECT_TIMEOUT, State.FAILED)
 
 
 def test_no_credentials_means_nothing_to_send(cloud: Cloud) -> None:
@@ -161,7 +161,7 @@ def test_tls_works_over_one_shared_context(tls_cloud: Cloud, trusting: ssl.SSLCo
 def test_an_unknown_certificate_is_refused_before_anything_is_sent(tls_cloud: Cloud) -> None:
     """Never sent, whatever certificates come with requests."""
     reply = delete(client_of(tls_cloud.url, tls_cloud, ssl_context=ssl.create_default_context()))
-    assert (reply.cause, on_delete(reply)) == (Cause.BAD_CERTIFICATE, OnDelete.FAILED)
+    assert (reply.cause, outcome(reply)) == (Cause.BAD_CERTIFICATE, State.FAILED)
     assert len(tls_cloud.requests) == 0
 
 
@@ -181,7 +181,7 @@ def test_a_handshake_that_does_not_finish_is_not_known(
     client = client_of(tls_cloud.url, tls_cloud, ssl_context=trusting)
     started = time.monotonic()
     reply = delete(client, job)
-    assert (reply.cause, on_delete(reply)) == (cause, OnDelete.UNKNOWN)
+    assert (reply.cause, outcome(reply)) == (cause, State.UNKNOWN)
     assert time.monotonic() - started < 2
     assert client.show(job).job is not None
 
@@ -189,7 +189,7 @@ def test_a_handshake_that_does_not_finish_is_not_known(
 def test_a_server_without_tls_is_not_known(cloud: Cloud) -> None:
     """HTTP where TLS should be: the bytes make no sense."""
     reply = delete(client_of(cloud.url.replace("http:", "https:"), cloud))
-    assert on_delete(reply) is OnDelete.UNKNOWN
+    assert outcome(reply) is State.UNKNOWN
     assert len(cloud.requests) == 0
 
 
@@ -199,7 +199,7 @@ def test_a_tls_connection_that_breaks_after_sending_is_not_known(tls_cloud: Clou
     for fault in (drop(), reset_connection()):
         tls_cloud.faults.add(DELETE, fault)
         reply = delete(client_of(tls_cloud.url, tls_cloud, ssl_context=trusting), job)
-        assert (reply.cause, on_delete(reply)) == (Cause.CUT, OnDelete.UNKNOWN)
+        assert (reply.cause, outcome(reply)) == (Cause.CUT, State.UNKNOWN)
 
 
 # --------------------------------------------------------------------------------------------------- kept connections
@@ -261,7 +261,7 @@ def test_interim_answers_are_read_past(cloud: Cloud, statuses: tuple[int, ...], 
     for job in jobs:
         reply = delete(client, job)
         assert (reply.status, reply.request_id) == (200, cloud.requests[-1].request_id)
-        assert on_delete(reply) is OnDelete.DELETED
+        assert outcome(reply) is State.DELETED
     assert list(cloud.deleted) == jobs
 
 
@@ -281,7 +281,7 @@ def test_switching_protocols_is_no_interim_answer(cloud: Cloud) -> None:
     cloud.faults.add("*", http(101, b"", {"Upgrade": "websocket", "Connection": "Upgrade"}), times=2)
     assert client.show(job).reply.status == 101
     reply = delete(client, job)
-    assert (reply.status, on_delete(reply)) == (101, OnDelete.UNKNOWN)
+    assert (reply.status, outcome(reply)) == (101, State.UNKNOWN)
     assert client.show(job).job is not None
     assert len(connections) == 3
 
@@ -310,7 +310,7 @@ def test_no_answer_of_another_request_is_taken_for_the_one_to_a_delete(
     cloud.faults.add(DELETE, error(403, "MSS.41000012"), job_id=b)
     reply = delete(client, b)
     assert (reply.status, reply.code, reply.request_id) == (403, "MSS.41000012", cloud.requests[-1].request_id)
-    assert on_delete(reply) is OnDelete.FAILED
+    assert outcome(reply) is State.FAILED
     assert list(cloud.deleted) == [a]
 
 
@@ -425,7 +425,7 @@ def test_where_every_connection_brings_something_first_nothing_is_sent(cloud: Cl
     job = JobId(cloud.add_job())
     reply = delete(client_of(cloud.url, cloud), job)
     assert (reply.status, reply.cause, reply.request_id) == (None, Cause.UNUSABLE_CONNECTION, None)
-    assert on_delete(reply) is OnDelete.FAILED
+    assert outcome(reply) is State.FAILED
     assert cloud.deletes_arrived(job) == 0
 
 
@@ -594,7 +594,7 @@ def test_a_proxy_that_refuses_has_sent_nothing(tls_cloud: Cloud, trusting: ssl.S
     with Proxy(lambda sock, _: sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
         for url in (proxy.url, f"http://127.0.0.1:{closed_port}"):
             reply = delete(client_of(tls_cloud.url, tls_cloud, ssl_context=trusting, proxy=url))
-            assert (reply.cause, on_delete(reply)) == (Cause.PROXY_REFUSED, OnDelete.FAILED)
+            assert (reply.cause, outcome(reply)) == (Cause.PROXY_REFUSED, State.FAILED)
     assert len(tls_cloud.requests) == 0
 
 
@@ -615,7 +615,7 @@ def test_a_connection_through_a_proxy_that_breaks_after_sending_is_not_known(
         client = client_of(tls_cloud.url, tls_cloud, ssl_context=trusting, proxy=proxy.url)
         reply = delete(client, job)
         client.close()
-    assert (reply.cause, on_delete(reply)) == (Cause.CUT, OnDelete.UNKNOWN)
+    assert (reply.cause, outcome(reply)) == (Cause.CUT, State.UNKNOWN)
     assert list(tls_cloud.deleted) == [job]
 
 
@@ -623,7 +623,7 @@ def test_a_proxy_that_forwards_plain_http_and_breaks_is_not_known(cloud: Cloud) 
     """The same for an address without TLS, which is allowed on loopback only."""
     with Proxy(lambda _, __: None) as proxy:
         reply = delete(client_of(cloud.url, cloud, proxy=proxy.url))
-    assert (reply.cause, on_delete(reply)) == (Cause.CUT, OnDelete.UNKNOWN)
+    assert (reply.cause, outcome(reply)) == (Cause.CUT, State.UNKNOWN)
     assert proxy.lines[0].startswith(f"DELETE {cloud.url}/v1/")
 
 
@@ -631,7 +631,7 @@ def test_a_proxy_that_never_answers_is_not_known(tls_cloud: Cloud, trusting: ssl
     """No tunnel in time; as with a hung handshake, nothing is claimed."""
     with Proxy(lambda _, __: time.sleep(1)) as proxy:
         reply = delete(client_of(tls_cloud.url, tls_cloud, ssl_context=trusting, proxy=proxy.url))
-    assert on_delete(reply) is OnDelete.UNKNOWN
+    assert outcome(reply) is State.UNKNOWN
 
 
 # --------------------------------------------------------------------------------------------------- IAM, the same way

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bot.domain.model import Cause, JobId, Target
-from bot.domain.replies import Meaning, OnDelete, meaning, on_delete, says_gone
+from bot.domain.model import Cause, JobId, State, Target
+from bot.domain.replies import Meaning, meaning, says_gone
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.credentials.keys import Credentials, FixedCredentials
 from sandbox.metastudio.faults import (
@@ -42,6 +42,7 @@ from sandbox.metastudio.faults import (
 )
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
 from tests.clock import RunningClock
+from tests.outcomes import outcome
 
 UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Everything here is plain HTTP; making a real context for each test would take longer than the tests."""
@@ -204,7 +205,7 @@ def test_a_deletion_that_works(cloud: Cloud, client: MetaStudio) -> None:
     job = JobId(cloud.add_job(state="TRAIN_FAILED"))
     reply = client.delete(job, may_send=lambda: True)
     assert (reply.status, reply.request_id, reply.body_ok) == (200, cloud.requests[-1].request_id, True)
-    assert on_delete(reply) is OnDelete.DELETED
+    assert outcome(reply) is State.DELETED
     shown, listed = client.show(job), client.find(job_id=job)
     assert says_gone(shown.reply)
     assert (listed.reply.status, listed.count, listed.jobs) == (200, 0, ())

@@ -27,12 +27,12 @@ from bot.domain.model import (
     Target,
 )
 from bot.domain.notifications import Notification, NotificationKind
-from bot.domain.replies import OnDelete, on_delete
 from bot.settings.schema import Settings
 from handlers.views.blocks import plain
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
 from handlers.views.wording import Wording
+from tests.outcomes import AGAIN, outcome
 from tests.unit.pages import Page
 
 PAGE = Page("docs/how-it-works.md")
@@ -149,7 +149,7 @@ SAID_OF_REPLIES: dict[str, tuple[str, tuple[Reply, ...]]] = {
     "a cut connection": ("unknown", (reply(None, cause=Cause.CUT),)),
     "a success without a request ID": ("unknown", (reply(200), reply(204))),
     "throttled (429, or a 4xx with a code ending in 0308)": (
-        OnDelete.AGAIN.value,
+        AGAIN,
         (reply(429), reply(400, code="APIGW.0308"), reply(404, code="APIG.0308")),
     ),
 }
@@ -158,11 +158,11 @@ SAID_OF_REPLIES: dict[str, tuple[str, tuple[Reply, ...]]] = {
 @pytest.mark.parametrize("words", SAID_OF_REPLIES)
 def test_what_replies_come_to_is_said_as_it_is(words: str) -> None:
     """The page names the outcome in the paragraph in which it has these words; the code decides the same."""
-    outcome, replies = SAID_OF_REPLIES[words]
+    ends, replies = SAID_OF_REPLIES[words]
     text = " ".join(PAGE.section("Outcomes").split())
     paragraph = text[: text.index(words) + len(words)].rsplit(" - **", maxsplit=1)[-1]
-    assert outcome == OnDelete.AGAIN.value or paragraph.startswith(f"{outcome}**")
-    assert {on_delete(one).value for one in replies} == {outcome}
+    assert ends == AGAIN or paragraph.startswith(f"{ends}**")
+    assert {outcome(one) for one in replies} == {ends}
 
 
 def test_a_throttled_delete_is_sent_again_as_often_as_is_said() -> None:

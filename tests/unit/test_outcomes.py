@@ -45,7 +45,7 @@ from bot.domain.outcomes import (
     may_have_worked,
     may_send_again,
 )
-from bot.domain.replies import CONSEQUENCES, Meaning, OnDelete, meaning
+from bot.domain.replies import Meaning, meaning
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 
@@ -120,18 +120,6 @@ def test_every_meaning_is_decided_and_tried_above() -> None:
     """No reply is without an outcome, and no row goes untested."""
     assert set(BY_MEANING) == set(Meaning) == {meaning(row[0]) for row in REPLIES}
     assert (SOON, AFTER_THE_LAG, AFTER_THE_REST) == (TWO, FIVE, RESTED)
-
-
-@pytest.mark.parametrize("means", Meaning)
-def test_the_outcomes_agree_with_the_table_of_replies(means: Meaning) -> None:
-    """Both tables say the same of a DELETE: deleted, failed or unknown."""
-    expected = {
-        OnDelete.DELETED: State.DELETED,
-        OnDelete.FAILED: State.FAILED,
-        OnDelete.AGAIN: State.FAILED,
-        OnDelete.UNKNOWN: State.UNKNOWN,
-    }
-    assert lifecycle.after(State.DELETING, BY_MEANING[means].step) is expected[CONSEQUENCES[means].on_delete]
 
 
 def test_whatever_is_unknown_is_looked_at_and_recorded_as_unknown() -> None:

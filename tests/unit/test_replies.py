@@ -6,23 +6,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.model import NEVER_LEFT, Cause, Operation, Reply
+from bot.domain.model import NEVER_LEFT, Cause, Operation, Reply, State
 from bot.domain.replies import (
     ANSWERED,
     CONSEQUENCES,
     UNSENT,
     Meaning,
-    OnDelete,
     is_clock_skew,
     is_gateway,
     may_repeat_read,
     meaning,
-    on_delete,
     opens_breaker,
     proves_credentials,
     says_gone,
     says_no_such_job,
 )
+from tests.outcomes import AGAIN, outcome
 
 AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 SHOW, DELETE, LIST = Operation.SHOW, Operation.DELETE, Operation.LIST
@@ -43,89 +42,89 @@ def reply(
 
 DELETE_TABLE = [
     # reply to DELETE, its meaning, the deletion's outcome
-    (reply(200), Meaning.OK, OnDelete.DELETED),
-    (reply(204), Meaning.OK, OnDelete.DELETED),
-    (reply(200, request_id=None), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(204, request_id=None), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(200, body_ok=False), Meaning.UNCLEAR, OnDelete.UNKNOWN),  # HTML, or JSON that is no object
-    (reply(200, "MSS.00000003"), Meaning.UNCLEAR, OnDelete.UNKNOWN),  # success and error at once
-    (reply(200, "APIGW.0308"), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(202), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(201), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(206), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(101), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (0, 99, 1000)),  # no HTTP status at all
-    *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (300, 301, 302, 304, 307, 308)),
-    (reply(408), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    *((reply(status), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (500, 501, 502, 503, 504, 511, 599, 600, 999)),
-    (reply(502, "APIG.0201"), Meaning.UNCLEAR, OnDelete.UNKNOWN),
-    (reply(500, "MSS.00000004"), Meaning.SERVER_ERROR, OnDelete.UNKNOWN),
-    (reply(503, "MSS.00000002", request_id=None), Meaning.SERVER_ERROR, OnDelete.UNKNOWN),
-    (reply(401), Meaning.BAD_CREDENTIALS, OnDelete.FAILED),
-    (reply(401, "APIGW.0301"), Meaning.BAD_CREDENTIALS, OnDelete.FAILED),
+    (reply(200), Meaning.OK, State.DELETED),
+    (reply(204), Meaning.OK, State.DELETED),
+    (reply(200, request_id=None), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(204, request_id=None), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(200, body_ok=False), Meaning.UNCLEAR, State.UNKNOWN),  # HTML, or JSON that is no object
+    (reply(200, "MSS.00000003"), Meaning.UNCLEAR, State.UNKNOWN),  # success and error at once
+    (reply(200, "APIGW.0308"), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(202), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(201), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(206), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(101), Meaning.UNCLEAR, State.UNKNOWN),
+    *((reply(status), Meaning.UNCLEAR, State.UNKNOWN) for status in (0, 99, 1000)),  # no HTTP status at all
+    *((reply(status), Meaning.UNCLEAR, State.UNKNOWN) for status in (300, 301, 302, 304, 307, 308)),
+    (reply(408), Meaning.UNCLEAR, State.UNKNOWN),
+    *((reply(status), Meaning.UNCLEAR, State.UNKNOWN) for status in (500, 501, 502, 503, 504, 511, 599, 600, 999)),
+    (reply(502, "APIG.0201"), Meaning.UNCLEAR, State.UNKNOWN),
+    (reply(500, "MSS.00000004"), Meaning.SERVER_ERROR, State.UNKNOWN),
+    (reply(503, "MSS.00000002", request_id=None), Meaning.SERVER_ERROR, State.UNKNOWN),
+    (reply(401), Meaning.BAD_CREDENTIALS, State.FAILED),
+    (reply(401, "APIGW.0301"), Meaning.BAD_CREDENTIALS, State.FAILED),
     *(
-        (reply(400, code), Meaning.BAD_CREDENTIALS, OnDelete.FAILED)
+        (reply(400, code), Meaning.BAD_CREDENTIALS, State.FAILED)
         for code in ("MSS.00010008", "MSS.00010009", "APIG.0301", "APIGW.0301", "APIG.0303", "APIGW.0307")
     ),
-    (reply(403), Meaning.FORBIDDEN, OnDelete.FAILED),
-    (reply(403, "APIGW.0302"), Meaning.FORBIDDEN, OnDelete.FAILED),
-    (reply(403, "MSS.41000012"), Meaning.FORBIDDEN, OnDelete.FAILED),
-    (reply(429), Meaning.THROTTLED, OnDelete.AGAIN),
-    (reply(429, "APIGW.0308"), Meaning.THROTTLED, OnDelete.AGAIN),
-    (reply(429, "MSS.41000012"), Meaning.THROTTLED, OnDelete.AGAIN),
-    *((reply(status, "APIG.0308"), Meaning.THROTTLED, OnDelete.AGAIN) for status in (400, 404, 409, 499)),
+    (reply(403), Meaning.FORBIDDEN, State.FAILED),
+    (reply(403, "APIGW.0302"), Meaning.FORBIDDEN, State.FAILED),
+    (reply(403, "MSS.41000012"), Meaning.FORBIDDEN, State.FAILED),
+    (reply(429), Meaning.THROTTLED, AGAIN),
+    (reply(429, "APIGW.0308"), Meaning.THROTTLED, AGAIN),
+    (reply(429, "MSS.41000012"), Meaning.THROTTLED, AGAIN),
+    *((reply(status, "APIG.0308"), Meaning.THROTTLED, AGAIN) for status in (400, 404, 409, 499)),
     # The first row that fits counts: a throttling code does not make these statuses a throttling.
-    (reply(401, "APIG.0308"), Meaning.BAD_CREDENTIALS, OnDelete.FAILED),
-    (reply(403, "APIG.0308"), Meaning.FORBIDDEN, OnDelete.FAILED),
-    *((reply(status, "APIG.0308"), Meaning.UNCLEAR, OnDelete.UNKNOWN) for status in (408, 500, 503)),
+    (reply(401, "APIG.0308"), Meaning.BAD_CREDENTIALS, State.FAILED),
+    (reply(403, "APIG.0308"), Meaning.FORBIDDEN, State.FAILED),
+    *((reply(status, "APIG.0308"), Meaning.UNCLEAR, State.UNKNOWN) for status in (408, 500, 503)),
     # What a second DELETE of the same job is answered with, by the status alone or by the code.
-    *((reply(status), Meaning.CONFLICT, OnDelete.UNKNOWN) for status in (404, 409, 410, 412)),
-    *((reply(status, "MSS.00000003"), Meaning.CONFLICT, OnDelete.UNKNOWN) for status in (404, 409, 410, 412)),
-    *((reply(status, "MSS.41000003"), Meaning.CONFLICT, OnDelete.UNKNOWN) for status in (400, 404, 405, 422, 499)),
-    (reply(404, "APIGW.0101"), Meaning.CONFLICT, OnDelete.UNKNOWN),
-    (reply(404, body_ok=False, request_id=None), Meaning.CONFLICT, OnDelete.UNKNOWN),
-    (reply(404, "MSS.00010008"), Meaning.CONFLICT, OnDelete.UNKNOWN),  # an authentication code counts with 400 alone
+    *((reply(status), Meaning.CONFLICT, State.UNKNOWN) for status in (404, 409, 410, 412)),
+    *((reply(status, "MSS.00000003"), Meaning.CONFLICT, State.UNKNOWN) for status in (404, 409, 410, 412)),
+    *((reply(status, "MSS.41000003"), Meaning.CONFLICT, State.UNKNOWN) for status in (400, 404, 405, 422, 499)),
+    (reply(404, "APIGW.0101"), Meaning.CONFLICT, State.UNKNOWN),
+    (reply(404, body_ok=False, request_id=None), Meaning.CONFLICT, State.UNKNOWN),
+    (reply(404, "MSS.00010008"), Meaning.CONFLICT, State.UNKNOWN),  # an authentication code counts with 400 alone
     *(
-        (reply(400, code), Meaning.CONFLICT, OnDelete.UNKNOWN)
+        (reply(400, code), Meaning.CONFLICT, State.UNKNOWN)
         for code in ("MSS.00010003", "MSS.00010004", "MSS.10000003", "MSS.000000004", "MSS.0000000", "MSS.", "MSS.x")
     ),
-    *((reply(status), Meaning.REJECTED, OnDelete.FAILED) for status in (400, 402, 405, 411, 413, 418, 422, 451, 499)),
-    *((reply(400, f"MSS.0000000{n}"), Meaning.REJECTED, OnDelete.FAILED) for n in (2, 3, 4)),
-    (reply(400, "MSS.00009999"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(413, "APIGW.0201"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(400, "XAPIG.03011"), Meaning.REJECTED, OnDelete.FAILED),  # codes are compared whole
-    (reply(400, "XMSS.41000003"), Meaning.REJECTED, OnDelete.FAILED),
-    (reply(cause=Cause.NO_CREDENTIALS), Meaning.NOT_SIGNED_IN, OnDelete.FAILED),
-    (reply(cause=Cause.SIGN_IN_FAILED), Meaning.NOT_SIGNED_IN, OnDelete.FAILED),
-    (reply(cause=Cause.SIGN_IN_REFUSED), Meaning.SIGN_IN_REFUSED, OnDelete.FAILED),
-    *((reply(cause=cause), Meaning.NEVER_SENT, OnDelete.FAILED) for cause in sorted(NEVER_LEFT - UNSENT.keys())),
-    *((reply(cause=cause), Meaning.LOST, OnDelete.UNKNOWN) for cause in sorted(set(Cause) - NEVER_LEFT)),
-    (reply(cause=Cause.CUT, request_id="req-1"), Meaning.LOST, OnDelete.UNKNOWN),
+    *((reply(status), Meaning.REJECTED, State.FAILED) for status in (400, 402, 405, 411, 413, 418, 422, 451, 499)),
+    *((reply(400, f"MSS.0000000{n}"), Meaning.REJECTED, State.FAILED) for n in (2, 3, 4)),
+    (reply(400, "MSS.00009999"), Meaning.REJECTED, State.FAILED),
+    (reply(413, "APIGW.0201"), Meaning.REJECTED, State.FAILED),
+    (reply(400, "XAPIG.03011"), Meaning.REJECTED, State.FAILED),  # codes are compared whole
+    (reply(400, "XMSS.41000003"), Meaning.REJECTED, State.FAILED),
+    (reply(cause=Cause.NO_CREDENTIALS), Meaning.NOT_SIGNED_IN, State.FAILED),
+    (reply(cause=Cause.SIGN_IN_FAILED), Meaning.NOT_SIGNED_IN, State.FAILED),
+    (reply(cause=Cause.SIGN_IN_REFUSED), Meaning.SIGN_IN_REFUSED, State.FAILED),
+    *((reply(cause=cause), Meaning.NEVER_SENT, State.FAILED) for cause in sorted(NEVER_LEFT - UNSENT.keys())),
+    *((reply(cause=cause), Meaning.LOST, State.UNKNOWN) for cause in sorted(set(Cause) - NEVER_LEFT)),
+    (reply(cause=Cause.CUT, request_id="req-1"), Meaning.LOST, State.UNKNOWN),
 ]
 
 
-@pytest.mark.parametrize(("given", "means", "outcome"), DELETE_TABLE, ids=lambda value: getattr(value, "value", None))
-def test_every_reply_to_delete_has_its_row(given: Reply, means: Meaning, outcome: OnDelete) -> None:
+@pytest.mark.parametrize(("given", "means", "ends"), DELETE_TABLE, ids=lambda value: getattr(value, "value", None))
+def test_every_reply_to_delete_has_its_row(given: Reply, means: Meaning, ends: State | str) -> None:
     """A DELETE ends as product.md section 3 says, and as unknown wherever it is silent."""
     assert meaning(given) is means
-    assert on_delete(given) is outcome
+    assert outcome(given) == ends
 
 
 def test_nothing_but_a_documented_success_is_one() -> None:
     """Of all statuses only 200 and 204 with a request id and a proper body count as deleted."""
-    successes = {s for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.DELETED}
+    successes = {s for s in range(100, 1000) if outcome(reply(s)) is State.DELETED}
     assert successes == {200, 204}
 
 
 def test_only_throttling_is_answered_by_sending_again() -> None:
     """No status but 429 lets a DELETE be sent a second time."""
-    assert {s for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.AGAIN} == {429}
+    assert {s for s in range(100, 1000) if outcome(reply(s)) is AGAIN} == {429}
 
 
 def test_only_4xx_and_the_unsent_count_as_failed() -> None:
     """No 2xx, 3xx or 5xx may say so, nor a 4xx that a second DELETE of the same job would meet."""
-    assert {s // 100 for s in range(100, 1000) if on_delete(reply(s)) is OnDelete.FAILED} == {4}
-    doubtful = {s for s in range(400, 500) if on_delete(reply(s)) is OnDelete.UNKNOWN}
+    assert {s // 100 for s in range(100, 1000) if outcome(reply(s)) is State.FAILED} == {4}
+    doubtful = {s for s in range(400, 500) if outcome(reply(s)) is State.UNKNOWN}
     assert doubtful == {404, 408, 409, 410, 412}
 
 
