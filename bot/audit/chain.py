@@ -1,8 +1,8 @@
 """The audit trail's arithmetic. Pure.
 
 Every event becomes one line of canonical JSON. Its hash is SHA-256 over the hash of the event before, a newline and
-that line; so nobody can change, remove, insert or reorder an event without all later hashes telling. A chain alone
-cannot show that its tail was cut, or that all of it was computed anew: the heads posted in Slack can.
+that line. So all later hashes break if an event is changed, removed, inserted or reordered. A chain alone cannot show
+that its tail was cut, or that all of it was computed anew. The heads posted in Slack can.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bot.domain.events import Event, Kind, Recorded
 from bot.domain.model import Actor, DeletionId, JobId
 
 GENESIS = "0" * 64
-"""What the first event takes for the hash of the one before."""
+"""The previous hash of the first event."""
 
 
 class Head(NamedTuple):
@@ -33,7 +33,7 @@ BEGINNING = Head(0, GENESIS)
 
 
 class Line(NamedTuple):
-    """An event as the table holds it. ``verify`` takes any tuple of these twelve in this order."""
+    """A row of the table. ``verify`` takes any tuple of these twelve values in this order."""
 
     number: int
     at: str
@@ -50,7 +50,7 @@ class Line(NamedTuple):
 
 
 class Fault(StrEnum):
-    """What verifying can find."""
+    """What ``verify`` can find."""
 
     CHANGED = "changed"
     REMOVED = "removed"
@@ -60,7 +60,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What ``verify`` found. ``head`` is the last sound event; ``number`` names the first one that is not."""
+    """What ``verify`` found. ``head`` is the last sound event; ``number`` is that of the first unsound one."""
 
     checked: int
     head: Head
@@ -75,19 +75,19 @@ class Verdict:
 
 
 def utc_text(moment: datetime) -> str:
-    """UTC, ISO 8601, always 27 characters: such texts sort like the moments they name."""
+    """UTC, ISO 8601, always 27 characters, so that the texts sort like the times."""
     if moment.tzinfo is None:
         raise ValueError("a time without a time zone cannot be recorded")
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def utc_time(text: str) -> datetime:
-    """The moment that ``utc_text`` wrote."""
+    """The inverse of ``utc_text``."""
     return datetime.fromisoformat(text)
 
 
 def _plain(value: object) -> Any:
-    """What JSON does not know. An odd fact must not cost the outcome it belongs to, so nothing here fails."""
+    """A JSON form of any other type. Never fails, because an odd fact must not prevent the record of an outcome."""
     if isinstance(value, datetime):
         return utc_text(value) if value.tzinfo is not None else value.isoformat()
     if isinstance(value, set | frozenset):
@@ -101,19 +101,19 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 
 def canonical_json(value: object) -> str:
-    """One spelling per value: sorted keys, no spaces, ASCII only."""
+    """One text per value: sorted keys, no spaces, ASCII only."""
     return _ENCODER.encode(value)
 
 
 def cleaned(text: str | None) -> str | None:
-    """What no database takes (NUL, half a surrogate pair) becomes U+FFFD: an odd character must not cost a record."""
+    """Replace characters that no database takes (NUL, half a surrogate pair) by U+FFFD, so that the record is kept."""
     if text is None or (text.isascii() and "\0" not in text):
         return text
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def next_hash(previous: str, text: str) -> str:
-    """The hash of an event, from the hash of the one before and its own text."""
+    """The hash of an event, from the previous hash and its own text."""
     return sha256(f"{previous}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -128,7 +128,7 @@ def link(head: Head, events: Iterable[Event]) -> list[Line]:
         user, team = (cleaned(actor.user), cleaned(actor.team)) if actor is not None else (None, None)
         channel, deletion, job = cleaned(event.channel), cleaned(event.deletion), cleaned(event.job)
         request_id = cleaned(event.request_id)
-        # All keys are always there, so that every column has its place in the text.
+        # All keys are always present, so that every column has its place in the text.
         text = canonical_json(
             {
                 "at": at,
@@ -150,7 +150,7 @@ def link(head: Head, events: Iterable[Event]) -> list[Line]:
 
 
 def recorded(line: Line) -> Recorded:
-    """The event behind a line, read from the text that was hashed and not from the columns beside it."""
+    """The event of a line, read from the text that was hashed and not from the other columns."""
     said = json.loads(line.text)
     user, team = said["user"], said["team"]
     event = Event(
@@ -167,15 +167,15 @@ def recorded(line: Line) -> Recorded:
 
 
 def verify(lines: Iterable[tuple[Any, ...]], start: Head = BEGINNING, head: Head | None = None) -> Verdict:
-    """Check events that come in the order of their numbers, and name the first that is not as it was written.
+    """Check events in the order of their numbers, and name the first that is not as it was written.
 
     ``start`` is the checkpoint to begin after. With ``head`` the chain must also end there, which shows a cut tail.
-    Memory stays flat however many events there are.
+    Memory use does not grow with the number of events.
     """
     expected, previous = start.number + 1, start.hash
     rest = iter(lines)
     for line in rest:
-        # This loop is the path of a million sound events; what is wrong with an unsound one is found out elsewhere.
+        # The fast path, for a million sound events. ``_diagnose`` finds what is wrong with an unsound one.
         number, at, kind, user, team, channel, deletion, job, request_id, text, previous_hash, digest = line
         if (
             number != expected
@@ -183,9 +183,9 @@ def verify(lines: Iterable[tuple[Any, ...]], start: Head = BEGINNING, head: Head
             or sha256(f"{previous}\n{text}".encode("utf-8", "surrogatepass")).hexdigest() != digest
         ):
             return _diagnose(Line(*line), rest, start, Head(expected - 1, previous))
-        # Spelling both ends of the text from the columns is three times as fast as parsing the text. It is exact as
-        # long as nothing is escaped and both ends are as long as they are in the text, so that no column can bring
-        # quotes of its own and imitate its neighbours; whatever is in doubt is parsed.
+        # Building both ends of the text from the columns is three times as fast as parsing the text. The result is
+        # exact if nothing is escaped and both ends have the same length as in the text: then no column contains quotes
+        # that imitate its neighbours. In any other case the text is parsed.
         channel_ = "null" if channel is None else f'"{channel}"'
         deletion_ = "null" if deletion is None else f'"{deletion}"'
         job_ = "null" if job is None else f'"{job}"'
@@ -214,7 +214,7 @@ _JOB = '},"job":'
 
 
 def _spoken(text: str) -> dict[str, Any]:
-    """The text's content; nothing at all when it is no longer an event."""
+    """The text's content; empty if the text is not a JSON object."""
     try:
         said = json.loads(text)
     except (TypeError, ValueError):
@@ -223,7 +223,7 @@ def _spoken(text: str) -> dict[str, Any]:
 
 
 def facts_in(text: str) -> dict[str, Any] | None:
-    """The facts in an event's text; None when it is no longer the text of an event."""
+    """The facts in an event's text; None if it is not the text of an event."""
     facts = _spoken(text).get("facts")
     return facts if isinstance(facts, dict) else None
 
@@ -266,7 +266,7 @@ def _diagnose(line: Line, rest: Iterator[tuple[Any, ...]], start: Head, sound: H
         return verdict(Fault.CHANGED, expected, "its text does not give its hash")
     if not _columns_agree(line):
         return verdict(Fault.CHANGED, expected, "its columns do not say what its text says")
-    # The event is sound in itself but remembers another one before it, so that one was written anew with its hash.
+    # The event is sound in itself but has another previous hash, so the event before it was rewritten with its hash.
     before = max(sound.number, start.number + 1)
     return verdict(Fault.CHANGED, before, f"event {line.number} remembers another hash of the event before it")
 
@@ -274,10 +274,10 @@ def _diagnose(line: Line, rest: Iterator[tuple[Any, ...]], start: Head, sound: H
 def _misplaced(
     line: Line, following: tuple[Any, ...] | None, rest: Iterator[tuple[Any, ...]], sound: Head
 ) -> tuple[Fault, int, str] | None:
-    """Whether it, or what should stand here, was written for another place although the numbers have no gap.
+    """The fault if an event was written under another number, although the numbers have no gap.
 
-    Numbers that were all moved down hide what is gone, unless it is only elsewhere: then it comes later. Numbers that
-    were all moved up make room for something that continues the chain itself, but behind which nothing fits.
+    If the following numbers were all moved down, the expected event was removed, or reordered if it comes later. If
+    they were all moved up, an event was inserted that continues the chain but that no later event continues.
     """
     expected = sound.number + 1
     own = _own_number(line)
@@ -300,13 +300,13 @@ _PREVIOUS = Line._fields.index("previous_hash")
 
 
 def _own_number(line: Line) -> int | None:
-    """The number that an event's text says."""
+    """The number in an event's text."""
     number = _spoken(line.text).get("number")
     return number if isinstance(number, int) else None
 
 
 def _ending(start: Head, last: Head, head: Head | None) -> Verdict:
-    """All events are sound; whether they also end where the head says they do."""
+    """The verdict on sound events: whether they also end at the head."""
     checked = last.number - start.number
     if head is None or head == last:
         return Verdict(checked, last)

@@ -1,4 +1,4 @@
-"""An event as a line of JSON, of CSV, or of a table in a terminal; and what verifying found. Pure."""
+"""An event as a line of JSON, of CSV, or of a table in a terminal; and a verdict as text. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from bot.audit.witness import Inspection, short
 
 HEADINGS = ("number", "at (UTC)", "kind", "by", "job", "deletion", "in", "facts")
 WIDTHS = (8, 19, 14, 12, 36, 16, 12, 0)
-"""Of a table that is printed line by line, so that nothing has to be known of the lines to come. The last is open."""
+"""Fixed widths, because the table is printed line by line. The last column is open."""
 
 
 def as_json(line: Line) -> str:
-    """One object; ASCII only, so no terminal and no log reads more into it. Facts are null where the text is broken."""
+    """One object, in ASCII, so that it cannot control a terminal. Facts are null if the text is broken."""
     return json.dumps(_fields(line))
 
 
 def as_whole_json(line: Line) -> str:
-    """The same with all that is needed to compute the hashes again."""
+    """The same with all fields that the hashes are computed from."""
     return json.dumps(_fields(line) | {"team": line.actor_team, "text": line.text, "previous_hash": line.previous_hash})
 
 
@@ -40,13 +40,13 @@ def _fields(line: Line) -> dict[str, Any]:
 
 CSV_COLUMNS = Line._fields
 FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""How a cell begins that a spreadsheet computes; the last four are the full-width forms."""
+"""First characters of a cell that a spreadsheet computes; the last four are the full-width forms."""
 
 
 def csv_cells(line: Line) -> list[str | int]:
     """One row. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
 
-    The text of an event never begins like one, so the hashes can be computed from the rows all the same.
+    The text of an event never begins like a formula, so the hashes can be computed from the rows.
     """
     return [cell if isinstance(cell, int) else _harmless(cell or "") for cell in line]
 
@@ -80,7 +80,7 @@ def table_row(line: Line) -> str:
 
 
 def printable(text: str) -> str:
-    """Text from outside without what a terminal would obey."""
+    """Text from outside without control characters."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
@@ -93,7 +93,7 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def fault_text(inspection: Inspection) -> str | None:
-    """What is wrong with the trail; None when nothing is."""
+    """What is wrong with the trail; None if nothing is."""
     verdict = inspection.verdict
     if verdict.fault is not None:
         first = inspection.start.number + 1

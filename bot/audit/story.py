@@ -1,7 +1,7 @@
 """One event of a deletion as a sentence, for ``dh-bot audit show``. Pure.
 
-The trail knows no names and no reasons, so neither do the sentences; the heading has what else is kept of the deletion.
-People are Slack ids.
+The sentences have no names and no reasons, because the trail has none. The heading shows the name and reason that the
+ledger still keeps. People are Slack ids.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SENTENCES: dict[Kind, str] = {
     Kind.RESTARTED: "After a restart {who} was told how things stand",
 }
 AFTER_A_RESTORE: dict[Kind, str] = {
-    # The ledger was put back to what it was, so it does not know whether the card was used since.
+    # A restored ledger does not know whether the card was used since its backup.
     Kind.EXPIRED: "The card was closed because the ledger was restored",
     Kind.UNKNOWN: "Whether the job is deleted became unknown because the ledger was restored",
 }
@@ -49,11 +49,11 @@ DETAILS = {
     "why": "{}",
     "agreeing": "{} reads agree",
 }
-"""Facts that follow in brackets, where the sentence has not told them yet. The request ID follows them."""
+"""Facts that follow in brackets unless the sentence has them. The request ID comes last."""
 
 
 class _Known(dict[str, str]):
-    """What the sentences may name; what an event does not say is told as unknown."""
+    """The facts for the sentences; a missing one reads as unknown."""
 
     def __missing__(self, key: str) -> str:
         return "unknown" if key != "who" else "Somebody"
@@ -61,14 +61,14 @@ class _Known(dict[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What people wrote of a deletion, or called its job. Pruning empties both."""
+    """The reason of a deletion and the name of its job. Pruning empties both."""
 
     job_name: str | None
     reason: str | None
 
 
 def heading(deletion: str, job: str | None, about: About | None) -> str:
-    """Which deletion it is, and what people wrote of it."""
+    """The deletion, with its job's name and its reason."""
     name = f" ({about.job_name})" if about and about.job_name else ""
     first = f"Deletion {deletion}" + (f" of job {job}{name}" if job else "") + ", times in UTC"
     reason = f"Reason: {(about.reason if about else None) or 'none is kept'}"

@@ -1,4 +1,4 @@
-"""What a channel was shown of the audit trail, and how it is found again. Pure."""
+"""The events that are quoted in Slack, and how ``audit verify`` finds them in the trail. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bot.audit.chain import Head, Verdict
 from bot.domain.notifications import QUOTES_THE_TRAIL, Notification
 
 SHORT = 16
-"""Hex digits of a hash that are shown to people: 64 bits, more than anybody can bring to agree by trying."""
+"""Hex digits of a hash that are shown to people: 64 bits, too many to find a second event with them by trying."""
 FEWEST = 8
 
 
 class Witness(NamedTuple):
-    """What somebody has seen of an event: the beginning of its hash, and its number where they noted it."""
+    """A quoted event: the beginning of its hash, and its number if it was noted."""
 
     number: int | None
     prefix: str
@@ -28,7 +28,7 @@ def short(number: int, digest: str) -> str:
 
 
 def quoted(notifications: Sequence[Notification], event: Head | None) -> Sequence[Notification]:
-    """The messages with the event that they tell of, so that the thread can say later what the trail has to contain."""
+    """The messages, with the event quoted that they are about. The thread then proves that the trail had this event."""
     if event is None:
         return notifications
     return [
@@ -40,7 +40,7 @@ def quoted(notifications: Sequence[Notification], event: Head | None) -> Sequenc
 
 
 def witness_from(text: str) -> Witness:
-    """Read ``number:hash`` or the hash alone, of which the first eight digits are enough. Raises ``ValueError``."""
+    """Parse ``number:hash`` or the hash alone, of which the first eight digits are enough. Raises ``ValueError``."""
     found = _WITNESS.fullmatch(text.strip())
     if found is None:
         raise ValueError(
@@ -53,11 +53,11 @@ _WITNESS = re.compile(r"(?:(?P<number>[0-9]{1,18}):)?(?P<prefix>[0-9A-Fa-f]{8,64
 
 
 class Inspection(NamedTuple):
-    """What a look at the whole trail found."""
+    """The result of ``audit verify``."""
 
     verdict: Verdict
     start: Head
-    """The newest checkpoint: events up to it may be gone."""
+    """The newest checkpoint: events up to it may be deleted."""
     missing_triggers: frozenset[str]
     witness: Head | None = None
-    """The event that a witness names, as it stands now."""
+    """The event that a witness names, as it is now."""

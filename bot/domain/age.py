@@ -1,8 +1,8 @@
-"""How long ago something was, by the clocks of this process: the one place where that is decided. Pure.
+"""How old something is, by the clocks of this process. The only place that decides this. Pure.
 
-The wall clock alone cannot tell: it is set back and forward. The monotonic clock alone cannot either: where a whole
-virtual machine stands still, both of its clocks do, and only the wall clock is put right afterwards. So an age is the
-larger of the two, and a moment that lies in the future by either is too old for everything.
+An age is the larger of two differences, by the wall clock and by the monotonic clock. The wall clock alone is not
+enough, because it is set back and forward. Nor is the monotonic clock: while a virtual machine is paused both clocks
+stand still, and only the wall clock is set right afterwards. A moment in the future by either clock is too old.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 NO_AGE = timedelta(0)
 TOO_OLD = timedelta.max
-"""The age of what cannot be told."""
+"""The age where the clocks do not allow to compute one."""
 
 STEP = timedelta(seconds=5)
 """A difference between the two clocks that grows by more than this at once is a step of the wall clock. Time services
@@ -43,10 +43,10 @@ def moment(clocks: Clocks) -> Moment:
 
 
 def age(since: Moment, clocks: Clocks) -> timedelta:
-    """How old what was so ``since`` that moment may be.
+    """The age, now, of something that was true at the moment ``since``.
 
-    ``TOO_OLD`` where the moment lies in the future, or the wall clock was set back since: so a step back clears every
-    cache, and no check made before it counts.
+    ``TOO_OLD`` if that moment lies in the future, or if the wall clock was set back since then. So a step back clears
+    every cache, and no check made before it counts.
     """
     by_wall, by_up = _elapsed(since, clocks)
     is_set_back = by_up - by_wall > STEP

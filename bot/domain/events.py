@@ -31,25 +31,25 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"  # DELETING -> UNKNOWN
     READ = "read"  # one settling read or look-up after the outcome
     SETTLED = "settled"  # UNKNOWN -> DELETED or FAILED, by reading
-    CORRECTED = "corrected"  # what was said before turned out to be wrong
+    CORRECTED = "corrected"  # an outcome recorded earlier turned out to be wrong
     CLOSED_BY_HAND = "closed_by_hand"  # UNKNOWN -> DELETED or FAILED, a person's word
     DELIVERED = "told"  # Slack took a message
-    NOT_DELIVERED = "not_told"  # the place is gone; the message went elsewhere or nowhere
-    RESTARTED = "restarted"  # somebody's open answer was given after a crash
+    NOT_DELIVERED = "not_told"  # the channel or message is gone; the message went elsewhere or nowhere
+    RESTARTED = "restarted"  # a pending request was answered after a crash
     BREAKER_OPENED = "breaker_opened"
     BREAKER_CLOSED = "breaker_closed"
     FROZEN = "frozen"
     UNFROZEN = "unfrozen"
-    LOST_COMMITS = "lost_commits"  # the ledger lost a claim or an outcome; what its sender knows is written with this
-    PRUNED = "pruned"  # events up to a checkpoint may go from now on; written before they do
+    LOST_COMMITS = "lost_commits"  # the ledger lost a claim or an outcome; its sender records here what it knows
+    PRUNED = "pruned"  # events up to a checkpoint may be deleted from now on; written before the first is
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One line of the audit trail before it has a number and a hash.
 
-    ``facts`` holds short strings, numbers, booleans, None, and flat lists or dicts of them: no names, reasons, secrets
-    or free text from outside.
+    ``facts`` holds short strings, numbers, booleans, None, and flat lists or dicts of them. It holds no names, reasons,
+    secrets or free text from outside.
     """
 
     kind: Kind
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event as it stands in the trail: numbered from 1 without gaps, ``text`` is exactly what was hashed."""
+    """An event of the trail. Numbers start at 1 and have no gaps; ``text`` is exactly the text that was hashed."""
 
     number: int
     event: Event
@@ -82,7 +82,7 @@ def event_about(
     request_id: str | None = None,
     **facts: Any,
 ) -> Event:
-    """An event of this deletion, with its place and job filled in."""
+    """An event of this deletion, with its channel and job filled in."""
     return Event(
         kind,
         at,
@@ -118,5 +118,5 @@ SHOWN = frozenset(
 
 
 def is_shown(event: Event) -> bool:
-    """One line per happening: a refusal by a person's doing has its own, so only the bot's own closing is shown."""
+    """Whether the running log shows it. A person's NOT_OFFERED is left out, because their REFUSED event is shown."""
     return event.kind in SHOWN or (event.kind is Kind.NOT_OFFERED and event.actor is None)

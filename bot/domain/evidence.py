@@ -1,7 +1,7 @@
-"""What reading proves about a job whose deletion has no known outcome, or one that may have to be corrected. Pure.
+"""What reads prove about a job whose deletion has no known outcome, or an outcome that may need a correction. Pure.
 
-*Gone* needs two witnesses, Show and List; *present* needs one. Everything else decides nothing: it neither counts nor
-resets the count. A read that contradicts the ones before starts the count anew. No single read settles anything.
+*Gone* needs both Show and List; *present* needs one of them. Any other read decides nothing: it neither counts nor
+resets the count. A read that contradicts the ones before restarts the count. No single read settles anything.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def lists_nothing(listed: Listed) -> bool:
 
 
 def ignores_the_filter(listed: Listed, job: JobId) -> bool:
-    """Foreign ids came back for ``job_id=``: MetaStudio ignored the filter, so every page has to be read."""
+    """List returned other ids for ``job_id=``: MetaStudio ignored the filter, so every page has to be read."""
     return listed.reply.status == 200 and any(found.job_id != job for found in listed.jobs)
 
 
 def finding(shown: Shown, listed: Listed | None, job: JobId) -> Finding:
-    """What Show and, where it was asked, List prove together. ``listed`` None means that it was not asked."""
+    """What Show and List prove together. ``listed`` None means that List was not called."""
     if shows_it(shown, job) or (listed is not None and lists_it(listed, job)):
         return Finding.PRESENT
     if replies.says_gone(shown.reply) and listed is not None and lists_nothing(listed):
@@ -56,7 +56,7 @@ def finding(shown: Shown, listed: Listed | None, job: JobId) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many reads in a row have agreed, since when, and on what."""
+    """How many reads in a row have agreed, since when, and on which finding."""
 
     agreeing: int = 0
     first_at: datetime | None = None
@@ -85,7 +85,7 @@ Enough = Mapping[Finding, Patience]
 ENOUGH_READS_WHEN_LOST = 5
 ENOUGH_WHEN_ANSWERED = Patience(3, timedelta(seconds=30))
 ENOUGH_WHEN_GONE = Patience(2, timedelta(seconds=30))
-"""A backend may forget a job for some seconds, so one read proves nothing; a correction takes as much either way."""
+"""Two reads, since a backend may forget a job for some seconds. A correction needs as many, in either direction."""
 UNDETERMINED_AFTER = timedelta(hours=24)
 DAILY = timedelta(hours=24)
 OFTEN_AT_LEAST = timedelta(minutes=1)
@@ -96,9 +96,9 @@ STEPS = {Finding.GONE: Step.READ_GONE, Finding.PRESENT: Step.READ_PRESENT}
 
 
 def patience(*, answered: bool, settle_after: timedelta) -> Enough:
-    """What settles an unknown outcome. A lost reply needs long patience for *present*; an answer needs little.
+    """What settles an unknown outcome. *Present* needs much agreement after a lost reply, and little after an answer.
 
-    The answers are MetaStudio's own 5xx with an MSS. code, and a refusal that a second DELETE would have met.
+    Answers are MetaStudio's own 5xx with an MSS. code, and a refusal that a second DELETE would have met.
     """
     gone = _within(ENOUGH_WHEN_GONE, settle_after)
     if answered:
@@ -107,7 +107,7 @@ def patience(*, answered: bool, settle_after: timedelta) -> Enough:
 
 
 def enough_afterwards(settle_after: timedelta) -> Enough:
-    """What corrects an outcome that has been told, or verifies one that MetaStudio has confirmed."""
+    """What corrects an outcome that has been posted, or verifies one that MetaStudio has confirmed."""
     enough = _within(ENOUGH_WHEN_GONE, settle_after)
     return {Finding.GONE: enough, Finding.PRESENT: enough}
 
@@ -126,10 +126,10 @@ def settles(tally: Tally, enough: Enough, now: datetime) -> Step | None:
 
 
 def next_read(since: datetime, tally: Tally, enough: Enough, now: datetime) -> datetime:
-    """When to look again: often while the count can settle it, then every ten minutes, after a day daily.
+    """When the next read is due: often while the count can settle it, then every ten minutes, after a day daily.
 
-    Often lasts a minute at least: where settling is set to seconds, the readers' own pace would outlast it. Whatever
-    the age, after a first *gone* the next read comes when it can settle it.
+    The first phase lasts at least a minute: with settling set to seconds, the reader's own interval would be longer.
+    After a first *gone*, at any age, the next read is due as soon as it can settle the outcome.
     """
     present = enough[Finding.PRESENT]
     age = now - since
@@ -143,15 +143,15 @@ def next_read(since: datetime, tally: Tally, enough: Enough, now: datetime) -> d
 
 
 RECHECKS = ((10.0, 10.0), (40.0, 30.0), (160.0, 120.0), (600.0, 450.0))
-"""After an outcome: younger than the first number of seconds, it is looked at again after the second."""
+"""An outcome younger than the first number of seconds is read again after the second number of seconds."""
 
 
 def next_recheck(ended: datetime, now: datetime) -> datetime | None:
-    """When to look again what a DELETE left behind; None when the ten minutes for that are over."""
+    """When the job of an ended deletion is read again; None when the ten minutes for that are over."""
     age = (now - ended).total_seconds()
     return next((now + timedelta(seconds=pause) for limit, pause in RECHECKS if age < limit), None)
 
 
 def rare_recheck(ended: datetime, now: datetime) -> datetime:
-    """When to look again at an outcome that may have to be corrected: hourly, after a day daily."""
+    """When an outcome that may need a correction is read again: hourly, after a day daily."""
     return now + (CORRECTION_AFTER if now - ended < UNDETERMINED_AFTER else DAILY)

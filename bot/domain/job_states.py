@@ -1,8 +1,9 @@
 """The 53 documented states of a MetaStudio training job: what each means, whether it may be deleted, what to do if not.
 
+A state that is not listed here is refused like one that may not be deleted, because Huawei adds states without notice.
+
 Sources: the eleven deletable states are the list of the Delete page (12 December 2024, the same on 29 January 2026) and
-of the SDK 3.1.219; meanings are those of the SDK's ``training_job_basic_info`` text. The hints are ours. Huawei adds
-states without notice, so a state that is not here is refused like one that may not be deleted. Pure.
+of the SDK 3.1.219. The meanings are those of the SDK's ``training_job_basic_info`` text. The hints are ours. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NEW_STATE = (
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """One state. ``hint`` says what the operator can do; ``warning`` stands on the card of a deletable one."""
+    """One state. ``hint`` is what the operator can do; ``warning`` is shown on the card of a deletable job."""
 
     meaning: str
     deletable: bool = False
@@ -106,7 +107,7 @@ STATES: dict[str, JobState] = {
     "ACTION_MARK_SUCCESS": _no("Action marking is done"),
     "ACTION_MARK_FAILED": _no("Action marking failed", TICKET),
     "ACTION_MARK_UPLOADED": _no("The action marks have been uploaded"),
-    # Huawei spells this one so.
+    # Huawei's own spelling.
     "MANUL_STOP_ACTION_MARK": _no("An administrator stopped action marking", TICKET),
 }
 
@@ -116,5 +117,5 @@ FINISHED = frozenset({"JOB_SUCCESS", "JOB_FINISH"})
 
 
 def describe(state: str) -> JobState:
-    """What is known about a state; an unknown one may not be deleted."""
+    """The row of a state. A job in an unknown state may not be deleted."""
     return STATES.get(state, JobState("A state that this bot does not know", hint=NEW_STATE))

@@ -1,4 +1,4 @@
-"""The parts of the ``Ledger`` port that are no part of a deletion's life: freezes, and reading for people. Pure."""
+"""The ``Ledger`` port with its parts for freezes and for queries by people. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.domain.notifications import Due, Notification, PendingRequest
 
 @dataclass(frozen=True, slots=True)
 class Longest:
-    """How far in the future each kind of due time may lie at most."""
+    """How far in the future each kind of due time may lie, at most."""
 
     card: timedelta
     settling: timedelta
@@ -29,33 +29,33 @@ class Longest:
 
 
 class Freezes(Protocol):
-    """Freezes of this target. While one stands, ``change`` carries out no claim: that test is part of its UPDATE.
+    """Freezes of this target. While a freeze stands, ``change`` carries out no claim: its UPDATE tests that.
 
-    On SQLite no claim follows a freeze. On PostgreSQL a claim that began just before a freeze was committed may be
-    committed just after it, as if the click had come a moment earlier. A DELETE that is claimed is sent within seconds.
+    On SQLite no claim is committed after a freeze. On PostgreSQL a claim that began just before the freeze was
+    committed may be committed just after it. A claimed DELETE is sent within seconds.
     """
 
     def current(self) -> Freeze | None: ...
 
     def begin(self, freeze: Freeze, notification: Notification, *events: Event) -> Freeze | None:
-        """Stop all deletions; None means done, else the freeze that stands already.
+        """Stop all deletions. Returns None when done, else the freeze that already stands.
 
-        ``tell`` is written with it, and once more for the thread of each card that waits.
+        ``notification`` is enqueued with it, and once more for the thread of each card that waits.
         """
         ...
 
     def lift(self, freeze: Freeze, by: Actor, at: datetime, notification: Notification, *events: Event) -> bool:
-        """Allow deletions again, telling the same places; False when somebody was faster."""
+        """Allow deletions again and notify the same threads; False if the freeze was already lifted."""
         ...
 
 
 class Overview(Protocol):
-    """Reading for people. Only this target's deletions, attempts included."""
+    """Queries for people. Only this target's deletions, with their attempts."""
 
     def history(
         self, *, job: str | None = None, channel: str | None = None, before: Deletion | None = None, limit: int = 20
     ) -> Sequence[Deletion]:
-        """The newest deletions, of one job or asked in one channel; with ``before``, the ones that follow it."""
+        """The newest deletions, of one job or requested in one channel; with ``before``, those older than it."""
         ...
 
     def open(self, *, limit: int) -> Sequence[Deletion]:
@@ -63,18 +63,18 @@ class Overview(Protocol):
         ...
 
     def deleted(self, *, limit: int) -> Sequence[Deletion]:
-        """What was deleted lately, newest first."""
+        """The deletions that ended as deleted, newest first."""
         ...
 
     def breaker_opened_at(self, fingerprint: str) -> datetime | None: ...
 
 
 class LedgerTrouble(Exception):
-    """The ledger could not be read or written. Nothing of the transaction happened, unless ``in_doubt``.
+    """The ledger could not be read or written. The transaction was not committed, unless ``in_doubt``.
 
-    ``diagnosis`` (full disk, read-only, locked, damaged, unreachable) is for the log; the person gets a text of ours.
-    ``is_rolled_back``: the database undid the transaction in favour of others (serialization failure, deadlock), at
-    COMMIT too, and it may succeed if it is run again.
+    ``diagnosis`` (full disk, read-only, locked, damaged, unreachable) is for the log; the user gets a text of ours.
+    ``is_rolled_back``: the database rolled the transaction back in favour of others (serialization failure, deadlock),
+    possibly at COMMIT. A retry may succeed.
     """
 
     def __init__(self, diagnosis: str, *, in_doubt: bool = False, is_rolled_back: bool = False) -> None:
@@ -85,7 +85,7 @@ class LedgerTrouble(Exception):
 
 
 class Ledger(Protocol):
-    """The referee. Every method is one transaction; all raise ``LedgerTrouble`` and nothing else for its troubles."""
+    """The referee. Every method is one transaction, and raises only ``LedgerTrouble`` for troubles of the database."""
 
     @property
     def freezes(self) -> Freezes: ...
@@ -93,41 +93,41 @@ class Ledger(Protocol):
     @property
     def overview(self) -> Overview: ...
 
-    # Open answers: the first write after an ack.
+    # Pending requests: the first write after an ack.
     def note_request(self, pending: PendingRequest, *events: Event) -> bool:
-        """Remember that somebody is owed an answer, and that their request is served from now on.
+        """Record that a user is owed an answer, and that this process serves their request.
 
-        False means that it was served before, here or by another replica; then nothing is written.
+        False means that this process or another replica served the request before; then nothing is written.
         """
         ...
 
     def keep_answer(
         self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
     ) -> None:
-        """Keep an answer that could not be given, so that it is given later; noted before or not."""
+        """Keep an answer that Slack did not take, for a later retry. The request need not have been noted before."""
         ...
 
     def answer_later(self, pending_id: str, not_before: datetime) -> None:
-        """An answer that still was not taken: nobody tries again before then."""
+        """Postpone an answer that Slack still did not take: no process retries it before then."""
         ...
 
     def answered(self, pending_id: str, *events: Event) -> None: ...
 
     def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
-        """Answers whose owner is gone, or whose text waits to be given again; now ours for a while."""
+        """Lease requests whose process is gone, or whose answer waits for a retry."""
         ...
 
     # The trail.
     def record(self, *events: Event, request: str | None = None) -> None:
-        """Add events that change nothing else; ``request`` counts as served, if it is one."""
+        """Append events that belong to no other change. ``request``, if given, counts as served."""
         ...
 
     # Deletions.
     def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
         """Insert a new deletion.
 
-        None means done; a Freeze or a Deletion stands in its way; an int is how many are open, where that is the most
-        allowed.
+        Returns None when done; the Freeze or the open Deletion that prevents it; or the number of open deletions,
+        where no more are allowed.
         """
         ...
 
@@ -146,7 +146,7 @@ class Ledger(Protocol):
         ...
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
-        """Other deletions of the same job and target, asked, confirmed or ended since then, newest first."""
+        """Other deletions of the same job and target, requested, confirmed or ended since then, newest first."""
         ...
 
     def change(
@@ -162,11 +162,11 @@ class Ledger(Protocol):
     ) -> Deletion | None:
         """Leave a state that ``step`` may leave, by a conditional update; None when no row met the conditions.
 
-        ``values``, the events, the attempt and the messages are written with it, all or nothing.
+        ``values``, the events, the attempt and the notifications are written in the same transaction.
 
         ``step`` None keeps the state. ``where`` adds equalities on columns (None means IS NULL); ``before_deadline``
-        adds ``deadline_at > that``. An attempt is inserted, or replaced if it is the same claim's
-        of the same moment; one of another claim is never overwritten, the new one gets the next number then.
+        adds ``deadline_at > that``. An attempt is inserted, or replaces the one that the same claim began at the same
+        moment. An attempt of another claim is never overwritten; the new one then gets the next number.
         A claim also needs that no freeze stands for the deletion's target.
         A COMMIT whose answer was lost raises ``LedgerTrouble(in_doubt=True)``.
         """
@@ -192,7 +192,7 @@ class Ledger(Protocol):
         ...
 
     def ping_writable(self) -> datetime | None:
-        """Write something; the trouble says why that cannot be done. Returns the database's own time, if it has one."""
+        """Write something; ``LedgerTrouble`` says why that failed. Returns the database's own time, if it has one."""
         ...
 
     # The outbox.
@@ -201,30 +201,30 @@ class Ledger(Protocol):
     def lease_notifications(
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
     ) -> Sequence[Due]:
-        """The oldest message of each thread, if it is due and nobody holds it; with ``thread``, only that thread's."""
+        """Lease the oldest message of each thread, if it is due and not leased; with ``thread``, only that thread's."""
         ...
 
     def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
-        """Slack took it (or the place is gone and ``then`` goes elsewhere): the row goes, the event stays."""
+        """Remove the row and record the events: Slack took the message, or ``then`` replaces it in another channel."""
         ...
 
     def reschedule(self, due: Due, at: datetime) -> None: ...
 
     # The running log in AUDIT_CHANNEL is a cursor over the trail.
     def log_cursor(self, channel: str) -> int:
-        """The number of the last event told there; the present head when the channel is new."""
+        """The number of the last event posted there; the present head when the channel is new."""
         ...
 
     def lease_log(self, channel: str, now: datetime, *, seconds: float) -> int | None:
-        """Where the running log stands, ours to go on with for so long; None while another replica does."""
+        """Lease the running log for so long and return its cursor; None while another replica has the lease."""
         ...
 
     def advance_log(self, channel: str, number: int) -> None:
-        """Events up to that number have been told there; the lease is given up."""
+        """Record that the events up to that number have been posted there, and give up the lease."""
         ...
 
     def claim_day(self, channel: str, day: int) -> bool:
-        """Whether it is this caller who tells the head there on that day; one is told so, ever."""
+        """Whether this caller is to post the head there on that day. True is returned once per channel and day."""
         ...
 
     def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]: ...
@@ -234,30 +234,30 @@ class Ledger(Protocol):
         ...
 
     def follow_clock(self, now: datetime, step: timedelta, longest: Longest) -> int | None:
-        """Pull back each due time that lies further off than it may; returns how many.
+        """Pull back each due time that is further in the future than it may be; returns how many.
 
-        None where nothing was done, since ``now`` is off the database's clock: by the clock, or by a transaction that
-        had to wait. The step is then still to be followed.
+        Returns None and changes nothing if ``now`` differs too much from the database's clock, because this machine's
+        clock is off or because the transaction had to wait. The caller then has to try again.
 
-        ``step`` is by how much the wall clock was set, back being below zero; zero at the start of a process. After a
-        step the reads of what is unknown are counted anew, and the claims of this process are kept as long as before.
-        Cards whose deadline is pulled are drawn anew.
+        ``step`` is by how much the wall clock was set, negative for back; zero at the start of a process. After a
+        step the reads of unknown outcomes are counted anew, and the claims of this process last as long as before.
+        Cards whose deadline changed are redrawn.
         """
         ...
 
-    # The breaker: one row per target, so that it holds for every replica and across restarts.
+    # The breaker: one row per target, shared by all replicas and kept across restarts.
     def breaker_allows(self, fingerprint: str, now: datetime) -> bool:
-        """Whether a signed call may leave.
+        """Whether a signed call may be sent.
 
-        It may when the breaker is closed, was opened under other credentials, or this caller won the one trial that
-        is given five minutes after the last rejection.
+        It may if the breaker is closed, if it was opened under other credentials, or if this caller won the one trial
+        that is given five minutes after the last rejection.
         """
         ...
 
     def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None:
-        """MetaStudio rejected the credentials; events are written only if it was not open for them already."""
+        """MetaStudio rejected the credentials. Events are written only if the breaker was not open for them already."""
         ...
 
     def breaker_close(self, fingerprint: str, *events: Event) -> None:
-        """A signed call was accepted; cheap when the breaker is closed, and events are written only if it was open."""
+        """A signed call was accepted. Cheap while the breaker is closed; events are written only if it was open."""
         ...

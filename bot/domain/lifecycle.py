@@ -1,7 +1,7 @@
-"""The life of a deletion as one table: (state, step) -> next state. Every edge is here and nothing else is.
+"""The life of a deletion as one table: (state, step) -> next state. Every edge is in this table.
 
-The ledger turns a step into one conditional UPDATE that names the states it may leave; who changes a row is therefore
-decided by the database, and this table only says what is possible.
+The table says what is possible; the database decides who changes a row. The ledger turns a step into one conditional
+UPDATE that names the states it may leave.
 """
 
 from __future__ import annotations
@@ -39,34 +39,34 @@ TABLE: dict[tuple[State, Step], State] = {
     # A job that may not be deleted is refused at once; everything else gets a card.
     (State.NEW, Step.PROPOSE): State.AWAITING,
     (State.NEW, Step.REFUSE): State.REFUSED,
-    # While the card waits for a button.
+    # While the card waits for a click.
     (State.AWAITING, Step.REFUSE): State.REFUSED,
     (State.AWAITING, Step.CANCEL): State.CANCELLED,
     (State.AWAITING, Step.EXPIRE): State.EXPIRED,
     (State.AWAITING, Step.CLAIM): State.DELETING,
-    # While a sender holds the claim. A throttled DELETE is claimed again for its next attempt.
+    # While a sender holds the claim. A throttled DELETE needs a new claim for its next attempt.
     (State.DELETING, Step.CLAIM_AGAIN): State.DELETING,
     (State.DELETING, Step.REPLY_DELETED): State.DELETED,
     (State.DELETING, Step.REPLY_FAILED): State.FAILED,
     (State.DELETING, Step.NEVER_SENT): State.FAILED,
     (State.DELETING, Step.LOSE): State.UNKNOWN,
-    # Unknown is settled by reading, by a reply that comes late, or by a person; never by time.
+    # UNKNOWN is settled by reads, by a late reply, or by a person; never by time.
     (State.UNKNOWN, Step.READ_GONE): State.DELETED,
     (State.UNKNOWN, Step.READ_PRESENT): State.FAILED,
     (State.UNKNOWN, Step.LATE_DELETED): State.DELETED,
     (State.UNKNOWN, Step.LATE_FAILED): State.FAILED,
     (State.UNKNOWN, Step.CLOSE_DELETED): State.DELETED,
     (State.UNKNOWN, Step.CLOSE_FAILED): State.FAILED,
-    # What was said turns out to be wrong: the correction is recorded and told.
+    # The posted outcome turns out to be wrong: the correction is recorded and posted.
     (State.FAILED, Step.READ_GONE): State.DELETED,
     (State.FAILED, Step.LATE_DELETED): State.DELETED,
     (State.DELETED, Step.LATE_FAILED): State.FAILED,
-    # What reads had found is confirmed.
+    # A late reply confirms what reads had found.
     (State.DELETED, Step.LATE_DELETED): State.DELETED,
-    # Only for an outcome that rests on reads: MetaStudio's own word is not corrected by them.
+    # Only for an outcome that rests on reads: reads do not correct MetaStudio's own reply.
     (State.DELETED, Step.READ_PRESENT): State.FAILED,
-    # The ledger lost the commit of a claim: its sender finds the row as it was before, or as others have left it since,
-    # and records by the reply that it holds. Where another claim holds the row, a definite no changes nothing.
+    # The ledger lost the commit of a claim: its sender finds the row as it was before, or as others have changed it
+    # since, and records the reply that it holds. Where another claim holds the row, a refusal changes nothing.
     (State.AWAITING, Step.CLAIM_LOST_DELETED): State.DELETED,
     (State.AWAITING, Step.CLAIM_LOST_FAILED): State.FAILED,
     (State.AWAITING, Step.CLAIM_LOST_UNKNOWN): State.UNKNOWN,
@@ -88,7 +88,7 @@ TABLE: dict[tuple[State, Step], State] = {
 
 
 class Impossible(Exception):
-    """A step that the table does not know from this state. Always a programming error: the ledger checks first."""
+    """The table has no such step from this state. Always a programming error, since the ledger checks first."""
 
 
 def after(state: State, step: Step) -> State:
@@ -100,10 +100,10 @@ def after(state: State, step: Step) -> State:
 
 
 def sources(step: Step) -> frozenset[State]:
-    """The states that a step may leave: what the ledger's UPDATE names in its WHERE."""
+    """The states that a step may leave: the ledger's UPDATE names them in its WHERE."""
     return frozenset(state for state, known in TABLE if known is step)
 
 
 def target(step: Step) -> State:
-    """The one state that a step leads to. The table keeps this unique, which a test proves."""
+    """The one state that a step leads to. A test proves that the table has only one."""
     return next(new for (_, known), new in TABLE.items() if known is step)

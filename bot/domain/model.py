@@ -1,7 +1,7 @@
-"""The values that the rest of the bot speaks about: frozen, comparable, without any behaviour that reaches outside.
+"""The values that the rest of the bot works with: frozen, comparable, without side effects.
 
 One word per thing: a *job* is Huawei's, a *deletion* is one request to delete one job, the *card* is the bot's parent
-message, an *actor* is a Slack person, a *reply* is what the cloud answered to one call.
+message, an *actor* is a Slack user, a *reply* is MetaStudio's answer to one call.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REASON_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A Slack person as the payload names them. Both ids are opaque; the team is the person's, not the app's."""
+    """A Slack user as the payload names them. Both ids are opaque; the team is the user's, not the app's."""
 
     user: str
     team: str
@@ -37,7 +37,7 @@ class Actor:
 class Target:
     """The one MetaStudio project that this bot serves. Deletions are unique per (endpoint, project_id, job).
 
-    The region only names it: with another one written beside the same endpoint it is the same project.
+    The region is only a label: the same endpoint and project with another region is the same target.
     """
 
     endpoint: str
@@ -47,9 +47,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a person may see of a MetaStudio job. Whatever is not a field here never enters the bot.
+    """The fields of a MetaStudio job that a user may see. All other fields of the answer are dropped.
 
-    Times are kept as MetaStudio wrote them (RFC 3339 UTC by its documentation); ``last_update_time`` is the last time
+    Times are kept as MetaStudio wrote them (RFC 3339 UTC by its documentation). ``last_update_time`` is the last time
     the *user* submitted the job, not the last change of its state.
     """
 
@@ -64,7 +64,7 @@ class Job:
     supported_service: tuple[str, ...] = ()
     voice_train_job_id: str = ""
     app_user_fingerprint: str = ""
-    """A mark of the ``X-App-UserId`` that the card's job was read under; another one may not be shown the job."""
+    """A fingerprint of the ``X-App-UserId`` under which the job was read. Another ``X-App-UserId`` may not see it."""
 
 
 class Operation(StrEnum):
@@ -76,7 +76,7 @@ class Operation(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a call has no HTTP reply. ``NEVER_LEFT`` says for which of them the request certainly did not arrive."""
+    """Why a call has no HTTP reply. For the causes in ``NEVER_LEFT`` the request certainly did not arrive."""
 
     CONNECTION_REFUSED = "connection refused"
     NO_ADDRESS = "the host name could not be resolved"
@@ -121,10 +121,9 @@ class Reply:
     """What MetaStudio answered to one call, or why it did not.
 
     Exactly one of ``status`` and ``cause`` is set. ``message`` is scrubbed and at most 500 characters long.
-    ``body_ok`` says that the body was what the operation documents: JSON of the right shape for Show and List, empty,
-    ``{}`` or nothing but a request id for Delete. ``other_request_id`` is a second request ID of the same answer.
-    ``retry_after`` is in seconds. ``clock_skew`` is the server's ``Date`` minus our clock in seconds, when the server
-    sent one.
+    ``body_ok`` says that the body is as documented: JSON of the right shape for Show and List; empty, ``{}`` or only a
+    request id for Delete. ``other_request_id`` is a second request ID of the same answer. ``retry_after`` is in
+    seconds. ``clock_skew`` is the server's ``Date`` minus our clock in seconds, if the server sent one.
     """
 
     operation: Operation
@@ -139,7 +138,7 @@ class Reply:
     retry_after: float | None = None
     clock_skew: float | None = None
     asked: Moment | None = field(default=None, compare=False, repr=False)
-    """When the request that was answered left, by the clocks of this process."""
+    """When the request was sent, by the clocks of this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ class Shown:
 class Listed:
     """The reply to List: the count MetaStudio states and the jobs of this page.
 
-    ``unreadable`` entries have no usable job id; any job may hide behind one.
+    ``unreadable`` counts entries without a usable job id. Each of them may be any job.
     """
 
     reply: Reply
@@ -191,7 +190,7 @@ class ConfirmBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One DELETE that was claimed: sent, or certainly not sent, or nobody knows. Times are UTC."""
+    """One DELETE that was claimed. It was sent, was certainly not sent, or that is unknown. Times are UTC."""
 
     number: int
     claim_token: str
@@ -209,9 +208,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One request to delete one job, as the ledger remembers it.
+    """One request to delete one job, as the ledger stores it.
 
-    ``job`` is the snapshot that the card shows; the approval holds for exactly that. All times are UTC.
+    ``job`` is the snapshot that the card shows; the approval holds for exactly that snapshot. All times are UTC.
     """
 
     id: DeletionId
@@ -230,34 +229,35 @@ class Deletion:
     claim_token: str | None = None
     send_before: datetime | None = None
     takeover_at: datetime | None = None
-    """From then on anybody may make a DELETING row UNKNOWN; nobody may send again."""
+    """From then on any process may make a DELETING row UNKNOWN. No process may send again."""
     ended_at: datetime | None = None
     ended_why: str | None = None
     """A short constant of ours (a ``Reason`` or ``Ending`` value), never free text from outside."""
     ended_by: Actor | None = None
     attempts: tuple[Attempt, ...] = ()
-    # What reading has shown so far, while the outcome is unknown or a look-up after the outcome is due.
+    # What reads have shown so far, while the outcome is unknown or a read after the outcome is due.
     unknown_since: datetime | None = None
     answered_5xx: bool = False
-    """MetaStudio itself answered the DELETE without saying how it ended, so fewer reads settle it."""
+    """MetaStudio itself answered the DELETE, but not with an outcome, so fewer reads settle it."""
     reads_agreeing: int = 0
     reads_first_at: datetime | None = None
     reads_last: str | None = None
     read_due_at: datetime | None = None
     verified_at: datetime | None = None
     reminded: bool = False
-    """That it waits, while AWAITING; that reads cannot decide, from the claim on. Each is told only once."""
+    """Whether its one reminder was sent: while AWAITING, that the card waits; from the claim on, that reads cannot
+    decide."""
 
     @property
     def last_attempt(self) -> Attempt | None:
-        """The attempt that counts: the last one of the claim that holds the row, or held it last."""
+        """The last attempt of the claim that holds the row, or held it last."""
         of_the_claim = [one for one in self.attempts if one.claim_token == self.claim_token]
         return (of_the_claim or self.attempts or (None,))[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What Slack says about an actor. ``ids`` holds the root id and, on Enterprise Grid, ``enterprise_user.id``."""
+    """An actor's account in Slack. ``ids`` holds the root id and, on Enterprise Grid, ``enterprise_user.id``."""
 
     actor: Actor
     ids: frozenset[str]
@@ -266,11 +266,11 @@ class Person:
     is_bot: bool = False
     is_guest: bool = False
     groups: frozenset[str] = frozenset()
-    """A group of AUTHORIZED_USERGROUPS that has this person, where it takes one for them to be allowed."""
+    """The group of AUTHORIZED_USERGROUPS that authorizes them; empty where they need none or are in none."""
     groups_unknown: str | None = None
-    """Why it is not known whether they are in one, as Slack's error code or ours; it always means no."""
+    """Slack's error code or ours, where their groups could not be looked up. They are then not authorized by group."""
     asked: Moment | None = field(default=None, compare=False, repr=False)
-    """When Slack was asked, by the clocks of this process; of several questions the first."""
+    """When Slack was asked, by the clocks of this process; of several calls the first."""
 
 
 class ConversationKind(StrEnum):
@@ -296,7 +296,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Somebody typed the command. ``id`` becomes the deletion's id, and finds the answer that is owed."""
+    """A user typed the command. ``id`` becomes the deletion's id, and is the id of the pending request."""
 
     id: DeletionId
     actor: Actor
@@ -307,9 +307,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Somebody pressed a button. ``message_ts`` is the message the button stood on.
+    """A user pressed a button. ``message_ts`` is the message with the button.
 
-    ``is_copy`` says that this message, as Slack sent it along, is a card of this very deletion.
+    ``is_copy`` says that this message, as it came in Slack's payload, is a card of the same deletion.
     """
 
     id: str
@@ -322,9 +322,9 @@ class Press:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """All deletions of one target are stopped until somebody allows them again. ``reason`` is as it was typed.
+    """All deletions of one target are stopped until a user allows them again. ``reason`` is as it was typed.
 
-    ``by`` is None where the bot did it by itself, because its ledger lost commits.
+    ``by`` is None for a freeze by the bot itself, because its ledger lost commits.
     """
 
     id: str
@@ -336,6 +336,6 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class LookupFailed:
-    """Slack could not be asked, or did not answer; always means no. ``why`` is Slack's error code or ours."""
+    """Slack could not be asked, or did not answer: always a refusal. ``why`` is Slack's error code or ours."""
 
     why: str

@@ -1,6 +1,6 @@
-"""What Slack and people are owed: messages about a deletion, and answers to a command or click. Pure.
+"""Messages that the bot still has to post: about a deletion, or as the answer to a command or click. Pure.
 
-A message is written in the transaction of the change it is about, so an outcome cannot be recorded and then forgotten.
+A message is written in the transaction of its change, so no outcome is recorded without being posted later.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from bot.domain.refusals import Refused
 
 
 class NotificationKind(StrEnum):
-    """What a message is about; the views know how each reads."""
+    """What a message is about; the views render each."""
 
-    CARD = "card"  # redraw the card to the deletion's present state
+    CARD = "card"  # redraw the card in the deletion's present state
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REFUSED = "refused"
@@ -26,9 +26,9 @@ class NotificationKind(StrEnum):
     UNKNOWN = "unknown"
     SETTLED = "settled"
     CORRECTION = "correction"
-    INSPECTED = "looked"  # the look-up after an outcome
-    LATE = "late"  # a reply that came after the outcome was settled and changes nothing
-    UNDETERMINED = "undetermined"  # 24 hours and still unknown
+    INSPECTED = "looked"  # the read after an outcome
+    LATE = "late"  # a reply after the outcome was settled, which changes nothing
+    UNDETERMINED = "undetermined"  # still unknown after 24 hours
     CLOSED = "closed"
     REMINDER = "reminder"  # half of the card's time is over, and it still waits
     NOTICE = "notice"  # freeze, lost commits
@@ -46,15 +46,15 @@ QUOTES_THE_TRAIL = frozenset(
         NotificationKind.CLOSED,
     }
 )
-"""Messages of how a deletion stands. Each shows the event that recorded it, for the channel to bear witness."""
+"""Messages about the state of a deletion. Each quotes the event that recorded it, as evidence in the channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message about a deletion that Slack has to take. Rendered from the deletion when it is sent.
+    """A message about a deletion. It is rendered from the deletion when it is sent.
 
-    ``thread`` orders messages: within one thread they leave in the order they were written.
-    ``to`` is a channel id, or a user id when the message goes as DM because the thread is gone.
+    ``thread`` orders messages: within one thread they are sent in the order in which they were written.
+    ``to`` is a channel id, or a user id when the message is sent as DM because the thread is gone.
     """
 
     kind: NotificationKind
@@ -65,10 +65,7 @@ class Notification:
 
     @property
     def thread(self) -> str:
-        """The key that orders messages.
-
-        Redrawing a card says nothing that the thread does not say, so one that fails must not hold up the thread.
-        """
+        """The key that orders messages. Redraws of a card have their own key, so a failing one blocks no thread."""
         return f"{self.to}/{self.thread_ts or ''}{'/card' if self.kind is NotificationKind.CARD else ''}"
 
 
@@ -84,9 +81,9 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """Somebody who is owed an answer. Never holds a ``response_url``: that is a secret and lives in memory only.
+    """A request whose user is owed an answer. Never holds a ``response_url``: that is a secret, kept in memory only.
 
-    ``text`` is the answer itself once it is known but could not be given yet.
+    ``text`` is the answer, once it is known but Slack has not taken it.
     """
 
     id: str
@@ -100,17 +97,17 @@ class PendingRequest:
     deletion: DeletionId | None = None
     text: str | None = None
     request: str | None = None
-    """A digest that tells this request of Slack's from every other one, so that it is served once. It is kept in a
-    table of its own for ten minutes and never comes back from there."""
+    """A digest of Slack's request, so that a repeated one is served once. It is stored in a table of its own for ten
+    minutes and never read back into this field."""
 
     @property
     def about(self) -> DeletionId | None:
-        """The deletion that it is about: an asker's own id is that of the deletion that the command is to become."""
+        """The deletion that it is about. A command's own id is the id of the deletion that it is to become."""
         return self.deletion or (DeletionId(self.id) if self.job else None)
 
 
 def notifications_about(deletion: Deletion, kind: NotificationKind, **facts: Any) -> tuple[Notification, ...]:
-    """A message for the deletion's thread, and its card drawn anew behind it; nothing where there is no card."""
+    """A message for the deletion's thread, followed by a redraw of its card; nothing if there is no card."""
     if deletion.message_ts is None:
         return ()
     return (
@@ -120,7 +117,7 @@ def notifications_about(deletion: Deletion, kind: NotificationKind, **facts: Any
 
 
 def refusal_facts(no: Refused) -> dict[str, object]:
-    """What a message about a refusal needs to remember, in JSON's types."""
+    """The facts that a message about a refusal needs, in JSON's types."""
     facts: dict[str, object] = {"reason": str(no.reason)}
     if "differs" in no.facts:
         facts["differs"] = [list(row) for row in no.facts["differs"]]

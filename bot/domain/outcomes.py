@@ -1,4 +1,4 @@
-"""What a reply to DELETE makes of a deletion: the right half of product.md's table of replies, as data. Pure."""
+"""What a reply to DELETE does to a deletion: the right half of product.md's table of replies, as data. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.domain.replies import Meaning, meaning
 
 
 class Ending(StrEnum):
-    """Why a deletion stands where it stands, in one word; kept in ``Deletion.ended_why``."""
+    """Why a deletion is in its state, in one word; kept in ``Deletion.ended_why``."""
 
     REPLY_DELETED = "reply_deleted"
     REPLY_REJECTED = "reply_rejected"
@@ -38,20 +38,20 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One row: the step, the word for why, and when MetaStudio is asked what became of the job."""
+    """One row: the step, the ending, and the delay until the job is read."""
 
     step: Step
     ending: Ending
     kind: Kind = Kind.OUTCOME
     read_after: timedelta | None = None
     is_answer: bool = False
-    """Whether MetaStudio itself has answered, so that fewer reads settle the doubt."""
+    """Whether MetaStudio itself has answered, so that fewer reads settle the outcome."""
 
 
 SOON = timedelta(seconds=2)
 AFTER_THE_LAG = timedelta(seconds=5)
-"""A deletion that was accepted may take some seconds to show (undocumented, so the first look waits a little). So may
-one that was refused: if something on the way repeated the DELETE, the other one may have been accepted."""
+"""The first read waits, because an accepted deletion may take some seconds to show (undocumented). So does the read
+after a refusal: if a proxy repeated the DELETE, the other one may have been accepted."""
 
 AFTER_THE_REST = timedelta(minutes=5, seconds=10)
 """After rejected credentials nothing is sent for five minutes."""
@@ -72,20 +72,20 @@ BY_MEANING: dict[Meaning, Decision] = {
 }
 
 REFUSED = (Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED)
-"""MetaStudio refused the DELETE, which is *failed*. If it was repeated on the way, an earlier one may have had its
-effect, so the job is read, and the outcome is corrected where it is gone."""
+"""MetaStudio refused the DELETE: *failed*. If a proxy repeated the DELETE, an earlier one may have worked, so the job
+is read, and the outcome is corrected if the job is gone."""
 
 MAX_ATTEMPTS = 3
-"""A throttled DELETE is sent again at most twice, each time after checks that find the job as it was."""
+"""A throttled DELETE is sent again at most twice, each time after checks that found the job unchanged."""
 
 BACK_OFF = (2.0, 5.0)
 """Seconds before the second and third attempt; Huawei's FAQ on 0308 advises two to five."""
 
 
 def decide(reply: Reply, attempt: int = 1) -> Decision:
-    """What this reply to that attempt makes of a deletion whose claim is still ours.
+    """What this reply to that attempt does to a deletion whose claim is still ours.
 
-    An attempt before this one was sent and throttled, so where this one never left, the deletion ends as throttled.
+    Earlier attempts were sent and throttled, so if this one never left, the deletion ends as throttled.
     """
     decision = BY_MEANING[meaning(reply)]
     return BY_MEANING[Meaning.THROTTLED] if attempt > 1 and decision.ending is Ending.NEVER_SENT else decision
@@ -104,10 +104,10 @@ LATE: dict[tuple[State, Step], tuple[Step, Kind, NotificationKind]] = {
     (State.DELETED, Step.REPLY_DELETED): (Step.LATE_DELETED, Kind.REPLIED, NotificationKind.LATE),
     (State.DELETED, Step.NEVER_SENT): (Step.LATE_FAILED, Kind.CORRECTED, NotificationKind.CORRECTION),
 }
-"""A reply that comes after somebody else took the row over: what it changes. Any other pair changes nothing; the reply
-is recorded and told all the same, since support may need its request ID. A refusal does not contradict *deleted*: it
-may be the answer to a DELETE that was repeated on the way. A confirmation does not either, but from then on *deleted*
-rests on MetaStudio's word and no read corrects it."""
+"""What a reply changes after another process took the row over. Any other pair changes nothing, but the reply is still
+recorded and posted, since support may need its request ID. A refusal does not contradict *deleted*: it may answer a
+DELETE that a proxy repeated. A confirmation makes *deleted* rest on MetaStudio's word, so no read corrects it any more.
+"""
 
 UNCLAIMED = (State.AWAITING, State.REFUSED, State.CANCELLED, State.EXPIRED)
 """The states of a row that no claim holds."""
@@ -117,26 +117,27 @@ CLAIM_LOST: dict[tuple[State, Step], Step] = {
     **{(state, Step.REPLY_FAILED): Step.CLAIM_LOST_FAILED for state in UNCLAIMED},
     **{(state, Step.NEVER_SENT): Step.CLAIM_LOST_FAILED for state in UNCLAIMED},
     **{(state, Step.LOSE): Step.CLAIM_LOST_UNKNOWN for state in UNCLAIMED},
-    # Another claim holds the row: its own outcome stands, unless this reply says that the job is deleted, or may be.
+    # Another claim holds the row: its outcome stands, unless this reply means that the job is deleted or may be.
     (State.DELETING, Step.REPLY_DELETED): Step.CLAIM_LOST_DELETED,
     (State.DELETING, Step.LOSE): Step.CLAIM_LOST_UNKNOWN,
     (State.UNKNOWN, Step.REPLY_DELETED): Step.CLAIM_LOST_DELETED,
     (State.FAILED, Step.REPLY_DELETED): Step.CLAIM_LOST_DELETED,
     (State.FAILED, Step.LOSE): Step.CLAIM_LOST_UNKNOWN,
 }
-"""What a reply changes whose claim the ledger has lost. Any other pair changes nothing; it is recorded and told."""
+"""What a reply changes if the ledger lost its claim. Any other pair changes nothing; it is recorded and posted."""
 
 
 def kept(found: Deletion | None, attempt: Attempt) -> Attempt | None:
-    """This attempt as the ledger has it, under whatever number; None where it has lost it."""
+    """This attempt as the ledger has it, under any number; None if the ledger lost it."""
     attempts = found.attempts if found is not None else ()
     mine = (attempt.claim_token, attempt.claimed_at)
     return next((one for one in attempts if (one.claim_token, one.claimed_at) == mine), None)
 
 
 def may_have_worked(deletion: Deletion) -> bool:
-    """Whether a DELETE of this deletion may have removed the job, or may still: it was claimed, and it may have left.
+    """Whether a DELETE of this deletion may have removed the job, or may still do so: it was claimed and may have left.
 
-    *Present* after many reads is no certainty: that DELETE may take effect later. Nor is a refusal; see ``REFUSED``.
+    *Present* after many reads does not exclude it, because the DELETE may take effect later. Nor does a refusal; see
+    ``REFUSED``.
     """
     return bool(deletion.attempts) and deletion.ended_why != Ending.NEVER_SENT

@@ -1,8 +1,4 @@
-"""What the use-cases need from the outside, as protocols. Pure.
-
-They stand in a file of their own because all modules of use-cases share them, and none of them should import another
-for that.
-"""
+"""The protocols by which the use-cases reach the outside. Pure."""
 
 from __future__ import annotations
 
@@ -38,17 +34,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Clock(Protocol):
-    """Time, so that tests can hold it.
-
-    How old something is, is asked of ``bot.domain.age``, which takes both readings.
-    """
+    """Time, so that tests can control it. Ages are computed by ``bot.domain.age``, which uses both readings."""
 
     def now(self) -> datetime:
         """The present moment, timezone-aware UTC. It may be set back or forward at any time."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that pass for this process, counted while the machine is suspended too. They never go back."""
+        """Seconds of this process's monotonic clock, which also runs while the machine is suspended."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -57,7 +50,7 @@ class Clock(Protocol):
 
 
 class Jobs(Protocol):
-    """MetaStudio, seen through the limiter and the breaker. Never raises for anything the network or cloud does."""
+    """MetaStudio, behind the limiter and the breaker. Never raises for a failure of the network or of MetaStudio."""
 
     def show(self, job: JobId) -> Shown: ...
 
@@ -66,30 +59,30 @@ class Jobs(Protocol):
     ) -> Listed: ...
 
     def prepare_delete(self, job: JobId) -> None:
-        """Open the connection of a DELETE that will follow soon; it may take as long as connecting may."""
+        """Open the connection for a DELETE that will follow soon. This may take as long as the connect timeout."""
         ...
 
     def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
         """Send one DELETE, at most once.
 
-        ``may_send`` is asked last of all before it is sent. Where it says no, the reply's cause is TOO_LATE.
+        ``may_send`` is called immediately before sending. If it returns False, the reply's cause is TOO_LATE.
         """
         ...
 
     def acquire(self, operation: Operation) -> bool:
-        """Take a slot of the limiter, waiting a bounded time; False means busy."""
+        """Acquire a slot of the limiter, waiting a bounded time; False means busy."""
         ...
 
     def stopped_since(self) -> datetime | None:
-        """When MetaStudio rejected the credentials, if calls are stopped because of that."""
+        """When MetaStudio rejected the credentials, if the breaker is open; else None."""
         ...
 
 
 class People(Protocol):
-    """Who somebody is and what a conversation is, asked from Slack.
+    """Look-ups of users and conversations in Slack.
 
-    ``fresh`` allows a *yes* of at most 5 seconds; with ``since`` it was also asked for after that moment. What is
-    answered says when that was (``asked``); without that, it was asked for this caller.
+    With ``fresh`` a cached *yes* may be at most 5 s old; with ``since`` the look-up is also younger than that moment.
+    ``asked`` of the result is the time of the look-up; without it, Slack was asked for this call.
     """
 
     def person(self, actor: Actor, *, fresh: bool = False, since: Moment | None = None) -> Person | LookupFailed: ...
@@ -101,16 +94,16 @@ class People(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Slack took it; ``ts`` is the message's, where Slack gave one."""
+    """Slack took it; ``ts`` is the message's, if Slack returned one."""
 
     ts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Slack did not take it, or did not say; to be tried again after so many seconds.
+    """Slack did not take it, or did not answer. Retry after ``after`` seconds.
 
-    ``unanswered`` means that it may have arrived all the same.
+    ``unanswered`` means that the message may have been posted all the same.
     """
 
     after: float
@@ -120,21 +113,21 @@ class RetryLater:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """It can never be told there: the place or the message is gone, or closed to the bot."""
+    """It can never be posted there: the channel or the message is gone, or closed to the bot."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """Who may be the second person of a deletion: ids of groups and people to mention, and how many more there are."""
+    """The second persons of a deletion: ids of groups and users to mention, and how many more there are."""
 
     ids: tuple[str, ...] = ()
     more: int = 0
 
 
 class Messenger(Protocol):
-    """Slack, as far as it is told things. Never raises for anything Slack does."""
+    """Posting to Slack. Never raises for a failure of Slack."""
 
     def post_card(
         self, deletion: Deletion, earlier: Sequence[Deletion], called: Called
@@ -143,49 +136,49 @@ class Messenger(Protocol):
     def send(self, notification: Notification, deletion: Deletion) -> Delivered | RetryLater | Undeliverable: ...
 
     def announce(self, notification: Notification) -> Delivered | RetryLater | Undeliverable:
-        """Say a message that is about no deletion, such as a freeze, in its channel."""
+        """Post a message that is about no deletion, such as a freeze, in its channel."""
         ...
 
     def log(self, channel: str, events: Sequence[Recorded], skipped: int) -> Delivered | RetryLater | Undeliverable:
-        """Lines of the running log, as one message; ``skipped`` events before them are not shown."""
+        """Post lines of the running log as one message; ``skipped`` events before them are not shown."""
         ...
 
     def answer(
         self, pending: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
     ) -> Delivered | RetryLater | Undeliverable:
-        """Answer one person. ``text`` is complete by itself; ``blocks`` show the same, with its buttons."""
+        """Answer one user. ``text`` is complete by itself; ``blocks`` show the same, with buttons."""
         ...
 
     def show_home(self, user: str, blocks: Sequence[Mapping[str, Any]]) -> Delivered | RetryLater | Undeliverable:
-        """Draw somebody's App Home."""
+        """Draw a user's App Home."""
         ...
 
     def log_head(self, channel: str, number: int, digest: str) -> Delivered | RetryLater | Undeliverable:
-        """The newest event's number and hash, for the channel to remember."""
+        """Post the newest event's number and hash, as evidence in the channel."""
         ...
 
     def answer_after_restart(
         self, pending: PendingRequest, deletion: Deletion | None
     ) -> Delivered | RetryLater | Undeliverable:
-        """Tell somebody whose command or click a crash cut off how things stand now."""
+        """Answer a user whose command or click was interrupted by a crash: post how the deletion stands now."""
         ...
 
 
 class Future(Protocol[T_co]):
-    """The result of something done beside; the part of ``concurrent.futures.Future`` that is used."""
+    """The result of work in the background; the part of ``concurrent.futures.Future`` that is used."""
 
     def result(self, timeout: float | None = None) -> T_co: ...
 
 
 class Gate(Protocol):
-    """What closes and opens the gate for new work: whoever finds out that something is wrong with this process."""
+    """Closes and opens the gate for new work. Used by the checks that find something wrong with this process."""
 
     def close(self, reason: Reason, **facts: float) -> None:
-        """Take no new work for this reason. ``facts`` are for its sentence and the log."""
+        """Refuse new work for this reason. ``facts`` are for its sentence and the log."""
         ...
 
     def open(self, reason: Reason) -> None:
-        """This reason stands no longer."""
+        """Withdraw this reason."""
         ...
 
 
@@ -193,7 +186,7 @@ class Admission(Protocol):
     """Whether this process takes new work; see ``bot.ops.admission``."""
 
     def refusal(self) -> Refused | None:
-        """Why every command, click and claim is refused now; None while they are not."""
+        """Why every command, click and claim is refused now; None if they are not."""
         ...
 
 
@@ -204,7 +197,7 @@ class InBackground(Protocol):
 
 
 class Serialize(Protocol):
-    """A queue for each name: within the context the caller is alone, unless it waited in vain and was told False."""
+    """A lock for each name: within the context the caller holds it alone. The context is False after a timeout."""
 
     def __call__(self, name: str, seconds: float, /) -> AbstractContextManager[bool]: ...
 
@@ -221,18 +214,18 @@ class Config:
     max_open: int = 200
     audit_channel: str | None = None
     app_user_fingerprint: str = ""
-    """The mark of the ``X-App-UserId`` that goes out with every call; see ``Job.app_user_fingerprint``."""
+    """The fingerprint of the ``X-App-UserId`` that is sent with every call; see ``Job.app_user_fingerprint``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything the use-cases may touch. Built in ``bot.app`` and nowhere else.
 
-    ``second_people`` asks Slack who of the listed people may be the second person of a deletion, for seconds at most.
-    ``deliver`` sends what waits in the outbox for the threads of these messages, here and now; what Slack does not take
-    stays in the outbox. ``pending_writes`` takes writes that
-    must happen although the ledger refused them: it returns the result, or None when the write has to wait.
-    ``recheck`` calls the function again later on, some times: it looks whether the ledger still has what was recorded.
+    ``second_people`` asks Slack, for seconds at most, which listed users may be the second person of a deletion.
+    ``deliver`` sends the messages that wait in the outbox for these threads, in this thread; messages that Slack does
+    not take stay in the outbox. ``pending_writes`` retries writes that the ledger refused and that must happen: it
+    returns the result, or None if the write has to wait.
+    ``recheck`` calls the function again later, several times, to check that the ledger still has what was recorded.
     """
 
     ledger: Ledger

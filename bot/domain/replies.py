@@ -1,12 +1,13 @@
 """What a reply of MetaStudio means, as two tables: reply -> ``Meaning``, and ``Meaning`` -> what follows. Pure.
 
-A DELETE cannot be undone, so the tables lean one way: whatever does not clearly say "done" or "refused" is UNKNOWN.
-Proxies and gateways repeat a DELETE by themselves, so a refusal is no proof that nothing happened: where it is one that
-a second DELETE of the same job would meet, the outcome is unknown too (CONFLICT), and after every other one the job is
+A reply that does not clearly mean "done" or "refused" leaves the outcome UNKNOWN, because a DELETE cannot be undone.
+A refusal does not prove that nothing happened, because proxies and gateways repeat a DELETE by themselves. If a second
+DELETE of the same job would get this refusal, the outcome is unknown too (CONFLICT). After any other refusal the job is
 read. Only a throttled DELETE is sent again.
 
-Where Huawei's documentation contradicts itself the status decides and the code is only shown. ``MSS.00000004`` for one
-is "Internal Error" on the page of this very operation and "authentication failed" elsewhere: nothing may branch on it.
+Where Huawei's documentation contradicts itself the status decides and the code is only shown. ``MSS.00000004``, for
+example, is "Internal Error" on the page of this operation and "authentication failed" elsewhere, so no code branches on
+it.
 
 Sources: MetaStudio's pages of the three operations (200, 400 and 500; error_code and error_msg; X-Request-Id), its
 error-code page, and the error-code table of the API gateway in front of it, whose codes are written both ``APIG.0301``
@@ -48,10 +49,10 @@ _AUTHENTICATION = re.compile(
     r"APIGW?\.030[137]"  # 0301 signature, key or token wrong; 0303 also a date 15 minutes off; 0307 renew the token
     r"|MSS\.0001000[89]"  # invalid token; the project of the URL is not the one of the credentials (both come as 400)
 )
-_SIGNATURE = re.compile(r"APIGW?\.030[13]")  # what a date that is off is answered with; the other codes judge tokens
+_SIGNATURE = re.compile(r"APIGW?\.030[13]")  # the codes for a date that is off; the others are about tokens
 _METASTUDIO = re.compile(r"MSS\..*")
 _SPECIFIC = re.compile(r"MSS\.(?!0000\d{4}\Z).*")  # any code of MetaStudio but the general ones, MSS.0000xxxx
-_SERVICE_ACCESS = re.compile(r"MSS\.0001\d{4}")  # 00010003 no such API, 00010004 wrong method, 00010008 and 9 as above
+_SERVICE_ACCESS = re.compile(r"MSS\.0001\d{4}")  # 00010003 no such API, 00010004 wrong method, 00010008 and 9: above
 
 MOST_CLOCK_SKEW = 15 * 60
 """Seconds that ``X-Sdk-Date`` may be off before the gateway refuses the signature (its FAQ on APIGW.0303)."""
@@ -62,10 +63,10 @@ def _has(code: re.Pattern[str], reply: Reply) -> bool:
 
 
 def _is_done(reply: Reply) -> bool:
-    """Success as documented: 200, and 204 from the service-wide status page, for Delete only.
+    """Success as documented: 200, and for Delete also 204, from the service-wide status page.
 
-    A success that carries an error code contradicts itself. A Delete without a request id did not come from MetaStudio,
-    which sends one with every answer: a captive portal or a proxy in between answers 200 to anything.
+    A success with an error code contradicts itself. A success of Delete needs a request id, which MetaStudio sends with
+    every answer, because a captive portal or a proxy in between answers 200 to anything.
     """
     if not reply.body_ok or reply.code is not None:
         return False
@@ -79,7 +80,7 @@ def _is_done(reply: Reply) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: these statuses, with such a code, if one is asked for, and ``also`` this, if there is more to ask."""
+    """One row. It fits a reply with one of these statuses, with such a code (None: any), if ``also`` holds."""
 
     reply: str
     statuses: Container[int]
@@ -114,8 +115,8 @@ ANSWERED = (
 )  # fmt: skip
 """Replies that have a status. The first row that fits wins; the last one fits everything.
 
-So a 5xx with …0308 is unclear and its DELETE is not sent again. ``MSS.0001xxxx`` (no such API, wrong method) is no
-general code: such an answer costs a DELETE half a minute of reading, while taking it for a *no* might be untrue.
+So a 5xx with …0308 is unclear and its DELETE is not sent again. ``MSS.0001xxxx`` (no such API, wrong method) does not
+count as a general code: reading costs half a minute, and taking the answer for a refusal might be wrong.
 """
 
 
@@ -124,11 +125,11 @@ UNSENT = {
     Cause.SIGN_IN_FAILED: Meaning.NOT_SIGNED_IN,
     Cause.SIGN_IN_REFUSED: Meaning.SIGN_IN_REFUSED,
 }
-"""Causes for which nothing was sent and which mean more than that."""
+"""Causes that mean more than that nothing was sent."""
 
 
 def meaning(reply: Reply) -> Meaning:
-    """Look the reply up. Without a status it has a cause, and the causes say themselves what certainly never left."""
+    """Look the reply up. Without a status it has a cause, and ``NEVER_LEFT`` says which were certainly not sent."""
     if reply.status is None:
         return UNSENT.get(reply.cause, Meaning.NEVER_SENT) if reply.cause in NEVER_LEFT else Meaning.LOST
     return next((row.meaning for row in ANSWERED if row.fits(reply)), Meaning.UNCLEAR)
@@ -139,10 +140,10 @@ def meaning(reply: Reply) -> Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What one meaning leads to."""
+    """The consequences for calls. Those for the deletion are in ``outcomes.BY_MEANING``."""
 
     read_again: bool
-    """Whether a GET may be repeated (at most twice). A DELETE is retried only by its use-case, when throttled."""
+    """Whether a GET may be retried (at most twice). A DELETE is retried only by its use-case, when throttled."""
     opens_breaker: bool = False
 
 
@@ -163,19 +164,19 @@ CONSEQUENCES = {
 }  # fmt: skip
 
 _POINTLESS = frozenset({Cause.BAD_CERTIFICATE, Cause.LIMITED, Cause.TOO_LATE, Cause.BREAKER_OPEN})
-"""Reasons for not sending that a second try a moment later would meet again."""
+"""Causes that an immediate retry would meet again."""
 
 
 def opens_breaker(reply: Reply) -> bool:
     """Whether calls must stop: more than five bad signatures in a row lock the key for five minutes.
 
-    How many wrong passwords IAM takes from a user before it locks them out is not known, so one stops them too.
+    One wrong password stops them too, because it is not documented after how many IAM locks the user out.
     """
     return CONSEQUENCES[meaning(reply)].opens_breaker
 
 
 def may_repeat_read(reply: Reply) -> bool:
-    """Whether a GET so answered is worth repeating. An answer of 2xx or 3xx that is not the job will not improve."""
+    """Whether to retry a GET with this reply. A 2xx or 3xx that is not the job will not improve."""
     if reply.status is not None and reply.status < 400:
         return False
     return CONSEQUENCES[meaning(reply)].read_again and reply.cause not in _POINTLESS
@@ -185,15 +186,15 @@ def may_repeat_read(reply: Reply) -> bool:
 
 
 def is_gateway(reply: Reply) -> bool:
-    """Whether the gateway answered and not MetaStudio: ``APIG.0101``, a 404, is a wrong address, not a missing job."""
+    """Whether the gateway answered and not MetaStudio: ``APIG.0101``, a 404, is a wrong URL, not a missing job."""
     return _has(_GATEWAY, reply)
 
 
 def says_gone(reply: Reply) -> bool:
-    """Whether this reply to Show is a *no such job*: half of what settles an unknown outcome; List must agree.
+    """Whether this reply to Show means *no such job*: half of what settles an unknown outcome; List must agree.
 
-    No documented code means just that (MSS.41000003 is "task does not exist" of a neighbouring family), so it is any
-    4xx but those that are about the caller (401, 403, 408, 429), the address (gateway) or the access (MSS.0001xxxx).
+    It is any 4xx except those about the caller (401, 403, 408, 429), the URL (gateway) or the access (MSS.0001xxxx),
+    because no documented code means only that. MSS.41000003, "task does not exist", is of a neighbouring family.
     """
     if reply.operation is not Operation.SHOW or reply.status is None or not 400 <= reply.status <= 499:
         return False
@@ -201,15 +202,15 @@ def says_gone(reply: Reply) -> bool:
 
 
 def says_no_such_job(reply: Reply) -> bool:
-    """Whether MetaStudio itself answered 404 to Show, which a person may be told on this one reply.
+    """Whether MetaStudio itself answered 404 to Show. This one reply is enough to answer a user *no such job*.
 
-    A 404 without one of its codes may be a page by whatever stands in between.
+    A 404 without one of its codes may be a page by a proxy.
     """
     return says_gone(reply) and reply.status == 404 and _has(_METASTUDIO, reply)
 
 
 def is_clock_skew(reply: Reply) -> bool:
-    """Whether a rejection of the signature is explained by our clock, seen from the ``Date`` of the very answer."""
+    """Whether our clock explains a rejection of the signature, by the ``Date`` of the same answer."""
     if meaning(reply) is not Meaning.BAD_CREDENTIALS or not _has(_SIGNATURE, reply) or reply.clock_skew is None:
         return False
     return abs(reply.clock_skew) > MOST_CLOCK_SKEW
@@ -218,7 +219,7 @@ def is_clock_skew(reply: Reply) -> bool:
 def proves_credentials(reply: Reply) -> bool:
     """Whether this reply shows that the credentials were accepted, which closes the breaker.
 
-    Being throttled, or a page by whatever stands in between, comes before anybody looked at the signature.
+    Throttling, or a page by a proxy, comes before the signature is checked.
     """
     match meaning(reply):
         case Meaning.OK | Meaning.SERVER_ERROR:
