@@ -16,7 +16,6 @@ from bot.domain import policy
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Actor, Deletion, Person, State
 from bot.domain.ports import Delivered, Ports
-from bot.domain.refusals import Refused
 from handlers.dispatch import Dispatcher
 from handlers.views.blocks import Block
 from handlers.views.home import HomeData, closed_blocks, home_blocks, stranger_blocks, trouble_blocks
@@ -57,12 +56,12 @@ def _blocks(dispatcher: Dispatcher, actor: Actor) -> list[Block]:
     if closed := dispatcher.ports.admission.refusal():
         return closed_blocks(closed, dispatcher.wording)
     person = dispatcher.ports.people.person(actor)
-    no = policy.may_operate(person, dispatcher.ports.config.rules)
-    if isinstance(person, Person) and no is None:
-        found = home_data(person, dispatcher)
+    operator = policy.operator(person, dispatcher.ports.config.rules)
+    if isinstance(operator, Person):
+        found = home_data(operator, dispatcher)
         return home_blocks(found, dispatcher.links(found.shown()), dispatcher.wording)
     may_freeze = policy.may_freeze(person, dispatcher.ports.config.rules) is None
-    return stranger_blocks(no or Refused(""), dispatcher.wording, may_freeze=may_freeze)
+    return stranger_blocks(operator, dispatcher.wording, may_freeze=may_freeze)
 
 
 def home_data(person: Person, dispatcher: Dispatcher) -> HomeData:

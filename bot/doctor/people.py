@@ -146,9 +146,9 @@ def _group(check: str, members: Sequence[str], known: Lookups, rules: Rules) -> 
         if not _is_answer(known.person(user)) or (no is not None and no.reason == Reason.GROUPS_UNKNOWN)
     ]
     barred = [
-        f"{user} is {WHAT[Reason(no.reason)]}"
+        f"{user} is {WHAT[no.reason]}"
         for user, no in refused.items()
-        if no is not None and Reason(no.reason) in WHAT and user not in unasked
+        if no is not None and no.reason in WHAT and user not in unasked
     ]
     says = f"{len(may_act)} of {len(members)} members may act"
     says += f": {_list(may_act)}." if may_act else "."
@@ -220,7 +220,7 @@ def _is_answer(person: Person | LookupFailed) -> bool:
 
 
 def _what(no: Refused) -> str:
-    what = WHAT[Reason(no.reason)]
+    what = WHAT[no.reason]
     return what[0].upper() + what[1:]
 
 

@@ -1,4 +1,4 @@
-"""Who may ask, who may confirm, and whether it is still the job of the card. Pure: values in, a decision out.
+"""Who may request, who may confirm, and whether the job is still the one on the card. Pure: values in, a decision out.
 
 A decision is None for yes, or a ``Refused`` with its reason. The empty policy refuses everybody.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeGuard
 
 from bot.domain import job_states, replies
 from bot.domain.model import (
@@ -30,7 +31,7 @@ from bot.domain.refusals import Reason, Refused
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that decide, and nothing else. The defaults let nobody do anything."""
+    """The settings that decide. The defaults authorize nobody."""
 
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
@@ -40,7 +41,7 @@ class Rules:
     reason_required: bool = False
     confirm_within: timedelta = timedelta(seconds=600)
     freeze_by: frozenset[str] = frozenset()
-    """Who may freeze, by id; empty means whoever may operate."""
+    """The ids of users who may freeze; empty means everybody who may operate."""
 
 
 CONVERSATION_RULES: dict[ConversationKind, Reason | None] = {
@@ -52,7 +53,7 @@ CONVERSATION_RULES: dict[ConversationKind, Reason | None] = {
 
 
 def may_be_used_in(conversation: Conversation | LookupFailed, rules: Rules) -> Refused | None:
-    """Whether this conversation may be used; one that could not be looked up may not."""
+    """Whether this conversation may be used. One that could not be looked up may not."""
     if isinstance(conversation, LookupFailed):
         # Slack answers channel_not_found for a private channel that the bot was not invited to.
         if conversation.why == "channel_not_found":
@@ -67,8 +68,7 @@ def may_be_used_in(conversation: Conversation | LookupFailed, rules: Rules) -> R
     return None if conversation.is_member else Refused(Reason.BOT_NOT_IN_CHANNEL)
 
 
-def is_barred(person: Person | LookupFailed) -> Refused | None:
-    """Whether this account may do nothing at all, whoever lists it: it is not a person of ours, or nobody can tell."""
+def _account(person: Person | LookupFailed) -> Person | Refused:
     if isinstance(person, LookupFailed):
         return Refused(Reason.PERSON_UNKNOWN, {"why": person.why})
     table = (
@@ -77,33 +77,45 @@ def is_barred(person: Person | LookupFailed) -> Refused | None:
         (person.is_bot, Reason.IS_BOT),
         (person.is_guest, Reason.IS_GUEST),
     )
-    return next((Refused(reason) for applies, reason in table if applies), None)
+    return next((Refused(reason) for applies, reason in table if applies), person)
 
 
-def may_operate(person: Person | LookupFailed, rules: Rules) -> Refused | None:
-    """Whether this person may ask for deletions at all."""
-    if no := is_barred(person):
-        return no
-    assert isinstance(person, Person)  # noqa: S101 - is_barred answers for a failed look-up; this tells mypy so.
-    if person.ids & rules.users or person.groups & rules.groups:
-        return None
-    if person.groups_unknown is not None:
-        return Refused(Reason.GROUPS_UNKNOWN, {"why": person.groups_unknown})
+def _refusal(found: Person | Refused) -> Refused | None:
+    return found if isinstance(found, Refused) else None
+
+
+def is_barred(person: Person | LookupFailed) -> Refused | None:
+    """Whether this account may do nothing, even if listed: it is no full member of ours, or its look-up failed."""
+    return _refusal(_account(person))
+
+
+def operator(person: Person | LookupFailed, rules: Rules) -> Person | Refused:
+    """This person, if they may request deletions; else why not."""
+    found = _account(person)
+    if isinstance(found, Refused) or found.ids & rules.users or found.groups & rules.groups:
+        return found
+    if found.groups_unknown is not None:
+        return Refused(Reason.GROUPS_UNKNOWN, {"why": found.groups_unknown})
     return Refused(Reason.NOT_LISTED)
 
 
+def may_operate(person: Person | LookupFailed, rules: Rules) -> Refused | None:
+    """Whether this person may request deletions."""
+    return _refusal(operator(person, rules))
+
+
 def may_freeze(person: Person | LookupFailed, rules: Rules) -> Refused | None:
-    """Whether this person may freeze and unfreeze all deletions: FREEZE_BY, or whoever may operate if it is empty."""
+    """Whether this person may freeze and unfreeze: FREEZE_BY has them, or it is empty and they may operate."""
     if not rules.freeze_by:
         return may_operate(person, rules)
-    if no := is_barred(person):
-        return no
-    assert isinstance(person, Person)  # noqa: S101 - as in may_operate.
-    return None if person.ids & rules.freeze_by else Refused(Reason.MAY_NOT_FREEZE)
+    found = _account(person)
+    if isinstance(found, Refused):
+        return found
+    return None if found.ids & rules.freeze_by else Refused(Reason.MAY_NOT_FREEZE)
 
 
 class Action(StrEnum):
-    """What somebody wants to do, where it depends on who they are. The value is how the documentation calls it."""
+    """An action that needs authorization. The value is its name in the documentation."""
 
     COMMAND = "the command"
     FIND = "find's button"
@@ -116,7 +128,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CardRule:
-    """What of a card decides who may press its buttons: who asked, and the rule it names."""
+    """The facts of a card that decide who may press its buttons: the requester, and the rule it names."""
 
     requester: Person | LookupFailed
     rule: ConfirmBy
@@ -129,12 +141,12 @@ def may(
     rules: Rules,
     card: CardRule | None = None,
 ) -> Refused | None:
-    """Whether this person may do that here: the whole table of who may do what where (docs/who-may.md).
+    """Whether this person may do that here: the whole table of docs/who-may.md.
 
-    ``card`` is needed for CONFIRM and CANCEL. REQUESTER_LOST_RIGHT is the one answer that closes a card.
+    ``card`` is needed for CONFIRM and CANCEL. REQUESTER_LOST_RIGHT is the only refusal that closes a card.
     """
     if action is Action.CANCEL and card is not None and is_same(person, card.requester):
-        # Taking back what one asked for deletes nothing, so it is never refused.
+        # A requester may always withdraw their request, because that deletes nothing.
         return None
     if no := may_be_used_in(conversation, rules):
         return no
@@ -145,7 +157,7 @@ def may(
     return may_operate(person, rules)
 
 
-def is_same(person: Person | LookupFailed, other: Person | LookupFailed) -> bool:
+def is_same(person: Person | LookupFailed, other: Person | LookupFailed) -> TypeGuard[Person]:
     """Whether they are one human being: on Enterprise Grid people have several ids, and Slack says which."""
     if isinstance(person, LookupFailed) or isinstance(other, LookupFailed):
         return False
@@ -154,25 +166,25 @@ def is_same(person: Person | LookupFailed, other: Person | LookupFailed) -> bool
 
 
 NOT_KNOWN = frozenset({Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN})
-"""Refusals that say nothing about a person: Slack could not be asked."""
+"""Refusals because Slack could not be asked; they do not mean that the person lost a right."""
 
 
 def _may_press_delete(person: Person | LookupFailed, card: CardRule | None, rules: Rules) -> Refused | None:
     if card is None:
         return Refused(Reason.UNKNOWN_DELETION)
-    if not is_same(person, card.requester) and (no := may_operate(person, rules)):
-        return no
-    if no := may_operate(card.requester, rules):
-        if no.reason in NOT_KNOWN:
-            return Refused(no.reason, {**no.facts, "whose": "requester"})
-        return Refused(Reason.REQUESTER_LOST_RIGHT, {"why": no.reason})
-    assert isinstance(person, Person)  # noqa: S101 - both were just found to be allowed to operate.
-    assert isinstance(card.requester, Person)  # noqa: S101
-    return may_confirm(person, card.requester, card.rule)
+    presser = person if is_same(person, card.requester) else operator(person, rules)
+    if isinstance(presser, Refused):
+        return presser
+    requester = operator(card.requester, rules)
+    if not isinstance(requester, Refused):
+        return may_confirm(presser, requester, card.rule)
+    if requester.reason in NOT_KNOWN:
+        return Refused(requester.reason, {**requester.facts, "whose": "requester"})
+    return Refused(Reason.REQUESTER_LOST_RIGHT, {"why": requester.reason})
 
 
 def who_confirms(job: Job, rules: Rules) -> ConfirmBy:
-    """The rule that the card names: SECOND_PERSON_STATES goes before CONFIRM_BY."""
+    """The rule that the card names: SECOND_PERSON_STATES takes precedence over CONFIRM_BY."""
     return ConfirmBy.SECOND_PERSON if job.state in rules.second_person_states else rules.confirm_by
 
 
@@ -187,20 +199,20 @@ def may_confirm(presser: Person, requester: Person, rule: ConfirmBy) -> Refused 
 
 
 def waits_for(deletion: Deletion, person: Person) -> bool:
-    """Whether a card waits for this person's decision, who may operate. Of the requester only the id is known here."""
+    """Whether a card waits for the decision of this person, who may operate. Only the requester's id is known here."""
     requester = Person(deletion.requester, frozenset({deletion.requester.user}), is_own=True)
     return deletion.state is State.AWAITING and may_confirm(person, requester, deletion.confirm_by) is None
 
 
 def may_be_deleted(job: Job) -> Refused | None:
-    """Whether a job in this state may be deleted; an unknown state may not."""
+    """Whether a job in this state may be deleted. An unknown state is refused."""
     if job.state in job_states.DELETABLE:
         return None
     return Refused(Reason.NOT_DELETABLE, {"state": job.state})
 
 
 COMPARED = ("name", "asset_id", "state", "last_update_time")
-"""What the approval holds for: where one of these differs from the card, the deletion is refused."""
+"""The fields that the approval holds for. If one of them differs from the card, the deletion is refused."""
 
 
 def differences(card: Job, now: Job) -> tuple[tuple[str, str, str], ...]:
@@ -210,12 +222,12 @@ def differences(card: Job, now: Job) -> tuple[tuple[str, str, str], ...]:
 
 
 def might_operate(actor: Actor, rules: Rules) -> bool:
-    """Whether the cloud may be asked beside Slack's look-ups: a stranger's command must not use up the limiter."""
+    """Whether to call MetaStudio during Slack's look-ups. An unlisted user's command must not use up the limiter."""
     return actor.user in rules.users
 
 
 def might_confirm(actor: Actor, deletion: Deletion, rules: Rules) -> bool:
-    """The same for a click on *Delete permanently*: what the ids alone say, before Slack is asked."""
+    """The same for a click on *Delete permanently*, decided by the ids alone, before Slack is asked."""
     is_requester = actor == deletion.requester
     allowed = {
         ConfirmBy.REQUESTER: is_requester,
@@ -226,7 +238,7 @@ def might_confirm(actor: Actor, deletion: Deletion, rules: Rules) -> bool:
 
 
 def unreadable(shown: Shown) -> Refused | None:
-    """None when the job was read; else why not. Each cause has its own sentence."""
+    """None if the job was read; else why not. Each cause has its own sentence."""
     if shown.job is not None:
         return None
     reply = shown.reply
@@ -234,14 +246,14 @@ def unreadable(shown: Shown) -> Refused | None:
         return Refused(Reason.BUSY)
     if reply.cause is Cause.BREAKER_OPEN:
         return Refused(Reason.BREAKER_OPEN)
-    # Other 4xx may also mean "no such job", but only a 404 by MetaStudio itself says so alone.
+    # Other 4xx may also mean "no such job", but only a 404 by MetaStudio itself proves that without a List.
     if replies.says_no_such_job(reply):
         return Refused(Reason.JOB_NOT_FOUND, {"reply": reply})
     return Refused(Reason.JOB_NOT_READ, {"reply": reply})
 
 
 def not_awaiting(deletion: Deletion | None, target: Target, now: datetime) -> Refused | None:
-    """Why a deletion does not wait for a button: unknown to this installation, another project's, over, or late."""
+    """Why a deletion does not wait for a click: unknown to this installation, another project's, ended, or expired."""
     if deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
     if deletion.target != target:
@@ -260,5 +272,5 @@ def not_awaiting(deletion: Deletion | None, target: Target, now: datetime) -> Re
 
 
 def is_late(deletion: Deletion, now: datetime) -> bool:
-    """Whether the card's time is over. That of a card that is not known to stand has not begun."""
+    """Whether the card's time is over. The time of a card that is not known to be posted has not begun."""
     return deletion.message_ts is not None and deletion.deadline_at is not None and now >= deletion.deadline_at

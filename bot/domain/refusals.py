@@ -1,4 +1,4 @@
-"""Why the bot says no: every reason there is, and a refusal with what its sentence needs to know. Pure."""
+"""Every reason for which the bot refuses, and the refusal with the facts of its sentence. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Reason(StrEnum):
-    """Every no there is. The sentence for each stands in ``handlers.views.refusals``; a test keeps the two in step."""
+    """Every reason. ``handlers.views.refusals`` has the sentence for each; a test compares the two."""
 
     # What was typed
     BAD_JOB_ID = "bad_job_id"
@@ -84,12 +84,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No, with its reason.
+    """A refusal. ``facts`` fill the blanks of its sentence."""
 
-    ``reason`` is a value of ``bot.domain.policy.Reason``; ``facts`` fill the sentence's blanks.
-    """
-
-    reason: str
+    reason: Reason
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -102,4 +99,4 @@ STOPS_WORK: Mapping[Reason, str] = MappingProxyType(
         Reason.CLOCK_OFF: "The clocks of this machine and of PostgreSQL's differ: set them, and keep them by NTP.",
     }
 )
-"""Every reason there is, the gravest first, with what the log says about it."""
+"""The reasons that close the gate for new work, the gravest first, each with its text for the log."""

@@ -9,6 +9,7 @@ from bot.domain import policy
 from bot.domain.model import Actor, ConfirmBy, Deletion, LookupFailed, Person
 from bot.domain.policy import Rules
 from bot.domain.ports import Called, People
+from bot.domain.refusals import Refused
 from bot.slack.people import NO_SUCH_PERSON
 
 MOST_CALLED = 20
@@ -69,13 +70,13 @@ class SecondPeople:
     def _may_confirm(self, person: Found | None, requester: Actor, asked: Found | None) -> bool:
         if person is None or (isinstance(person, LookupFailed) and not self._is_certain(person)):
             return True
-        if policy.may_operate(person, self._rules) is not None:
+        operator = policy.operator(person, self._rules)
+        if isinstance(operator, Refused):
             return False
-        assert isinstance(person, Person)  # noqa: S101 - may_operate refuses a failed look-up; mypy does not see that.
         if not isinstance(asked, Person):
             asked = Person(requester, frozenset({requester.user}), is_own=True)
         # On Enterprise Grid the requester may be listed by another id as well.
-        return policy.may_confirm(person, asked, ConfirmBy.SECOND_PERSON) is None
+        return policy.may_confirm(operator, asked, ConfirmBy.SECOND_PERSON) is None
 
     def _is_certain(self, failed: LookupFailed) -> bool:
         """Whether the failure counts as an answer. On Enterprise Grid the person may exist under another id."""

@@ -347,4 +347,4 @@ def _requester(facts: Facts) -> str:
 
 def refusal_text(no: Refused, wording: Wording) -> str:
     """The sentence for a refusal, in mrkdwn, with everything from outside escaped."""
-    return _joined(usage.not_done(no), SENTENCES[Reason(no.reason)](no.facts, wording))
+    return _joined(usage.not_done(no), SENTENCES[no.reason](no.facts, wording))
