@@ -250,7 +250,7 @@ def prune(env_file: Path | None, before: datetime, keep_events: bool, yes: bool)
         raise click.BadParameter("this moment has not come yet", param_hint="--before")
     url = load_settings(env_file, LEDGER).database_url
 
-    from bot.ledger.database import trouble, writer  # noqa: PLC0415
+    from bot.ledger.database import trouble  # noqa: PLC0415
     from bot.ledger.database.engine import connect  # noqa: PLC0415
     from bot.ledger.schema.migrations import check  # noqa: PLC0415
     from bot.ledger.trail import prune as pruning  # noqa: PLC0415
@@ -270,7 +270,7 @@ def prune(env_file: Path | None, before: datetime, keep_events: bool, yes: bool)
         try:
             with progress("Removing", planned.events + planned.deletions) as step:
                 pruning.carry_out(database, planned, now(), step)
-        except writer.FOREIGN as error:
+        except trouble.FOREIGN as error:
             raise trouble.translate(error) from None
         click.echo(f"Done. {_sound(trail.verify())}")
 

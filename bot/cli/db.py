@@ -59,7 +59,7 @@ def status(env_file: Path | None) -> None:
     """
     url = load_settings(env_file, LEDGER).database_url
 
-    from bot.ledger.database import engine, trouble, writer  # noqa: PLC0415
+    from bot.ledger.database import engine, trouble  # noqa: PLC0415
     from bot.ledger.schema import migrations  # noqa: PLC0415
 
     with ledger_trouble():
@@ -70,7 +70,7 @@ def status(env_file: Path | None) -> None:
             with database.reading.connect() as connection:
                 stored = migrations.revision(connection)
             copy = _copy_text(database, stored) if copied and stored in migrations.REVISIONS else None
-        except writer.FOREIGN as error:
+        except trouble.FOREIGN as error:
             raise trouble.translate(error) from None
         finally:
             database.close()

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from bot.domain.events import Event
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
-from bot.ledger.database import dialects, trouble
+from bot.ledger.database import dialects
 from bot.ledger.database.engine import Database, lost_events, take_as_it_is
-from bot.ledger.database.writer import FOREIGN, Hook
+from bot.ledger.database.writer import Hook
 from bot.ledger.trail import rows
 
 Result = TypeVar("Result")
@@ -68,14 +68,7 @@ class Transactions:
         return theirs is not None and abs(now - theirs) > self.most_off
 
     def _read(self, work: Callable[[Connection], Result]) -> Result:
-        """One look at one moment: what several queries say belongs together."""
-        found: LedgerTrouble
-        try:
-            with self._database.reading.connect() as connection:
-                return work(connection)
-        except FOREIGN as error:
-            found = trouble.translate(error)
-        raise found
+        return self._database.read(work)
 
     @property
     def before_commit(self) -> Hook:

@@ -8,8 +8,7 @@ import pytest
 
 from bot.cli.main import main
 from bot.ledger.database.engine import connect
-from bot.ledger.database.trouble import translate
-from bot.ledger.database.writer import FOREIGN
+from bot.ledger.database.trouble import FOREIGN, translate
 
 PASSWORD = "pAsSwOrD"
 URLS = [

@@ -12,7 +12,6 @@ from typing import cast
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import trouble
 from bot.ledger.database.engine import COPY, Database
-from bot.ledger.database.writer import FOREIGN
 
 PAGES_AT_ONCE = 2_000
 
@@ -25,18 +24,11 @@ def back_up(database: Database, to: Path, on_page: Callable[[int, int], object])
     """
     # Made by us, because SQLite would make it with whatever the umask allows.
     os.close(os.open(to, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    found: LedgerTrouble
     try:
-        _copy(database, to, on_page)
-    except FOREIGN as error:
-        found = trouble.translate(error)
+        trouble.translated(lambda: _copy(database, to, on_page))
     except BaseException:
         _remove(to)
         raise
-    else:
-        return
-    _remove(to)
-    raise found
 
 
 def _copy(database: Database, to: Path, on_page: Callable[[int, int], object]) -> None:

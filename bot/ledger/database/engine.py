@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,8 +18,10 @@ from bot.audit.witness import short
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import session, trouble
 from bot.ledger.database.held_file import HeldFile, Note, Place, note_beside
-from bot.ledger.database.writer import FOREIGN, PooledWriter, SharedWriter, Writer
+from bot.ledger.database.writer import PooledWriter, SharedWriter, Writer
 from bot.ledger.trail import rows
+
+Result = TypeVar("Result")
 
 SQLITE_PRAGMAS = (
     # WAL lets readers read while one writes; FULL makes a commit wait for the disk, without which an outcome could be
@@ -76,6 +77,15 @@ class Database:
     """What was noted beside the SQLite file before it was opened."""
     is_new_file: bool = False
     """Whether the SQLite file was not there before."""
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run queries on one snapshot; raises ``LedgerTrouble``."""
+
+        def on_a_connection() -> Result:
+            with self.reading.connect() as connection:
+                return work(connection)
+
+        return trouble.translated(on_a_connection)
 
     def close(self) -> None:
         """Close every connection, then give up the lock."""
@@ -155,7 +165,7 @@ def _sqlite(url: URL, *, read_only: bool, as_it_is: bool, existing: bool) -> Dat
     held = file
     writer = SharedWriter(writing, lambda connection: held.note(connection.info.get(rows.KNOWN_HEAD)))
     opened = Database(reading, writing, writer, is_exclusive=True, file=file, note=note, is_new_file=is_new_file)
-    return _noted(opened, as_it_is=as_it_is)
+    return _noted(opened, file, as_it_is=as_it_is)
 
 
 def is_remembered(note: Note | None) -> bool:
@@ -186,15 +196,14 @@ def _open(path: Path, file: HeldFile | None) -> Place | None:
         os.close(descriptor)
 
 
-def _noted(database: Database, *, as_it_is: bool) -> Database:
+def _noted(database: Database, file: HeldFile, *, as_it_is: bool) -> Database:
     """The ledger, where it has the event that was noted beside it; from now on its own newest one is noted."""
-    assert database.file is not None  # noqa: S101 - called for a file that we hold.
     lost = None
     try:
         lost = None if as_it_is else lost_events(database)
-        database.file.note_why(())
-        database.file.is_noting = lost is None and not as_it_is
-        database.file.note(newest_event(database))
+        file.note_why(())
+        file.is_noting = lost is None and not as_it_is
+        file.note(newest_event(database))
     except BaseException:
         database.close()
         raise
@@ -206,8 +215,9 @@ def _noted(database: Database, *, as_it_is: bool) -> Database:
 
 def newest_event(database: Database) -> Head:
     """The ledger's newest event; the beginning, where there is no trail yet."""
-    with _reading(database) as connection:
-        return rows.head(connection) if inspect(connection).has_table("chain_head") else BEGINNING
+    return database.read(
+        lambda connection: rows.head(connection) if inspect(connection).has_table("chain_head") else BEGINNING
+    )
 
 
 def lost_events(database: Database) -> LedgerTrouble | None:
@@ -222,8 +232,7 @@ def lost_events(database: Database) -> LedgerTrouble | None:
     if noted is None or noted.number == 0:
         return None
     newest = newest_event(database)
-    with _reading(database) as connection:
-        has_it = newest.number >= noted.number and rows.has(connection, noted)
+    has_it = newest.number >= noted.number and database.read(lambda connection: rows.has(connection, noted))
     return None if has_it else lacks(noted, newest)
 
 
@@ -231,8 +240,8 @@ def is_copy(database: Database) -> bool:
     """Whether this is a copy by `dh-bot db backup` that has not been taken as it is."""
     if database.reading.dialect.name != "sqlite":
         return False
-    with _reading(database) as connection:
-        return connection.exec_driver_sql("PRAGMA user_version").scalar() == COPY
+    version = database.read(lambda connection: connection.exec_driver_sql("PRAGMA user_version").scalar())
+    return bool(version == COPY)
 
 
 def is_kept_copy(database: Database) -> bool:
@@ -253,19 +262,6 @@ def lacks(noted: Head, newest: Head) -> LedgerTrouble:
     found = LedgerTrouble(trouble.LOST_EVENTS)
     found.add_note(f"event {short(*noted)} was noted beside it; its newest is {short(*newest)}")
     return found
-
-
-@contextmanager
-def _reading(database: Database) -> Iterator[Connection]:
-    found: LedgerTrouble
-    try:
-        with database.reading.connect() as connection:
-            yield connection
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    else:
-        return
-    raise found
 
 
 def _sqlite_engine(url: URL, begin: str, *, size: int, place: Place | None) -> Engine:

@@ -7,13 +7,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import insert, inspect, make_url, select, text
+from sqlalchemy import Connection, insert, inspect, make_url, select, text
 
-from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import dialects, session, trouble
 from bot.ledger.database.engine import Database, connect
 from bot.ledger.database.held_file import is_held
-from bot.ledger.database.writer import FOREIGN
 from bot.ledger.pending_requests import LIVES
 from bot.ledger.schema.tables import owners
 
@@ -29,44 +27,34 @@ def is_in_use(url: str) -> bool:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return is_held(Path(parsed.database or "").resolve())
-    found: LedgerTrouble
-    try:
-        with closing(connect(url, read_only=True)) as database, database.reading.connect() as connection:
-            now = dialects.database_now(connection)
-            if now is None or not inspect(connection).has_table(owners.name):
-                return False
-            lives = select(owners.c.owner).where(owners.c.seen_at > now - LIVES).limit(1)
-            return connection.execute(lives).first() is not None
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    raise found
+
+    def work(connection: Connection) -> bool:
+        now = dialects.database_now(connection)
+        if now is None or not inspect(connection).has_table(owners.name):
+            return False
+        lives = select(owners.c.owner).where(owners.c.seen_at > now - LIVES).limit(1)
+        return connection.execute(lives).first() is not None
+
+    with closing(connect(url, read_only=True)) as database:
+        return database.read(work)
 
 
 def may_make_tables(database: Database) -> bool:
     """Whether this user may make the ledger's tables, or migrate them. Raises ``LedgerTrouble``."""
     if database.reading.dialect.name != "postgresql":
         return True
-    found: LedgerTrouble
-    try:
-        with database.reading.connect() as connection:
-            return bool(connection.execute(MAY_MAKE).scalar())
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    raise found
+    return database.read(lambda connection: bool(connection.execute(MAY_MAKE).scalar()))
 
 
 def try_to_write(database: Database) -> None:
     """Insert a row that concerns nobody, and roll back. Raises ``LedgerTrouble`` when that cannot be done."""
-    found: LedgerTrouble
-    try:
-        # A ledger that is only looked at has no engine that writes; on PostgreSQL this option makes it one.
+
+    def insert_and_roll_back() -> None:
+        # A ledger opened read-only has no engine that writes; on PostgreSQL this option makes one.
         with database.reading.execution_options(**session.WRITING).connect() as connection:
             try:
                 connection.execute(insert(owners), {"owner": f"doctor {secrets.token_hex(8)}", "seen_at": LONG_AGO})
             finally:
                 connection.rollback()
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    else:
-        return
-    raise found
+
+    trouble.translated(insert_and_roll_back)

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine, bindparam, event, text
 
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import trouble
-from bot.ledger.database.writer import FOREIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +84,15 @@ def differences(engine: Engine) -> dict[str, str]:
 
     Nothing on SQLite, whose connections set themselves up. Raises ``LedgerTrouble``.
     """
-    found: LedgerTrouble
-    if engine.dialect.name != "postgresql":
-        return {}
-    try:
+
+    def ask() -> dict[str, str]:
         with engine.execution_options(**WRITING).connect() as connection, connection.begin():
             pinned = {one.name: one.value for one in _known(connection)}
             wanted = {**KEEPS_COMMITS, **SHOWN_WHILE_WRITING, **pinned}
             shown = {row.name: row.setting for row in connection.execute(_SHOWN, {"names": list(wanted)})}
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    else:
         return {name: shown.get(name, "not shown") for name, value in wanted.items() if shown.get(name) != value}
-    raise found
+
+    return trouble.translated(ask) if engine.dialect.name == "postgresql" else {}
 
 
 def check(engine: Engine) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import errno
 import re
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import exc as sa_exc
 
@@ -216,6 +219,22 @@ LEAVES_COMMIT_OPEN = ("08", "57P", "40003")
 
 ROLLED_BACK = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: the server has undone the transaction in favour of others, at COMMIT too."""
+
+
+Result = TypeVar("Result")
+
+FOREIGN = (sa_exc.SQLAlchemyError, sqlite3.Error, OSError, UnicodeError)
+"""The errors of a database access that are the ledger's trouble, not a programming error of ours."""
+
+
+def translated(work: Callable[[], Result]) -> Result:
+    """Run it; a foreign error becomes ``LedgerTrouble``."""
+    try:
+        return work()
+    except FOREIGN as error:
+        found = translate(error)
+    # Raised outside of the handler, so that the foreign error, whose text may quote a row, is not its context.
+    raise found
 
 
 def translate(error: BaseException, *, committing: bool = False) -> LedgerTrouble:

@@ -8,7 +8,6 @@ interpreter decides who wakes up. On PostgreSQL everybody has a connection and t
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,10 +15,10 @@ from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import trouble
+from bot.ledger.database.trouble import FOREIGN
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
@@ -30,9 +29,6 @@ MOST_TOGETHER = 32
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds, at most, before a transaction that the server rolled back in favour of others is run again."""
-
-FOREIGN = (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError)
-"""What can come out of a database access and is the ledger's trouble, not a programming error of ours."""
 
 
 def no_hook(name: str) -> None:

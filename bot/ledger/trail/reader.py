@@ -13,10 +13,7 @@ from sqlalchemy import Connection, Select, func, select, union
 from bot.audit.chain import Head, Line, utc_text
 from bot.audit.story import About
 from bot.audit.witness import Inspection, Witness
-from bot.domain.ledger_port import LedgerTrouble
-from bot.ledger.database import trouble
 from bot.ledger.database.engine import Database, connect
-from bot.ledger.database.writer import FOREIGN
 from bot.ledger.schema import migrations
 from bot.ledger.schema.tables import deletions, events
 from bot.ledger.trail import rows
@@ -67,15 +64,8 @@ class TrailReader:
         self._database = database
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """One look at one moment."""
-        found: LedgerTrouble
-        try:
-            with self._database.reading.connect() as connection:
-                return work(connection)
-        except FOREIGN as error:
-            found = trouble.translate(error)
-        # Raised outside of the handler: the foreign error, whose text may quote a row, is not to hang on to it.
-        raise found
+        """Run queries on one snapshot."""
+        return self._database.read(work)
 
     def verify(self, witness: Witness | None = None, on_page: Callable[[int], object] | None = None) -> Inspection:
         """Check the whole trail in one snapshot; see ``verifying.look``."""

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, inspect
 from bot.domain.ledger_port import LedgerTrouble
 from bot.ledger.database import trouble
 from bot.ledger.database.trouble import LedgerTooNew
-from bot.ledger.database.writer import FOREIGN
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -67,55 +66,34 @@ def check_readable(database: Database) -> None:
 
 
 def _check(database: Database, good: Collection[str]) -> None:
-    found: LedgerTrouble
-    try:
-        with database.reading.connect() as connection:
-            stored, empty = revision(connection), is_empty(connection)
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    else:
-        if stored in good:
-            return
-        if stored is not None and stored not in REVISIONS:
-            raise LedgerTooNew(stored)
-        found = LedgerTrouble(trouble.EMPTY if empty else trouble.TOO_OLD)
-    raise found
+    stored, empty = database.read(lambda connection: (revision(connection), is_empty(connection)))
+    if stored in good:
+        return
+    if stored is not None and stored not in REVISIONS:
+        raise LedgerTooNew(stored)
+    raise LedgerTrouble(trouble.EMPTY if empty else trouble.TOO_OLD)
 
 
 def refuse_empty(database: Database) -> None:
     """Raise ``LedgerTrouble`` where there is no ledger yet."""
-    found: LedgerTrouble
-    try:
-        with database.reading.connect() as connection:
-            if not is_empty(connection):
-                return
-        found = LedgerTrouble(trouble.EMPTY)
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    raise found
+    if database.read(is_empty):
+        raise LedgerTrouble(trouble.EMPTY)
 
 
 def upgrade(database: Database, to: str = HEAD) -> None:
     """Migrate, all or nothing. Raises ``LedgerTooNew`` for a revision that this version does not know."""
 
-    def work(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
-        stored = revision(connection)
-        if stored is not None and stored not in REVISIONS:
-            raise LedgerTooNew(stored)
-        if stored == to:
-            return
-        from alembic import command  # noqa: PLC0415 - see the module's docstring.
-
-        command.upgrade(config(connection), to)
-
-    found: LedgerTrouble
-    try:
+    def migrate() -> None:
         with database.writing.begin() as connection:
-            work(connection)
-    except FOREIGN as error:
-        found = trouble.translate(error)
-    else:
-        return
-    raise found
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+            stored = revision(connection)
+            if stored is not None and stored not in REVISIONS:
+                raise LedgerTooNew(stored)
+            if stored == to:
+                return
+            from alembic import command  # noqa: PLC0415 - see the module's docstring.
+
+            command.upgrade(config(connection), to)
+
+    trouble.translated(migrate)
