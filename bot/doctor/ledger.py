@@ -16,7 +16,7 @@ from bot.doctor.findings import CheckResult, CheckState, Findings, fine, not_che
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Target
 from bot.domain.refusals import STOPS_WORK
-from bot.ledger import breaker_rows, lost_commits
+from bot.ledger import breaker, lost_commits
 from bot.ledger.clock import MOST_OFF
 from bot.ledger.database import dialects, probe, session
 from bot.ledger.database.engine import Database, connect, lost_events
@@ -43,8 +43,7 @@ def stopped_since(url: str, target: Target, fingerprint: str) -> datetime | None
     try:
         with closing(connect(url, read_only=True)) as database:
             migrations.check(database)
-            key = breaker_rows.key(target)
-            row = TrailReader(database).read(lambda connection: breaker_rows.current(connection, key))
+            row = TrailReader(database).read(lambda connection: breaker.current(connection, target))
     except LedgerTrouble as trouble:
         if trouble.diagnosis in {NOT_THERE, EMPTY}:
             return None

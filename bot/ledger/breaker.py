@@ -1,89 +1,126 @@
-"""The breaker: after MetaStudio rejected the credentials, nothing signed is sent for five minutes, then one trial."""
+"""The breaker: after MetaStudio rejected the credentials, nothing signed is sent for five minutes, then one trial.
+
+One row per target while the breaker is open, no row while it is closed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from bot.domain.events import Event
 from bot.domain.model import Target
-from bot.ledger import breaker_rows
-from bot.ledger.breaker_rows import REST
+from bot.ledger.database import dialects
+from bot.ledger.schema.tables import breakers
 from bot.ledger.trail import rows
 
 Run = Callable[..., Any]
 
+REST = timedelta(minutes=5)
+"""Five bad signatures lock an access key for five minutes; each further one would lock it anew."""
+TRIAL = timedelta(seconds=60)
 
-class _Current(NamedTuple):
+_c = breakers.c
+_CURRENT = select(_c.fingerprint, _c.opened_at).where(_c.target == bindparam("of"))
+
+
+class Current(NamedTuple):
+    """The open breaker: for which credentials, and since when."""
+
     fingerprint: str
     opened_at: datetime
 
 
-class Breaker:
-    """Asked before every signed call and told after it, so the common case, closed, must cost next to nothing.
+def key(target: Target) -> str:
+    """The breaker's key. Neither part can hold the separator."""
+    return f"{target.endpoint}|{target.project_id}"
 
-    Where this process is alone on the database it remembers what stands there. With other replicas it asks each time.
+
+def current(connection: Connection, target: Target) -> Current | None:
+    """The breaker of that target, if it is open."""
+    row = connection.execute(_CURRENT, {"of": key(target)}).one_or_none()
+    return Current(*row) if row is not None else None
+
+
+class Breaker:
+    """Checked before every signed call and updated after it, so while closed it must cost next to nothing.
+
+    If this process uses the database exclusively, it caches the row. With other replicas it reads the row each time.
     """
 
     def __init__(self, target: Target, read: Run, write: Run, *, is_exclusive: bool) -> None:
-        self._key = breaker_rows.key(target)
+        self._target = target
+        self._key = key(target)
         self._read = read
         self._write = write
         self._is_exclusive = is_exclusive
         self._lock = Lock()
-        self._is_known = False
-        self._known: _Current | None = None
+        self._is_cached = False
+        self._cached: Current | None = None
 
     def allows(self, fingerprint: str, now: datetime) -> bool:
         """See ``Ledger.breaker_allows``."""
-        current = self._current()
-        if current is None or current.fingerprint != fingerprint:
+        found = self._current()
+        if found is None or found.fingerprint != fingerprint:
             return True
-        if now < current.opened_at + REST:
+        if now < found.opened_at + REST:
             return False
-        return bool(self._write("breaker_allows", lambda c: breaker_rows.try_once(c, self._key, fingerprint, now)))
+        trial = (
+            update(breakers)
+            .where(
+                _c.target == self._key,
+                _c.fingerprint == fingerprint,
+                _c.opened_at <= now - REST,
+                or_(_c.trial_until.is_(None), _c.trial_until <= now),
+            )
+            .values(trial_until=now + TRIAL)
+        )
+        return bool(self._write("breaker_allows", lambda connection: connection.execute(trial).rowcount == 1))
 
     def forget(self) -> None:
-        """Look again what stands there: the clock was set, and with it the times in the ledger."""
+        """Drop the cached row: the clock was set, and with it the times in the ledger."""
         with self._lock:
-            self._is_known = False
+            self._is_cached = False
 
     def open(self, fingerprint: str, now: datetime, *events: Event) -> None:
         """See ``Ledger.breaker_open``."""
 
         def work(connection: Connection) -> None:
-            if breaker_rows.stop(connection, self._key, fingerprint, now):
+            before = current(connection, self._target)
+            values = {"target": self._key, "fingerprint": fingerprint, "opened_at": now, "trial_until": None}
+            dialects.upsert(connection, breakers, values)
+            if before is None or before.fingerprint != fingerprint:
                 rows.append(connection, events)
 
         with self._lock:
-            self._is_known = False
+            self._is_cached = False
             self._write("breaker_open", work)
-            self._known, self._is_known = _Current(fingerprint, now), self._is_exclusive
+            self._cached, self._is_cached = Current(fingerprint, now), self._is_exclusive
 
     def close(self, fingerprint: str, *events: Event) -> None:
         """See ``Ledger.breaker_close``."""
-        current = self._current()
-        if current is None or current.fingerprint != fingerprint:
+        found = self._current()
+        if found is None or found.fingerprint != fingerprint:
             return
+        closed = delete(breakers).where(_c.target == self._key, _c.fingerprint == fingerprint)
 
         def work(connection: Connection) -> None:
-            if breaker_rows.close(connection, self._key, fingerprint):
+            if connection.execute(closed).rowcount == 1:
                 rows.append(connection, events)
 
         with self._lock:
-            self._is_known = False
+            self._is_cached = False
             self._write("breaker_close", work)
-            # Another thread may have opened it for other credentials since we looked; the next caller will look again.
+            # Another thread may have opened it for other credentials meanwhile, so the next caller reads the row again.
 
-    def _current(self) -> _Current | None:
-        if self._is_known:
-            return self._known
+    def _current(self) -> Current | None:
+        if self._is_cached:
+            return self._cached
         with self._lock:
-            row = self._read(lambda connection: breaker_rows.current(connection, self._key))
-            self._known = _Current(row.fingerprint, row.opened_at) if row is not None else None
-            self._is_known = self._is_exclusive
-            return self._known
+            self._cached = self._read(lambda connection: current(connection, self._target))
+            self._is_cached = self._is_exclusive
+            return self._cached

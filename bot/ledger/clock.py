@@ -11,7 +11,7 @@ from bot.domain.age import NO_AGE
 from bot.domain.ledger_port import Longest
 from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger import outbox as outbox_rows
-from bot.ledger.breaker_rows import TRIAL
+from bot.ledger.breaker import TRIAL
 from bot.ledger.schema.tables import (
     breakers,
     deletions,

@@ -28,7 +28,7 @@ from bot.domain.lifecycle import Step, sources, target
 from bot.domain.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.domain.outcomes import Ending
 from bot.ledger import attempts as attempt_rows
-from bot.ledger import freeze_rows
+from bot.ledger import freezes
 from bot.ledger.database import dialects
 from bot.ledger.schema.mapping import (
     COMPARABLE,
@@ -116,7 +116,7 @@ def propose(connection: Connection, deletion: Deletion, instance: str, max_open:
     if deletion.state not in OPEN_STATES:
         connection.execute(insert(deletions), columns)
         return None
-    if frozen := freeze_rows.current(connection, deletion.target):
+    if frozen := freezes.current(connection, deletion.target):
         return frozen
     job = {name: columns[name] for name in ("endpoint", "project_id", "job_id")}
     # The second round is for PostgreSQL: the one in the way may have ended between our INSERT and our SELECT.
@@ -151,8 +151,8 @@ def _change(
     if step is not None:
         statement = statement.where(in_states(*sorted(sources(step))))
     if step in CLAIMS:
-        # Asked in the same statement that wins the claim: a look before it would leave a gap for a freeze to fall into.
-        statement = statement.where(~freeze_rows.is_frozen)
+        # In the same statement that wins the claim, because a query before it would leave a gap for a freeze.
+        statement = statement.where(~freezes.is_frozen)
     for name in equal:
         statement = statement.where(_c[name] == bindparam(f"where_{name}", type_=_c[name].type))
     for name in empty:

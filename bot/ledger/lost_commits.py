@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from bot.domain.events import Kind, Recorded
-from bot.ledger import freeze_rows
+from bot.ledger import freezes
 from bot.ledger.schema.tables import events
 from bot.ledger.trail import rows
 
@@ -24,4 +24,4 @@ class Found(NamedTuple):
 
 def find(connection: Connection) -> Found:
     """For ``TrailReader.read``."""
-    return Found(rows.recorded(connection.execute(_EVENTS)), freeze_rows.stands_by_itself(connection))
+    return Found(rows.recorded(connection.execute(_EVENTS)), freezes.stands_by_itself(connection))

@@ -6,17 +6,18 @@ Only this target's deletions are shown: the same job id in another project is an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
-from bot.domain.model import Deletion, State, Target
-from bot.ledger import breaker_rows
+from bot.domain.model import OPEN_STATES, Deletion, State, Target
+from bot.ledger import breaker
 from bot.ledger import deletions as deletion_rows
 from bot.ledger.database import dialects
 from bot.ledger.pending_requests import LIVES
-from bot.ledger.schema.tables import deletions, is_deleted, is_open, owners
+from bot.ledger.schema.tables import deletions, in_states, is_deleted, is_open, outbox, owners, pending_requests
 
 Run = Callable[..., Any]
 
@@ -25,6 +26,23 @@ _OURS = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("p
 _HISTORY = select(deletions).where(_OURS).order_by(_c.asked_at.desc(), _c.id).limit(bindparam("most"))
 _OPEN = select(deletions).where(_OURS, is_open).order_by(_c.asked_at, _c.id).limit(bindparam("most"))
 _DELETED = select(deletions).where(_OURS, is_deleted).order_by(_c.ended_at.desc()).limit(bindparam("most"))
+# For the tally, which is read often: each uses an index or a short table.
+_OPEN_BY_STATE = select(_c.state, func.count()).where(is_open).group_by(_c.state)
+_OLDEST_UNKNOWN = select(func.min(_c.unknown_since)).where(is_open, in_states(State.UNKNOWN))
+_OUTBOX = select(func.count(), func.min(outbox.c.written_at))
+_OWED = select(func.count()).select_from(pending_requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The unfinished work in the ledger. ``open`` has every open state, also those with no deletion in them."""
+
+    open: Mapping[State, int]
+    oldest_unknown: datetime | None
+    undelivered: int
+    oldest_undelivered: datetime | None
+    owed: int
+    breaker_is_open: bool
 
 
 def history(job: str | None, channel: str | None, before: Deletion | None) -> Select[Any]:
@@ -72,9 +90,31 @@ class Overview:
         return found
 
     def breaker_opened_at(self, fingerprint: str) -> datetime | None:
-        """Since when nothing is sent with these credentials, if so; looking takes no trial."""
-        row = self._read(lambda connection: breaker_rows.current(connection, breaker_rows.key(self._target)))
-        return None if row is None or row.fingerprint != fingerprint else row.opened_at
+        """Since when the breaker is open for these credentials, or None. Asking does not use up the trial."""
+        opened_at: datetime | None = self._read(lambda connection: self._opened_at(connection, fingerprint))
+        return opened_at
+
+    def tally(self, fingerprint: str) -> Tally:
+        """How much is open and owed, and whether the breaker is open for these credentials."""
+
+        def work(connection: Connection) -> Tally:
+            by_state = {State(state): number for state, number in connection.execute(_OPEN_BY_STATE)}
+            undelivered, oldest_undelivered = connection.execute(_OUTBOX).one()
+            return Tally(
+                open=dict.fromkeys(OPEN_STATES, 0) | by_state,
+                oldest_unknown=connection.execute(_OLDEST_UNKNOWN).scalar(),
+                undelivered=undelivered,
+                oldest_undelivered=oldest_undelivered,
+                owed=connection.execute(_OWED).scalar_one(),
+                breaker_is_open=self._opened_at(connection, fingerprint) is not None,
+            )
+
+        tally: Tally = self._read(work)
+        return tally
+
+    def _opened_at(self, connection: Connection, fingerprint: str) -> datetime | None:
+        found = breaker.current(connection, self._target)
+        return found.opened_at if found is not None and found.fingerprint == fingerprint else None
 
     def others_live(self, instance: str) -> bool:
         """Whether processes other than this one share the ledger, live, and have not left; see ``Store.leave``."""

@@ -18,7 +18,7 @@ from bot.domain.ledger_port import LedgerTrouble, Longest
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.domain.notifications import Due, Notification, PendingRequest
-from bot.ledger import clock, deletions, outbox, pending_requests, tallies
+from bot.ledger import clock, deletions, outbox, pending_requests
 from bot.ledger.breaker import Breaker
 from bot.ledger.database import trouble
 from bot.ledger.database.engine import Database
@@ -322,10 +322,6 @@ class Store(Transactions):
     def breaker_close(self, fingerprint: str, *events: Event) -> None:
         """A signed call was accepted."""
         self._breaker.close(fingerprint, *events)
-
-    def tally(self, fingerprint: str) -> tallies.Tally:
-        """How much is open and owed, and whether the breaker is open for these credentials."""
-        return self._read(lambda connection: tallies.count(connection, self._target, fingerprint))
 
     def ping_writable(self) -> datetime | None:
         """Write something and wait for the disk; raises ``LedgerTrouble`` when that cannot be done.

@@ -17,7 +17,7 @@ from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.ports import Clock
 from bot.domain.refusals import Reason
 from bot.ledger.clock import MOST_OFF
-from bot.ledger.tallies import Tally
+from bot.ledger.overview import Overview, Tally
 from bot.ops.admission import Admission
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,8 @@ class Ledger(Protocol):
 
     def is_in_place(self) -> bool: ...
 
-    def tally(self, fingerprint: str) -> Tally: ...
+    @property
+    def overview(self) -> Overview: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Probe:
                 self._admission.open(Reason.LEDGER_REPLACED)
             else:
                 self._admission.close(Reason.LEDGER_REPLACED)
-            self._last = Sample(self._now(), self._ledger.tally(self._fingerprint()))
+            self._last = Sample(self._now(), self._ledger.overview.tally(self._fingerprint()))
         except LedgerTrouble as trouble:
             self._last = Sample(self._now(), None, trouble.diagnosis)
             if before is None or before.trouble != trouble.diagnosis:

@@ -13,7 +13,7 @@ from bot.domain.lifecycle import Step
 from bot.domain.model import State
 from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger import clock
-from bot.ledger.breaker_rows import TRIAL
+from bot.ledger.breaker import TRIAL
 from bot.ledger.schema.tables import UtcText, deletions, metadata
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend

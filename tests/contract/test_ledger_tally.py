@@ -10,7 +10,7 @@ from tests.contract.values import NOON, after, deletion, tell, waiting
 
 def test_an_empty_ledger_owes_nothing(ledger: Store) -> None:
     """Every open state is there, with 0, and nothing has an age."""
-    tally = ledger.tally("key")
+    tally = ledger.overview.tally("key")
     assert tally.open == {State.AWAITING: 0, State.DELETING: 0, State.UNKNOWN: 0}
     assert (tally.oldest_unknown, tally.undelivered, tally.oldest_undelivered, tally.owed) == (None, 0, None, 0)
     assert tally.breaker_is_open is False
@@ -25,11 +25,11 @@ def test_what_is_open_is_counted_and_what_has_ended_is_not(ledger: Store) -> Non
     for number, since in ((1, 20), (2, 10)):
         ledger.change(DeletionId(f"{number:016x}"), Step.LOSE, {"unknown_since": after(since)})
     ledger.change(DeletionId(f"{5:016x}"), Step.CANCEL, {"ended_at": NOON})
-    tally = ledger.tally("key")
+    tally = ledger.overview.tally("key")
     assert tally.open == {State.AWAITING: 1, State.DELETING: 1, State.UNKNOWN: 2}
     assert tally.oldest_unknown == after(10)
     ledger.change(DeletionId(f"{2:016x}"), Step.READ_GONE, {"ended_at": NOON})
-    assert ledger.tally("key").oldest_unknown == after(20)
+    assert ledger.overview.tally("key").oldest_unknown == after(20)
 
 
 def test_what_is_owed_is_counted(ledger: Store) -> None:
@@ -37,20 +37,20 @@ def test_what_is_owed_is_counted(ledger: Store) -> None:
     ledger.enqueue(tell(1, "1.1"), tell(2, "2.2"))
     ledger.note_request(waiting("w1"))
     ledger.note_request(waiting("w2"))
-    tally = ledger.tally("key")
+    tally = ledger.overview.tally("key")
     assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (2, NOON, 2)
     ledger.answered("w1")
     for due in ledger.lease_notifications(NOON, limit=5):
         ledger.mark_delivered(due)
-    tally = ledger.tally("key")
+    tally = ledger.overview.tally("key")
     assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (0, None, 1)
 
 
 def test_the_breaker_counts_for_the_credentials_that_were_rejected(ledger: Store) -> None:
     """Asking changes nothing: the one trial after five minutes is still there."""
     ledger.breaker_open("old", NOON)
-    assert ledger.tally("old").breaker_is_open is True
-    assert ledger.tally("new").breaker_is_open is False
+    assert ledger.overview.tally("old").breaker_is_open is True
+    assert ledger.overview.tally("new").breaker_is_open is False
     assert ledger.breaker_allows("old", after(300))
     ledger.breaker_close("old")
-    assert ledger.tally("old").breaker_is_open is False
+    assert ledger.overview.tally("old").breaker_is_open is False

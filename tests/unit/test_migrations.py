@@ -157,15 +157,15 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
 
     from bot.domain.lifecycle import Step  # noqa: PLC0415
     from bot.ledger import deletions as deletion_rows  # noqa: PLC0415
-    from bot.ledger import freeze_rows, overview, tallies  # noqa: PLC0415
+    from bot.ledger import freezes, overview  # noqa: PLC0415
     from bot.ledger.schema.tables import deletions  # noqa: PLC0415
     from bot.ledger.trail import rows as trail_rows  # noqa: PLC0415
 
     statements = {
         "open": deletion_rows._OPEN_COUNT,
         "standing": deletion_rows._CURRENT,
-        "tally of what is open": tallies._OPEN,
-        "tally of what is unknown": tallies._OLDEST_UNKNOWN,
+        "tally of what is open": overview._OPEN_BY_STATE,
+        "tally of what is unknown": overview._OLDEST_UNKNOWN,
         "earlier": deletion_rows._EARLIER,
         "history of a job": overview.history("x", None, None),
         "history of a channel": overview.history(None, "x", None),
@@ -173,8 +173,8 @@ def test_indices_are_used(database: Database, query: str, index: str) -> None:
         "a later page of a channel": overview.history(None, "x", A_DELETION),
         "open ones": overview._OPEN,
         "deleted lately": overview._DELETED,
-        "cards that wait": freeze_rows._CARDS,
-        "standing freeze": freeze_rows._CURRENT,
+        "cards that wait": freezes._CARDS,
+        "standing freeze": freezes._CURRENT,
         "claim": deletion_rows._change(Step.CLAIM, ("claim_token",), (), (), has_deadline=True),
         "events of a deletion": trail_rows._OF_DELETION,
     }
