@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Protocol
 
 from bot.domain.events import Event, Recorded
@@ -26,6 +27,16 @@ class Longest:
     takeover: timedelta
     retry: timedelta
     lease: timedelta
+
+
+class DueWork(StrEnum):
+    """Work on a deletion that becomes due by a clock."""
+
+    EXPIRE = "expire"  # AWAITING with message_ts and deadline_at <= now
+    REMIND = "remind"  # AWAITING on a card, without a reminder so far, deadline_at between the two of ``deadline``
+    ORPHAN = "orphan"  # AWAITING without message_ts, its creator gone: asked over four minutes ago or before our start
+    TAKEOVER = "takeover"  # DELETING with takeover_at <= now: the claim has run out
+    READ = "read"  # UNKNOWN, DELETED or FAILED with read_due_at <= now
 
 
 class Freezes(Protocol):
@@ -174,21 +185,14 @@ class Ledger(Protocol):
 
     def lease_deletions(
         self,
-        purpose: str,
+        work: DueWork,
         now: datetime,
         *,
         seconds: float,
         limit: int = 10,
         deadline: tuple[datetime, datetime] | None = None,
     ) -> Sequence[Deletion]:
-        """Deletions with work of that kind due, now ours for that many seconds.
-
-        ``expire``  AWAITING with message_ts and deadline_at <= now
-        ``remind``  AWAITING on a card, not reminded of, its deadline_at between the two of ``deadline``
-        ``orphan``  AWAITING without message_ts whose creator is gone (asked over four minutes ago or before our start)
-        ``takeover``  DELETING whose claim has run out (``takeover_at`` <= now)
-        ``read``  read_due_at <= now, in UNKNOWN, DELETED or FAILED
-        """
+        """Lease deletions with such work due for that many seconds. ``deadline`` is for REMIND."""
         ...
 
     def ping_writable(self) -> datetime | None:

@@ -24,12 +24,14 @@ from sqlalchemy import (
     update,
 )
 
+from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step, sources, target
 from bot.domain.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.domain.outcomes import Ending
 from bot.ledger import attempts as attempt_rows
-from bot.ledger import freezes
+from bot.ledger import freezes, leases
 from bot.ledger.database import dialects
+from bot.ledger.leases import NOW
 from bot.ledger.schema.mapping import (
     COMPARABLE,
     SETTABLE,
@@ -58,7 +60,7 @@ NEVER_CLAIMED = frozenset({State.AWAITING, State.REFUSED, State.CANCELLED, State
 """The states in which no DELETE was ever claimed, so that nobody needs to look for attempts."""
 
 _c = deletions.c
-_NOW = bindparam("now", type_=UtcText)
+
 _GET = select(deletions).where(_c.id == bindparam("wanted"))
 _ATTEMPTS = select(attempts).where(attempts.c.deletion == bindparam("of")).order_by(attempts.c.number)
 _ATTEMPTS_OF_MANY = (
@@ -204,59 +206,46 @@ def change(
     return _whole(connection, row)
 
 
-def _due(purpose: str, *, is_exclusive: bool) -> ColumnElement[bool]:
-    """Which rows have work of that kind. Alone on the database, whatever another owner began is nobody's any more."""
-    is_others = _c.owner != bindparam("me")
-    if purpose == "expire":
-        # The time of a card that is not known to stand has not begun; one that never will is an orphan.
-        return and_(is_awaiting, _c.message_ts.is_not(None), _c.deadline_at <= _NOW)
-    if purpose == "remind":
-        is_between = _c.deadline_at.between(bindparam("soonest", type_=UtcText), bindparam("latest", type_=UtcText))
-        return and_(is_awaiting, _c.message_ts.is_not(None), _c.reminded.is_(false()), is_between)
-    if purpose == "orphan":
-        is_old = _c.asked_at <= bindparam("orphaned", type_=UtcText)
-        return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_exclusive else is_old)
-    if purpose == "takeover":
-        has_run_out = _c.takeover_at <= _NOW
-        is_lost = or_(_c.claim_owner.is_(None), _c.claim_owner != bindparam("me"))
-        return and_(is_deleting, or_(has_run_out, is_lost) if is_exclusive else has_run_out)
-    if purpose == "read":
-        # What another project's job has become cannot be read in this one: there it would look as if it were gone.
-        is_ours = and_(_c.endpoint == bindparam("our_endpoint"), _c.project_id == bindparam("our_project"))
-        return and_(has_read_due, is_readable, _c.read_due_at <= _NOW, is_ours)
-    raise ValueError(f"there is no work called {purpose!r}")
+def _due(work: DueWork, *, is_exclusive: bool) -> ColumnElement[bool]:
+    """Which rows have such work. If this process uses the database exclusively, other owners no longer exist."""
+    match work:
+        case DueWork.EXPIRE:
+            # A card that is not known to be posted has no running deadline; it may become an orphan.
+            return and_(is_awaiting, _c.message_ts.is_not(None), _c.deadline_at <= NOW)
+        case DueWork.REMIND:
+            is_between = _c.deadline_at.between(bindparam("soonest", type_=UtcText), bindparam("latest", type_=UtcText))
+            return and_(is_awaiting, _c.message_ts.is_not(None), _c.reminded.is_(false()), is_between)
+        case DueWork.ORPHAN:
+            is_old = _c.asked_at <= bindparam("orphaned", type_=UtcText)
+            is_others = _c.owner != bindparam("me")
+            return and_(is_awaiting, _c.message_ts.is_(None), or_(is_old, is_others) if is_exclusive else is_old)
+        case DueWork.TAKEOVER:
+            has_run_out = _c.takeover_at <= NOW
+            is_lost = or_(_c.claim_owner.is_(None), _c.claim_owner != bindparam("me"))
+            return and_(is_deleting, or_(has_run_out, is_lost) if is_exclusive else has_run_out)
+        case DueWork.READ:
+            # Another project's job cannot be read in this project: it would seem to be gone.
+            is_ours = and_(_c.endpoint == bindparam("our_endpoint"), _c.project_id == bindparam("our_project"))
+            return and_(has_read_due, is_readable, _c.read_due_at <= NOW, is_ours)
 
 
 ORDER = {
-    "expire": _c.deadline_at,
-    "remind": _c.deadline_at,
-    "orphan": _c.asked_at,
-    "takeover": _c.takeover_at,
-    "read": _c.read_due_at,
+    DueWork.EXPIRE: _c.deadline_at,
+    DueWork.REMIND: _c.deadline_at,
+    DueWork.ORPHAN: _c.asked_at,
+    DueWork.TAKEOVER: _c.takeover_at,
+    DueWork.READ: _c.read_due_at,
 }
 
 
 @lru_cache(maxsize=8)
-def _lease(purpose: str, is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
-    due = (
-        select(_c.id)
-        .where(_due(purpose, is_exclusive=is_exclusive), or_(_c.lease_until.is_(None), _c.lease_until <= _NOW))
-        .order_by(ORDER[purpose])
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    return (
-        update(deletions)
-        .where(_c.id.in_(select(due.c.id)))
-        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
-        .returning(*deletions.columns)
-    )
+def _lease(work: DueWork, is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+    return leases.take(deletions, _due(work, is_exclusive=is_exclusive), order=ORDER[work])
 
 
 def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but three are named
     connection: Connection,
-    purpose: str,
+    work: DueWork,
     now: datetime,
     *,
     seconds: float,
@@ -267,14 +256,14 @@ def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but t
     deadline: tuple[datetime, datetime] | None = None,
 ) -> list[Deletion]:
     """Take work that is due, so that no other replica does it."""
-    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": instance, "most": limit}
+    parameters = leases.parameters(now, timedelta(seconds=seconds), instance, limit)
     if deadline is not None:
         parameters |= {"soonest": deadline[0], "latest": deadline[1]}
-    if purpose == "orphan":
+    if work is DueWork.ORPHAN:
         parameters["orphaned"] = now - ORPHANED_AFTER
-    if purpose == "read":
+    if work is DueWork.READ:
         parameters |= {"our_endpoint": target.endpoint, "our_project": target.project_id}
-    return many(connection, connection.execute(_lease(purpose, is_exclusive), parameters).all())
+    return many(connection, connection.execute(_lease(work, is_exclusive), parameters).all())
 
 
 def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list[Deletion]:

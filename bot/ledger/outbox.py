@@ -9,6 +9,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
 
 from bot.domain.notifications import Due, Notification, NotificationKind
+from bot.ledger import leases
 from bot.ledger.database import dialects
 from bot.ledger.schema.mapping import due_from, notification_columns
 from bot.ledger.schema.tables import UtcText, log_cursors, outbox
@@ -16,7 +17,7 @@ from bot.ledger.schema.tables import UtcText, log_cursors, outbox
 _c = outbox.c
 _cursor = log_cursors.c
 _older = outbox.alias("older")
-_NOW = bindparam("now", type_=UtcText)
+
 _WRITE = insert(outbox)
 _LAST = (
     select(_c.kind, _c.lease_owner)
@@ -62,34 +63,18 @@ def _ends_with_a_card(connection: Connection, thread: str) -> bool:
 
 @lru_cache(maxsize=2)
 def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
-    oldest = (
-        select(_c.number)
-        .where(
-            or_(_c.due_at.is_(None), _c.due_at <= _NOW),
-            or_(_c.lease_until.is_(None), _c.lease_until <= _NOW),
-            # Within a thread messages leave in the order they were written, so the older one blocks, due or not.
-            ~exists().where(_older.c.thread == _c.thread, _older.c.number < _c.number),
-        )
-        .order_by(_c.number)
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
-    )
-    if one_thread:
-        oldest = oldest.where(_c.thread == bindparam("of_thread"))
-    chosen = oldest.cte("chosen")
-    return (
-        update(outbox)
-        .where(_c.number.in_(select(chosen.c.number)))
-        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
-        .returning(*outbox.columns)
-    )
+    is_due = or_(_c.due_at.is_(None), _c.due_at <= leases.NOW)
+    # Within a thread messages are sent in the order in which they were written, so an older one blocks, due or not.
+    is_oldest = ~exists().where(_older.c.thread == _c.thread, _older.c.number < _c.number)
+    is_wanted = _c.thread == bindparam("of_thread") if one_thread else true()
+    return leases.take(outbox, is_due, is_oldest, is_wanted, order=_c.number)
 
 
 def lease(
     connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, instance: str
 ) -> list[Due]:
     """Take the oldest message of each thread, where it is due and nobody holds it."""
-    parameters = {"now": now, "until": now + timedelta(seconds=seconds), "me": instance, "most": limit}
+    parameters = leases.parameters(now, timedelta(seconds=seconds), instance, limit)
     if thread is not None:
         parameters["of_thread"] = thread
     rows = connection.execute(_lease(thread is not None), parameters).all()
@@ -126,13 +111,8 @@ def start_cursor(connection: Connection, channel: str, number: int) -> int:
 @lru_cache(maxsize=2)
 def _lease_cursor(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
     is_mine = _cursor.lease_owner == bindparam("me")
-    has_ended = or_(_cursor.lease_until.is_(None), _cursor.lease_until <= _NOW, is_mine)
-    return (
-        update(log_cursors)
-        .where(_IS_CHANNEL, true() if is_exclusive else has_ended)
-        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
-        .returning(_cursor.number)
-    )
+    may_take = true() if is_exclusive else or_(leases.is_free(log_cursors), is_mine)
+    return update(log_cursors).where(_IS_CHANNEL, may_take).values(leases.LEASE).returning(_cursor.number)
 
 
 def lease_cursor(

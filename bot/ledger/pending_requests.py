@@ -10,6 +10,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, Update, and_, bindparam, delete, insert, or_, select, update
 
 from bot.domain.notifications import PendingRequest
+from bot.ledger import leases
 from bot.ledger.database import dialects
 from bot.ledger.schema.mapping import pending_columns, pending_from
 from bot.ledger.schema.tables import UtcText, owners, pending_requests, served_requests
@@ -26,7 +27,7 @@ SERVED_FOR = timedelta(minutes=10)
 side: where Slack's clock is five minutes ahead of ours, the same bytes are accepted for ten minutes."""
 
 _c = pending_requests.c
-_NOW = bindparam("now", type_=UtcText)
+
 _NOTE = insert(pending_requests)
 _LATER = (
     update(pending_requests)
@@ -84,30 +85,14 @@ def done(connection: Connection, pending_id: str) -> None:
 def _lease(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
     is_others = _c.owner != bindparam("me")
     is_abandoned = is_others if is_exclusive else and_(is_others, _c.since <= bindparam("abandoned", type_=UtcText))
-    due = (
-        select(_c.id)
-        .where(
-            or_(is_abandoned, _c.text.is_not(None)),
-            or_(_c.lease_until.is_(None), _c.lease_until <= _NOW),
-        )
-        .order_by(_c.since)
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    return (
-        update(pending_requests)
-        .where(_c.id.in_(select(due.c.id)))
-        .values(lease_owner=bindparam("me"), lease_until=bindparam("until", type_=UtcText))
-        .returning(*pending_requests.columns)
-    )
+    return leases.take(pending_requests, or_(is_abandoned, _c.text.is_not(None)), order=_c.since)
 
 
 def lease(
     connection: Connection, now: datetime, *, limit: int, instance: str, is_exclusive: bool
 ) -> list[PendingRequest]:
     """Take the answers that nobody is about to give, oldest first."""
-    parameters = {"now": now, "until": now + LEASED_FOR, "me": instance, "most": limit}
+    parameters = leases.parameters(now, LEASED_FOR, instance, limit)
     if not is_exclusive:
         parameters["abandoned"] = now - ABANDONED_AFTER
     rows = connection.execute(_lease(is_exclusive), parameters).all()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from bot.audit import witness
 from bot.audit.chain import Verdict
 from bot.domain.events import Event, Recorded
-from bot.domain.ledger_port import LedgerTrouble, Longest
+from bot.domain.ledger_port import DueWork, LedgerTrouble, Longest
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.domain.notifications import Due, Notification, PendingRequest
@@ -202,7 +202,7 @@ class Store(Transactions):
 
     def lease_deletions(
         self,
-        purpose: str,
+        work: DueWork,
         now: datetime,
         *,
         seconds: float,
@@ -215,7 +215,7 @@ class Store(Transactions):
             now,
             lambda connection: deletions.lease(
                 connection,
-                purpose,
+                work,
                 now,
                 seconds=seconds,
                 limit=limit,

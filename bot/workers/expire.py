@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.deletion.apply import apply
 from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
+from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
 from bot.domain.notifications import NotificationKind, notifications_about
@@ -25,7 +26,7 @@ def never(_: datetime) -> bool:
 def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
     """Expire the cards past their deadline; returns how many were closed. ``jumped`` is ``ClockWatch.jumped``."""
     closed = 0
-    for deletion in ports.ledger.lease_deletions("expire", ports.clock.now(), seconds=LEASE_SECONDS):
+    for deletion in ports.ledger.lease_deletions(DueWork.EXPIRE, ports.clock.now(), seconds=LEASE_SECONDS):
         now = ports.clock.now()
         was_cut_short = deletion.deadline_at is not None and jumped(deletion.deadline_at)
         why = {"clock_set": True} if was_cut_short else {}
@@ -44,7 +45,7 @@ def _close_orphans(ports: Ports) -> int:
 
     The card may stand in Slack all the same. A click on it is answered, and removes its buttons.
     """
-    orphans = ports.ledger.lease_deletions("orphan", ports.clock.now(), seconds=LEASE_SECONDS)
+    orphans = ports.ledger.lease_deletions(DueWork.ORPHAN, ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in orphans:
         now = ports.clock.now()
         no = Refused(Reason.RESTARTED)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bot.deletion.apply import apply
 from bot.domain.change import Change
+from bot.domain.ledger_port import DueWork
 from bot.domain.model import State
 from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.ports import Ports
@@ -26,7 +27,7 @@ def run_once(ports: Ports) -> int:
     half = now + ports.config.rules.confirm_within / 2
     reminded = 0
     for deletion in ports.ledger.lease_deletions(
-        "remind", now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
+        DueWork.REMIND, now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
     ):
         # Looked up before the message is written, so that no other message of the thread waits for the look-ups.
         called = ports.second_people(deletion)

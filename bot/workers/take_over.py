@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.deletion.apply import apply
 from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
+from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
 from bot.domain.notifications import NotificationKind, notifications_about
@@ -15,7 +16,7 @@ from bot.workers.read import LEASE_SECONDS
 
 def take_over(ports: Ports) -> int:
     """Take over the claims that ran out; returns how many. No process may send the DELETE again."""
-    left = ports.ledger.lease_deletions("takeover", ports.clock.now(), seconds=LEASE_SECONDS)
+    left = ports.ledger.lease_deletions(DueWork.TAKEOVER, ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in left:
         now = ports.clock.now()
         change = Change(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.domain.events import Kind
-from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.ledger_port import DueWork, LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, State
 from bot.domain.notifications import NotificationKind
@@ -188,12 +188,12 @@ def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
     for number in range(1, 41):
         stores[0].propose(deletion(number, message_ts="1.1"), max_open=200)
     results = together(
-        lambda thread: stores[thread % len(stores)].lease_deletions("expire", after(600), seconds=60, limit=5), 6
+        lambda thread: stores[thread % len(stores)].lease_deletions(DueWork.EXPIRE, after(600), seconds=60, limit=5), 6
     )
     ids = [found.id for result in results for found in result]
     assert len(ids) == len(set(ids))
     # Whoever came while another one held a row skips it, so on PostgreSQL some may be left for the next look.
-    rest = stores[0].lease_deletions("expire", after(600), seconds=60, limit=50)
+    rest = stores[0].lease_deletions(DueWork.EXPIRE, after(600), seconds=60, limit=50)
     assert len(ids) + len(rest) == 40
 
 

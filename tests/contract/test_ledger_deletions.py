@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain import outcomes
 from bot.domain.events import Kind
+from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step, sources
 from bot.domain.model import Actor, Cause, ConfirmBy, Deletion, State, Target
 from bot.ledger.store import Store
@@ -275,13 +276,13 @@ class TestLeases:
         put(ledger, 4, message_ts="1", deadline_at=after(1), state=State.CANCELLED)
         put(ledger, 5, message_ts="1", deadline_at=None)
         put(ledger, 6, deadline_at=after(1))
-        assert self.ids(ledger.lease_deletions("expire", after(4.9), seconds=30)) == []
-        assert sorted(self.ids(ledger.lease_deletions("expire", after(10), seconds=30))) == [
+        assert self.ids(ledger.lease_deletions(DueWork.EXPIRE, after(4.9), seconds=30)) == []
+        assert sorted(self.ids(ledger.lease_deletions(DueWork.EXPIRE, after(10), seconds=30))) == [
             deletion(1).id,
             deletion(2).id,
         ]
-        assert self.ids(ledger.lease_deletions("expire", after(10), seconds=30)) == []
-        assert len(ledger.lease_deletions("expire", after(40), seconds=30)) == 3
+        assert self.ids(ledger.lease_deletions(DueWork.EXPIRE, after(10), seconds=30)) == []
+        assert len(ledger.lease_deletions(DueWork.EXPIRE, after(40), seconds=30)) == 3
 
     def test_remind(self, ledger: Store) -> None:
         """Cards that wait, were not reminded of, and whose deadline lies in the time named; both ends belong to it."""
@@ -294,35 +295,37 @@ class TestLeases:
         put(ledger, 7, deadline_at=after(200), message_ts="1.2", reminded=True)
         put(ledger, 8, deadline_at=None, message_ts="1.2")
         between = (after(60), after(300))
-        found = ledger.lease_deletions("remind", NOON, seconds=30, deadline=between)
+        found = ledger.lease_deletions(DueWork.REMIND, NOON, seconds=30, deadline=between)
         assert sorted(self.ids(found)) == [deletion(1).id, deletion(2).id]
-        assert self.ids(ledger.lease_deletions("remind", NOON, seconds=30, deadline=between)) == []
+        assert self.ids(ledger.lease_deletions(DueWork.REMIND, NOON, seconds=30, deadline=between)) == []
         met = {"state": State.AWAITING, "reminded": False}
         assert ledger.change(deletion(1).id, None, {"reminded": True}, where=met) is not None
         assert ledger.change(deletion(1).id, None, {"reminded": True}, where=met) is None
-        assert self.ids(ledger.lease_deletions("remind", after(31), seconds=30, deadline=between)) == [deletion(2).id]
+        assert self.ids(ledger.lease_deletions(DueWork.REMIND, after(31), seconds=30, deadline=between)) == [
+            deletion(2).id
+        ]
 
     def test_limit_takes_the_oldest(self, ledger: Store) -> None:
         """With a limit the work that has waited longest comes first."""
         for number in range(1, 6):
             put(ledger, number, message_ts="1", deadline_at=after(10 - number))
-        assert self.ids(ledger.lease_deletions("expire", after(20), seconds=30, limit=1)) == [deletion(5).id]
-        assert self.ids(ledger.lease_deletions("expire", after(20), seconds=30, limit=1)) == [deletion(4).id]
+        assert self.ids(ledger.lease_deletions(DueWork.EXPIRE, after(20), seconds=30, limit=1)) == [deletion(5).id]
+        assert self.ids(ledger.lease_deletions(DueWork.EXPIRE, after(20), seconds=30, limit=1)) == [deletion(4).id]
 
     def test_change_ends_the_lease(self, ledger: Store) -> None:
         """Once the leaseholder has changed the row, further work on it may be leased at once."""
         made = put(ledger, state=State.UNKNOWN, read_due_at=NOON)
-        assert self.ids(ledger.lease_deletions("read", NOON, seconds=60)) == [made.id]
+        assert self.ids(ledger.lease_deletions(DueWork.READ, NOON, seconds=60)) == [made.id]
         ledger.change(made.id, None, {"read_due_at": after(5)})
-        assert self.ids(ledger.lease_deletions("read", after(5), seconds=60)) == [made.id]
+        assert self.ids(ledger.lease_deletions(DueWork.READ, after(5), seconds=60)) == [made.id]
 
     def test_change_leaves_another_ones_lease(self, backend: Backend, ledger: Store) -> None:
         """A replica's lease does not end because another one changed the row."""
         other = backend.beside(ledger)
         made = put(ledger, state=State.UNKNOWN, read_due_at=NOON)
-        assert len(other.lease_deletions("read", NOON, seconds=60)) == 1
+        assert len(other.lease_deletions(DueWork.READ, NOON, seconds=60)) == 1
         ledger.change(made.id, None, {"reminded": True})
-        assert self.ids(ledger.lease_deletions("read", NOON, seconds=60)) == []
+        assert self.ids(ledger.lease_deletions(DueWork.READ, NOON, seconds=60)) == []
 
     @pytest.mark.parametrize("state", [state for state in State if state is not State.NEW], ids=lambda s: s.value)
     def test_read(self, ledger: Store, state: State) -> None:
@@ -330,35 +333,35 @@ class TestLeases:
         put(ledger, 1, state=state, read_due_at=after(5))
         put(ledger, 2, state=state, read_due_at=after(6))
         put(ledger, 3, state=state)
-        due = self.ids(ledger.lease_deletions("read", after(5), seconds=30))
+        due = self.ids(ledger.lease_deletions(DueWork.READ, after(5), seconds=30))
         assert due == ([deletion(1).id] if state in {State.UNKNOWN, State.DELETED, State.FAILED} else [])
 
     def test_takeover_when_the_claim_has_run_out(self, ledger: Store) -> None:
         """A DELETING row belongs to its sender until takeover_at; then it comes with its attempts."""
         made = put(ledger)
         claim(ledger, made, takeover=60)
-        assert ledger.lease_deletions("takeover", after(59.9), seconds=30) == []
-        (found,) = ledger.lease_deletions("takeover", after(60), seconds=30)
+        assert ledger.lease_deletions(DueWork.TAKEOVER, after(59.9), seconds=30) == []
+        (found,) = ledger.lease_deletions(DueWork.TAKEOVER, after(60), seconds=30)
         assert (found.state, found.attempts) == (State.DELETING, (attempt(),))
 
     def test_takeover_after_a_restart(self, backend: Backend, ledger: Store) -> None:
         """A restarted process knows that a claim is nobody's where it is alone; on PostgreSQL it may be a replica's."""
         made = put(ledger)
         claim(ledger, made)
-        found = backend.restart().lease_deletions("takeover", NOON, seconds=30)
+        found = backend.restart().lease_deletions(DueWork.TAKEOVER, NOON, seconds=30)
         assert self.ids(found) == ([made.id] if backend.name == "sqlite" else [])
 
     def test_orphans(self, ledger: Store) -> None:
         """A card without a message is left to its maker for four minutes."""
         put(ledger, 1)
         put(ledger, 2, message_ts="1.1")
-        assert self.ids(ledger.lease_deletions("orphan", after(239), seconds=30)) == []
-        assert self.ids(ledger.lease_deletions("orphan", after(240), seconds=30)) == [deletion(1).id]
+        assert self.ids(ledger.lease_deletions(DueWork.ORPHAN, after(239), seconds=30)) == []
+        assert self.ids(ledger.lease_deletions(DueWork.ORPHAN, after(240), seconds=30)) == [deletion(1).id]
 
     def test_orphans_after_a_restart(self, backend: Backend, ledger: Store) -> None:
         """Alone on SQLite, whatever an earlier process left without a message is an orphan at once."""
         put(ledger)
-        found = backend.restart().lease_deletions("orphan", NOON, seconds=30)
+        found = backend.restart().lease_deletions(DueWork.ORPHAN, NOON, seconds=30)
         assert len(found) == (1 if backend.name == "sqlite" else 0)
 
     def test_two_replicas_never_lease_the_same(self, backend: Backend, ledger: Store) -> None:
@@ -366,23 +369,23 @@ class TestLeases:
         other = backend.beside(ledger)
         for number in range(1, 5):
             put(ledger, number, message_ts="1")
-        mine = self.ids(ledger.lease_deletions("expire", after(600), seconds=30, limit=2))
-        theirs = self.ids(other.lease_deletions("expire", after(600), seconds=30))
+        mine = self.ids(ledger.lease_deletions(DueWork.EXPIRE, after(600), seconds=30, limit=2))
+        theirs = self.ids(other.lease_deletions(DueWork.EXPIRE, after(600), seconds=30))
         assert len(mine) == len(theirs) == 2
         assert not set(mine) & set(theirs)
-        assert len(other.lease_deletions("expire", after(630), seconds=30)) == 4
+        assert len(other.lease_deletions(DueWork.EXPIRE, after(630), seconds=30)) == 4
 
     def test_a_lease_of_a_former_process_is_void_on_sqlite_when_it_runs_out(
         self, backend: Backend, ledger: Store
     ) -> None:
         """A restart takes over leases no later than when they run out."""
         put(ledger, message_ts="1")
-        assert len(ledger.lease_deletions("expire", after(600), seconds=30)) == 1
-        assert len(backend.restart().lease_deletions("expire", after(630), seconds=30)) == 1
+        assert len(ledger.lease_deletions(DueWork.EXPIRE, after(600), seconds=30)) == 1
+        assert len(backend.restart().lease_deletions(DueWork.EXPIRE, after(630), seconds=30)) == 1
 
     def test_unknown_purpose(self, ledger: Store) -> None:
         """A purpose that there is not is a programming error."""
-        with pytest.raises(ValueError, match="nap"):
+        with pytest.raises(KeyError, match="nap"):
             ledger.lease_deletions("nap", NOON, seconds=1)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.ledger_port import LedgerTrouble
+from bot.domain.ledger_port import DueWork, LedgerTrouble
 from bot.ledger.database.trouble import LedgerHeld, LedgerTooNew
 from bot.ledger.database.writer import SharedWriter
 from bot.ledger.factory import open_ledger
@@ -128,7 +128,7 @@ def test_only_a_lease_does_not_wait_for_the_disk(sqlite: Backend) -> None:
     ledger.record(event())
     ledger.lease_notifications(NOON)
     ledger.lease_answers(NOON)
-    ledger.lease_deletions("read", NOON, seconds=60)
+    ledger.lease_deletions(DueWork.READ, NOON, seconds=60)
     ledger.lease_log("C1", NOON, seconds=60)
     ledger.before_commit = refuse
     with pytest.raises(LedgerTrouble):

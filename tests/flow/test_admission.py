@@ -16,6 +16,7 @@ import pytest
 
 from bot.app import CannotStart, Running
 from bot.cli import main
+from bot.domain.ledger_port import DueWork
 from bot.domain.model import State
 from bot.domain.refusals import Reason
 from sandbox.metastudio import faults as play
@@ -358,7 +359,7 @@ def test_a_clock_that_is_set_right_lets_the_replica_work(shared: World, capsys: 
         assert readiness(w) == "ok"
         clock.off = timedelta(hours=-1)
         # The clock steps between two looks: what is leased is compared each time.
-        assert list(bot.ledger.lease_deletions("expire", clock.now(), seconds=60)) == []
+        assert list(bot.ledger.lease_deletions(DueWork.EXPIRE, clock.now(), seconds=60)) == []
         bot.probe.run_once()
         assert readiness(w) == "clock_off"
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.ledger_port import DueWork
 from bot.domain.model import Actor, Deletion, JobId, Reply
 from bot.domain.notifications import Notification, NotificationKind, PendingRequest
 from bot.workers import take_over
@@ -190,7 +191,7 @@ def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
 
     def sleep_too_long(seconds: float) -> None:
         sleep(seconds + 120)
-        taken_up.extend(ledger.lease_deletions("takeover", w.clock.now(), seconds=180))
+        taken_up.extend(ledger.lease_deletions(DueWork.TAKEOVER, w.clock.now(), seconds=180))
 
     class TakenUp:
         """The ledger, for a replica that has leased the row already and comes to it only now."""

@@ -18,6 +18,7 @@ import pytest
 from bot.deletion import by_hand, inspect_job, settle
 from bot.domain.events import Event, Kind
 from bot.domain.evidence import Finding
+from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step
 from bot.domain.model import (
     Actor,
@@ -132,7 +133,7 @@ class Others:
     def __init__(self, store: Store, meanwhile: Callable[[], object]) -> None:
         self._store, self._meanwhile = store, meanwhile
 
-    def lease_deletions(self, purpose: str, now: datetime, *, seconds: float, limit: int = 10) -> list[Deletion]:
+    def lease_deletions(self, purpose: DueWork, now: datetime, *, seconds: float, limit: int = 10) -> list[Deletion]:
         leased = list(self._store.lease_deletions(purpose, now, seconds=seconds, limit=limit))
         self._meanwhile()
         return leased
@@ -332,10 +333,10 @@ def test_each_reader_takes_one_deletion_the_longest_due_first(world: World) -> N
     assert [asked for asked in world.cloud.asked if isinstance(asked, str)] == ["job-2", "job-1"]
 
 
-@pytest.mark.parametrize("purpose", ["takeover", "read"])
-def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: str) -> None:
+@pytest.mark.parametrize("purpose", [DueWork.TAKEOVER, DueWork.READ])
+def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: DueWork) -> None:
     """For three minutes, which is longer than any read takes; after a crash somebody else goes on."""
-    if purpose == "takeover":
+    if purpose is DueWork.TAKEOVER:
         claimed(world)
     else:
         world.keep(UNKNOWN)
@@ -346,7 +347,7 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: st
         found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE, seconds=0))
 
     world.ledger = Others(world.store, others_look)
-    work = take_over.take_over if purpose == "takeover" else read_next
+    work = take_over.take_over if purpose is DueWork.TAKEOVER else read_next
     assert work(world.ports) == 1
     assert [len(leased) for leased in found] == [0, 1]
 
