@@ -1,4 +1,4 @@
-"""The attempts' statements. What stands of one claim's attempt is never overwritten by another's."""
+"""The attempts' statements. One claim's attempt is never overwritten by another's."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _KEYS = ("deletion", "number", "claim_token", "claimed_at")
 
 
 def keep(connection: Connection, deletion: DeletionId, attempt: Attempt) -> None:
-    """Insert it, or replace what is known of it: of the attempt of the same claim that began at the same moment.
+    """Insert the attempt, or replace the one that the same claim began at the same moment.
 
-    Where another one has its number, because the ledger lost commits between the two, it gets the next free number.
+    If another attempt has its number, because the ledger lost commits between the two, it gets the next free number.
     """
     columns = attempt_columns(deletion, attempt)
     if dialects.upsert(connection, attempts, columns, same=("claim_token", "claimed_at")):

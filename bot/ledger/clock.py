@@ -1,4 +1,4 @@
-"""What a step of the wall clock leaves in the ledger, set right: no due time lies further off than it legally can."""
+"""Correcting due times after a step of the wall clock: none may be further in the future than its own maximum."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _c = deletions.c
 _IS_UNKNOWN = _c.state == "unknown"
 DAY = timedelta(days=1)
 HEADS = "% head"
-"""The cursors that hold a day, of the daily head in the audit channel."""
+"""The cursors of the daily head in the audit channel; each holds a day."""
 
 
 def _bounds(now: datetime, longest: Longest) -> Iterator[tuple[Column[datetime], datetime, ColumnElement[bool] | None]]:
     """A column, the latest time that may stand in it, and in which rows."""
     yield _c.unknown_since, now, _IS_UNKNOWN
-    # Whoever was told that a day has passed may close it by hand, and that stays so.
+    # After the notice that a day has passed, a person may close the deletion by hand. That must stay possible.
     yield _c.unknown_since, now - DAY, _IS_UNKNOWN & _c.reminded
-    # Within the first day reads are due far more often, so none of them stands still for as long as the clock was set.
+    # In the first day reads are due more often, so none of them may pause for as long as the clock was set.
     yield _c.read_due_at, now + longest.settling, _IS_UNKNOWN & (_c.unknown_since > now - DAY)
     yield _c.read_due_at, now + longest.correction, _c.ended_at > now - DAY
     yield _c.read_due_at, now + longest.read, None
     yield _c.takeover_at, now + longest.takeover, is_deleting
-    # The poster's patience is in its own process; these are for whoever finds that it is gone.
+    # The process that posts a card has its own timeout. This one is for the processes that take over when it is gone.
     yield _c.asked_at, now, is_awaiting & _c.message_ts.is_(None)
     yield pending_requests.c.since, now, None
     yield outbox.c.due_at, now + longest.retry, None
-    # An answer's lease is also until when it is left alone.
+    # The lease of an answer is also the delay before its retry.
     yield pending_requests.c.lease_until, now + longest.retry, None
     for table in (deletions, outbox, log_cursors):
         yield table.c.lease_until, now + longest.lease, None
@@ -64,7 +64,7 @@ def set_right(connection: Connection, now: datetime, step: timedelta, longest: L
         bounded = update(column.table).where(column > latest).values({column.name: latest})
         changed += connection.execute(bounded if rows is None else bounded.where(rows)).rowcount
     changed += _pull_deadlines(connection, now, now + longest.card)
-    # Reads that agree count by how far apart they are, which nobody knows across a step.
+    # Reads that agree count by the time between them, which is unknown across a step.
     is_doubtful = or_(_c.reads_first_at > now, true() if step else false())
     anew = {"reads_agreeing": 0, "reads_first_at": None, "reads_last": None}
     began = (_IS_UNKNOWN | _c.read_due_at.is_not(None)) & _c.reads_first_at.is_not(None)
@@ -75,14 +75,14 @@ def set_right(connection: Connection, now: datetime, step: timedelta, longest: L
 
 
 def _move_own_claims(connection: Connection, step: timedelta, instance: str) -> None:
-    """Keep a claim that this process holds as long as it was to be kept: its sender is not gone for a clock set."""
+    """Let a claim of this process last as long as before: a step of the clock does not mean that its sender is gone."""
     held = select(_c.id, _c.takeover_at).where(is_deleting, _c.claim_owner == instance, _c.takeover_at.is_not(None))
     for row in connection.execute(held).all():
         connection.execute(update(deletions).where(_c.id == row.id).values(takeover_at=row.takeover_at + step))
 
 
 def _pull_deadlines(connection: Connection, now: datetime, latest: datetime) -> int:
-    """Let no card wait longer than the setting says, and draw those anew: they show until when."""
+    """Let no card wait longer than the setting says. These cards are redrawn, because they show the deadline."""
     too_long = is_awaiting & (_c.deadline_at > latest)
     cards = connection.execute(select(_c.id, _c.channel, _c.message_ts).where(too_long)).all()
     connection.execute(update(deletions).where(too_long).values(deadline_at=latest))
@@ -94,4 +94,4 @@ def _pull_deadlines(connection: Connection, now: datetime, latest: datetime) -> 
 
 
 MOST_OFF = timedelta(seconds=5)
-"""By how much this process's clock may differ from PostgreSQL's, by which the other replicas work."""
+"""How much this process's clock may differ from PostgreSQL's, which the other replicas work by."""

@@ -53,11 +53,11 @@ from bot.ledger.schema.tables import (
 )
 
 ORPHANED_AFTER = timedelta(seconds=240)
-"""A card without a message by then gets none any more: ``bot.deletion.post_card`` gives up before."""
+"""After that a card without a message never gets one: ``bot.deletion.post_card`` gives up earlier."""
 
 CLAIMS = frozenset({Step.CLAIM, Step.CLAIM_AGAIN})
 NEVER_CLAIMED = frozenset({State.AWAITING, State.REFUSED, State.CANCELLED, State.EXPIRED})
-"""The states in which no DELETE was ever claimed, so that nobody needs to look for attempts."""
+"""The states in which no DELETE was ever claimed, so that there are no attempts to read."""
 
 _c = deletions.c
 
@@ -113,7 +113,7 @@ def current(connection: Connection, target: Target, job: JobId) -> Deletion | No
 
 
 def propose(connection: Connection, deletion: Deletion, instance: str, max_open: int) -> Deletion | Freeze | int | None:
-    """Insert, if no freeze and no open one of the same job is in the way and not too many are open."""
+    """Insert, unless a freeze stands, a deletion of the same job is open, or too many are open."""
     columns = deletion_columns(deletion, instance)
     if deletion.state not in OPEN_STATES:
         connection.execute(insert(deletions), columns)
@@ -121,7 +121,7 @@ def propose(connection: Connection, deletion: Deletion, instance: str, max_open:
     if frozen := freezes.current(connection, deletion.target):
         return frozen
     job = {name: columns[name] for name in ("endpoint", "project_id", "job_id")}
-    # The second round is for PostgreSQL: the one in the way may have ended between our INSERT and our SELECT.
+    # The other rounds are for PostgreSQL: the open deletion may have ended between our INSERT and our SELECT.
     for _ in range(3):
         already: int = connection.execute(_OPEN_COUNT).scalar_one()
         if already < max_open and dialects.insert_new(
@@ -148,7 +148,7 @@ def _change(
     empty: tuple[str, ...],
     has_deadline: bool,  # noqa: FBT001 - lru_cache wants it positional.
 ) -> Update:
-    """The statement for one shape of change; building it anew each time would cost more than running it."""
+    """The statement for one shape of change. Cached, because building it costs more than running it."""
     statement = update(deletions).where(_c.id == bindparam("wanted"))
     if step is not None:
         statement = statement.where(in_states(*sorted(sources(step))))
@@ -162,7 +162,7 @@ def _change(
     if has_deadline:
         statement = statement.where(_c.deadline_at > bindparam("before_deadline", type_=UtcText))
     settings: dict[str, Any] = {name: bindparam(f"set_{name}", type_=_c[name].type) for name in names}
-    # Whoever leased the row has done its work with this; another process's lease is its own.
+    # The change ends this process's lease on the row, and no other process's.
     is_mine = _c.lease_owner == bindparam("me")
     settings["lease_until"] = case((is_mine, null()), else_=_c.lease_until)
     settings["lease_owner"] = case((is_mine, null()), else_=_c.lease_owner)
@@ -181,7 +181,7 @@ def prepare_change(
     before_deadline: datetime | None,
     instance: str,
 ) -> tuple[Update, dict[str, Any]]:
-    """The conditional update and its parameters. Raises ``TypeError`` for a field that there is not."""
+    """The conditional update and its parameters. Raises ``TypeError`` for an unknown field."""
     new = columns_of(values, SETTABLE)
     conditions = columns_of(where or {}, COMPARABLE)
     equal = {name: value for name, value in conditions.items() if value is not None}
@@ -255,7 +255,7 @@ def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but t
     is_exclusive: bool,
     deadline: tuple[datetime, datetime] | None = None,
 ) -> list[Deletion]:
-    """Take work that is due, so that no other replica does it."""
+    """Lease deletions with such work due."""
     parameters = leases.parameters(now, timedelta(seconds=seconds), instance, limit)
     if deadline is not None:
         parameters |= {"soonest": deadline[0], "latest": deadline[1]}
@@ -267,7 +267,7 @@ def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but t
 
 
 def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list[Deletion]:
-    """Other deletions of the same job and target that were asked, confirmed or ended since then, newest first."""
+    """Other deletions of the same job and target that were requested, confirmed or ended since then, newest first."""
     parameters = {
         "endpoint": deletion.target.endpoint,
         "project_id": deletion.target.project_id,

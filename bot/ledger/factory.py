@@ -1,4 +1,4 @@
-"""Opening the ledger: the database, its schema, and who this process is in it."""
+"""Opening the ledger: the database, its schema, and the name of this process in it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def open_ledger(
     pool_size: int = POOL_SIZE,
     renewed: Callable[[], str] | None = None,
 ) -> Store:
-    """Open the ledger, migrate it, and on SQLite hold its file for life.
+    """Open the ledger, migrate it, and on SQLite hold its file for the life of the process.
 
-    ``owner`` names this process among those that share the ledger. ``now`` only dates what has no time of its own.
-    ``pool_size`` and ``renewed`` are for PostgreSQL; see ``bot.ledger.database.engine.connect``.
-    ``read_only`` is for looking beside a running bot: it takes no lock, migrates nothing, and every write is refused.
-    ``as_it_is`` opens a SQLite ledger also where it lacks the event noted beside it; see ``Store.take_as_it_is``. It
-    makes none, but for one that an event is noted beside.
-    Raises ``LedgerHeld``, ``LedgerTooNew`` or another ``LedgerTrouble``; ``ValueError`` for a URL that cannot be one.
+    ``instance`` names this process among those that share the ledger. ``now`` dates only rows without a time of their
+    own. ``pool_size`` and ``renewed`` are for PostgreSQL; see ``bot.ledger.database.engine.connect``.
+    ``read_only`` is for use while a bot runs: it takes no lock, migrates nothing, and every write is refused.
+    ``as_it_is`` also opens a SQLite ledger that lacks the event of its note; see ``Store.take_as_it_is``. It makes no
+    new file, except where a note names an event.
+    Raises ``LedgerHeld``, ``LedgerTooNew`` or another ``LedgerTrouble``; ``ValueError`` for a bad URL.
     """
     database = connect(url, read_only=read_only, as_it_is=as_it_is, pool_size=pool_size, renewed=renewed)
     try:

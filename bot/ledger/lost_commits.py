@@ -1,4 +1,4 @@
-"""What the trail says of commits that were lost: an event each, written by the sender that noticed."""
+"""The trail's events about lost commits. The sender that noticed wrote one for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EVENTS = select(events).where(events.c.kind == Kind.LOST_COMMITS.value).order_b
 
 
 class Found(NamedTuple):
-    """The newest first. ``is_frozen``: a freeze that the bot made for them still stands."""
+    """The newest event first. ``is_frozen``: a freeze that the bot made for them still stands."""
 
     events: Sequence[Recorded]
     is_frozen: bool

@@ -24,7 +24,7 @@ _LAST = (
     .where(_c.thread == bindparam("of_thread"))
     .order_by(_c.number.desc())
     .limit(1)
-    # Whoever is leasing it at this moment may draw it as things stood before; then it does not count.
+    # A process that leases the row at this moment may draw the card as it was before, so a locked row does not count.
     .with_for_update(skip_locked=True)
 )
 _GONE = delete(outbox).where(_c.number == bindparam("wanted"))
@@ -56,7 +56,7 @@ def write(connection: Connection, notifications: Sequence[Notification], now: da
 
 
 def _ends_with_a_card(connection: Connection, thread: str) -> bool:
-    """Whether a card waits to be drawn anyway, last in its thread: it will be drawn as things stand then."""
+    """Whether a redraw of the card already waits last in its thread. It draws the card as it is at that time."""
     last = connection.execute(_LAST, {"of_thread": thread}).first()
     return last is not None and last.kind == NotificationKind.CARD.value and last.lease_owner is None
 
@@ -73,7 +73,7 @@ def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it pos
 def lease(
     connection: Connection, now: datetime, *, thread: str | None, seconds: float, limit: int, instance: str
 ) -> list[Due]:
-    """Take the oldest message of each thread, where it is due and nobody holds it."""
+    """Lease the oldest message of each thread, if it is due and not leased."""
     parameters = leases.parameters(now, timedelta(seconds=seconds), instance, limit)
     if thread is not None:
         parameters["of_thread"] = thread
@@ -82,27 +82,27 @@ def lease(
 
 
 def gone(connection: Connection, due: Due) -> bool:
-    """Take a message out; False when somebody else, whose lease followed ours, was faster."""
+    """Remove a message; False if another process, whose lease followed ours, already has."""
     return connection.execute(_GONE, {"wanted": due.number}).rowcount == 1
 
 
 def again(connection: Connection, due: Due, at: datetime, instance: str) -> None:
-    """Give a message back, to be tried at that time; nothing happens when the lease is somebody else's by now."""
+    """Return a message for a retry at that time. Does nothing if another process has the lease by now."""
     connection.execute(_AGAIN, {"wanted": due.number, "me": instance, "due": at})
 
 
 def count(connection: Connection) -> int:
-    """How many messages Slack still has to take."""
+    """How many messages are undelivered."""
     return int(connection.execute(_COUNT).scalar_one())
 
 
 def cursor(connection: Connection, channel: str) -> int | None:
-    """Where the running log of that channel stands."""
+    """The cursor of that channel's running log."""
     return connection.execute(_CURSOR, {"of_channel": channel}).scalar()
 
 
 def start_cursor(connection: Connection, channel: str, number: int) -> int:
-    """Begin a running log there, unless somebody just did; where it stands."""
+    """Begin a running log there, unless another process just did; returns its cursor."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": number})
     current = cursor(connection, channel)
     return number if current is None else current
@@ -118,24 +118,24 @@ def _lease_cursor(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wan
 def lease_cursor(
     connection: Connection, channel: str, now: datetime, until: datetime, instance: str, *, is_exclusive: bool
 ) -> int | None:
-    """Where the running log stands, if it is ours to go on with it until then; None while another replica does.
+    """Lease the running log and return its cursor; None while another replica has the lease.
 
-    Where nobody else uses the ledger, the lease of another owner is that of a dead process.
+    If this process uses the database exclusively, another owner's lease is that of a dead process.
     """
     parameters = {"of_channel": channel, "until": until, "me": instance} | ({} if is_exclusive else {"now": now})
     return connection.execute(_lease_cursor(is_exclusive), parameters).scalar()
 
 
 def move_cursor(connection: Connection, channel: str, number: int, instance: str) -> None:
-    """Move a running log on, never back, whoever comes late; and give up our lease."""
+    """Move a cursor forward, never back, and give up our lease."""
     dialects.insert_new(connection, log_cursors, {"channel": channel, "number": 0})
     _advance(connection, channel, number)
     connection.execute(_GIVE_UP, {"of_channel": channel, "me": instance})
 
 
 def claim_day(connection: Connection, channel: str, day: int) -> bool:
-    """Whether nobody has claimed that day or a later one there; it is claimed now."""
-    # No channel's id holds a space, so this cursor is beside that of the running log.
+    """Claim that day there; False if that day or a later one is already claimed."""
+    # No channel's id has a space, so this is not the cursor of the running log.
     name = f"{channel} head"
     dialects.insert_new(connection, log_cursors, {"channel": name, "number": 0})
     return _advance(connection, name, day)

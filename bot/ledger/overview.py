@@ -1,6 +1,6 @@
-"""Reading for people: what the subcommands and the App Home show. Nothing here decides anything.
+"""Queries for people: for the subcommands, the App Home and the metrics. No decision rests on them.
 
-Only this target's deletions are shown: the same job id in another project is another job.
+Only this target's deletions are shown, because the same job id in another project is another job.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Tally:
 
 
 def history(job: str | None, channel: str | None, before: Deletion | None) -> Select[Any]:
-    """The query for one page. Two of one moment are told apart by their ids: no page repeats or misses one."""
+    """The query for one page. Ids break ties of ``asked_at``, so that no page repeats or misses a deletion."""
     query = _HISTORY
     if job is not None:
         query = query.where(_c.job_id == job)
@@ -69,23 +69,23 @@ class Overview:
     def history(
         self, *, job: str | None = None, channel: str | None = None, before: Deletion | None = None, limit: int = 20
     ) -> Sequence[Deletion]:
-        """The newest deletions, of one job or asked in one channel; with ``before``, those that come after it."""
+        """The newest deletions, of one job or requested in one channel; with ``before``, those older than it."""
         return self._many(history(job, channel, before), {**self._key, "most": limit})
 
     def open(self, *, limit: int) -> Sequence[Deletion]:
-        """The open deletions, oldest first: so those whose time runs out first come first."""
+        """The open deletions, oldest first, so that those that expire first come first."""
         return self._many(_OPEN, {**self._key, "most": limit})
 
     def deleted(self, *, limit: int) -> Sequence[Deletion]:
-        """What was deleted lately, newest first."""
+        """The deletions that ended as deleted, newest first."""
         return self._many(_DELETED, {**self._key, "most": limit})
 
     def open_elsewhere(self) -> int:
-        """How many open deletions belong to another project or endpoint; this bot cannot find out about them."""
+        """How many open deletions belong to another project or endpoint. This bot cannot settle them."""
         return int(self._read(lambda connection: deletion_rows.open_elsewhere(connection, self._target)))
 
     def counts(self) -> Mapping[State, int]:
-        """How many deletions there are in each state that any is in, of every project."""
+        """How many deletions there are in each state, in all projects. States without deletions are left out."""
         found: Mapping[State, int] = self._read(deletion_rows.counts)
         return found
 
@@ -117,10 +117,10 @@ class Overview:
         return found.opened_at if found is not None and found.fingerprint == fingerprint else None
 
     def others_live(self, instance: str) -> bool:
-        """Whether processes other than this one share the ledger, live, and have not left; see ``Store.leave``."""
+        """Whether another live process shares the ledger and has not left; see ``Store.leave``."""
 
         def work(connection: Connection) -> bool:
-            # By PostgreSQL's clock, as they write it. Nobody shares a SQLite ledger.
+            # By PostgreSQL's clock, because the processes write its time. A SQLite ledger is never shared.
             now = dialects.database_now(connection)
             if now is None:
                 return False

@@ -1,4 +1,4 @@
-"""The statements about open answers, about which requests were served, and about which processes live."""
+"""The statements about pending requests, served requests, and live processes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from bot.ledger.schema.mapping import pending_columns, pending_from
 from bot.ledger.schema.tables import UtcText, owners, pending_requests, served_requests
 
 ABANDONED_AFTER = timedelta(minutes=6)
-"""Where others share the database, nobody takes longer than that for an answer and lives: up to two minutes for the
-job, and over three for a card that Slack throttles."""
+"""On a shared database, the process of a request this old is gone. A live one takes up to two minutes for the job, and
+over three for a card that Slack throttles."""
 LEASED_FOR = timedelta(seconds=60)
 LIVES = timedelta(seconds=20)
-"""Each process that shares a PostgreSQL ledger writes every five seconds that it lives."""
+"""A process that shares a PostgreSQL ledger updates its row every five seconds. Without an update for this long it is
+gone."""
 FORGOTTEN_AFTER = timedelta(days=1)
 SERVED_FOR = timedelta(minutes=10)
-"""For so long a request is remembered. Slack's signature holds while its time is within five minutes of ours, on either
-side: where Slack's clock is five minutes ahead of ours, the same bytes are accepted for ten minutes."""
+"""How long a served request is kept. Slack's signature is valid while its time is within five minutes of ours, in both
+directions. So if Slack's clock is five minutes ahead, the same bytes are accepted for ten minutes."""
 
 _c = pending_requests.c
 
@@ -36,7 +37,7 @@ _LATER = (
 )
 _DONE = delete(pending_requests).where(_c.id == bindparam("wanted"))
 _FORGET = delete(served_requests).where(
-    # Replicas do this at the same time: none waits for a row that another one is just removing.
+    # Replicas do this at the same time, so none waits for a row that another one is removing.
     served_requests.c.digest.in_(
         select(served_requests.c.digest)
         .where(served_requests.c.at < bindparam("old", type_=UtcText))
@@ -46,38 +47,38 @@ _FORGET = delete(served_requests).where(
 
 
 def is_first(connection: Connection, request: str | None, at: datetime) -> bool:
-    """Remember that this request is served; False when it was before. None is no request that could come again.
+    """Record that this request is served; False if it was served before. None is a request that cannot be repeated.
 
-    Of two transactions that come with the same one at once, the second waits here for the end of the first.
+    If two transactions record the same request at once, the second waits here for the end of the first.
     """
     return request is None or dialects.insert_new(connection, served_requests, {"digest": request, "at": at})
 
 
 def forget_served(connection: Connection, now: datetime) -> None:
-    """Remove what cannot come again."""
+    """Remove the requests that are too old to be accepted again."""
     connection.execute(_FORGET, {"old": now - SERVED_FOR})
 
 
 def note(connection: Connection, waiting: PendingRequest, instance: str) -> None:
-    """Somebody waits for an answer of this process."""
+    """Insert a request that this process is to answer."""
     connection.execute(_NOTE, pending_columns(waiting, instance))
 
 
 def keep(
     connection: Connection, waiting: PendingRequest, text: str, instance: str, not_before: datetime | None
 ) -> None:
-    """The answer is known and still has to be given. Until ``not_before`` it is as good as leased."""
+    """Store an answer that is still to be sent. Until ``not_before`` it counts as leased."""
     columns = pending_columns(replace(waiting, text=text), instance)
     dialects.upsert(connection, pending_requests, columns | {"lease_until": not_before})
 
 
 def later(connection: Connection, pending_id: str, not_before: datetime) -> None:
-    """Nobody takes it up again before then."""
+    """Let no process retry it before then."""
     connection.execute(_LATER, {"wanted": pending_id, "until": not_before})
 
 
 def done(connection: Connection, pending_id: str) -> None:
-    """Nobody waits any more."""
+    """Remove an answered request."""
     connection.execute(_DONE, {"wanted": pending_id})
 
 
@@ -91,7 +92,7 @@ def _lease(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it p
 def lease(
     connection: Connection, now: datetime, *, limit: int, instance: str, is_exclusive: bool
 ) -> list[PendingRequest]:
-    """Take the answers that nobody is about to give, oldest first."""
+    """Lease the requests that no process is about to answer, oldest first."""
     parameters = leases.parameters(now, LEASED_FOR, instance, limit)
     if not is_exclusive:
         parameters["abandoned"] = now - ABANDONED_AFTER
@@ -102,14 +103,14 @@ def lease(
 def seen(
     connection: Connection, instance: str, now: datetime, is_leaving: Callable[[], bool] = lambda: False
 ) -> datetime | None:
-    """This process lives, unless it is leaving. Being a real write, it also shows that the ledger can be written.
+    """Record that this process lives, unless it is leaving. This also proves that the ledger can be written.
 
-    Counted by the database's clock, where it has one, which is returned: that of one replica may be off.
+    The time is the database's own, if it has a clock, because a replica's clock may be off. Returns that time.
     """
     theirs = dialects.database_now(connection)
     at = theirs or now
     dialects.upsert(connection, owners, {"owner": instance, "seen_at": at})
-    # Asked while the row is locked: another thread that says so from now on waits for this one, and then removes it.
+    # Called while the row is locked. A thread that starts leaving later waits for this one, then removes the row.
     if is_leaving():
         connection.execute(delete(owners).where(owners.c.owner == instance))
     connection.execute(delete(owners).where(owners.c.seen_at < at - FORGOTTEN_AFTER))

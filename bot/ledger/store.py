@@ -1,7 +1,4 @@
-"""``open_ledger``, and ``Store``.
-
-The port ``bot.domain.ports.Ledger`` on SQLite or PostgreSQL, one transaction per method.
-"""
+"""``Store``: the port ``bot.domain.ledger_port.Ledger`` on SQLite or PostgreSQL, one transaction per method."""
 
 from __future__ import annotations
 
@@ -46,10 +43,10 @@ class Store(Transactions):
         self.overview = Overview(target, self._read)
         self._breaker = Breaker(target, self._read, self._write, is_exclusive=database.is_exclusive)
 
-    # Open answers.
+    # Pending requests.
 
     def note_request(self, pending: PendingRequest, *events: Event) -> bool:
-        """Remember that somebody is owed an answer by this process; False when their request was served before."""
+        """Record that this process owes a user an answer; False if their request was served before."""
 
         def work(connection: Connection) -> bool:
             if not pending_requests.is_first(connection, pending.request, pending.since):
@@ -63,7 +60,7 @@ class Store(Transactions):
     def keep_answer(
         self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
     ) -> None:
-        """Keep an answer that could not be given; ``lease_answers`` offers it from now on, or from then on."""
+        """Keep an answer that Slack did not take; ``lease_answers`` offers it at once, or after ``not_before``."""
 
         def work(connection: Connection) -> None:
             pending_requests.is_first(connection, pending.request, pending.since)
@@ -77,7 +74,7 @@ class Store(Transactions):
         self._write("answer_later", lambda connection: pending_requests.later(connection, pending_id, not_before))
 
     def answered(self, pending_id: str, *events: Event) -> None:
-        """Nobody waits any more."""
+        """Remove an answered request."""
 
         def work(connection: Connection) -> None:
             pending_requests.done(connection, pending_id)
@@ -86,9 +83,9 @@ class Store(Transactions):
         self._write("answered", work)
 
     def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
-        """Answers whose owner is gone or whose text waits to be given again; ours for a minute.
+        """Lease, for a minute, requests whose process is gone or whose answer waits for a retry.
 
-        This comes every two seconds anyway, so it also forgets the requests that were served too long ago to matter.
+        As this is called every two seconds, it also removes served requests that are too old to be repeated.
         """
 
         def work(connection: Connection) -> list[PendingRequest]:
@@ -102,7 +99,7 @@ class Store(Transactions):
     # The trail.
 
     def record(self, *events: Event, request: str | None = None) -> None:
-        """Add events that change nothing else; ``request`` counts as served, if it is one."""
+        """Append events that belong to no other change. ``request``, if given, counts as served."""
 
         def work(connection: Connection) -> None:
             pending_requests.is_first(connection, request, events[0].at)
@@ -116,28 +113,27 @@ class Store(Transactions):
         return self._read(lambda connection: rows.read(connection, after=after, limit=limit))
 
     def events_of(self, deletion: DeletionId) -> Sequence[Recorded]:
-        """Everything that happened to one deletion."""
+        """The events of one deletion."""
         return self._read(lambda connection: rows.of_deletion(connection, deletion))
 
     def head(self) -> tuple[int, str]:
-        """The newest event's number and hash; (0, ``chain.GENESIS``) when there is none."""
+        """The newest event's number and hash; (0, ``chain.GENESIS``) if there is none."""
         return self._read(rows.head)
 
     def verify(self) -> Verdict:
-        """Check the whole trail, from the newest checkpoint to the head, as it stands at one moment."""
+        """Check the whole trail, from the newest checkpoint to the head, in one snapshot."""
         return self._read(verifying.verify)
 
     def missing_triggers(self) -> frozenset[str]:
-        """The triggers that should protect the trail and are not there."""
+        """The triggers that should protect the trail and are missing."""
         return self._read(verifying.missing_triggers)
 
     # Deletions.
 
     def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
-        """Insert a deletion with its events; None when that is done.
+        """Insert a deletion with its events; None when done. See ``Ledger.propose``.
 
-        Otherwise nothing is written and the answer is what is in the way: a freeze, the open deletion of the same job,
-        or how many are open when that is the most allowed. A deletion that is refused from the start is only kept.
+        A deletion that is refused from the start is inserted unconditionally.
         """
 
         def work(connection: Connection) -> Deletion | Freeze | int | None:
@@ -157,7 +153,7 @@ class Store(Transactions):
         return self._read(lambda connection: deletions.current(connection, self._target, job))
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
-        """Other deletions of the same job and target, asked, confirmed or ended since then, newest first."""
+        """Other deletions of the same job and target, requested, confirmed or ended since then, newest first."""
         return self._read(lambda connection: deletions.earlier(connection, deletion, since))
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
@@ -186,9 +182,9 @@ class Store(Transactions):
         """
         statement, parameters = deletions.prepare_change(deletion, step, values, where, before_deadline, self.instance)
         if step in deletions.CLAIMS and self._database.file is not None and not self._database.file.is_in_place():
-            # Whoever starts the bot next would find a ledger without this claim.
+            # The next process would open a ledger without this claim.
             raise LedgerTrouble(trouble.REPLACED)
-        # Kept, because the transaction may be run a second time and an iterator would be empty by then.
+        # A tuple, because the transaction may be run a second time and an iterator would be empty by then.
         notifications = tuple(notifications)
 
         def work(connection: Connection) -> Deletion | None:
@@ -209,7 +205,7 @@ class Store(Transactions):
         limit: int = 10,
         deadline: tuple[datetime, datetime] | None = None,
     ) -> Sequence[Deletion]:
-        """Deletions with work of that kind due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
+        """Lease deletions with such work due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
         return self._lease(
             "lease_deletions",
             now,
@@ -230,17 +226,17 @@ class Store(Transactions):
     # The outbox.
 
     def enqueue(self, *notifications: Notification) -> None:
-        """Write messages that belong to no change."""
+        """Write messages that belong to no other change."""
         if notifications:
             self._write("enqueue", lambda connection: outbox.write(connection, notifications, self._now()))
 
     def lease_notifications(
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
     ) -> Sequence[Due]:
-        """The oldest message of each thread, if it is due and nobody holds it."""
+        """Lease the oldest message of each thread, if it is due and not leased."""
         return self._lease(
             "lease_notifications",
-            # What a thread has just recorded it sends in any case; only what is due by a clock has to wait for one.
+            # A caller sends the messages that it has just recorded whatever the clock says. Retries need a right clock.
             None if thread is not None else now,
             lambda connection: outbox.lease(
                 connection, now, thread=thread, seconds=seconds, limit=limit, instance=self.instance
@@ -249,7 +245,7 @@ class Store(Transactions):
         )
 
     def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
-        """Slack took it, or ``then`` goes elsewhere. When somebody else was faster, only the events are written."""
+        """See ``Ledger.mark_delivered``. If another process already removed the row, only the events are written."""
         following = tuple(then)
 
         def work(connection: Connection) -> None:
@@ -260,17 +256,17 @@ class Store(Transactions):
         self._write("mark_delivered", work)
 
     def reschedule(self, due: Due, at: datetime) -> None:
-        """Give the message back, to be tried again at that time."""
+        """Return the message for a retry at that time."""
         self._write("reschedule", lambda connection: outbox.again(connection, due, at, self.instance))
 
     def outbox_count(self) -> int:
-        """How many messages Slack still has to take."""
+        """How many messages are undelivered."""
         return self._read(outbox.count)
 
     # The running log.
 
     def log_cursor(self, channel: str) -> int:
-        """The number of the last event told there; the present head when the channel is new."""
+        """The number of the last event posted there; the present head when the channel is new."""
         current = self._read(lambda connection: outbox.cursor(connection, channel))
         if current is not None:
             return current
@@ -281,7 +277,7 @@ class Store(Transactions):
         return self._write("log_cursor", work)
 
     def lease_log(self, channel: str, now: datetime, *, seconds: float) -> int | None:
-        """Where the running log stands, now ours for so long; None while another replica tells it."""
+        """Lease the running log for so long and return its cursor; None while another replica has the lease."""
         until = now + timedelta(seconds=seconds)
 
         def work(connection: Connection) -> int | None:
@@ -290,18 +286,18 @@ class Store(Transactions):
         return self._lease("lease_log", now, work, None)
 
     def advance_log(self, channel: str, number: int) -> None:
-        """Events up to that number have been told there."""
+        """Record that the events up to that number have been posted there, and give up the lease."""
         self._write("advance_log", lambda connection: outbox.move_cursor(connection, channel, number, self.instance))
 
     def claim_day(self, channel: str, day: int) -> bool:
-        """Whether this caller tells the head there on that day."""
+        """Whether this caller is to post the head there on that day."""
         return self._write("claim_day", lambda connection: outbox.claim_day(connection, channel, day))
 
     def follow_clock(self, now: datetime, step: timedelta, longest: Longest) -> int | None:
-        """Pull back each due time that lies further off than it may; see ``Ledger.follow_clock``."""
+        """Pull back each due time that is further in the future than it may be; see ``Ledger.follow_clock``."""
 
         def work(connection: Connection) -> int | None:
-            # By a clock that is off, the due times of all replicas would be pulled to where they do not belong.
+            # A clock that is off would give the due times of all replicas wrong values.
             is_off = self._is_off(connection, now)
             return None if is_off else clock.set_right(connection, now, step, longest, self.instance)
 
@@ -312,7 +308,7 @@ class Store(Transactions):
     # The breaker, and readiness.
 
     def breaker_allows(self, fingerprint: str, now: datetime) -> bool:
-        """Whether a signed call may leave."""
+        """Whether a signed call may be sent."""
         return self._breaker.allows(fingerprint, now)
 
     def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None:
@@ -324,9 +320,9 @@ class Store(Transactions):
         self._breaker.close(fingerprint, *events)
 
     def ping_writable(self) -> datetime | None:
-        """Write something and wait for the disk; raises ``LedgerTrouble`` when that cannot be done.
+        """Write something durably; raises ``LedgerTrouble`` if that fails.
 
-        Returns what PostgreSQL's clock said meanwhile; None on SQLite, which has this machine's.
+        Returns the time of PostgreSQL's clock; None on SQLite, which uses this machine's.
         """
 
         def work(connection: Connection) -> datetime | None:
@@ -335,9 +331,9 @@ class Store(Transactions):
         return self._write("ping_writable", work)
 
     def leave(self) -> None:
-        """No longer count as one of the processes that live, for good, however long this one is still at work.
+        """Stop counting as a live process, for good, even if this process still works for a while.
 
-        Nobody counts those of a SQLite ledger.
+        The processes of a SQLite ledger are not counted.
         """
         self._is_leaving = True
         if not self.is_exclusive:

@@ -1,4 +1,4 @@
-"""How the ledger runs its transactions, and how it notices that its file is not the one it was."""
+"""How the ledger runs its transactions, and how it notices that its file was removed or replaced."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Result = TypeVar("Result")
 
 
 class Transactions:
-    """What every method of ``Store`` stands on: one transaction, whose troubles are ``LedgerTrouble``."""
+    """The base of ``Store``: runs one transaction, which raises only ``LedgerTrouble`` for troubles of the database."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self.is_exclusive = database.is_exclusive
         self.is_new_file = database.is_new_file
-        """Whether its SQLite file was not there before."""
+        """Whether its SQLite file did not exist before."""
         self._database = database
         self._now = now
         self.observers: list[Callable[[Sequence[Event], Step | None], None]] = []
@@ -41,7 +41,7 @@ class Transactions:
         appended: list[tuple[Sequence[Event], Step | None]] = []
 
         def noted(connection: Connection) -> Result:
-            # It may be run again after a rollback.
+            # The transaction may be run again after a rollback.
             appended.clear()
             connection.info[rows.APPENDED] = appended
             return work(connection)
@@ -53,7 +53,7 @@ class Transactions:
         return result
 
     def _lease(self, name: str, now: datetime | None, work: Callable[[Connection], Result], nothing: Result) -> Result:
-        """Take work; ``nothing`` where the caller's clock is off, since what is due by it may not be due. None: any."""
+        """Lease work. Returns ``nothing`` if the clock that gave ``now`` is off; ``now`` None skips that check."""
 
         def in_time(connection: Connection) -> Result:
             return nothing if now is not None and self._is_off(connection, now) else work(connection)
@@ -61,7 +61,7 @@ class Transactions:
         return self._database.writer.run(name, in_time, lasting=False)
 
     def _is_off(self, connection: Connection, now: datetime) -> bool:
-        """Whether the caller's clock differs too much from PostgreSQL's, by which the other replicas work."""
+        """Whether the caller's clock differs too much from PostgreSQL's, which the other replicas work by."""
         if self.most_off is None:
             return False
         theirs = dialects.database_now(connection)
@@ -74,7 +74,7 @@ class Transactions:
     def before_commit(self) -> Hook:
         """For tests: called with the name of the transaction just before its COMMIT.
 
-        That name is its method's; of ``change`` with a step it is ``change:`` and the step's value.
+        The name is that of the method; for ``change`` with a step it is ``change:`` and the step's value.
         """
         return self._database.writer.hooks.before_commit
 
@@ -84,7 +84,7 @@ class Transactions:
 
     @property
     def after_commit(self) -> Hook:
-        """For tests: called with the name of the transaction just after its COMMIT, before its caller knows."""
+        """For tests: called with the name of the transaction just after its COMMIT, before the method returns."""
         return self._database.writer.hooks.after_commit
 
     @after_commit.setter
@@ -94,7 +94,7 @@ class Transactions:
     def is_in_place(self) -> bool:
         """Whether the SQLite file is still where it was opened, and has every event that was written to it.
 
-        Where it is not, the note beside it is kept, so that no start takes an empty ledger for a first one.
+        If not, its note is kept, so that the next start does not take an empty ledger for a new one.
         """
         file = self._database.file
         if file is None:
@@ -105,14 +105,14 @@ class Transactions:
         return False
 
     def note_why(self, reasons: Iterable[str]) -> None:
-        """Note beside a SQLite ledger why no new work is taken, for `dh-bot doctor`."""
+        """Write into the note of a SQLite ledger why the bot refuses new work, for `dh-bot doctor`."""
         if self._database.file is not None:
             self._database.file.note_why(tuple(reasons))
 
     def lost_events(self) -> LedgerTrouble | None:
-        """What is wrong where a SQLite ledger lacks the newest event that was noted beside it."""
+        """The trouble of a SQLite ledger that lacks the event of its note; else None."""
         return lost_events(self._database)
 
     def take_as_it_is(self) -> None:
-        """From now on a SQLite ledger's own newest event is the one noted beside it."""
+        """Accept a SQLite ledger as it is: note its own newest event."""
         take_as_it_is(self._database)
