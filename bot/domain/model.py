@@ -268,7 +268,7 @@ class Person:
     groups: frozenset[str] = frozenset()
     """The group of AUTHORIZED_USERGROUPS that authorizes them; empty where they need none or are in none."""
     groups_unknown: str | None = None
-    """Slack's error code or ours, where their groups could not be looked up. They are then not authorized by group."""
+    """Slack's error code or ours, if the look-up of their groups failed. Then no group authorizes them."""
     asked: Moment | None = field(default=None, compare=False, repr=False)
     """When Slack was asked, by the clocks of this process; of several calls the first."""
 

@@ -53,7 +53,7 @@ CONVERSATION_RULES: dict[ConversationKind, Reason | None] = {
 
 
 def may_be_used_in(conversation: Conversation | LookupFailed, rules: Rules) -> Refused | None:
-    """Whether this conversation may be used. One that could not be looked up may not."""
+    """Whether this conversation may be used. Refused if its look-up failed."""
     if isinstance(conversation, LookupFailed):
         # Slack answers channel_not_found for a private channel that the bot was not invited to.
         if conversation.why == "channel_not_found":

@@ -1,1 +1,1 @@
-"""SQLite and PostgreSQL: opening, transactions, what went wrong, copies. Tables and deletions do not come in here."""
+"""SQLite and PostgreSQL: opening, transactions, errors, copies. Knows nothing of deletions."""

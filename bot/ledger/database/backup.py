@@ -1,4 +1,4 @@
-"""A copy of a SQLite ledger, made beside a running bot by SQLite's own online backup."""
+"""A copy of a SQLite ledger, made by SQLite's online backup while a bot may run."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PAGES_AT_ONCE = 2_000
 def back_up(database: Database, to: Path, on_page: Callable[[int, int], object]) -> None:
     """Copy the ledger as it stands at this moment into a new file that only its owner may read.
 
-    ``on_page`` is told how many pages are left, and of how many. Raises ``FileExistsError`` when there is such a file,
-    ``LedgerTrouble`` for anything else that goes wrong; nothing is left behind then.
+    ``on_page`` is called with the number of pages left and in all. Raises ``FileExistsError`` if the file exists, and
+    ``LedgerTrouble`` for any other failure; no file is left behind then.
     """
-    # Made by us, because SQLite would make it with whatever the umask allows.
+    # Made here, because SQLite would make it with the rights that the umask allows.
     os.close(os.open(to, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         trouble.translated(lambda: _copy(database, to, on_page))
@@ -34,7 +34,7 @@ def back_up(database: Database, to: Path, on_page: Callable[[int, int], object])
 def _copy(database: Database, to: Path, on_page: Callable[[int, int], object]) -> None:
     with closing(database.reading.raw_connection()) as pooled, closing(sqlite3.connect(to)) as copy:
         source = cast("sqlite3.Connection", pooled.driver_connection)
-        # An open read transaction holds the snapshot; without it every commit of the bot would start the copy anew.
+        # An open read transaction holds the snapshot. Without it every commit of the bot would restart the copy.
         source.execute("BEGIN")
         try:
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()

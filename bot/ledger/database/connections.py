@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL: how long one waits, when the pool is given up, and with which password one is made.
+"""Connections to PostgreSQL: their timeouts, when the pool is dropped, and the password of a new one.
 
-A database that goes away takes its connections along, not always with a word. So nothing waits for an answer without a
-limit, and the first sign that the server is another one than before drops every connection of the pool.
+Every wait for an answer has a timeout, because a server may go away without closing its connections. The first sign
+that another server answers drops every connection of the pool.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
 
 LONGEST_ANSWER = 25.0
-"""Seconds. The server itself ends a statement after 20, so a server that says nothing for longer is gone."""
+"""Seconds. The server itself ends a statement after 20, so a server that does not answer for longer is gone."""
 FIRST_ANSWER = 8.0
-"""Seconds for the first answer of a transaction, for which no server needs time. A pooler without a free connection, or
-a server that is gone, is noticed so early that a person is answered within 30."""
+"""Seconds for the first answer of a transaction, which costs a server no work. So a pooler without a free connection,
+or a server that is gone, is noticed early enough to answer a user within 30 s."""
 
 ANOTHER_SERVER = frozenset({"0A000", "25006", "57P01", "57P02", "57P03", "57P05"})
-"""SQLSTATEs after which no connection of the pool is of use: the server became a standby (25006 and, where a
-transaction begins, 0A000), or it shuts down, crashed, starts up, or ended the session."""
+"""SQLSTATEs that make every connection of the pool useless: the server became a standby (25006 and, at the beginning of
+a transaction, 0A000), or it shuts down, crashed, starts up, or ended the session."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that is closed when an answer does not come in time."""
+    """A connection that is closed after a timeout."""
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer for a bounded time; raises ``psycopg.OperationalError`` after that."""
@@ -45,7 +45,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def bind(engine: Engine, password: Callable[[], str | None]) -> None:
-    """Make this engine's connections so. ``password`` is asked at each new one; None leaves the address's own."""
+    """Use such connections for this engine. ``password`` is called for each; None leaves the URL's own."""
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: object, _record: object, arguments: list[Any], parameters: dict[str, Any]) -> Any:

@@ -1,8 +1,7 @@
-"""Where SQLite and PostgreSQL differ, as far as the statements go.
+"""Statements that differ between SQLite and PostgreSQL.
 
-Most of it needs no difference: both know ``UPDATE … RETURNING``, partial unique indices and ``ON CONFLICT``, and
-``FOR UPDATE`` is left out silently where SQLite would not know it (there, whoever writes has begun with BEGIN IMMEDIATE
-and is the only writer).
+Most do not: both know ``UPDATE … RETURNING``, partial unique indices and ``ON CONFLICT``. For SQLite, SQLAlchemy leaves
+``FOR UPDATE`` out; a transaction that writes there began with BEGIN IMMEDIATE and is the only writer.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _CLOCK = select(func.clock_timestamp())
 
 
 def database_now(connection: Connection) -> datetime | None:
-    """What the clock of PostgreSQL's server says; None on SQLite, which has no clock but this machine's."""
+    """The time of PostgreSQL's server; None on SQLite, which uses this machine's clock."""
     if connection.dialect.name != POSTGRESQL:
         return None
     now: datetime = connection.execute(_CLOCK).scalar_one()
@@ -31,22 +30,22 @@ def insert_new(connection: Connection, table: Table, values: dict[str, Any], **c
     done = connection.execute(
         _insert_new(connection.dialect.name, table, **conflict),
         values,
-        # SQLAlchemy keeps the row count of an INSERT only when it is told to; else it may be gone with the cursor.
+        # Without this option SQLAlchemy does not keep the row count of an INSERT.
         execution_options={"preserve_rowcount": True},
     )
     return done.rowcount == 1
 
 
 def upsert(connection: Connection, table: Table, values: dict[str, Any], *, same: tuple[str, ...] = ()) -> bool:
-    """INSERT, or replace those columns of the row with the same primary key; whether that was done.
+    """INSERT, or replace these columns of the row with the same primary key; whether that was done.
 
-    It is not where that row differs in one of the columns ``same``.
+    It is not done if that row differs in one of the columns ``same``.
     """
     statement = _upsert(connection.dialect.name, table, tuple(values), same)
     return connection.execute(statement, values, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
-# Both are kept, because building such a statement costs several times what running it does.
+# Both are cached, because building such a statement costs several times as much as running it.
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""Opening the ledger: its file, its lock, and how each connection is set up."""
+"""Opening the database: its file, its lock, and the set-up of each connection."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from bot.ledger.trail import rows
 Result = TypeVar("Result")
 
 SQLITE_PRAGMAS = (
-    # WAL lets readers read while one writes; FULL makes a commit wait for the disk, without which an outcome could be
-    # told and then lost with the power.
+    # WAL lets others read while one writes. FULL makes a commit durable: without it a power cut could lose an outcome
+    # that was already posted.
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA fullfsync=ON",
@@ -35,14 +35,14 @@ SQLITE_PRAGMAS = (
     "PRAGMA journal_size_limit=67108864",
 )
 POOL_SIZE = 8
-"""Connections to PostgreSQL. Transactions are short, so eight serve hundreds of threads; the server allows a hundred in
-all by default, and a rolling update of three replicas needs four times as many."""
+"""Connections to PostgreSQL. Transactions are short, so eight serve hundreds of threads. The server allows a hundred in
+all by default, and a rolling update of three replicas needs four times this number."""
 
 KEEPALIVES = {
     "connect_timeout": 5,
-    # A server that vanished without a word is noticed after half a minute on an idle connection, and after 20 seconds
-    # on one that waits for the network to take what was sent. The server notices a bot that vanished by
-    # idle_in_transaction_session_timeout, which frees its locks.
+    # A server that vanished is noticed after half a minute on an idle connection, and after 20 seconds on one with
+    # unacknowledged data. The server notices a bot that vanished by idle_in_transaction_session_timeout, which frees
+    # its locks.
     "keepalives": 1,
     "keepalives_idle": 15,
     "keepalives_interval": 5,
@@ -52,31 +52,31 @@ KEEPALIVES = {
 """libpq's connection parameters; seconds, but for the last, which is in milliseconds."""
 
 DRIVERS_OWN = ("autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory")
-"""What psycopg would take from the URL for itself, as text that it cannot use. Ours hold, so these are left out."""
+"""Parameters of the URL that are dropped: psycopg would take them for its own options, as text that it cannot use."""
 
 
 UNSET = "dh-bot.db"
 """The file of the ledger where DATABASE_URL is not set."""
 
 COPY = 1
-"""``PRAGMA user_version`` of a copy by `dh-bot db backup`, until it is taken as it is: wherever it is put, it has not
-got what came after it. Any other ledger has 0."""
+"""``PRAGMA user_version`` of a copy by `dh-bot db backup`, until ``take_as_it_is``: a copy lacks all later events. Any
+other ledger has 0."""
 
 
 @dataclass
 class Database:
-    """An opened database. ``is_exclusive``: nobody else uses it, so whatever another owner holds is void."""
+    """An opened database. ``is_exclusive``: no other process uses it, so another owner's claims and leases are void."""
 
     reading: Engine
     writing: Engine
     writer: Writer
     is_exclusive: bool
     file: HeldFile | None = None
-    """The SQLite file; None on PostgreSQL, and for who only reads."""
+    """The SQLite file; None on PostgreSQL, and when opened read-only."""
     note: Note | None = None
-    """What was noted beside the SQLite file before it was opened."""
+    """The note of the SQLite file before it was opened."""
     is_new_file: bool = False
-    """Whether the SQLite file was not there before."""
+    """Whether the SQLite file did not exist before."""
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run queries on one snapshot; raises ``LedgerTrouble``."""
@@ -108,17 +108,17 @@ def connect(
 ) -> Database:
     """Open the database behind the URL.
 
-    ``as_it_is``: also a SQLite ledger that lacks the event noted beside it, for `dh-bot db expire-open`; nothing is
-    noted then before ``take_as_it_is``. Who only reads is not refused either, but can ask ``lost_events``.
-    ``existing``: a SQLite file that is not there is not made. With ``as_it_is`` it is, if an event is noted beside it.
-    ``pool_size`` is how many connections to PostgreSQL there are at most. ``renewed`` gives the URL as it stands now;
-    it is asked at each new connection to PostgreSQL, and only its password counts.
-    Raises ``LedgerHeld`` when another process has this SQLite file.
+    ``as_it_is``, for `dh-bot db expire-open`: also open a SQLite ledger that lacks the event of its note. The note is
+    then not changed before ``take_as_it_is``. ``read_only`` opens such a ledger too; callers can ask ``lost_events``.
+    ``existing``: do not make a SQLite file that is missing. ``as_it_is`` makes it only if the note has an event.
+    ``pool_size`` is the maximum number of connections to PostgreSQL. ``renewed`` is called at each new connection to
+    PostgreSQL and returns the present URL, of which only the password is used.
+    Raises ``LedgerHeld`` if another process has this SQLite file.
     """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # Its text quotes what it took for the port, which may be the end of a password.
+        # The error's text quotes the presumed port, which may be the end of a password.
         raise ValueError("the ledger is at an address that cannot be taken apart") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
@@ -131,13 +131,13 @@ def connect(
 def _sqlite(url: URL, *, read_only: bool, as_it_is: bool, existing: bool) -> Database:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise ValueError("a SQLite ledger is a file: sqlite:///path")
-    # Two names of one file must meet at one lock, so links are followed first.
+    # Links are resolved first, so that two names of one file share one lock.
     path = Path(url.database).resolve()
     found: LedgerTrouble | None = None
     file = place = note = None
     is_new_file = False
     if (existing or as_it_is) and not path.exists() and not is_remembered(note_beside(path)):
-        # Before the lock is made: in a wrong folder nothing is left behind.
+        # Before the lock is made, so that no file is left in a wrong folder.
         raise _not_there(url)
     try:
         if not read_only:
@@ -169,12 +169,12 @@ def _sqlite(url: URL, *, read_only: bool, as_it_is: bool, existing: bool) -> Dat
 
 
 def is_remembered(note: Note | None) -> bool:
-    """Whether what is noted beside a ledger says that it had events."""
+    """Whether the note says that the ledger had events."""
     return note is not None and note.head.number > 0
 
 
 def _not_there(url: URL) -> LedgerTrouble:
-    """Says where the ledger was looked for, without the value of DATABASE_URL: somebody may have pasted a password."""
+    """Names the place, but not the value of DATABASE_URL: somebody may have pasted a password into it."""
     found = LedgerTrouble(trouble.NOT_THERE)
     if url.database == UNSET:
         found.add_note(str(Path(UNSET).resolve()))
@@ -184,8 +184,8 @@ def _not_there(url: URL) -> LedgerTrouble:
 
 
 def _open(path: Path, file: HeldFile | None) -> Place | None:
-    """Make sure that the file is there; its place, where we hold it."""
-    # SQLite gives its -wal and -shm files the mode of the database, which must therefore be right from the start.
+    """Make the file if need be; returns its place if we hold its lock."""
+    # The mode must be right from the start, because SQLite gives its -wal and -shm files the mode of the database.
     descriptor = os.open(path, os.O_RDWR | (0 if file is None else os.O_CREAT) | os.O_CLOEXEC, 0o600)
     try:
         if file is None:
@@ -197,7 +197,7 @@ def _open(path: Path, file: HeldFile | None) -> Place | None:
 
 
 def _noted(database: Database, file: HeldFile, *, as_it_is: bool) -> Database:
-    """The ledger, where it has the event that was noted beside it; from now on its own newest one is noted."""
+    """Check that the ledger has the event of its note; from now on its own newest event is noted."""
     lost = None
     try:
         lost = None if as_it_is else lost_events(database)
@@ -214,14 +214,14 @@ def _noted(database: Database, file: HeldFile, *, as_it_is: bool) -> Database:
 
 
 def newest_event(database: Database) -> Head:
-    """The ledger's newest event; the beginning, where there is no trail yet."""
+    """The ledger's newest event; the beginning if there is no trail yet."""
     return database.read(
         lambda connection: rows.head(connection) if inspect(connection).has_table("chain_head") else BEGINNING
     )
 
 
 def lost_events(database: Database) -> LedgerTrouble | None:
-    """What is wrong where the ledger lacks the event that is noted beside it; None where it has it, or none is."""
+    """The trouble of a ledger that lacks the event of its note; None if it has the event, or if there is no note."""
     if database.reading.dialect.name != "sqlite":
         return None
     if is_copy(database):
@@ -237,7 +237,7 @@ def lost_events(database: Database) -> LedgerTrouble | None:
 
 
 def is_copy(database: Database) -> bool:
-    """Whether this is a copy by `dh-bot db backup` that has not been taken as it is."""
+    """Whether this is a copy by `dh-bot db backup` on which ``take_as_it_is`` was not called."""
     if database.reading.dialect.name != "sqlite":
         return False
     version = database.read(lambda connection: connection.exec_driver_sql("PRAGMA user_version").scalar())
@@ -245,12 +245,12 @@ def is_copy(database: Database) -> bool:
 
 
 def is_kept_copy(database: Database) -> bool:
-    """Whether this is such a copy as it is kept: no bot has had a ledger at this place."""
+    """Whether this is such a copy in storage: no bot has had a ledger at this path."""
     return not is_remembered(database.note) and is_copy(database)
 
 
 def take_as_it_is(database: Database) -> None:
-    """From now on a SQLite ledger is no copy, and its own newest event is the one that is noted beside it."""
+    """Accept a SQLite ledger as it is: it no longer counts as a copy, and its own newest event is noted."""
     if database.file is not None:
         database.writer.run("take_as_it_is", lambda connection: connection.exec_driver_sql("PRAGMA user_version=0"))
         database.file.is_noting = True
@@ -258,7 +258,7 @@ def take_as_it_is(database: Database) -> None:
 
 
 def lacks(noted: Head, newest: Head) -> LedgerTrouble:
-    """The trouble of a ledger whose newest event is not the noted one, nor comes after it."""
+    """The trouble of a ledger without the noted event."""
     found = LedgerTrouble(trouble.LOST_EVENTS)
     found.add_note(f"event {short(*noted)} was noted beside it; its newest is {short(*newest)}")
     return found
@@ -268,7 +268,7 @@ def _sqlite_engine(url: URL, begin: str, *, size: int, place: Place | None) -> E
     address = f"{Path(url.database or '').as_uri()}?mode=rw"
 
     def connect_to_file() -> sqlite3.Connection:
-        # By itself SQLite would make a file that is missing, and go on in one that was put in the place of ours.
+        # By default SQLite would make a missing file, and would use a file that replaced ours.
         connection = sqlite3.connect(address, uri=True, check_same_thread=False)
         if place is None or place.is_kept():
             return connection
@@ -286,12 +286,12 @@ def _sqlite_engine(url: URL, begin: str, *, size: int, place: Place | None) -> E
 
     @event.listens_for(engine, "connect")
     def leave_transactions_to_us(connection: Any, record: Any) -> None:  # noqa: ARG001
-        # Python's sqlite3 would begin transactions by itself, deferred and not before the first write.
+        # By default Python's sqlite3 begins transactions itself, deferred and not before the first write.
         connection.isolation_level = None
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        # Straight to the driver: SQLAlchemy's own way there costs ten times what the statement does.
+        # Directly through the driver, because SQLAlchemy's own way costs ten times as much as the statement.
         connection.connection.driver_connection.execute(begin)  # type: ignore[union-attr]
 
     _on_connect(engine, SQLITE_PRAGMAS)
@@ -316,8 +316,8 @@ def _postgresql(url: URL, *, read_only: bool, pool_size: int, renewed: Callable[
     engine = create_engine(
         url.difference_update_query(DRIVERS_OWN).set(drivername="postgresql+psycopg"),
         hide_parameters=True,
-        # Nothing of ours stands in the start-up options, which poolers refuse; what the URL has there is its author's.
-        # A pooler may give each transaction another server connection, which knows none of our prepared statements.
+        # No start-up options of ours, because poolers refuse them; those in the URL are kept. No prepared statements,
+        # because a pooler may give each transaction another server connection.
         connect_args={
             **KEEPALIVES,
             "application_name": "dh-bot",
@@ -329,12 +329,12 @@ def _postgresql(url: URL, *, read_only: bool, pool_size: int, renewed: Callable[
         pool_timeout=10,
         pool_pre_ping=True,
     )
-    # Late, because with SQLite nobody needs psycopg.
+    # Imported late, because SQLite does not need psycopg.
     from bot.ledger.database import connections  # noqa: PLC0415
 
     connections.bind(engine, lambda: make_url(renewed()).password if renewed is not None else None)
     session.begin_with_settings(engine)
-    # A look with several queries sees one moment, as it does on SQLite. The options share the pool.
+    # Several queries of one read see one snapshot, as on SQLite. Both engines share the pool.
     reading = engine.execution_options(**session.READING)
     writing = reading if read_only else engine.execution_options(**session.WRITING)
     return Database(reading, writing, PooledWriter(writing), is_exclusive=False)

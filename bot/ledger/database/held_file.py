@@ -1,9 +1,9 @@
-"""The file of a SQLite ledger as this process holds it: its lock, its place, and the note beside it.
+"""The file of a SQLite ledger as this process holds it: its lock, its place, and its note.
 
-The note stands in the ``.lock`` file, which this process has open anyway: who holds the ledger, the number and hash of
-its newest event, and why the bot takes no new work. It is written after each commit and waits for no disk, so it may
-be older than the ledger. A ledger that lacks the noted event has been removed, replaced, or restored from a copy.
-Where the note itself was removed it is written anew, while the process lives and when it ends.
+The note is the content of the ``.lock`` file, which this process has open anyway: the process that holds the ledger,
+the number and hash of its newest event, and why the bot refuses new work. The note is written after each commit without
+a wait for the disk, so it may be older than the ledger. A ledger that lacks the noted event has been removed, replaced,
+or restored from a copy. If the note itself was removed, this process writes it anew, also when it ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST_WHY = 100
 
 
 class Place(NamedTuple):
-    """A file that is open, and where it was opened."""
+    """An open file, and the path at which it was opened."""
 
     path: Path
     device: int
@@ -42,7 +42,7 @@ class Place(NamedTuple):
         return cls(path, found.st_dev, found.st_ino)
 
     def is_kept(self) -> bool:
-        """Whether that path still leads to that file. While it is open no other file gets its inode."""
+        """Whether the path still leads to the file. While the file is open no other file gets its inode."""
         try:
             found = self.path.stat()
         except OSError:
@@ -51,16 +51,16 @@ class Place(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What is noted beside a ledger."""
+    """The note of a ledger."""
 
     head: Head
-    """Its newest event, as far as noted."""
+    """Its newest event when the note was written."""
     why: tuple[str, ...] = ()
-    """Why the bot that holds it takes no new work, as values of ``policy.Reason``."""
+    """Why the bot that holds it refuses new work, as values of ``refusals.Reason``."""
 
 
 def note_beside(ledger: Path) -> Note | None:
-    """The note beside this ledger; None where there is none, or none that can be parsed. Needs no lock."""
+    """The note of this ledger; None if it is missing or cannot be parsed. Needs no lock."""
     try:
         return _parsed(lock_of(ledger).read_bytes())
     except OSError:
@@ -73,7 +73,7 @@ def lock_of(ledger: Path) -> Path:
 
 
 def is_held(ledger: Path) -> bool:
-    """Whether a process holds this ledger. Where the lock cannot be looked at, one may."""
+    """Whether a process holds this ledger. True also if the lock cannot be opened, since a process may hold it."""
     try:
         lock = os.open(lock_of(ledger), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -81,7 +81,7 @@ def is_held(ledger: Path) -> bool:
     except OSError:
         return True
     try:
-        # Let go of at once: a bot that starts at that moment would find the ledger held.
+        # Released at once below: a bot that starts meanwhile would find the ledger held.
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
@@ -106,7 +106,7 @@ class HeldFile:
     """A ledger's lock, held for the life of the process, and the file that was opened under it."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock. Raises ``LedgerHeld`` where another process has it, and ``OSError``."""
+        """Take the lock. Raises ``LedgerHeld`` if another process has it, and ``OSError``."""
         self._path = path
         self._lock = os.open(lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -116,36 +116,36 @@ class HeldFile:
             os.close(self._lock)
             raise LedgerHeld(str(path), holder) from None
         self.found = _parsed(os.pread(self._lock, 4096, 0))
-        """What was noted when the lock was taken."""
+        """The note when the lock was taken."""
         self.noted: Head | None = self.found and self.found.head
         self.is_noting = True
-        """False while the ledger is being taken as it is: until that is done, the former note stands."""
+        """False until ``take_as_it_is`` is done: until then the former note is kept."""
         self._places = [Place.of(lock_of(path), self._lock)]
         if self.found is None:
             os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"{os.getpid():<{HOLDER - 1}}\n".encode(), 0)
 
     def opened(self, descriptor: int) -> Place:
-        """This is the ledger's file, opened under the lock."""
+        """Remember the ledger's file, opened under the lock; returns its place."""
         self._places.append(Place.of(self._path, descriptor))
         return self._places[-1]
 
     def is_in_place(self) -> bool:
-        """Whether the ledger and its lock are still where they were opened. Also False where the folder is gone."""
+        """Whether the ledger and its lock are still where they were opened. Also False if the folder is gone."""
         return all(place.is_kept() for place in self._places)
 
     def note(self, head: Head | None) -> None:
-        """Note the newest event of a transaction that was committed. What cannot be noted is only older."""
+        """Note the newest event of a committed transaction. Best effort: after a failure the note is only older."""
         if head is None or head == self.noted or not self.is_noting:
             return
         self.noted = head
         self._write(_line(head), HOLDER)
 
     def keep_note(self) -> None:
-        """Write the note anew where its file is gone, which ``rm dh-bot.db*`` takes along with the ledger.
+        """Write the note anew if its file is gone; ``rm dh-bot.db*`` removes both.
 
-        Without it the next start would take an empty ledger for a first one. A file that somebody else has put there
-        stays as it is.
+        Without the note the next start would take an empty ledger for a new one. A file that replaced the note's is
+        left as it is.
         """
         if self.noted is None:
             return
@@ -157,7 +157,7 @@ class HeldFile:
                 os.close(descriptor)
 
     def note_why(self, reasons: tuple[str, ...]) -> None:
-        """Note why no new work is taken, for `dh-bot doctor`; nothing when it is."""
+        """Note why the bot refuses new work, for `dh-bot doctor`; empty if it does not."""
         if self.noted is not None:
             self._write(f"{','.join(reasons):<{LONGEST_WHY}}\n", HOLDER + NEWEST)
 
@@ -166,9 +166,9 @@ class HeldFile:
             os.pwrite(self._lock, text.encode("ascii"), at)
 
     def close(self) -> None:
-        """Give up the lock. It goes with the process, however that ends; its file stays, or is made anew."""
+        """Release the lock, as the end of the process does too. Its file is kept, or made anew."""
         self.note_why(())
         self.keep_note()
-        # Nothing may be written to a descriptor that is somebody else's by then.
+        # A later write to this descriptor could hit another file.
         lock, self._lock = self._lock, -1
         os.close(lock)

@@ -1,4 +1,4 @@
-"""Whether the ledger can be written and whether a bot runs on it, tried without leaving anything or holding it up."""
+"""Whether the ledger can be written and whether a bot runs on it, checked without any trace or delay for that bot."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_in_use(url: str) -> bool:
-    """Whether a bot runs on this ledger, on whatever machine. On PostgreSQL one that is stopping no longer counts.
+    """Whether a bot runs on this ledger, on any machine. On PostgreSQL one that is stopping no longer counts.
 
-    Raises ``LedgerTrouble`` where that cannot be asked.
+    Raises ``LedgerTrouble`` if that cannot be queried.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -47,7 +47,7 @@ def may_make_tables(database: Database) -> bool:
 
 
 def try_to_write(database: Database) -> None:
-    """Insert a row that concerns nobody, and roll back. Raises ``LedgerTrouble`` when that cannot be done."""
+    """Insert an unused row and roll back. Raises ``LedgerTrouble`` if that fails."""
 
     def insert_and_roll_back() -> None:
         # A ledger opened read-only has no engine that writes; on PostgreSQL this option makes one.

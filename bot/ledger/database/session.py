@@ -1,7 +1,7 @@
-"""How every transaction on PostgreSQL begins: one table of settings, and what the server is asked about them.
+"""How every transaction on PostgreSQL begins: one table of settings, and the check that they hold.
 
-They are sent with BEGIN itself, in one message, and hold for that transaction only. So they come behind whatever
-server, role, database and URL say, and behind a pooler it does not matter which server connection the transaction gets.
+They are sent with BEGIN, in one message, and hold for that transaction only. So they override the settings of server,
+role, database and URL, and behind a pooler every server connection has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.ledger.database import trouble
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """One setting: what is sent is also what ``pg_settings`` then shows, so times are in milliseconds."""
+    """One setting, with the value that ``pg_settings`` then shows; so times are in milliseconds."""
 
     name: str
     value: str
@@ -26,8 +26,8 @@ class Pinned:
 
 
 PINNED = (
-    # COMMIT returns only when the disk has it, and a synchronous standby where there is one. Anything less loses the
-    # claim of a DELETE that has been sent.
+    # COMMIT returns only when it is durable, on a synchronous standby too if there is one. Any weaker setting may lose
+    # the claim of a DELETE that was sent.
     Pinned("synchronous_commit", "on"),
     Pinned("lock_timeout", "5000"),
     Pinned("statement_timeout", "20000"),
@@ -38,22 +38,22 @@ PINNED = (
 
 WRITING = {"bot_begin": "ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE"}
 READING = {"bot_begin": "ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE"}
-"""SQLAlchemy's execution options for an engine that writes, and for one whose queries all see one moment."""
+"""SQLAlchemy's execution options for an engine that writes, and for one whose queries see one snapshot."""
 
 SHOWN_WHILE_WRITING = {
     "transaction_isolation": "read committed",
     "transaction_read_only": "off",
     "transaction_deferrable": "off",
 }
-"""What BEGIN itself sets, as the server shows it."""
+"""The settings by BEGIN itself, as the server shows them."""
 
 KEEPS_COMMITS = {
     "fsync": "on",
     "full_page_writes": "on",
-    # "replica" asks no triggers, and the audit trail is protected by triggers.
+    # "replica" runs no triggers, and triggers protect the audit trail.
     "session_replication_role": "origin",
 }
-"""Settings of the server that no session of the bot may set; without them the ledger's promises do not hold."""
+"""Settings of the server that the bot may not set; without them the ledger's promises do not hold."""
 
 _SHOWN = text("SELECT name, setting FROM pg_settings WHERE name IN :names").bindparams(
     bindparam("names", expanding=True)
@@ -61,7 +61,7 @@ _SHOWN = text("SELECT name, setting FROM pg_settings WHERE name IN :names").bind
 
 
 def begin_with_settings(engine: Engine) -> None:
-    """Let every transaction of this engine, and of those made from it, begin so. The driver must be in autocommit."""
+    """Begin every transaction of this engine, and of engines made from it, so. The driver must be in autocommit."""
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -82,7 +82,7 @@ def _settings(connection: Connection) -> str:
 def differences(engine: Engine) -> dict[str, str]:
     """The settings that do not hold inside a transaction that writes, each with what the server shows.
 
-    Nothing on SQLite, whose connections set themselves up. Raises ``LedgerTrouble``.
+    Empty on SQLite, whose settings are those of the connection. Raises ``LedgerTrouble``.
     """
 
     def ask() -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Foreign errors become ``LedgerTrouble`` here, once, and leave their texts behind.
+"""Foreign errors become ``LedgerTrouble`` here, without their texts.
 
-A driver's message may quote a whole row ("Failing row contains …"), so what goes on is a diagnosis of ours and a note
-with the error's class, code and constraint: nothing that a person typed. For the same reason ``LedgerTrouble`` is
-raised without the foreign error as its cause; the note says what the engineer needs.
+A driver's message may quote a whole row ("Failing row contains …"). So the trouble has only a diagnosis of ours and a
+note with the error's class, code and constraint: nothing that a person typed. For the same reason ``LedgerTrouble`` is
+raised without the foreign error as its cause.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ NO_DRIVER = "PostgreSQL's driver is not installed"
 
 
 class LedgerHeld(LedgerTrouble):
-    """Another process holds this SQLite ledger; two bots on one file would each believe that they hold it alone."""
+    """Another process holds this SQLite ledger. Two bots on one file would each assume exclusive use."""
 
     def __init__(self, path: str, holder: str) -> None:
         super().__init__(LOCKED)
@@ -127,8 +127,8 @@ REMEDIES = {
 
 
 def remedy(diagnosis: str) -> str:
-    """What the person who runs the bot can do about a trouble."""
-    # What stands in brackets names the one setting that it is about.
+    """What an operator can do about a trouble."""
+    # The diagnosis may end with one setting in brackets.
     return REMEDIES.get(diagnosis.partition(" (")[0], "Check DATABASE_URL and the database.")
 
 
@@ -169,13 +169,13 @@ POSTGRES_CODES = {
 """SQLSTATEs, by their longest known beginning."""
 
 REFUSALS = (
-    # These ask for no password, but who somebody is by other means.
+    # These methods authenticate without a password.
     (r"(?:Peer|Ident|certificate|GSSAPI|SSPI|\"trust\") authentication failed|host rejected", NO_ACCESS),
     (r"\w+ authentication failed|no password supplied", PASSWORD_REFUSED),
     (r"server does not support SSL|channel binding required|method that supports channel binding", NO_TLS),
     (r"statement pooling mode", PER_STATEMENT),
     (r"failed to resolve host|could not translate host name|could not parse network address", NO_HOST),
-    # Where TLS was refused so, libpq has tried without it, too, and tells of both.
+    # If TLS was refused in this way, libpq retried without TLS, and the text reports both.
     (r"(?:no pg_hba\.conf entry|rejects connection) .*, SSL encryption", NO_ACCESS),
     (r"no encryption|SSL required|requires SSL|SSL off", TLS_WANTED),
     (r"certificate verify failed|does not match host name|root certificate file", CERTIFICATE),
@@ -189,15 +189,15 @@ REFUSALS = (
     (r"cannot set transaction read-write", STANDBY),
     (r"the database system is|query_wait_timeout|terminating connection", STARTING),
     (r"did not answer in time", NO_ANSWER),
-    # What libpq says of the address before it connects, and the server or a pooler of what it was sent.
+    # libpq's complaints about the URL before it connects, and those of the server or a pooler about start-up options.
     (r"connection is bad: (?!connection to server|no error details|out of memory|could not create socket)",
      OPTION_REFUSED),
     (r"invalid connection option", OPTION_REFUSED),
     (r"startup parameter|value for parameter|configuration parameter", OPTION_REFUSED),
     (r"authentication method requirement|did not request an SSL certificate", OPTION_REFUSED),
 )  # fmt: skip
-"""What the text of a refused connection says. libpq hands on no SQLSTATE for it. A text in another language says only
-that there is no connection."""
+"""The diagnosis of a refused connection, by its text, because libpq passes on no SQLSTATE for it. A text in another
+language means only that there is no connection."""
 
 OS_CODES = {
     errno.ENOENT: NOT_THERE,
@@ -208,17 +208,17 @@ OS_CODES = {
     errno.ENOSPC: DISK_FULL,
     errno.EDQUOT: DISK_FULL,
 }
-"""What the system says of the ledger's file, its lock and its folder, before the database has a word."""
+"""Errors of the system about the ledger's file, its lock and its folder."""
 
 PROTOCOL_VIOLATION = "08P01"
-"""By this a pooler says all that it does not take."""
+"""A pooler uses this code for every refusal."""
 
 LEAVES_COMMIT_OPEN = ("08", "57P", "40003")
-"""After these nobody knows whether a COMMIT that was sent has been carried out."""
+"""After these it is unknown whether a COMMIT that was sent has been carried out."""
 
 
 ROLLED_BACK = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: the server has undone the transaction in favour of others, at COMMIT too."""
+"""Serialization failure and deadlock: the server rolled the transaction back in favour of others, also at COMMIT."""
 
 
 Result = TypeVar("Result")
@@ -238,7 +238,7 @@ def translated(work: Callable[[], Result]) -> Result:
 
 
 def translate(error: BaseException, *, committing: bool = False) -> LedgerTrouble:
-    """The trouble behind a foreign error. ``committing``: it was the answer to a COMMIT that was sent."""
+    """The trouble of a foreign error. ``committing``: the error came after a COMMIT was sent."""
     if isinstance(error, LedgerTrouble):
         return error
     origin = error.orig if isinstance(error, sa_exc.StatementError) and error.orig is not None else error
@@ -252,7 +252,7 @@ def translate(error: BaseException, *, committing: bool = False) -> LedgerTroubl
 
 
 def _diagnose(origin: BaseException) -> tuple[str, str]:
-    """The driver's code, where there is one, and our word for it."""
+    """The driver's code, if there is one, and our word for it."""
     number = getattr(origin, "sqlite_errorcode", None)
     if isinstance(number, int):
         name = str(getattr(origin, "sqlite_errorname", number))
@@ -264,14 +264,14 @@ def _diagnose(origin: BaseException) -> tuple[str, str]:
         for length in (5, 3, 2):
             if state[:length] in POSTGRES_CODES:
                 return state, POSTGRES_CODES[state[:length]]
-        # psycopg reports a connection that broke, or was never made, without any SQLSTATE.
+        # psycopg reports a connection that broke, or was never made, without a SQLSTATE.
         if not state and type(origin).__name__ in {"OperationalError", "InterfaceError", "ConnectionTimeout"}:
             return "", _refusal(str(origin))
         return state, type(origin).__name__
     if isinstance(origin, OSError):
         return "", OS_CODES.get(origin.errno or 0, FILE_TROUBLE)
     if isinstance(origin, sa_exc.TimeoutError):
-        # Every connection of the pool is in use, and none came back in time.
+        # Every connection of the pool was in use until the timeout.
         return "", NO_ANSWER
     return "", type(origin).__name__
 

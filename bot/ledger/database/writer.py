@@ -1,8 +1,8 @@
 """How a transaction is run, and how writers take turns.
 
-On SQLite one connection writes. Whoever finds it free serves, in one transaction and in the order of arrival, all who
-have come to wait; so a commit's wait for the disk is shared, nobody starves, and the connection never idles while the
-interpreter decides who wakes up. On PostgreSQL everybody has a connection and the database orders them.
+On SQLite one connection writes. A thread that finds it free runs the work of all waiting threads in one transaction, in
+the order of arrival. So a commit's wait for the disk is shared, no thread starves, and the connection never idles while
+threads wake up. On PostgreSQL each transaction has a connection of its own, and the database orders them.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Work = Callable[[Connection], Result]
 Hook = Callable[[str], None]
 
 MOST_TOGETHER = 32
-"""So many share one transaction at most, which bounds what one of them waits for the others."""
+"""The maximum that share one transaction, which bounds how long one of them waits for the others."""
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds, at most, before a transaction that the server rolled back in favour of others is run again."""
+"""The maximum delays, in seconds, before the retries of a transaction that the server rolled back."""
 
 
 def no_hook(name: str) -> None:
-    """What the hooks are outside of tests."""
+    """The hooks' default, outside of tests."""
 
 
 class Hooks:
-    """Called with the name of the transaction, so that a test can stop the world at its boundaries."""
+    """Called with the name of the transaction, so that a test can stop a process at its boundaries."""
 
     def __init__(self) -> None:
         self.before_commit: Hook = no_hook
@@ -49,10 +49,10 @@ class Writer(Protocol):
     hooks: Hooks
 
     def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
-        """All of ``work`` or nothing of it. It may be run again after a rollback, so it must not keep a memory.
+        """Run ``work`` in one transaction. It may be run again after a rollback, so it must be idempotent.
 
-        What is not ``lasting`` may be undone by a power cut, though not by the end of this process. A lease may: nobody
-        is left then who could rely on it, so its transaction need not wait for the disk.
+        ``lasting=False`` skips the wait for the disk: a power cut may undo the commit, a crash of this process cannot.
+        Leases use it, because after a power cut no process relies on them.
         """
         ...
 
@@ -69,9 +69,9 @@ class PooledWriter:
         self._engine = engine
 
     def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:  # noqa: ARG002
-        """One transaction on a connection of the pool; all of them last, since saying otherwise takes a round trip.
+        """One transaction on a connection of the pool. All are durable, since another setting costs a round trip.
 
-        What the server rolled back in favour of others is run again, a bounded number of times.
+        A transaction that the server rolled back in favour of others is retried, a bounded number of times.
         """
         for pause in (*PAUSES, None):
             try:
@@ -79,7 +79,7 @@ class PooledWriter:
             except LedgerTrouble as found:
                 if pause is None or not found.is_rolled_back:
                     raise
-                # Of those that met, each waits another time, or they would meet again.
+                # A random delay, or the transactions that collided would collide again.
                 time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - no secret # nosec B311
         raise AssertionError("the last round returns or raises")
 
@@ -97,15 +97,15 @@ class PooledWriter:
         else:
             self.hooks.after_commit(name)
             return result
-        # Raised outside of the handler: the foreign error, whose text may quote a row, is not to hang on to it.
+        # Raised outside of the handler, so that the foreign error, whose text may quote a row, is not its context.
         raise found
 
     def close(self) -> None:
-        """The engine is its opener's."""
+        """Nothing to do: the engine belongs to its opener."""
 
 
 class _Turn:
-    """One caller's transaction while it waits."""
+    """One caller's work while it waits."""
 
     __slots__ = ("error", "is_done", "is_to_serve", "lasting", "name", "result", "wake", "work")
 
@@ -122,7 +122,7 @@ class _Turn:
 
 
 class SharedWriter:
-    """One connection for all; SQLite. ``committed`` is called after each COMMIT, and must not raise."""
+    """One connection for all threads; SQLite. ``committed`` is called after each COMMIT and must not raise."""
 
     def __init__(self, engine: Engine, committed: Callable[[Connection], None] = lambda _: None) -> None:
         self.hooks = Hooks()
@@ -130,13 +130,13 @@ class SharedWriter:
         self._committed = committed
         self._connection: Connection | None = None
         self._is_lasting: bool | None = None
-        """Whether that connection waits for the disk at a COMMIT; None while that is not known."""
+        """Whether that connection waits for the disk at a COMMIT; None if unknown."""
         self._mutex = Lock()
         self._waiting: deque[_Turn] = deque()
         self._is_served = False
 
     def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
-        """Wait for a turn, or serve all who wait."""
+        """Wait until another thread has run the work, or run the work of all waiting threads."""
         turn = _Turn(name, work, lasting=lasting)
         with self._mutex:
             self._waiting.append(turn)
@@ -146,7 +146,7 @@ class SharedWriter:
             try:
                 turn.wake.acquire()
             except BaseException:
-                # Ctrl-C while we wait. Nobody must wait for us to serve.
+                # Ctrl-C while this thread waits. No other thread may wait for it to serve.
                 self._leave(turn)
                 raise
         if not turn.is_done:
@@ -157,7 +157,7 @@ class SharedWriter:
         return turn.result  # type: ignore[no-any-return]
 
     def _serve(self) -> None:
-        """Serve those who wait now, the caller first among them, then wake the next server."""
+        """Serve the threads that wait now, beginning with this one, then wake the next server."""
         with self._mutex:
             together = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
         mine = together[0]
@@ -172,14 +172,14 @@ class SharedWriter:
                 self._pass_on()
 
     def _pass_on(self) -> None:
-        """The first of those who wait serves next, if there is one."""
+        """Let the first waiting thread, if there is one, serve next."""
         self._is_served = bool(self._waiting)
         if self._waiting:
             self._waiting[0].is_to_serve = True
             self._waiting[0].wake.release()
 
     def _leave(self, turn: _Turn) -> None:
-        """Wait no longer. If somebody is about to run our transaction already, it runs without us."""
+        """Stop waiting. If another thread is already running this work, it is run without this thread."""
         with self._mutex:
             if turn in self._waiting:
                 self._waiting.remove(turn)
@@ -194,14 +194,14 @@ class SharedWriter:
             for turn in together:
                 turn.error = error
             return
-        # Somebody's trouble is not to be everybody's: nothing has happened yet, so each tries alone.
+        # One caller's error must not fail the others. Nothing was committed, so each is run alone.
         for turn in together:
             turn.error = self._try([turn])
         if isinstance(error, KeyboardInterrupt):
             raise error
 
     def _try(self, together: list[_Turn]) -> BaseException | None:
-        """One transaction for all of them; what went wrong, after it was rolled back."""
+        """One transaction for all of them; returns the error, after the rollback."""
         committing = False
         try:
             if self._connection is None:
@@ -217,21 +217,21 @@ class SharedWriter:
             self._committed(self._connection)
         except FOREIGN as error:
             return self._undo(trouble.translate(error), committing=committing)
-        except BaseException as error:  # noqa: BLE001 - it is handed to the thread whose work it came from.
+        except BaseException as error:  # noqa: BLE001 - raised in the thread whose work it came from.
             return self._undo(error, committing=committing)
         return None
 
     def _wait_for_the_disk(self, connection: Connection, *, lasting: bool) -> None:
-        """Whether the next COMMIT returns only when the disk has it."""
+        """Set whether the next COMMIT waits for the disk."""
         if self._is_lasting is not lasting:
-            # Straight to the driver, as SQLAlchemy would begin a transaction first, and there it has no effect.
+            # Directly through the driver: SQLAlchemy would begin a transaction first, where the PRAGMA has no effect.
             driver: Any = connection.connection.driver_connection
             self._is_lasting = None
             driver.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
             self._is_lasting = lasting
 
     def _undo(self, error: BaseException, *, committing: bool) -> BaseException:
-        """Roll back for certain. A COMMIT that failed leaves SQLite's transaction open, and SQLAlchemy forgets it."""
+        """Roll back. After a COMMIT that failed SQLite's transaction is still open, although SQLAlchemy dropped it."""
         connection = self._connection
         if connection is None:
             return error
@@ -242,7 +242,7 @@ class SharedWriter:
             transaction = connection.get_transaction()
             if transaction is not None:
                 transaction.rollback()
-        except Exception as second:  # noqa: BLE001 - whatever it is, this connection is not to be used again.
+        except Exception as second:  # noqa: BLE001 - after any error this connection is not to be used again.
             self._connection = None
             connection.invalidate()
             connection.close()
@@ -252,7 +252,7 @@ class SharedWriter:
         return error
 
     def close(self) -> None:
-        """Give the connection back; the caller sees to it that nobody writes any more."""
+        """Return the connection. The caller has made sure that no thread writes any more."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

@@ -1,1 +1,1 @@
-"""The tables, their triggers, and how values become columns and back; ``migrations`` brings a ledger up to date."""
+"""The tables, their triggers, and the mapping of values to columns; ``migrations`` brings a ledger up to date."""

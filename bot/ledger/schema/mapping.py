@@ -1,4 +1,4 @@
-"""Values to columns and back. Nothing here touches a database."""
+"""Values to columns and back, without access to a database."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ SIMPLE = frozenset(
     }
 )
 SETTABLE = SIMPLE | ACTORS | {"job"}
-"""The fields of a Deletion that ``change`` may set; its state changes by steps, its attempts by themselves."""
+"""The fields of a Deletion that ``change`` may set. A step sets its state; its attempts are rows of their own."""
 
 COMPARABLE = SIMPLE | ACTORS | {"state", "job_id", "job_state", "job_name", "asset_id", "last_update_time"}
-"""What ``where`` may name: the fields above, the state, and the columns that the snapshot of the job is split into."""
+"""The names for ``where``: the fields above, the state, and the columns that repeat parts of the job's snapshot."""
 
 
 def _plain(value: Any) -> Any:
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def columns_of(values: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
-    """Fields as columns. An unknown name is a programming error and says so before anything is sent."""
+    """Fields as columns. Raises ``TypeError`` for an unknown name, which is a programming error."""
     columns: dict[str, Any] = {}
     for name, value in values.items():
         if name not in allowed:
@@ -67,11 +67,11 @@ def columns_of(values: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, 
 
 
 STORED_JOB_WORDS = {"app_user_fingerprint": "seen_as"}
-"""Fields of ``Job`` that the ledger's JSON keeps under the word of version 0.1.0."""
+"""Fields of ``Job`` that the ledger's JSON stores under the name of version 0.1.0."""
 
 
 def job_columns(job: Job) -> dict[str, Any]:
-    """The snapshot, and what of it is searched or compared."""
+    """The snapshot, and the parts of it that are searched or compared."""
     return {
         "job_id": job.job_id,
         "job_state": job.state,
@@ -83,7 +83,7 @@ def job_columns(job: Job) -> dict[str, Any]:
 
 
 def deletion_columns(deletion: Deletion, instance: str) -> dict[str, Any]:
-    """All columns of a new row; its attempts stand in their own table."""
+    """All columns of a new row. Its attempts are in their own table."""
     target = deletion.target
     fields = {name: getattr(deletion, name) for name in SETTABLE}
     return columns_of(fields, SETTABLE) | {
@@ -100,7 +100,7 @@ def deletion_columns(deletion: Deletion, instance: str) -> dict[str, Any]:
 
 
 def job_from(text: str) -> Job:
-    """The snapshot as it was; fields that a later version knows and this one does not are left out."""
+    """The snapshot. Fields that only a later version knows are left out."""
     kept = json.loads(text)
     kept["supported_service"] = tuple(kept.get("supported_service") or ())
     stored = {name: STORED_JOB_WORDS.get(name, name) for name in Job.__dataclass_fields__}
@@ -181,7 +181,7 @@ def attempt_from(row: Row[Any]) -> Attempt:
 
 
 def notification_columns(notifications: Iterable[Notification], written_at: Any) -> list[dict[str, Any]]:
-    """Rows of ``outbox``. No ``due_at`` means at once."""
+    """Rows of ``outbox``. Without ``due_at`` they are due at once."""
     return [
         {
             "thread": notification.thread,

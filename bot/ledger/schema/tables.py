@@ -1,7 +1,7 @@
-"""The tables as SQLAlchemy Core sees them. ``migrations`` make them; a test proves that both say the same.
+"""The tables for SQLAlchemy Core. ``migrations`` make them; a test proves that both define the same schema.
 
-Ids and times are text, so that what stands in the table is what is read on both databases. JSON is text that we wrote
-ourselves, never a type that the database rewrites.
+Ids and times are text, so that both databases return exactly the stored value. JSON is text of our own, not a type
+that the database rewrites.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from bot.domain.model import State
 
 
 class UtcText(TypeDecorator[datetime]):
-    """A UTC time as text of fixed width: it sorts right on both databases, and nobody converts it."""
+    """A UTC time as text of fixed width, so that both databases sort it right and never convert it."""
 
     impl = String(27)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        """Text that PostgreSQL compares by bytes, whatever the database's language is."""
+        """Text that PostgreSQL compares by bytes, in any language of the database."""
         return String(27, collation="C") if dialect.name == "postgresql" else String(27)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Refuses a time without a time zone: guessing one is how deadlines go wrong by hours."""
+        """Refuses a time without a time zone, because a guessed one would move deadlines by hours."""
         return None if value is None else utc_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
@@ -51,7 +51,7 @@ class UtcText(TypeDecorator[datetime]):
 
 
 class FreeText(TypeDecorator[str]):
-    """Text that came from outside and may hold characters that no database takes."""
+    """Text from outside, which may hold characters that no database takes."""
 
     impl = Text
     cache_ok = True
@@ -62,7 +62,7 @@ class FreeText(TypeDecorator[str]):
 
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite's row number must be called INTEGER, or it is a column beside the row number."""
+"""On SQLite the type must be called INTEGER, or the column is not the row number."""
 
 metadata = MetaData(
     naming_convention={
@@ -80,7 +80,7 @@ deletions = Table(
     Column("endpoint", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("project_id", Text, nullable=False),
-    # The five that are compared or searched stand alone; ``job`` is the whole snapshot that the card shows.
+    # Five fields are columns because they are compared or searched; ``job`` is the whole snapshot that the card shows.
     Column("job_id", String(64), nullable=False),
     Column("job_state", Text, nullable=False),
     Column("job_name", FreeText, nullable=False),
@@ -114,7 +114,7 @@ deletions = Table(
     Column("read_due_at", UtcText),
     Column("verified_at", UtcText),
     Column("reminded", Boolean, nullable=False),
-    # Which process made the row, which one holds the claim, and which one is at work on it until when.
+    # The process that made the row, the one that holds the claim, and the one that has leased it, until when.
     Column("owner", Text, nullable=False),
     Column("claim_owner", Text),
     Column("lease_owner", Text),
@@ -123,7 +123,7 @@ deletions = Table(
 
 
 def in_states(*states: State) -> ColumnElement[bool]:
-    """A condition with its constants spelled out: no planner can match a bound parameter with a partial index."""
+    """A condition with literal constants, because no planner matches a bound parameter with a partial index."""
     return deletions.c.state.in_([literal_column(f"'{state.value}'", String) for state in states])
 
 
@@ -238,7 +238,7 @@ checkpoints = Table(
 outbox = Table(
     "outbox",
     metadata,
-    # AUTOINCREMENT, so that the number of a message that is gone is never given to another one.
+    # AUTOINCREMENT, so that the number of a removed message is never used again.
     Column("number", NUMBER, Identity(always=True), primary_key=True),
     Column("thread", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -284,7 +284,7 @@ freezes = Table(
     Column("at", UtcText, nullable=False),
     Column("channel", Text, nullable=False),
     Column("reason", FreeText, nullable=False),
-    # A freeze that was lifted stays: who stopped all deletions, and why, is asked long afterwards.
+    # A lifted freeze is kept, because people ask long afterwards who stopped all deletions, and why.
     Column("lifted_by_user", Text),
     Column("lifted_by_team", Text),
     Column("lifted_at", UtcText),

@@ -1,15 +1,15 @@
-"""The triggers that make the audit trail append-only, in both databases' words.
+"""The triggers that make the audit trail append-only, for both databases.
 
-They are not there against somebody who may drop them, but against every statement that somebody writes by mistake,
-and they make tampering take steps that are visible in the schema. What they promise:
+They stop every statement that is written by mistake. They do not stop a user who may drop them, but tampering then
+leaves traces in the schema. They guarantee:
 
-* an event must continue the chain: its number is the head's plus one and it remembers the head's hash. That refuses a
-  second INSERT of a number, too, which ``INSERT OR REPLACE`` would slip past a trigger on DELETE;
-* the head moves with the event and in no other way;
+* an event must continue the chain: its number is the head's plus one, its previous hash is the head's hash. That also
+  refuses a second INSERT of a number, since ``INSERT OR REPLACE`` would bypass a trigger on DELETE;
+* the head moves only with an event;
 * no event is ever updated, and none beyond the newest checkpoint deleted;
-* a checkpoint names an event as it stands and is itself never changed.
+* a checkpoint names an existing event and is itself never changed.
 
-A migration in Alembic's batch mode rebuilds a table and thereby drops its triggers: call ``create`` again after it.
+A migration in Alembic's batch mode rebuilds a table and so drops its triggers: call ``create`` again after it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ SQLITE = {
     "checkpoints_no_delete": _sqlite_refusal("checkpoints_no_delete", "DELETE", "checkpoints", "checkpoints stay"),
 }
 
-# SQLSTATE 23000 makes a refusal a violated constraint, which is what SQLite's RAISE makes it.
+# SQLSTATE 23000 makes a refusal a violated constraint, as SQLite's RAISE does.
 POSTGRES_FUNCTIONS = {
     "dhbot_refuse": (
         "CREATE OR REPLACE FUNCTION dhbot_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -78,7 +78,7 @@ POSTGRES_FUNCTIONS = {
     ),
     "dhbot_step_head": (
         "CREATE OR REPLACE FUNCTION dhbot_step_head() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        # The depth is 1 when somebody updates the head by hand and 2 when the insertion of an event does.
+        # The depth is 1 for an UPDATE of the head by hand, and 2 for the one by the insertion of an event.
         "IF NEW.id <> OLD.id OR NEW.number <> OLD.number + 1 OR pg_trigger_depth() < 2 THEN "
         "RAISE EXCEPTION USING ERRCODE = '23000', MESSAGE = 'the head moves with an event only'; END IF; "
         "RETURN NEW; END $$"
@@ -119,7 +119,7 @@ POSTGRES = {
 
 
 def create(connection: Connection) -> None:
-    """Make every trigger that is not there. To be called after the tables, and after each batch migration."""
+    """Make every missing trigger. To be called after the tables, and after each batch migration."""
     there = names(connection)
     if connection.dialect.name == "postgresql":
         for function in POSTGRES_FUNCTIONS.values():
@@ -130,12 +130,12 @@ def create(connection: Connection) -> None:
 
 
 def expected(dialect_name: str) -> dict[str, str]:
-    """The triggers that must be there, by name."""
+    """The triggers that must exist, by name."""
     return POSTGRES if dialect_name == "postgresql" else SQLITE
 
 
 def names(connection: Connection) -> frozenset[str]:
-    """The names of the triggers that are there and switched on."""
+    """The names of the triggers that exist and are enabled."""
     if connection.dialect.name == "postgresql":
         query = (
             "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "

@@ -1,1 +1,1 @@
-"""The audit trail in the ledger: written, read, verified and shortened."""
+"""The audit trail in the ledger: appending, reading, verifying and pruning."""

@@ -1,11 +1,11 @@
-"""Shortening the audit trail, and taking personal data out of old deletions. The only module that removes anything.
+"""Pruning the audit trail, and redacting old deletions. The only module that removes events or personal data.
 
-The order is what keeps the rest provable. First, in one transaction, a checkpoint names the last event that goes, and
-a ``pruned`` event says so in the trail itself; then the events up to it go, some at a time. Cut off in between, the
-trail verifies all the same, and the next call finishes the work.
+The order keeps the rest verifiable. First, in one transaction, a checkpoint names the last event to be deleted, and a
+``pruned`` event records that in the trail. Then the events up to it are deleted, some at a time. If that is
+interrupted, the trail still verifies, and the next call finishes the work.
 
-Redacting never touches the trail: events hold no names and no reasons. It empties the reason and the job's name of
-deletions that are over, in the table of deletions.
+Redacting empties the reason and the job's name of ended deletions, in the table of deletions. It never touches the
+trail, because events hold no names and no reasons.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _d = deletions.c
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would go: events up to and with ``up_to``, none when that is None, and the personal part of deletions."""
+    """What would be removed: the events up to and with ``up_to``, if any, and the personal data of deletions."""
 
     before: datetime
     up_to: Head | None
-    """Where the new checkpoint would stand."""
+    """The new checkpoint."""
     leftover: int
-    """The last number that an earlier pruning has announced; its events may still be there."""
+    """The last number that an earlier pruning announced; its events may still exist."""
     events: int
     deletions: int
 
@@ -48,12 +48,12 @@ class Plan:
 
     @property
     def last(self) -> int:
-        """The last number that goes."""
+        """The last number to be deleted."""
         return self.up_to.number if self.up_to is not None else self.leftover
 
 
 def plan(connection: Connection, before: datetime, *, keep_events: bool = False) -> Plan:
-    """Look at what is older. An event goes only if all events before it go as well."""
+    """Plan the removal of older data. An event is deleted only if all events before it are."""
     leftover = trail_rows.checkpoint(connection).number
     up_to = None if keep_events else _last_before(connection, before, leftover)
     last = 0 if keep_events else up_to.number if up_to is not None else leftover
@@ -80,7 +80,7 @@ def _last_before(connection: Connection, before: datetime, after: int) -> Head |
 
 
 def _is_personal(before: datetime) -> ColumnElement[bool]:
-    """Deletions that are over, told and looked after to the end, older than that, and not redacted yet."""
+    """Older deletions, not yet redacted, that have ended and have no message to deliver and no read to come."""
     return and_(
         ~is_open,
         _d.read_due_at.is_(None),
@@ -91,11 +91,11 @@ def _is_personal(before: datetime) -> ColumnElement[bool]:
 
 
 def carry_out(database: Database, planned: Plan, now: datetime, on_step: Callable[[int], object]) -> None:
-    """Announce, then remove. ``on_step`` is told how many events or deletions each step has dealt with."""
+    """Announce, then remove. ``on_step`` is called with the number of events or deletions of each step."""
 
     def announce(connection: Connection) -> None:
         if connection.dialect.name == "sqlite":
-            # What is freed is overwritten with zeros instead of staying readable in the file.
+            # Freed space is overwritten with zeros, or it would stay readable in the file.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         facts: dict[str, object] = {"before": utc_text(planned.before), "redacted": planned.deletions}
         if planned.up_to is not None:

@@ -1,4 +1,4 @@
-"""The audit trail as it is read beside a running bot. Nothing here writes, and nothing here has to know the target."""
+"""Reading the audit trail while a bot may run. Never writes, and needs no target."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events are asked for. What is None, and no kinds at all, limits nothing."""
+    """A filter of events. None, or an empty set of kinds, limits nothing."""
 
     after: int = 0
     """A number: only later events."""
     since: datetime | None = None
     until: datetime | None = None
-    """The first moment that is too late."""
+    """Exclusive."""
     kinds: frozenset[str] = frozenset()
     person: str | None = None
-    """The Slack id of who did it."""
+    """The Slack id of the actor."""
     job: str | None = None
     deletion: str | None = None
 
@@ -68,7 +68,7 @@ class TrailReader:
         return self._database.read(work)
 
     def verify(self, witness: Witness | None = None, on_page: Callable[[int], object] | None = None) -> Inspection:
-        """Check the whole trail in one snapshot; see ``verifying.look``."""
+        """Check the whole trail in one snapshot; see ``verifying.inspect``."""
         return self.read(lambda connection: verifying.inspect(connection, witness, on_page))
 
     def extent(self) -> tuple[Head, Head]:
@@ -78,8 +78,8 @@ class TrailReader:
     def lines(self, wanted: Wanted) -> Iterator[Line]:
         """The events, a page at a time and each page a transaction of its own.
 
-        Whoever reads them may take hours over it, in a pager, and must hold up nobody meanwhile. Since events are only
-        ever added behind the others, the pages belong together all the same.
+        A user may read for hours in a pager, and no transaction may stay open so long. The pages are consistent all the
+        same, because events are only ever appended.
         """
         while True:
             query = wanted.query()
@@ -98,13 +98,13 @@ class TrailReader:
         )
 
     def about(self, deletion: str) -> About | None:
-        """What is kept of a deletion beside its events; None where there never was such a deletion."""
+        """The job's name and the reason that are kept of a deletion; None if there never was such a deletion."""
         query = select(deletions.c.job_name, deletions.c.reason).where(deletions.c.id == deletion)
         row = self.read(lambda connection: connection.execute(query).first())
         return None if row is None else About(row.job_name or None, row.reason or None)
 
     def beginning_with(self, prefix: str, limit: int) -> list[str]:
-        """The ids of deletions that begin so, in order; ``limit`` of them at most."""
+        """The ids of deletions with that prefix, in order; ``limit`` of them at most."""
         found = union(
             *(select(column).where(column.startswith(prefix, autoescape=True)) for column in (_c.id, events.c.deletion))
         ).subquery()

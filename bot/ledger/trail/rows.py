@@ -16,8 +16,8 @@ from bot.domain.model import DeletionId
 from bot.ledger.schema.tables import chain_head, checkpoints, events
 
 KNOWN_HEAD = "bot.ledger: head"
-"""Where SQLite's one writing connection remembers the head, so that it need not ask; forgotten at each rollback.
-Were it ever wrong, the trigger would refuse the event."""
+"""The key under which SQLite's one writing connection caches the head; dropped at each rollback. If the cached head
+were wrong, the trigger would refuse the event."""
 
 APPENDED = "bot.ledger: appended"
 """The key of the list in which a transaction notes its events and steps, for the observers after its commit."""
@@ -36,13 +36,13 @@ _CHECKPOINT = select(checkpoints.c.number, checkpoints.c.hash).order_by(checkpoi
 
 
 def append(connection: Connection, happened: Sequence[Event], step: Step | None = None) -> Head | None:
-    """Add to the trail; the last of these events as it stands there, None when there are none.
+    """Append to the trail; returns the last of these events, None if there are none.
 
-    To be called late in a transaction, before nothing but the messages that quote it: from here on it holds the one
-    head that all wait for.
+    To be called late in a transaction, with only the messages that quote the event after it: from here on the
+    transaction holds the head, and all others wait for it. ``step`` is the deletion's, if the transaction takes one.
 
-    The number is the head's plus one and no sequence's, because those leave gaps and are given out of order. The head
-    itself is moved by a trigger. ``step`` is the deletion's, if the transaction takes one.
+    The number is the head's plus one. A sequence would leave gaps and give numbers out of order. A trigger moves the
+    head.
     """
     connection.info.get(APPENDED, []).append((happened, step))
     if not happened:
@@ -73,7 +73,7 @@ def has(connection: Connection, event: Head) -> bool:
 
 
 def checkpoint(connection: Connection) -> Head:
-    """Where the kept part of the trail begins: after this event."""
+    """The newest checkpoint: the kept part of the trail begins after this event."""
     row = connection.execute(_CHECKPOINT).one_or_none()
     return Head(*row) if row is not None else BEGINNING
 
@@ -84,7 +84,7 @@ def read(connection: Connection, *, after: int, limit: int) -> list[Recorded]:
 
 
 def of_deletion(connection: Connection, deletion: DeletionId) -> list[Recorded]:
-    """Everything that happened to one deletion."""
+    """The events of one deletion."""
     return recorded(connection.execute(_OF_DELETION, {"of": deletion}))
 
 
@@ -100,7 +100,7 @@ def lines(
 
     ``on_page`` is called with the last number of each page.
 
-    SQLAlchemy's rows would cost more than hashing them; nothing in these columns needs a type's help.
+    Not as SQLAlchemy's rows, which would cost more than the hashing. These columns need no conversion.
     """
     return chain_pages.from_iterable(_pages(connection, after, pages_of, on_page))
 
@@ -109,7 +109,7 @@ def _pages(
     connection: Connection, after: int, pages_of: int, on_page: Callable[[int], object] | None
 ) -> Iterator[Sequence[tuple[Any, ...]]]:
     columns = ", ".join(column.name for column in events.columns)
-    # Nothing but the names of our own columns and whole numbers gets into this text.
+    # This text has only the names of our own columns, and whole numbers.
     query = f"SELECT {columns} FROM events WHERE number > {{after}} ORDER BY number LIMIT {pages_of}"  # noqa: S608
     while True:
         result = connection.exec_driver_sql(query.format(after=int(after)))

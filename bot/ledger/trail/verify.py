@@ -1,4 +1,4 @@
-"""Verifying the audit trail as it stands at one moment, and finding in it what a channel was shown."""
+"""Verifying the audit trail in one snapshot, and finding an event in it that was quoted in Slack."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BY_PREFIX = [
 
 
 def verify(connection: Connection, on_page: Callable[[int], object] | None = None) -> Verdict:
-    """Check all events from the newest checkpoint to the head. ``on_page`` is told how far it has come."""
+    """Check all events from the newest checkpoint to the head. ``on_page`` is called with the last number of a page."""
     head = rows.head(connection)
     start = rows.checkpoint(connection)
     if start != BEGINNING and not _is_announced(connection, start):
@@ -37,7 +37,7 @@ def verify(connection: Connection, on_page: Callable[[int], object] | None = Non
 def inspect(
     connection: Connection, witness: Witness | None, on_page: Callable[[int], object] | None = None
 ) -> Inspection:
-    """All that ``audit verify`` tells."""
+    """The result of ``audit verify``."""
     return Inspection(
         verify(connection, on_page),
         rows.checkpoint(connection),
@@ -47,7 +47,7 @@ def inspect(
 
 
 def missing_triggers(connection: Connection) -> frozenset[str]:
-    """The triggers that should protect the trail and are not there."""
+    """The triggers that should protect the trail and are missing."""
     return frozenset(triggers.expected(connection.dialect.name)) - triggers.names(connection)
 
 
@@ -66,7 +66,7 @@ def find(connection: Connection, witness: Witness) -> Head | None:
 
 
 def _is_announced(connection: Connection, checkpoint: Head) -> bool:
-    """Whether the kept part says that what was before it was pruned; that event follows its checkpoint."""
+    """Whether a ``pruned`` event in the kept part announces this checkpoint."""
     return any(
         facts.get("up_to") == checkpoint.number and facts.get("hash") == checkpoint.hash
         for (text,) in connection.execute(_PRUNED, {"after": checkpoint.number})

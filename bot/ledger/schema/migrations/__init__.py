@@ -1,7 +1,7 @@
 """Bringing a ledger to the present schema.
 
-Alembic costs 300 ms to import, so it is imported only when the stored revision is not the newest one. Migrations
-expand first and contract a version later, so that an old replica can work on while a new one starts.
+Alembic is imported only if the stored revision is not the newest one, because the import costs 300 ms. Migrations
+expand first and contract a version later, so that an old replica can go on working while a new one starts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 HEAD = REVISIONS[-1]
 ADVISORY_LOCK = 0x6468626F74
-"""Held on PostgreSQL while migrating, so that replicas that start together do it one after the other. Spells dhbot."""
+"""Held on PostgreSQL during a migration, so that replicas that start together do it in turn. Spells dhbot."""
 
 
 def revision(connection: Connection) -> str | None:
@@ -53,14 +53,14 @@ def config(connection: Connection) -> Config:
 
 
 def check(database: Database) -> None:
-    """Refuse a ledger whose schema is not this version's, and where there is none."""
+    """Refuse a missing ledger, and one whose schema is not this version's."""
     _check(database, {HEAD})
 
 
 def check_readable(database: Database) -> None:
-    """Refuse what can neither be copied nor have its trail read: where no ledger is, and one of a newer version.
+    """Refuse a missing ledger, and one of a newer version, which can be neither copied nor have its trail read.
 
-    Migrations only add, so a ledger of every older version can: a backup belongs before its migration.
+    A ledger of any older version can, because migrations only add. A backup is made before its migration.
     """
     _check(database, REVISIONS)
 
@@ -75,7 +75,7 @@ def _check(database: Database, good: Collection[str]) -> None:
 
 
 def refuse_empty(database: Database) -> None:
-    """Raise ``LedgerTrouble`` where there is no ledger yet."""
+    """Raise ``LedgerTrouble`` if there is no ledger yet."""
     if database.read(is_empty):
         raise LedgerTrouble(trouble.EMPTY)
 

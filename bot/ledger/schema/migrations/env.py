@@ -1,4 +1,4 @@
-"""What Alembic runs: on the connection, and in the transaction, that ``bot.ledger.schema.migrations`` hands over."""
+"""Alembic's script: it uses the connection and the transaction of ``bot.ledger.schema.migrations``."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The running log is told by one replica at a time. Replicas of the version before ignore the lease and go on."""
+"""The running log is posted by one replica at a time. Replicas of the version before ignore the lease and go on."""
 
 from __future__ import annotations
 
