@@ -1,4 +1,4 @@
-"""The command line.
+"""The command line: ``dh-bot run | sandbox | doctor | db | audit``.
 
-``dh-bot run | sandbox | doctor | db | audit``. Nothing of what it starts is imported before it is needed.
+``main`` imports a command's module only when that command runs, so that ``--help`` is fast.
 """

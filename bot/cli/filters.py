@@ -1,4 +1,4 @@
-"""The filters of ``audit list`` and ``audit export``, as options and as one value."""
+"""The filters of ``audit list`` and ``audit export``: click's options, and one value."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from bot.ledger.trail.reader import Wanted
 
 LAST = 2**63 - 1
-"""The greatest number that either database can hold."""
+"""The largest number that both databases can store."""
 
 
 def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The filters; what they say is gathered into one ``Wanted`` by ``wanted_of``."""
+    """Add the options of the filters to a command. ``wanted_of`` takes their values."""
     for option in reversed(
         (
             click.option("--after", type=click.IntRange(0, LAST), default=0, help="Only events after this number."),
@@ -44,7 +44,7 @@ def wanted_of(
     job: str | None,
     deletion: str | None,
 ) -> Wanted:
-    """What the filters say. What no event can have would find nothing, and that would be taken for an answer."""
+    """The filters as one value. Raises for a value that no event can have: an empty result would mislead."""
     from bot.domain.events import Kind  # noqa: PLC0415
     from bot.domain.model import DELETION_ID_PATTERN, JOB_ID_PATTERN  # noqa: PLC0415
     from bot.ledger.trail.reader import Wanted  # noqa: PLC0415

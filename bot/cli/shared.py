@@ -1,4 +1,4 @@
-"""What the groups of commands share: options, the ways a command ends, and how it comes by its settings."""
+"""Shared by all commands: options, exit statuses, errors, and how settings are read."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
     from bot.settings.schema import Settings
 
 LEDGER = frozenset({"DATABASE_URL", "LOG_LEVEL", "LOG_FORMAT"})
-"""The settings without which a command that only opens the ledger cannot work."""
+"""The settings of a command that only opens the ledger."""
 
 EXIT_STATUS = "Exit status: 0 fine, 1 a check failed, 2 usage or settings, 3 cannot start, 130 interrupted."
 
 
 class Stop(click.ClickException):
-    """Ends the command with a message on stderr. The message already says what it is about."""
+    """Ends the command with this message alone on stderr."""
 
     def show(self, file: Any = None) -> None:
         click.echo(self.message, file=file or sys.stderr)
 
 
 class CheckFailed(Stop):
-    """What was asked for was looked at, and is not as it should be."""
+    """A check found a fault."""
 
     exit_code = 1
 
 
 class WrongSettings(Stop):
-    """The settings do not let the command run."""
+    """The command cannot run with these settings."""
 
     exit_code = 2
 
 
 class NotStarted(Stop):
-    """Something outside does not let the command run."""
+    """The command cannot run for a cause outside, such as the ledger or the system."""
 
     exit_code = 3
 
@@ -56,7 +56,7 @@ env_file_option = click.option(
 
 
 def needs_unix() -> None:
-    """End with a sentence where files cannot be locked as the ledger is. Called before anything imports ``fcntl``."""
+    """Raise where there is no ``fcntl``, with which the ledger's file is locked. Called before any import of it."""
     try:
         import fcntl  # noqa: F401, PLC0415 - only whether it is there
     except ImportError:
@@ -64,10 +64,10 @@ def needs_unix() -> None:
 
 
 def forbid_core_dumps() -> None:
-    """A dump of this process's memory would hold tokens and keys. Called before any of them is read.
+    """Set the limit of core dumps to 0: a dump would contain tokens and keys. Called before any of them is read.
 
-    Here, because this holds wherever the bot is run; Kubernetes, for one, has no field for it. A program that the
-    kernel pipes dumps to (core(5)) gets them whatever the limit is; systemd-coredump keeps none of a process without.
+    The bot does this itself, since not every platform can; Kubernetes has no field for it. A program to which the
+    kernel pipes dumps (core(5)) gets them in spite of the limit; systemd-coredump then stores none.
     """
     with suppress(ImportError):  # Windows has no such limits.
         import resource  # noqa: PLC0415
@@ -77,7 +77,7 @@ def forbid_core_dumps() -> None:
 
 @contextmanager
 def ledger_trouble() -> Iterator[None]:
-    """Say what is wrong with the ledger in a sentence, and where the engineer may look."""
+    """Turn ``LedgerTrouble`` into ``NotStarted`` with its diagnosis and remedy."""
     from bot.domain.ledger_port import LedgerTrouble  # noqa: PLC0415
 
     try:
@@ -87,7 +87,7 @@ def ledger_trouble() -> Iterator[None]:
 
 
 def trouble_text(trouble: LedgerTrouble) -> str:
-    """The diagnosis, what the engineer may need besides, and the remedy."""
+    """The diagnosis, its notes for the engineer, and the remedy."""
     from bot.ledger.database.trouble import remedy  # noqa: PLC0415
 
     notes = "".join(f" ({note})" for note in getattr(trouble, "__notes__", ()))
@@ -96,7 +96,7 @@ def trouble_text(trouble: LedgerTrouble) -> str:
 
 @contextmanager
 def output_trouble(then: Callable[[], str] = lambda: "") -> Iterator[None]:
-    """Say why standard output takes no more, and by ``then`` what to do. A reader that went away is click's to end."""
+    """Report why standard output cannot be written, with ``then`` as the remedy. click handles a closed pipe."""
     try:
         yield
         sys.stdout.flush()
@@ -108,17 +108,17 @@ def output_trouble(then: Callable[[], str] = lambda: "") -> Iterator[None]:
 
 
 def _let_go_of_output() -> None:
-    """What is still to be written can go nowhere; Python would try once more when it ends, and complain."""
+    """Point standard output to /dev/null: Python would try to flush it at exit, and print an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def load_settings(env_file: Path | None, only: Collection[str] = ()) -> Settings:
-    """The settings, or the end of the command with everything that is wrong with them.
+    """The settings; raises ``WrongSettings`` with every problem.
 
-    A command that needs only some of them says on stderr where these come from, if that is not plain: it might work
-    with another ledger than the bot's.
+    A command that needs only some of them prints the notices about their origin on stderr, since it might open another
+    ledger than the bot's.
     """
     from bot.settings.forms import SettingsError  # noqa: PLC0415
     from bot.settings.load import read_settings  # noqa: PLC0415
@@ -134,9 +134,9 @@ def load_settings(env_file: Path | None, only: Collection[str] = ()) -> Settings
 
 
 def put_proxies(settings: Settings) -> None:
-    """Put the proxies that stand in ``.env`` into the environment, where all libraries look for them.
+    """Copy the proxies of ``.env`` into the environment, where all libraries read them.
 
-    So the file means the same whether Docker or systemd reads it, or the bot itself.
+    So the file has the same effect whether Docker, systemd or the bot itself reads it.
     """
     os.environ.update(settings.for_libraries)
 
@@ -147,7 +147,7 @@ def _command() -> str:
 
 
 def set_up_logs(settings: Settings, stream: str = "stderr") -> None:
-    """Send all that is logged, and what nobody caught, to this stream without the secrets of these settings."""
+    """Log to this stream, uncaught exceptions too, with the secrets of these settings masked."""
     from bot import logs  # noqa: PLC0415
 
     logs.configure(settings.log_level, settings.log_format, settings.secrets(), stream)
@@ -171,7 +171,7 @@ class MomentType(click.ParamType[Any]):
 
 @contextmanager
 def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr for work that may take long; only a person at a terminal sees it. Called with steps done."""
+    """A progress bar on stderr, at a terminal only. The function that it yields takes the number of steps done."""
     with click.progressbar(
         length=length,
         label=label,

@@ -1,6 +1,6 @@
-"""What a setting that says *where* may look like: services, proxies, listening hosts, files.
+"""Forms of settings that name a place: services, proxies, listening hosts, files.
 
-The rules of ``settings_forms`` hold here too: ``Wrong`` names the rule and the remedy, never the text.
+As in ``bot.settings.forms``, ``Wrong`` names the rule and the remedy, never the text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/)|(?:https?|socks[45]?[ah]
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address means this very machine."""
+    """Whether a host name or address means this machine."""
     if host is None:
         return False
     try:
@@ -40,12 +40,12 @@ def _is_host(name: str | None) -> bool:
 
 
 def _split(text: str, example: str) -> SplitResult:
-    """Take an address apart, and refuse what is refused in all of them."""
+    """Parse an address, with the rules that hold for all of them."""
     wrong = Wrong(f"must be an address such as {example}", "Write scheme, host and, where it differs, the port.")
     try:
         parts = urlsplit(text)
         port_is_good = parts.port != 0
-    except ValueError:  # raised by .port as well; an unclosed bracket or a port that is no number
+    except ValueError:  # an unclosed bracket, or by .port a port that is no number
         raise wrong from None
     if not PRINTABLE.fullmatch(text) or "\\" in text or not _is_host(parts.hostname) or not port_is_good:
         raise wrong
@@ -59,7 +59,7 @@ def _is_safe(parts: SplitResult) -> bool:
 
 
 def _origin(parts: SplitResult) -> str:
-    """Scheme, host and port in one spelling: deletions are unique per endpoint, so two spellings must not be two."""
+    """Scheme, host and port, normalized: deletions are unique per endpoint, so two spellings must be one."""
     host = parts.hostname or ""
     default = {"https": 443, "http": 80}[parts.scheme]
     port = "" if parts.port in {None, default} else f":{parts.port}"
@@ -89,7 +89,7 @@ def slack_api_url(text: str) -> str:
 
 
 def proxy(text: str) -> SecretStr:
-    """A proxy's address; may carry a user and a password, so it is kept like a secret."""
+    """A proxy's address; a secret, since it may contain a user and a password."""
     example = "http://proxy.example.com:3128"
     parts = _split(text, example)
     if parts.scheme not in {"http", "https"} or parts.path not in {"", "/"}:
@@ -105,7 +105,7 @@ def host(text: str) -> str:
 
 
 def certificates(text: str) -> Path:
-    """A file with certificates in PEM form. Looked at now, so that a wrong path does not show at the first call."""
+    """A file with certificates in PEM form. Read at the start, so that a wrong path does not fail at the first call."""
     path = Path(text)
     try:
         readable = "-----BEGIN " in path.read_text(encoding="latin-1")
@@ -118,12 +118,12 @@ def certificates(text: str) -> Path:
 
 
 def passwords_in(address: str) -> list[str]:
-    """Every text that a library may take for the password in an address, as it is written and as it is meant.
+    """Every text that a library may take for the password in an address, both as written and percent-decoded.
 
-    ``urllib``, and with it slack_sdk, reads up to the last @ before the path, which begins at the first / behind an @.
-    ``urlsplit`` lets the first / ? # end what it searches, ``requests`` and urllib3 a backslash too. Where one of those
-    stands in the password, its beginning is taken for a port, and what follows an @ for a host, and the errors quote
-    that piece. So the pieces are among the answers. A scheme may be missing.
+    ``urllib``, and with it slack_sdk, reads up to the last @ before the path, which begins at the first / after an @.
+    ``urlsplit`` stops at the first / ? #, ``requests`` and urllib3 also at a backslash. If the password contains one of
+    those, they take its beginning for a port and the text after an @ for a host, and their errors quote that piece. So
+    the pieces are returned too. A scheme may be missing.
     """
     rest = _SCHEME.sub("", address.strip(), count=1)
     path = rest.find("/", rest.find("@"))

@@ -1,7 +1,7 @@
-"""How settings belong together, and what somebody should know who starts the bot with them.
+"""Rules over several settings, and notices for the person who starts the bot.
 
-The checks see a ``Settings`` in which every badly formed text has been replaced by its default; ``bad`` names those, so
-that no second problem is reported which is only a consequence of the first.
+The checks get a ``Settings`` in which every malformed text is replaced by its default. ``bad`` names those settings, so
+that no problem is reported that only follows from another.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
 
 
 def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str]) -> Iterator[Problem]:
-    """Everything that is wrong although each setting by itself is well formed."""
+    """Problems between settings that are each well formed."""
     for problem in (
         *_slack(settings),
         *_slack_variables(environ),
@@ -60,7 +60,7 @@ def _slack(settings: Settings) -> Iterator[Problem]:
 
 
 def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Variables that Bolt reads by itself, behind the back of these settings."""
+    """Variables that Bolt reads by itself from the environment."""
     if environ.get("SLACK_CLIENT_ID") and environ.get("SLACK_CLIENT_SECRET"):
         yield Problem(
             "SLACK_CLIENT_ID",
@@ -112,14 +112,14 @@ def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
 
 
 def _profile(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """What Huawei's SDK reads by itself it reads from the environment; in ``.env`` it would look into another file."""
+    """Huawei's SDK reads its variables from the environment only. It ignores ``.env`` and would read another file."""
     path = environ.get(SDK_FILE)
     if settings.metastudio_auth == "profile" and path and path != os.environ.get(SDK_FILE):
         yield Problem(SDK_FILE, "stands in .env, where Huawei's SDK does not see it", "Set it in the environment.")
 
 
 def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
-    """Short times are for trying things out: a real person needs longer, and so does a real deletion."""
+    """Short times are for local trials: a real person needs longer, and so does a real deletion."""
     if "METASTUDIO_ENDPOINT" in bad or is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
         return
     if settings.confirm_within_seconds < SHORTEST_CARD:
@@ -142,7 +142,7 @@ def _ports(settings: Settings) -> Iterator[Problem]:
 
 
 def notices(settings: Settings) -> Iterator[str]:
-    """What somebody should know who starts the bot with these settings. No values of secrets, and none of texts."""
+    """Notices for the person who starts the bot, without values of secrets or texts."""
     yield from _who_may(settings)
     if settings.metastudio_region not in KNOWN_REGIONS:
         yield (
@@ -157,7 +157,7 @@ def notices(settings: Settings) -> Iterator[str]:
 
 def _who_may(settings: Settings) -> Iterator[str]:
     if settings.authorized_usergroups:
-        # How many people are in a group, and who, Slack knows only when it is asked.
+        # Only a look-up in Slack shows the members of a group.
         return
     alone = "AUTHORIZED_USERS names only one person, and AUTHORIZED_USERGROUPS is empty."
     if not settings.authorized_users:

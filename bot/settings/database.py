@@ -1,8 +1,8 @@
-"""DATABASE_URL: the forms in which people write it, and the one in which SQLAlchemy takes it.
+"""DATABASE_URL: parses the forms in which people write it into the form of SQLAlchemy.
 
-PostgreSQL's own forms are taken as libpq reads them, so that one text serves the bot, psql and pg_dump. What two
-programs would read in two ways is refused. The rules of ``settings_forms`` hold here too: ``Wrong`` names the part, the
-rule and the remedy, never the text.
+PostgreSQL's own forms are parsed as libpq parses them, so that one text serves the bot, psql and pg_dump. A text that
+two programs would parse differently is refused. As in ``bot.settings.forms``, ``Wrong`` names the part, the rule and
+the remedy, never the text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HOSTS = (
 )
 
 KEEP_ONE = {"host": HOSTS, "options": "Write all into one, with %20 between two."}
-"""The remedy for an option that is there twice. For libpq the last one holds, for others the first, or both."""
+"""The remedies for an option that is given twice. libpq uses the last one, other programs the first, or both."""
 
 
 class _Host(NamedTuple):
@@ -43,7 +43,7 @@ class _Host(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """An address, taken apart. ``login`` is as it is written, so that it is kept like a secret in that form too."""
+    """A parsed address. ``login`` is as written, so that this form is masked as a secret too."""
 
     login: str
     hosts: list[_Host]
@@ -52,13 +52,13 @@ class _Parts(NamedTuple):
 
 
 def database_url(text: str) -> str:
-    """Where the ledger is: a SQLite file, or PostgreSQL; in the form in which SQLAlchemy takes it."""
+    """The address of the ledger, a SQLite file or PostgreSQL, in SQLAlchemy's form."""
     if text.startswith("sqlite://"):
         return _sqlite(text)
     if scheme := SCHEME.fullmatch(text):
         if scheme["driver"] not in {None, "psycopg"}:
             raise Wrong("must name the driver psycopg, or none", f"Write {WRITTEN}.")
-        return _postgresql(_taken_apart(scheme["rest"]))
+        return _postgresql(_split(scheme["rest"]))
     first = KEYWORD.match(text)
     if first and (first["name"] in PLACES or first["name"] in OPTIONS):
         return _postgresql(_keywords(text))
@@ -76,12 +76,12 @@ def _sqlite(text: str) -> str:
         or "\0" in path
         or path.endswith("/")
     ):
-        # A ledger in memory forgets a running deletion at the first restart, which is what it is there to prevent.
+        # A ledger in memory would lose a running deletion at the first restart.
         raise Wrong("must name a file after sqlite:///, without options", HOW)
     return text
 
 
-def _taken_apart(rest: str) -> _Parts:
+def _split(rest: str) -> _Parts:
     if rest and not PRINTABLE.fullmatch(rest):
         raise Wrong("has a space or a character outside ASCII", "Percent-encode it, for example %20 for a space.")
     login, behind = _login(rest)
@@ -102,7 +102,7 @@ def _taken_apart(rest: str) -> _Parts:
 
 
 def _check_encoding(part: str, text: str) -> None:
-    """Whether each sign that is percent-encoded is one. A % that encodes nothing stands for itself."""
+    """Raise unless percent-encoded bytes are UTF-8 without NUL. A % that encodes nothing stands for itself."""
     try:
         meant = unquote(text, errors="strict")
     except UnicodeDecodeError:
@@ -113,19 +113,19 @@ def _check_encoding(part: str, text: str) -> None:
 
 
 def _login(rest: str) -> tuple[str, str]:
-    """User and password as they are written, and what comes behind them."""
+    """User and password as written, and the rest."""
     login, at, behind = rest.partition("@")
     if not at:
         return "", rest
     user, _, password = login.partition(":")
     first = re.split(r"[/?]", password, maxsplit=1)[0]
-    # A / or ? in a password can be no other thing where what stands before it is no port.
+    # A / or ? belongs to the password if the text before it cannot be a port.
     is_login = not re.search(r"[/?]", login) or (not re.search(r"[/?]", user) and bool(re.search(r"\D", first)))
     return (login, behind) if is_login else ("", rest)
 
 
 def _keywords(text: str) -> _Parts:
-    """The form of libpq's connection strings: ``host=/run/postgresql dbname=name``."""
+    """Parse libpq's keyword form: ``host=/run/postgresql dbname=name``."""
     options, at = [], 0
     text = text.rstrip()
     if not text.isprintable():
@@ -145,11 +145,11 @@ def _keywords(text: str) -> _Parts:
 
 
 def _placed(login: str, hosts: list[_Host], name: str, options: list[tuple[str, str]]) -> _Parts:
-    """The address with everything in its one place."""
+    """The address, with user, password, host, port and name moved from the options to their fields."""
     given = Counter(key for key, _ in options)
     twice = [key for key, count in given.items() if count > 1 and key in {*OPTIONS, *PLACES}]
     if "host" in twice and all(PORT_TOO.fullmatch(unquote(text)) for key, text in options if key == "host"):
-        # SQLAlchemy's way to write several hosts. libpq finds no host of such a name, so nothing is read in two ways.
+        # SQLAlchemy's form of several hosts. libpq finds no host of such a name, so the form is not ambiguous.
         twice.remove("host")
     places = {key: unquote(text) for key, text in options if key in PLACES}
     user, colon, password = login.partition(":")
@@ -172,12 +172,12 @@ def _placed(login: str, hosts: list[_Host], name: str, options: list[tuple[str, 
 
 
 def _hosts(text: str) -> list[_Host]:
-    """The hosts between @ and /."""
+    """Parse the hosts between @ and /."""
     return [_host(each) for each in text.split(",")] if text else []
 
 
 def _host(text: str, *, bare: bool = False) -> _Host:
-    """One host. ``bare`` is how ``host=`` has it: libpq knows no port and no brackets there, SQLAlchemy both."""
+    """Parse one host. ``bare`` is one of ``host=``: libpq allows no port and no brackets there, SQLAlchemy both."""
     meant = text if bare else unquote(text)
     if meant.startswith("/"):
         socket, _, port = (text, "", "") if bare else text.partition(":")
@@ -209,7 +209,7 @@ def _port(text: str) -> str:
 
 
 def _with_ports(hosts: list[_Host], ports: str) -> list[_Host]:
-    """With the ports of ``port=``: one for all, or one for each."""
+    """The hosts with the ports of ``port=``: one for all, or one for each."""
     if not ports:
         return hosts
     if any(host.port for host in hosts):
@@ -222,11 +222,11 @@ def _with_ports(hosts: list[_Host], ports: str) -> list[_Host]:
 
 
 def _postgresql(parts: _Parts) -> str:
-    """The address as SQLAlchemy takes it: one host where it stands always, several and sockets as options."""
+    """The address in SQLAlchemy's form: one host in its usual place, several hosts and sockets as options."""
     if not parts.name:
         raise Wrong("names no database", f"Write its name behind a /, as in {WRITTEN}.")
     hosts, authority, options = parts.hosts, "", list(parts.options)
-    # SQLAlchemy decodes an option and no host, and %25 stands before the zone of an IPv6 address.
+    # SQLAlchemy percent-decodes options and not hosts, and the zone of an IPv6 address follows a %25.
     if len(hosts) == 1 and not (hosts[0].name.startswith("/") or "%" in hosts[0].name):
         name, port = hosts[0]
         authority = (f"[{name}]" if ":" in name else name) + (f":{port}" if port else "")
@@ -241,14 +241,14 @@ def _postgresql(parts: _Parts) -> str:
 
 
 def _as_sqlalchemy_reads(url: str) -> URL:
-    """What the ledger will make of the address. Late, because most of what reads settings opens no database."""
+    """Parse the address as the ledger does. Imported late: most commands that read settings open no database."""
     from sqlalchemy import make_url  # noqa: PLC0415
 
     return make_url(url)
 
 
 def database_passwords(url: str) -> list[str]:
-    """Like ``passwords_in`` of the ledger's address, by SQLAlchemy's rules: with it # and ? may stand in a password."""
+    """Like ``passwords_in``, by SQLAlchemy's rules, which allow # and ? in a password."""
     if not url.startswith("postgresql"):
         return []
     parts = _as_sqlalchemy_reads(url)

@@ -1,4 +1,4 @@
-"""What may stand behind the question mark of DATABASE_URL, its values, and what is said of anything else."""
+"""The options of DATABASE_URL, their values, and the messages about any other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 OPTIONS: dict[str, tuple[str, ...] | re.Pattern[str]] = {
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "sslrootcert": TEXT,
-    # The bot writes, so a standby is of no use to it.
+    # The bot writes, so it cannot use a standby.
     "target_session_attrs": ("any", "read-write", "primary"),
     "load_balance_hosts": ("disable", "random"),
     "channel_binding": ("disable", "prefer", "require"),
@@ -42,7 +42,7 @@ OPTIONS: dict[str, tuple[str, ...] | re.Pattern[str]] = {
     "hostaddr": TEXT,
     "passfile": TEXT,
     "service": TEXT,
-    # psycopg hands on bytes in others.
+    # With any other encoding psycopg returns bytes.
     "client_encoding": ("utf8", "UTF8"),
     "scram_client_key": TEXT,
     "scram_server_key": TEXT,
@@ -59,14 +59,14 @@ OPTIONS: dict[str, tuple[str, ...] | re.Pattern[str]] = {
     "keepalives_interval": NUMBER,
     "keepalives_count": NUMBER,
     "tcp_user_timeout": NUMBER,
-    # The usual cure behind a pooler; psycopg's, and the bot prepares nothing anyway.
+    # An option of psycopg, often set for a pooler. The bot prepares no statements anyway.
     "prepare_threshold": TEXT,
 }
-"""What may stand behind the question mark, and its values. The rest of libpq's options makes a connection of another
-kind, or is for its developers."""
+"""The allowed options and their values. libpq's other options make another kind of connection, or are for its
+developers."""
 
 PLACES = ("host", "port", "user", "password", "dbname")
-"""What libpq takes there too. They end up where they stand in other addresses."""
+"""Parts of the address that libpq accepts as options too; ``database`` moves them to their fields."""
 PASSWORDS = ("password", "sslpassword", "oauth_client_secret")
 
 OF_OTHERS = {
@@ -77,13 +77,13 @@ OF_OTHERS = {
     "schema": "Write options=-csearch_path%3D and the schema's name.",
     "currentSchema": "Write options=-csearch_path%3D and the schema's name.",
 }
-"""What other programs call it."""
+"""Options of other programs, with the remedy."""
 
 NOT_TAKEN = {
     "replication": "Leave it out: the bot needs a connection with transactions.",
     "sslkeylogfile": "Leave it out: it writes down what makes the connection secret.",
 }
-"""What libpq knows, and the bot has no use for."""
+"""Options of libpq that the bot does not support, with the remedy."""
 
 NO_SUCH_OPTION = (
     "Leave it out. If it is the end of a password: percent-encode & ? and spaces there (%26 %3F %20); in the form "
@@ -92,12 +92,12 @@ NO_SUCH_OPTION = (
 
 
 def check_option(name: str, value: str) -> None:
-    """Whether libpq knows the option, and whether the bot can work with this value of it."""
+    """Raise ``Wrong`` unless libpq knows the option and the bot supports this value."""
     allowed = OPTIONS.get(name)
     if allowed is None:
         if name in NOT_TAKEN:
             raise Wrong(f"has the option {name}, which the bot does not take", NOT_TAKEN[name])
-        # A name that nobody knows may be the end of a password, so only names of ours are shown.
+        # An unknown name may be the end of a password, so only known names are shown.
         shown = f"has the option {name}, which" if name in OF_OTHERS else "has an option that"
         nearest = difflib.get_close_matches(name, OPTIONS, n=1)
         known = f"Did you mean {nearest[0]}?" if nearest else NO_SUCH_OPTION

@@ -1,7 +1,6 @@
-"""Reads ``.env`` and secret files as they are written: nothing is replaced in a value, and nothing cut off in silence.
+"""Reads ``.env`` and secret files literally: no value is expanded, and none is cut silently.
 
-python-dotenv takes the lines apart. What its rules would take away from a value is found by comparing the value with
-the text of its line.
+python-dotenv parses the lines. Comparing a value with the text of its line shows what the parser would drop.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ REMEDIES = {
 
 
 class Written(NamedTuple):
-    """One ``NAME=value``; ``loses`` is the rule by which the value would not be what is written, or empty."""
+    """One ``NAME=value``; ``loses`` is the rule by which the parser changed the value, or empty."""
 
     name: str
     text: str
@@ -42,14 +41,14 @@ class Written(NamedTuple):
 
 
 def without_line_end(text: str) -> str:
-    """A text without one final line end, which editors and ``echo`` put there."""
+    """The text without one final line end, which editors and ``echo`` add."""
     return re.sub(r"(?:\r\n|\n|\r)\Z", "", text)
 
 
 def secret(path: Path) -> str:
-    """The one value that a file holds, without byte order mark, final line end and a pair of quotation marks.
+    """The value in a secret file, without byte order mark, final line end and a pair of quotation marks.
 
-    Raises like ``lines``.
+    Raises the errors of ``lines``.
     """
     text = without_line_end(path.read_text(encoding="utf-8-sig"))
     pair = PAIR.fullmatch(text.strip(" \t\r\n"))
@@ -57,9 +56,9 @@ def secret(path: Path) -> str:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether others than its owner may read or change this file, where that is this user's to mend.
+    """Whether other users may read or change this file. False for a file that this user does not own.
 
-    What a container mounts belongs to somebody else, as a rule, and is read-only.
+    A file that a container mounts usually has another owner and is read-only.
     """
     try:
         found = path.stat()
@@ -69,9 +68,9 @@ def is_open_to_others(path: Path) -> bool:
 
 
 def lines(path: Path) -> Iterator[Written | int]:
-    """Each value of the file, and for each line that is none its number.
+    """Each value of the file, and the number of each line that cannot be parsed.
 
-    Raises FileNotFoundError, or another OSError or a ValueError where it cannot be read as text in UTF-8.
+    Raises FileNotFoundError, or another OSError or a ValueError if the file is no readable text in UTF-8.
     """
     content = path.read_text(encoding="utf-8-sig")
     for binding in parse_stream(io.StringIO(content)):
@@ -90,9 +89,9 @@ def _loses(binding: Binding, value: str) -> str:
         return "" if written == value else IS_CUT
     rest = written[quoted.end() :]
     if rest and re.match(r"[ \t]+#", rest) is None:
-        # To the parser every kind of white space begins a comment, also a no-break space that belongs to a password.
+        # The parser starts a comment at any white space, also at a no-break space that belongs to a password.
         return LOSES_REST
     quote = written[0]
     inner = quoted[1] if quote == "'" else quoted[2]
-    # Before the quotation mark itself a backslash is the only way to write that mark.
+    # A backslash is needed before a quotation mark inside the value, so there it is no loss.
     return "" if inner.replace(f"\\{quote}", quote) == value else LOSES_BACKSLASH

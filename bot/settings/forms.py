@@ -1,7 +1,7 @@
-"""What one setting's text may look like, and the value it becomes; nothing of where it came from or of the others.
+"""Parses the text of one setting into its value, independent of its source and of other settings.
 
-A form raises ``Wrong`` with the rule that was broken and the remedy. Neither ever contains the text itself: the message
-ends up on terminals and in log collectors, and the text may be a secret that somebody put into the wrong setting.
+A form raises ``Wrong`` with the broken rule and the remedy. Neither ever contains the text itself: the message is shown
+on terminals and in log collectors, and the text may be a secret that somebody put into the wrong setting.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEAVE_OUT = "Leave it out for the default."
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with the settings: which, what rule it breaks, and what to do about it."""
+    """A problem with a setting: its name, the broken rule, and the remedy."""
 
     setting: str
     rule: str
@@ -52,7 +52,7 @@ class Wrong(ValueError):
 
 
 def form(parse: Callable[[str], Any]) -> BeforeValidator:
-    """Use ``parse`` for text; a value that already has its type (a default, a test's) is left to pydantic."""
+    """Parse text by ``parse``. A value that already has its type (a default, a test's) is left to pydantic."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
@@ -60,14 +60,14 @@ def form(parse: Callable[[str], Any]) -> BeforeValidator:
 
 
 def _unspaced(text: str, rule: str, remedy: str) -> SecretStr:
-    # They travel in HTTP headers, where a stray line break or a curly quote fails late and in a puzzling way.
+    # Secrets are sent in HTTP headers, where a line break or a curly quote fails late with an unclear error.
     if not PRINTABLE.fullmatch(text):
         raise Wrong(rule, remedy)
     return SecretStr(text)
 
 
 def bot_token(text: str) -> SecretStr:
-    """A bot token, and no other of Slack's kinds."""
+    """A bot token; refuses Slack's other kinds of tokens."""
     remedy = 'Copy "Bot User OAuth Token" (xoxb-…) from the Slack app\'s page "OAuth & Permissions".'
     if text.startswith("xapp-"):
         raise Wrong("holds an app-level token (xapp-…), which belongs in SLACK_APP_TOKEN", remedy)
@@ -84,7 +84,7 @@ def bot_token(text: str) -> SecretStr:
 
 
 def app_token(text: str) -> SecretStr:
-    """An app-level token, and no other of Slack's kinds."""
+    """An app-level token; refuses Slack's other kinds of tokens."""
     remedy = 'Create one with the scope connections:write on the Slack app\'s page "Basic Information" (xapp-…).'
     if text.startswith("xoxb-"):
         raise Wrong("holds a bot token (xoxb-…), which belongs in SLACK_BOT_TOKEN", remedy)
@@ -109,7 +109,7 @@ def key(text: str) -> SecretStr:
 
 
 def password(text: str) -> SecretStr:
-    """Any text but an empty one, and but for what no password has: line ends, and bytes that no request can carry."""
+    """Any text without line ends, NUL, and bytes that are not UTF-8, which no request can carry."""
     if any(sign in text for sign in "\r\n\0"):
         raise Wrong("has more than one line", "Write it as one line.")
     try:
@@ -125,9 +125,9 @@ def password(text: str) -> SecretStr:
 
 
 def _items(text: str) -> list[str]:
-    """Comma-separated, spaces around are fine, and so are a trailing comma and repetition. Raises Wrong without any.
+    """Comma-separated items. Spaces around them, a trailing comma and repetition are fine. Raises Wrong without any.
 
-    Compose makes commas alone of ``${A},${B}`` where neither is set: a restriction would disappear in silence.
+    Compose expands ``${A},${B}`` to a comma alone if neither is set. That must not silently remove a restriction.
     """
     items = [item for item in (part.strip() for part in text.split(",")) if item]
     if not items:
@@ -198,7 +198,7 @@ def line(limit: int) -> Callable[[str], str]:
 
 
 def header_value(text: str) -> str:
-    """What an HTTP header carries without an encoding."""
+    """A value that an HTTP header can carry without an encoding."""
     if len(text) > 64 or not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", text):
         raise Wrong("must be at most 64 printable ASCII characters", "It is sent as the header X-App-UserId.")
     return text
@@ -222,7 +222,7 @@ def region(text: str) -> str:
 
 
 def project_id(text: str) -> str:
-    """A project id; it becomes part of a path. Huawei's have 32 hexadecimal digits, which only a notice insists on."""
+    """A project id; it becomes part of a path. Huawei's have 32 hexadecimal digits; others only cause a notice."""
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", text):
         raise Wrong("must be a project id, which has 32 hexadecimal digits", "See the console: My Credentials.")
     return text
@@ -275,9 +275,9 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
 
 class SettingsError(Exception):
-    """The settings do not let the bot start. The text names every problem with its remedy, and no value.
+    """The bot cannot start with these settings. The text names every problem with its remedy, and no value.
 
-    ``hint`` is a sentence about where they were looked for, or empty.
+    ``hint`` is a sentence about a missing ``.env``, or empty.
     """
 
     def __init__(self, problems: Collection[Problem], hint: str = "") -> None:
@@ -286,7 +286,7 @@ class SettingsError(Exception):
         super().__init__(self.text_for("dh-bot run"))
 
     def text_for(self, command: str) -> str:
-        """The text for whoever typed this command."""
+        """The text for the person who typed this command."""
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         cannot = "dh-bot cannot start" if command == "dh-bot run" else f"{command} cannot run"
         return "\n".join(

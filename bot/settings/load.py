@@ -1,4 +1,4 @@
-"""The settings as this process finds them: every text read, or every problem at once."""
+"""Reads the settings of this process, or raises all problems at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.settings.sources import Surroundings
 
 
 def _with_endpoints(settings: Settings) -> Settings:
-    """The endpoints of the region where none are set."""
+    """Set the region's endpoints where none are configured."""
     return settings.model_copy(
         update={
             f"{service}_endpoint": f"https://{service}.{settings.metastudio_region}.myhuaweicloud.com"
@@ -28,14 +28,14 @@ def _with_endpoints(settings: Settings) -> Settings:
 
 
 def _without_env_file(problems: list[Problem], env_file: Path | None) -> str:
-    """Where much is missing because somebody is in another folder than their ``.env``, that is the one thing to say."""
+    """The hint if settings are missing and the folder has no ``.env``: people run the command in the wrong folder."""
     if env_file == ENV_FILE and not env_file.exists() and any("missing" in problem.rule for problem in problems):
         return f"There is no file {ENV_FILE} in this folder."
     return ""
 
 
 def _swapped(problems: list[Problem]) -> list[Problem]:
-    """Two tokens in each other's place are one mistake, not two."""
+    """Merge the two problems of swapped tokens into one."""
     rules = {problem.setting: problem.rule for problem in problems}
     if "belongs in SLACK_APP_TOKEN" in rules.get("SLACK_BOT_TOKEN", "") and "belongs in SLACK_BOT_TOKEN" in rules.get(
         "SLACK_APP_TOKEN", ""
@@ -51,11 +51,11 @@ def read_settings(
     env_file: Path | None = ENV_FILE,
     only: Collection[str] = EVERYTHING,
 ) -> Settings:
-    """Read everything there is, or raise ``SettingsError`` with every problem.
+    """Read all settings, or raise ``SettingsError`` with every problem.
 
-    ``only`` limits the problems to those settings, for commands that need no others; the rest stay at defaults
-    where they are wrong or missing. What is wrong with ``.env`` itself, or with a name that was meant for one of
-    them, stays: the command would work with another ledger than somebody wrote down.
+    ``only`` limits the problems to those settings, for commands that need no others; other settings take their default
+    if they are wrong or missing. Problems of ``.env`` itself, and of names that are nearly one of those settings, are
+    raised anyway: otherwise the command could open another ledger than the configured one.
     """
     around = Surroundings(Settings, os.environ if environ is None else environ, env_file, SECRET_NAMES)
     settings, malformed = _build(around())
@@ -72,7 +72,7 @@ def read_settings(
 
 
 def _build(texts: dict[str, Any]) -> tuple[Settings, list[Problem]]:
-    """Settings from the texts that are well formed, and what is wrong with the others."""
+    """Settings from the well-formed texts, and the problems of the others."""
     problems: list[Problem] = []
     while True:
         try:

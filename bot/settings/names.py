@@ -1,4 +1,4 @@
-"""Names that are no setting but nearly one. Ignoring AUTHORISED_CHANNELS would silently allow more."""
+"""Misspelt names of settings. Ignoring AUTHORISED_CHANNELS would silently allow more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 FOREIGN = frozenset(
     {
-        # Close to a setting's name, but known to mean something else to other programs.
+        # Similar to a setting's name, but variables of other programs.
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"),
         *("SLACK_USER_TOKEN", "SLACK_WEBHOOK_URL", "SLACK_VERIFICATION_TOKEN"),
         *("HUAWEICLOUD_SDK_CREDENTIALS_FILE", "HUAWEICLOUD_SDK_PROJECT_ID", "HUAWEICLOUD_SDK_DOMAIN_ID"),
@@ -17,7 +17,7 @@ FOREIGN = frozenset(
 )
 
 MEANT = {
-    # What people write instead, where the spelling alone does not tell.
+    # Wrong names that are not similar enough to the right one.
     "METASTUDIO_AK": "HUAWEICLOUD_SDK_AK",
     "METASTUDIO_SK": "HUAWEICLOUD_SDK_SK",
     "METASTUDIO_URL": "METASTUDIO_ENDPOINT",
@@ -34,7 +34,7 @@ MEANT = {
     "REQUIRE_REASON": "REASON_REQUIRED",
 }
 MEANT_IN_OUR_FILE = {
-    # What means nothing among the names of other programs, but can mean only this in our own file.
+    # Too general among the names of other programs, but clear in our own file.
     "USERS": "AUTHORIZED_USERS",
     "CHANNELS": "AUTHORIZED_CHANNELS",
     "CONFIRM": "CONFIRM_BY",
@@ -42,10 +42,10 @@ MEANT_IN_OUR_FILE = {
     "FREEZE": "FREEZE_BY",
 }
 OUR_PREFIX = re.compile("DH_?BOT_")
-"""What people put before a setting's name."""
+"""A prefix that people put before a setting's name."""
 
 WITHOUT = {
-    # What holds where a restriction is not set.
+    # The rule that holds where a restriction is not set.
     "AUTHORIZED_USERS": "only members of AUTHORIZED_USERGROUPS are authorized",
     "AUTHORIZED_USERGROUPS": "only the people in AUTHORIZED_USERS are authorized",
     "AUTHORIZED_CHANNELS": "the command works in every internal channel that the bot is in",
@@ -54,17 +54,17 @@ WITHOUT = {
     "REASON_REQUIRED": "a command needs no reason",
     "FREEZE_BY": "every authorized person may freeze and unfreeze",
 }
-"""The restrictions. They never go away without a word: neither by an empty variable nor by a misspelt name."""
+"""The restrictions. An empty variable or a misspelt name never removes one silently."""
 
 OURS = ("SLACK_", "METASTUDIO_", "HUAWEICLOUD_SDK_", "AUTHORI", "CONFIRM_", "SECOND_PERSON_", "SETTLE_", "IAM_")
-"""Names in the environment are compared only if they begin like ours or are nearly a restriction, since it is full of
-other programs' settings. ``.env`` is our own file, so each of its names is compared."""
+"""Prefixes of our names. Other programs share the environment, so of its names only those with a prefix, or close to a
+restriction, are compared. ``.env`` is our own file, so each of its names is compared."""
 
 CLOSE = 0.86
 
 
 def nearest(name: str, known: Collection[str], *, anywhere: bool) -> str | None:
-    """The setting that somebody probably meant by a name that is none."""
+    """The setting that was probably meant by a name that is no setting."""
     upper = OUR_PREFIX.sub("", name.upper(), count=1)
     if upper in FOREIGN or upper.startswith("HUAWEICLOUD_SDK_REGION_"):
         return None

@@ -1,4 +1,4 @@
-"""Where settings come from: what the start says about it, and how the ledger's address is read anew."""
+"""The origin of the settings: notices about it at the start, and how the ledger's address is read again."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bot.settings.sources import Notice, Surroundings
 
 
 class Origin(BaseSettings):
-    """Settings without the settings: only what ``read_settings`` notes down about them, in private attributes."""
+    """The base of ``Settings``: the notes of ``read_settings`` about their origin, in private attributes."""
 
     _of_sources: tuple[Notice, ...] = PrivateAttr(default=())
     _of_checks: tuple[str, ...] = PrivateAttr(default=())
     _proxies: frozenset[str] = PrivateAttr(default=frozenset())
-    """The addresses of proxies that libraries may read by themselves."""
+    """The addresses of proxies that libraries may read from the environment."""
     _for_libraries: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _env_file: Path | None = PrivateAttr(default=None)
     _again: Callable[[], Self] | None = PrivateAttr(default=None)
-    """Reads the address of the ledger anew."""
+    """Reads the address of the ledger again."""
 
     @classmethod
     def settings_customise_sources(
@@ -34,13 +34,13 @@ class Origin(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """``Settings(…)`` is what it is given and reads nothing by itself; ``read_settings`` reads ``Surroundings``."""
+        """``Settings(…)`` takes its arguments and reads nothing; ``read_settings`` reads ``Surroundings``."""
         return (init_settings,)
 
     def found_in(
         self, around: Surroundings, only: Collection[str], of_checks: tuple[str, ...], again: Callable[[], Self]
     ) -> Self:
-        """The same, which knows where it comes from, and how the ledger's address is read anew."""
+        """Note the origin, and how the ledger's address is read again; returns itself."""
         self._again = again
         self._of_checks = of_checks
         self._of_sources = tuple(notice for notice in around.notices if not only or around.concerns(notice, only))
@@ -50,7 +50,7 @@ class Origin(BaseSettings):
         return self
 
     def notices(self) -> list[str]:
-        """Sentences to be logged at start."""
+        """Sentences for the log at the start."""
         path = self._env_file
         open_file = (
             [f"{path} can be read or changed by other users of this machine: chmod 600 {path}"]
@@ -60,10 +60,10 @@ class Origin(BaseSettings):
         return [*self.notices_of_sources(), *open_file, *self._of_checks]
 
     def notices_of_sources(self) -> list[str]:
-        """Those of them about where the settings come from; ``read_settings`` with ``only`` keeps to those settings."""
+        """The notices about the origin; after ``read_settings`` with ``only``, about those settings alone."""
         return [str(notice) for notice in self._of_sources]
 
     @property
     def for_libraries(self) -> Mapping[str, str]:
-        """What ``.env`` has for variables that libraries look for in the environment, such as HTTPS_PROXY."""
+        """The values in ``.env`` of variables that libraries read from the environment, such as HTTPS_PROXY."""
         return self._for_libraries

@@ -1,9 +1,8 @@
 """The bot's settings: the table of product.md section 5 as one frozen ``Settings``, or every problem at once.
 
 ``read_settings`` of ``bot.settings.load`` reads the environment, ``.env`` and the files that ``NAME_FILE`` points to.
-"Not set" is an empty text, an empty set or None, so that callers ask ``if settings.help_contact``. What is not a
-setting here is a constant beside the code that uses it. A new setting stands here and nowhere else: ``make docs``
-writes ``.env.example`` and ``docs/settings.md`` from this table.
+"Not set" is an empty text, an empty set or None, so that callers write ``if settings.help_contact``. A new setting
+needs a row here and nothing else: ``make docs`` writes ``.env.example`` and ``docs/settings.md`` from this table.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from pydantic_settings import SettingsConfigDict
 from bot.domain.model import ConfirmBy, Target
 from bot.domain.policy import Rules
 from bot.settings import addresses, database, forms
-from bot.settings import forms as forms_
 from bot.settings.forms import SettingsError, form
 from bot.settings.origin import Origin
 
@@ -37,7 +35,7 @@ EVERYTHING: frozenset[str] = frozenset()
 
 
 class AccessKeys(NamedTuple):
-    """What signs requests to MetaStudio; the token belongs to temporary keys and is None for permanent ones."""
+    """Access keys for MetaStudio. The security token belongs to temporary keys and is None for permanent ones."""
 
     ak: str
     sk: str
@@ -48,10 +46,10 @@ class AccessKeys(NamedTuple):
 
 
 class Settings(Origin):
-    """Every setting by its name in small letters. Secrets are ``SecretStr`` (``.get_secret_value()``), or empty.
+    """Every setting, by its name in small letters. Secrets are ``SecretStr`` (``.get_secret_value()``), or empty.
 
-    A description says what the setting means, with its unit; ranges and forms are in ``form``. It is Markdown, without
-    links: ``.env.example`` shows it too.
+    A description gives the meaning and the unit; ranges and forms are in ``form``. Descriptions are Markdown without
+    links, since ``.env.example`` shows them too.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
@@ -98,7 +96,7 @@ class Settings(Origin):
     )
     ops_port: Annotated[int | None, Port] = Field(None, description="Their port. Not set: they are off.")
 
-    # What people read.
+    # Texts for people.
     environment_label: Annotated[str, form(forms.line(50))] = Field(
         "", description="Shown on every card, for example `production`."
     )
@@ -204,7 +202,7 @@ class Settings(Origin):
     )
 
     # Times and sizes.
-    confirm_within_seconds: Annotated[int, form(forms.whole(3, forms_.LONGEST_CARD))] = Field(
+    confirm_within_seconds: Annotated[int, form(forms.whole(3, forms.LONGEST_CARD))] = Field(
         600,
         description="Seconds within which a card can be confirmed: 30 to 604800, which is a week (from 3 with an "
         "endpoint on this machine).",
@@ -221,8 +219,8 @@ class Settings(Origin):
         256, description="Commands and clicks worked on at the same time; to more the bot answers that it is busy."
     )
 
-    # The ledger and the logs. A database address may carry a password: it is left out of repr, and load() accepts
-    # DATABASE_URL_FILE like for any secret.
+    # The ledger and the logs. A database address may contain a password, so it is left out of repr, and
+    # DATABASE_URL_FILE is accepted as for any secret.
     database_url: Annotated[str, form(database.database_url)] = Field(
         "sqlite:///dh-bot.db",
         repr=False,
@@ -255,9 +253,9 @@ class Settings(Origin):
     )
 
     def database_url_now(self) -> str:
-        """DATABASE_URL as it stands now: a password in the file that DATABASE_URL_FILE names may have been changed.
+        """DATABASE_URL, read again: a password in the file that DATABASE_URL_FILE names may have been changed.
 
-        What it was at the start, where it cannot be read any more.
+        The value of the start if the settings cannot be read any more.
         """
         try:
             return self._again().database_url if self._again is not None else self.database_url
@@ -271,7 +269,7 @@ class Settings(Origin):
 
     @property
     def rules(self) -> Rules:
-        """Who may do what where: for the running bot, and for the doctor, which judges people as the bot does."""
+        """The authorization rules, for the running bot and for the doctor."""
         return Rules(
             users=self.authorized_users,
             groups=self.authorized_usergroups,
@@ -293,9 +291,9 @@ class Settings(Origin):
         )
 
     def secrets(self) -> frozenset[str]:
-        """Every secret text, for the log scrubber; with the passwords inside addresses also by themselves.
+        """Every secret text, for the log scrubber; the passwords inside addresses also on their own.
 
-        Among them are the addresses of proxies that libraries read from the environment, such as HTTPS_PROXY.
+        The addresses of proxies that libraries read from the environment, such as HTTPS_PROXY, are among them.
         """
         values = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         of_ledger = database.database_passwords(self.database_url)

@@ -1,8 +1,8 @@
-"""Where settings come from: the environment, ``.env``, and for secrets a file named by ``NAME_FILE``.
+"""Sources of settings: the environment, ``.env``, and for secrets a file named by ``NAME_FILE``.
 
-The texts are only gathered here; what they may look like is in ``settings_forms``, how they belong together in
-``settings_checks``. All that is wrong is collected and nothing is raised, so that one message can name everything; what
-is only to be known, such as which of two texts holds, becomes a notice. Neither ever contains a text.
+The texts are only gathered here; ``bot.settings.forms`` parses them, ``bot.settings.checks`` compares them. Problems
+are collected and not raised, so that one message can name all of them. Facts to know, such as which of two texts holds,
+become notices. Neither ever contains a text.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from bot.settings.forms import LEAVE_OUT, Problem
 from bot.settings.names import FOREIGN, WITHOUT, nearest
 
 ALTERNATIVES = {"HUAWEICLOUD_SDK_AK": "CLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK": "CLOUD_SDK_SK", "HTTP_PORT": "PORT"}
-"""Names that are taken where the first one is not set: those of Huawei's sample code, and of most hosting platforms."""
+"""Fallback names: those of Huawei's sample code, and of most hosting platforms."""
 
 ASSIGNED = re.compile(r"(?m)^[ \t]*(?:export[ \t]+)?([A-Z_]+)[ \t]*=")
-"""The name that a line would set, if it stood outside quotation marks."""
+"""The name that a line would set outside quotation marks."""
 
 KEY_PAIR = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")
 
@@ -37,26 +37,26 @@ MAY_BE_NONE = frozenset(
         *("METASTUDIO_ENDPOINT", "IAM_ENDPOINT", "METASTUDIO_APP_USER_ID", "HUAWEICLOUD_SDK_SECURITY_TOKEN"),
     }
 )
-"""Settings for which "not set" is a choice. The word makes it: an empty variable does not hide a value in ``.env``.
-The others either have a word of their own for their default (``requester``, ``false``, a number), or are needed."""
+"""Settings that the word ``none`` unsets, since an empty variable does not hide a value in ``.env``. The other settings
+have a word for their default (``requester``, ``false``, a number), or are required."""
 
 AS_WRITTEN = frozenset({"IAM_PASSWORD"})
-"""Spaces at the ends may belong to it. Of every other setting they are cut off."""
+"""Settings whose leading and trailing spaces belong to the value. All others are stripped."""
 
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-"""Variables in which libraries look for a proxy, whose address may carry a password. Spelt in any case, ``Https_Proxy``
-for example: ``urllib`` compares them so."""
+"""Variables from which libraries read a proxy, whose address may contain a password. In any case of letters, since
+``urllib`` accepts ``Https_Proxy`` too."""
 FOR_LIBRARIES = (*PROXIES, "NO_PROXY")
-"""What libraries read from the environment only, spelt in any case."""
+"""Variables that libraries read from the environment only, in any case of letters."""
 WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/].*", re.DOTALL)
-"""How a proxy's address begins. Of ``proxy:3128`` urllib makes an address, and what opens a WebSocket makes none."""
+"""A proxy's address with its scheme. urllib accepts ``proxy:3128`` too, but the WebSocket client does not."""
 
 FILE = "_FILE"
 ABSENT, EMPTY, SET, SAME, OTHER = "absent", "empty", "set", "same", "other"
 EMPTY_VARIABLE = "is empty in the environment, which sets nothing"
 
 HOLDS: Mapping[tuple[str, str], tuple[str | None, str]] = {
-    # (in the environment, in .env): which of the two holds, and what the start says about it.
+    # (in the environment, in .env): which of the two holds, and the notice about it.
     (ABSENT, ABSENT): (None, ""),
     (ABSENT, EMPTY): (None, "is empty in {file}, which sets nothing"),
     (ABSENT, SET): ("file", ""),
@@ -71,7 +71,7 @@ HOLDS: Mapping[tuple[str, str], tuple[str | None, str]] = {
 
 
 class Notice(NamedTuple):
-    """What somebody should know about where a setting comes from; ``says`` continues a sentence that names it."""
+    """A fact about the source of a setting; ``says`` continues a sentence that begins with the setting's name."""
 
     setting: str
     says: str
@@ -81,7 +81,7 @@ class Notice(NamedTuple):
 
 
 def which_holds(in_environment: str | None, in_file: str | None) -> tuple[str | None, str]:
-    """The row of ``HOLDS`` for two texts; None is a name that is not there."""
+    """The row of ``HOLDS`` for two texts; None is an absent name."""
     first, second = (ABSENT if text is None else SET if text.strip() else EMPTY for text in (in_environment, in_file))
     if (first, second) == (SET, SET):
         second = SAME if (in_environment or "").strip() == (in_file or "").strip() else OTHER
@@ -89,7 +89,7 @@ def which_holds(in_environment: str | None, in_file: str | None) -> tuple[str | 
 
 
 class Surroundings(PydanticBaseSettingsSource):
-    """The texts of all settings as they are found, by the names of the fields; and what was wrong with finding them.
+    """The texts of all settings, by the names of the fields, and the problems of gathering them.
 
     ``secrets`` are the names that may come from a file. An empty text counts as not set, as in compose files.
     """
@@ -128,11 +128,11 @@ class Surroundings(PydanticBaseSettingsSource):
         return {name.lower(): text for name, text in self.texts.items()}
 
     def concerns(self, found: Problem | Notice, settings: Collection[str]) -> bool:
-        """Whether it is about one of these settings: by its name, its file's, or a name that is nearly one of these."""
+        """Whether it is about one of these settings, by its name, its ``NAME_FILE``, or a misspelt name."""
         return self.meant.get(found.setting, found.setting).removesuffix(FILE) in settings
 
     def better_remedy(self, problem: Problem) -> Problem:
-        """The same problem with a remedy that knows where the value comes from, and whether there need be one."""
+        """The problem, with a remedy for the value's source, and for a setting that may be unset."""
         if problem.setting in self.known and re.search(COMMENT, self.environ.get(problem.setting, "")):
             return problem._replace(remedy="Take the # and what follows it away: Docker's --env-file keeps comments.")
         if problem.setting in MAY_BE_NONE and problem.remedy == LEAVE_OUT:
@@ -141,13 +141,13 @@ class Surroundings(PydanticBaseSettingsSource):
 
     @property
     def proxies(self) -> frozenset[str]:
-        """Every address of a proxy that a library may read, or that stands in ``.env``; it may carry a password."""
+        """Every proxy address in the environment and in ``.env``; it may contain a password."""
         sources = (self.environ, self.in_file)
         found = (text.strip() for source in sources for name, text in source.items() if name.upper() in PROXIES)
         return frozenset(text for text in found if text)
 
     def _env_file(self, path: Path) -> Iterator[Written]:
-        """The values of a ``.env``; python-dotenv only warns of lines that it cannot read, and we stop at them."""
+        """The values of a ``.env``. A line that python-dotenv cannot parse is a problem here, and not a warning."""
         try:
             for line in settings_env_file.lines(path):
                 if isinstance(line, Written):
@@ -161,7 +161,7 @@ class Surroundings(PydanticBaseSettingsSource):
             self.problems.append(Problem(str(path), "cannot be read", "It has to be a readable text file in UTF-8."))
 
     def _check_file(self, written: Collection[Written]) -> None:
-        """What is wrong with values that we read, or that are read in our place. Other programs' are not looked at."""
+        """The problems of values that the bot or its libraries read. Values of other programs are ignored."""
         for name in sorted(self.known | {one.name for one in written if one.name.upper() in FOR_LIBRARIES}):
             of_name = [one for one in written if one.name == name]
             if len(of_name) > 1:
@@ -173,7 +173,7 @@ class Surroundings(PydanticBaseSettingsSource):
                     rule = f"in line {one.line} of {self.env_file} {one.loses}"
                     self.problems.append(Problem(name, rule, REMEDIES[one.loses]))
                 elif "${" in one.text:
-                    # dh-bot 0.1.0 replaced it.
+                    # dh-bot 0.1.0 expanded it.
                     self.notices.append(Notice(name, f"has ${{…}} in {self.env_file}, which is taken as it is written"))
         for one in written:
             for name in sorted(self.known.intersection(ASSIGNED.findall(one.text))):
@@ -181,11 +181,11 @@ class Surroundings(PydanticBaseSettingsSource):
                 self.problems.append(Problem(name, rule, "Close that value's quotation mark in its own line."))
 
     def _combined(self) -> Iterator[tuple[str, str]]:
-        """Each name that is set somewhere, with the text that holds."""
+        """Each name that is set in either source, with the text that holds."""
         for name in sorted({*self.environ, *self.in_file}):
             of_environ, of_file = self.environ.get(name), self.in_file.get(name)
             source, says = which_holds(of_environ, of_file)
-            # A line of .env.example that was left empty is no news, unless a restriction stood there.
+            # An empty line from .env.example needs no notice, unless it is a restriction.
             if says and name in (self.known if of_environ is not None else WITHOUT):
                 says = says.format(file=self.env_file)
                 then = f": {WITHOUT[name]}" if source is None and name in WITHOUT else ""
@@ -199,7 +199,7 @@ class Surroundings(PydanticBaseSettingsSource):
                 yield name, of_file
 
     def _for_libraries(self) -> Iterator[tuple[str, str]]:
-        """What holds in ``.env`` of the variables that libraries read from the environment.
+        """The variables of ``.env`` that libraries read from the environment, where ``.env`` holds.
 
         Two spellings of a name are one setting: ``https_proxy`` in the environment wins over ``HTTPS_PROXY`` here.
         """
@@ -209,7 +209,7 @@ class Surroundings(PydanticBaseSettingsSource):
                 continue
             first = here.setdefault(name.upper(), name) if text.strip() else name
             if self.in_file[first].strip() != text.strip():
-                # One library takes the one, and another the other.
+                # Libraries differ in which spelling they read.
                 rule = f"stands in {self.env_file} as {first} too, with another value"
                 self.problems.append(Problem(name, rule, "Keep one of them."))
             spelt = [value for other, value in self.environ.items() if other.upper() == name.upper()]
@@ -225,7 +225,7 @@ class Surroundings(PydanticBaseSettingsSource):
 
     def _gather(self) -> Iterator[tuple[str, str]]:
         """Each setting that is set, under its own name."""
-        # A key and a secret from different pairs would be a signature that nobody can explain.
+        # A key and a secret from different pairs would make invalid signatures without a clear error.
         pair_is_set = any(self._is_set(name) for name in KEY_PAIR)
         for name in self.names:
             other = ALTERNATIVES.get(name)
@@ -243,7 +243,7 @@ class Surroundings(PydanticBaseSettingsSource):
             yield name, text
 
     def _file_of(self, name: str) -> str | None:
-        """The path that ``NAME_FILE`` names, unless it says that there is none."""
+        """The path in ``NAME_FILE``; None if that is ``none`` or not set."""
         path = self.found.get(name + FILE, "").strip() if name in self.secrets else ""
         return path if path and path.casefold() != NONE else None
 
@@ -270,13 +270,13 @@ class Surroundings(PydanticBaseSettingsSource):
             text = without_line_end(text)
         quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
         if quoted and path is None and text == self.environ.get(name, "").strip(" \t\r\n"):
-            # Docker's --env-file keeps quotation marks as part of the value; a shell and .env take them away.
+            # Docker's --env-file keeps quotation marks as part of the value; a shell and .env remove them.
             self.problems.append(Problem(name, "stands in quotation marks that belong to its value", "Remove them."))
             return None
         return text
 
     def _read_file(self, name: str, path: Path) -> str | None:
-        """A secret from its file. Neither path nor content is shown."""
+        """Read a secret from its file. Problems show neither path nor content."""
         remedy = "Check the path and its permissions."
         try:
             text = settings_env_file.secret(path)
@@ -293,7 +293,7 @@ class Surroundings(PydanticBaseSettingsSource):
         return None
 
     def _misspelt(self) -> Iterator[Problem]:
-        """Names that are no setting but nearly one. Ignoring AUTHORISED_CHANNELS would silently allow more."""
+        """Problems of misspelt names."""
         for name in sorted({*self.found} - self.known):
             if name.endswith(FILE) and name.removesuffix(FILE) in self.names:
                 yield Problem(name, "is not supported", f"Only secrets come from files; set {name.removesuffix(FILE)}.")
@@ -309,5 +309,5 @@ class Surroundings(PydanticBaseSettingsSource):
             if meant in WITHOUT or name in self.in_file or not self._is_set(meant):
                 yield Problem(name, "is not a setting", f"Did you mean {meant}?")
             else:
-                # The environment belongs to other programs too, and the setting itself is there.
+                # Only a notice: other programs share the environment, and the setting itself is set.
                 self.notices.append(Notice(name, f"is not a setting, and nearly {meant}, which is set"))
