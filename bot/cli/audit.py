@@ -1,7 +1,7 @@
-"""``dh-bot audit``: the trail verified, read, handed out and shortened.
+"""``dh-bot audit``: verify, read, export and prune the trail.
 
-Everything but click is imported when a command needs it, so that ``--help`` answers at once. All but ``prune`` only
-read, beside a running bot, and need no setting but DATABASE_URL.
+Everything but click is imported when a command needs it, so that ``--help`` is fast. All commands but ``prune`` only
+read, also while the bot runs, and need no setting but DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CANNOT_SHOW = (
 
 BEGINNING_OF_ID = re.compile("[0-9a-f]{4,15}")
 MOST_IDS = 5
-"""Of deletions whose ids begin as one was typed, so many are named."""
+"""Maximum of ids that are named where several begin with the typed digits."""
 
 
 def now() -> datetime:
@@ -90,7 +90,7 @@ def verify(env_file: Path | None, against: str | None) -> None:
 
 
 def _sound(inspection: Inspection) -> str:
-    """The good news; bad news ends the command."""
+    """The text about a sound trail; raises ``CheckFailed`` for any other."""
     from bot.audit import formats  # noqa: PLC0415
 
     broken = formats.fault_text(inspection)
@@ -133,7 +133,7 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
             return
         first = next(lines, None)
         if first is None:
-            click.echo("No event fits.", err=True)
+            click.echo("No matching events.", err=True)
             return
         lines = joined((first,), lines)
         if sys.stdout.isatty():
@@ -147,7 +147,7 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
 @env_file_option
 @click.argument("deletion")
 def show(env_file: Path | None, deletion: str) -> None:
-    """Tell the story of one deletion, in order. DELETION is the id that stands below each of its messages.
+    """Show the story of one deletion, in order. DELETION is the id below each of its messages.
 
     Four or more of its first digits are enough. The job's name and the reason come from the deletion itself: they are
     no part of the audit trail, and no hash protects them.
@@ -174,7 +174,7 @@ def show(env_file: Path | None, deletion: str) -> None:
 
 
 def _whole_id(typed: str, trail: TrailReader) -> str:
-    """The one id that begins as it was typed; the typed text where there is none."""
+    """The one id that begins with the typed text; the typed text if there is none."""
     if not BEGINNING_OF_ID.fullmatch(typed):
         return typed
     found = trail.beginning_with(typed, MOST_IDS + 1)
@@ -200,7 +200,7 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
 
     One JSON object per line, or CSV in which no cell is a formula. An export that was cut off goes on behind the last
     whole line with --after and that line's number; it then writes no second line of headings. An export is not itself
-    recorded: whoever can read the ledger can copy it without asking the bot.
+    recorded: anybody who can read the ledger can copy it without the bot.
     """
     wanted = wanted_of(**filters)
     from bot.audit import formats  # noqa: PLC0415
@@ -222,7 +222,7 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
                         rows.writerow(formats.csv_cells(line))
                     else:
                         sys.stdout.write(f"{formats.as_whole_json(line)}\n")
-                    # Each at once: only then is it known which line is the last whole one when no more can be written.
+                    # Flushed line by line, so that the last whole line is known when writing fails.
                     sys.stdout.flush()
                     step(line.number - done)
                     done = line.number

@@ -1,6 +1,6 @@
-"""``dh-bot db``: looking after the ledger.
+"""``dh-bot db``: upgrade, check, restore and back up the ledger.
 
-Everything but click is imported when a command needs it, so that ``--help`` answers at once.
+Everything but click is imported when a command needs it, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def upgrade(env_file: Path | None) -> None:
 @db.command(epilog=EXIT_STATUS)
 @env_file_option
 def status(env_file: Path | None) -> None:
-    """Tell whether the ledger can be opened and is up to date.
+    """Check whether the ledger can be opened and is up to date.
 
     Of a copy by `dh-bot db backup` it says up to which event it is sound. Changes nothing; the bot may be running.
     """
@@ -91,7 +91,7 @@ def status(env_file: Path | None) -> None:
 
 
 def _copy_text(database: Database, stored: str | None) -> str:
-    """What a copy by `db backup` holds. Raises ``CheckFailed`` where its audit trail is not sound."""
+    """The content of a copy by `db backup`. Raises ``CheckFailed`` if its audit trail is not sound."""
     from bot.audit import formats  # noqa: PLC0415
     from bot.audit.witness import short  # noqa: PLC0415
     from bot.ledger.database import engine  # noqa: PLC0415
@@ -113,7 +113,7 @@ def expire_open(env_file: Path | None) -> None:
 
     Cards may have been used since the backup was made: none of them can be confirmed any more. Deletions that were
     under way become unknown; the bot finds out by reading what became of them. A SQLite ledger that lacks the newest
-    event noted beside it is taken as it is from then on, and one that is gone is made anew. Where there never was one,
+    event noted next to it is taken as it is from then on, and one that is gone is made anew. Where there never was one,
     none is made. The bot must not be running meanwhile.
     """
     settings = load_settings(env_file, LEDGER)
@@ -124,10 +124,10 @@ def expire_open(env_file: Path | None) -> None:
     from bot.ledger.factory import open_ledger  # noqa: PLC0415
 
     with ledger_trouble():
-        # The target is not asked for: what is open is closed, whichever project it belongs to.
+        # The target does not matter: the open deletions of every project are closed.
         ledger = open_ledger(settings.database_url, settings.target, as_it_is=True)
         try:
-            # First, since cards that are closed below add events.
+            # Read first, since closing the cards adds events.
             lost = ledger.lost_events()
             closed, unknown = expire_all_open(ledger, datetime.now(UTC))
             ledger.take_as_it_is()

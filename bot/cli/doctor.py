@@ -1,4 +1,4 @@
-"""``dh-bot doctor``: whether this installation is well, and if not, what there is to do."""
+"""``dh-bot doctor``: check the installation, with a remedy for each fault."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
 
 
 def _print_all(findings: Iterable[CheckResult], *, as_lines: bool) -> Counter[str]:
-    """Tell each as it is made, then for people how many there are of each state."""
+    """Print each finding as it is made, then, for people, the count of each state."""
     found: Counter[str] = Counter()
     for finding in findings:
         _print(finding, as_lines=as_lines)
@@ -67,7 +67,7 @@ def _count(state: str, count: int) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What libraries would log about what goes wrong here is said by the findings."""
+    """Switch logging off: the findings report the errors that libraries would log."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,6 +1,6 @@
-"""The command line: ``dh-bot run | sandbox | db | audit``.
+"""The command line: ``dh-bot run | sandbox | doctor | db | audit``.
 
-Everything but click is imported when a command needs it, so that ``--help`` and ``--version`` answer at once.
+Everything but click is imported when a command needs it, so that ``--help`` and ``--version`` are fast.
 Exit status: 0 fine, 1 a check failed, 2 usage or settings, 3 cannot start, 130 interrupted.
 """
 
@@ -55,13 +55,13 @@ def cli() -> None:
 
 
 def end_start(number: int, _frame: object) -> None:
-    """SIGTERM or Ctrl-C before the bot is ready: nothing is in flight yet, so the start ends at once, in any wait.
+    """Handle SIGTERM or Ctrl-C before the bot is ready: end the start at once, since nothing is in flight yet.
 
-    As process 1 of a container a program gets no signal that it does not handle.
+    Process 1 of a container gets no signal that it does not handle.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    # What follows is raised in the middle of any line of any library. An object that is half made then may fail once
-    # more when it is let go of (HTTPResponse of Python 3.14 does), which is no fault that anybody has to read of.
+    # The exception below may interrupt any line of any library. A half-made object may then raise again in its
+    # destructor (HTTPResponse of Python 3.14 does), and that error must not be shown.
     sys.unraisablehook = lambda _: None
     if number == signal.SIGINT:
         raise KeyboardInterrupt
@@ -130,7 +130,7 @@ cli.add_command(doctor)
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command and give back its exit status. click itself would end an interrupted command with 1."""
+    """Run a command and return its exit status. click itself would end an interrupted command with 1."""
     try:
         status = cli.main(args=args, prog_name="dh-bot", standalone_mode=False)
     except click.ClickException as error:

@@ -19,7 +19,7 @@ def only_settings(error: SettingsError) -> Findings:
     yield from (wrong(SETTINGS, str(problem)) for problem in error.problems)
     if error.hint:
         yield CheckResult(SETTINGS, CheckState.NOTE, error.hint)
-    yield not_checked("all else", "Nothing else was looked at, and nobody was asked. First correct the settings.")
+    yield not_checked("all else", "No other check was made, and no service was called. First correct the settings.")
 
 
 def examine(settings: Settings) -> Findings:

@@ -168,7 +168,7 @@ def _trail(database: Database) -> Findings:
         return
     broken = formats.fault_text(inspection)
     if broken is not None:
-        yield wrong(TRAIL, f"{broken} `dh-bot audit verify` tells more.")
+        yield wrong(TRAIL, f"{broken} `dh-bot audit verify` shows more.")
     else:
         verdict = inspection.verdict
         yield fine(TRAIL, f"Sound: {verdict.checked} events verified, the newest is {short(*verdict.head)}.")
@@ -200,9 +200,9 @@ def _lost(database: Database) -> CheckResult:
 def _newest(database: Database) -> Findings:
     """Compare a SQLite ledger with the note next to its file, from the bot that runs on it or ran last."""
     if database.note is None:
-        yield not_checked(NEWEST, "None is noted beside the ledger yet; `dh-bot run` does so.")
+        yield not_checked(NEWEST, "None is noted next to the ledger yet; `dh-bot run` does so.")
         return
-    yield fine(NEWEST, "The ledger has the newest event that is noted beside it.")
+    yield fine(NEWEST, "The ledger has the newest event that is noted next to it.")
     for reason, says in STOPS_WORK.items():
         if reason in database.note.why:
             yield wrong(RUNNING, f"It takes no new work. {says}")

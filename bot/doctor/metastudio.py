@@ -33,7 +33,7 @@ def region(settings: Settings) -> CheckResult:
         return wrong(REGION, "METASTUDIO_ENDPOINT belongs to another region than METASTUDIO_REGION. Correct one.")
     if settings.metastudio_region not in KNOWN_REGIONS:
         known = ", ".join(sorted(KNOWN_REGIONS))
-        return wrong(REGION, f"METASTUDIO_REGION is none that MetaStudio is documented for: {known}.")
+        return wrong(REGION, f"METASTUDIO_REGION is not a region that MetaStudio is documented for: {known}.")
     return fine(REGION, f"{settings.metastudio_region}, one that MetaStudio is documented for.")
 
 

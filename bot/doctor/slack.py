@@ -166,7 +166,7 @@ def _members(client: WebClient, group: str) -> Sequence[str] | CheckResult:
     """The ids of the group's members, or a finding about the group."""
     answer = _ask(client.usergroups_users_list, usergroup=group)
     if isinstance(answer, _No):
-        refused = f"does not tell its members ({answer.why}). Check the id and the scope {WITH_GROUPS}."
+        refused = f"does not show its members ({answer.why}). Check the id and the scope {WITH_GROUPS}."
         return wrong(_group(group), f"Slack {answer.trouble or refused}")
     found = answer.data.get("users")
     members = [user for user in found if isinstance(user, str)] if isinstance(found, list) else []

@@ -106,7 +106,7 @@ def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
     for name in missing if len(missing) == 1 else ():
         yield Problem(
             name,
-            "is missing beside its other half",
+            "is missing, and its other half is set",
             "Set both as HUAWEICLOUD_SDK_…, or both as CLOUD_SDK_…; a mix is refused.",
         )
 
@@ -146,7 +146,7 @@ def notices(settings: Settings) -> Iterator[str]:
     yield from _who_may(settings)
     if settings.metastudio_region not in KNOWN_REGIONS:
         yield (
-            "METASTUDIO_REGION is none that MetaStudio is documented for "
+            "METASTUDIO_REGION is not a region that MetaStudio is documented for "
             f"({', '.join(sorted(KNOWN_REGIONS))}); if its host name does not exist, every job look-up will say so."
         )
     if is_loopback(urlsplit(settings.metastudio_endpoint).hostname):

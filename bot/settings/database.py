@@ -88,7 +88,7 @@ def _split(rest: str) -> _Parts:
     before, _, query = behind.partition("?")
     hosts, _, name = before.partition("/")
     if "@" in before:
-        raise Wrong("has an @ too many: where user and password end cannot be told", ENCODED)
+        raise Wrong("has an @ too many, so the end of user and password is ambiguous", ENCODED)
     if "+" in query:
         raise Wrong("has a + behind the question mark, which some programs take for a space", "Write %20 or %2B.")
     pairs = ("sslmode=require" if pair == "ssl=true" else pair for pair in query.split("&") if pair)  # as libpq has it
@@ -186,7 +186,7 @@ def _host(text: str, *, bare: bool = False) -> _Host:
         return _Host(text, "")
     found = re.fullmatch(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", text)
     if found is None:
-        raise Wrong("has a host that cannot be taken apart", f"{HOSTS} {ENCODED}")
+        raise Wrong("has a host that cannot be parsed", f"{HOSTS} {ENCODED}")
     six = found["six"] if bare or found["six"] is None else unquote(found["six"])
     name, port = six or found["name"] or "", found["port"] or ""
     if not (_is_ipv6(name) if six is not None else HOST_NAME.fullmatch(name)):

@@ -144,7 +144,11 @@ BROKEN: dict[str, tuple[Callable[[Surgery], object], Callable[[Surgery], set[str
         "event 3 was changed",
     ),
     "a guard is gone": (lambda s: s.sql("DROP TRIGGER events_no_delete"), lambda s: {"audit trail"}, "missing"),
-    "region": (lambda s: s.env.update(METASTUDIO_REGION="eu-nowhere-1"), lambda s: {"region"}, "none that MetaStudio"),
+    "region": (
+        lambda s: s.env.update(METASTUDIO_REGION="eu-nowhere-1"),
+        lambda s: {"region"},
+        "not a region that MetaStudio",
+    ),
     "MetaStudio down": (lambda s: s.w.cloud.stop(), lambda s: {"MetaStudio"}, "connection refused"),
     "MetaStudio ill": (
         lambda s: s.w.cloud.faults.add(LIST, play.error(503, "MSS.00000004"), times=None),
@@ -211,7 +215,7 @@ BROKEN: dict[str, tuple[Callable[[Surgery], object], Callable[[Surgery], set[str
     "no such group": (
         lambda s: s.env.update(AUTHORIZED_USERGROUPS="S0NOWHERE"),
         lambda s: {"user group S0NOWHERE"},
-        "does not tell its members",
+        "does not show its members",
     ),
     "Slack down": (
         lambda s: s.env.update(SLACK_API_URL="http://127.0.0.1:9/api/"),

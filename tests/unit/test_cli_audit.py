@@ -132,7 +132,7 @@ def test_filters(args: list[str], found: int, capsys: pytest.CaptureFixture[str]
 def test_an_empty_list_says_that_it_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
     """To people; programs get no line."""
     assert main(["audit", "list", "--person", "UNOBODY"]) == 0
-    assert capsys.readouterr() == ("", "No event fits.\n")
+    assert capsys.readouterr() == ("", "No matching events.\n")
     assert main(["audit", "list", "--person", "UNOBODY", "--json"]) == 0
     assert capsys.readouterr() == ("", "")
 

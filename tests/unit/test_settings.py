@@ -207,8 +207,8 @@ MISSING = [
     ("SLACK_BOT_TOKEN", {}, "is missing"),
     ("SLACK_APP_TOKEN", {}, "which socket mode needs"),
     ("METASTUDIO_PROJECT_ID", {}, "is missing"),
-    ("HUAWEICLOUD_SDK_AK", {}, "beside its other half"),
-    ("HUAWEICLOUD_SDK_SK", {}, "beside its other half"),
+    ("HUAWEICLOUD_SDK_AK", {}, "and its other half is set"),
+    ("HUAWEICLOUD_SDK_SK", {}, "and its other half is set"),
     # A key of one pair with the secret of the other would be a signature that nobody can explain.
     ("HUAWEICLOUD_SDK_SK", {"CLOUD_SDK_SK": "other"}, "a mix is refused"),
     ("SLACK_BOT_TOKEN", {"SLACK_BOT_TOKEN": "  "}, "is missing"),

@@ -114,9 +114,9 @@ NO_DATABASES = [
     ("postgresql://u:hunter 22@h/d", "a space or a character outside ASCII"),
     ("postgresql://u@h/d?password=hunter+22", "a + behind the question mark"),
     # One part is wrong.
-    ("postgresql+psycopg://u:hunter22@[::1/d", "a host that cannot be taken apart"),
+    ("postgresql+psycopg://u:hunter22@[::1/d", "a host that cannot be parsed"),
     ("postgresql://u:hunter22@::1/d", "neither a name nor an address"),
-    ("postgresql+psycopg://u:hunter22@[/d", "a host that cannot be taken apart"),
+    ("postgresql+psycopg://u:hunter22@[/d", "a host that cannot be parsed"),
     ("postgresql://u:hunter22@[h]/d", "neither a name nor an address"),
     ("postgresql://u:hunter22@h1,/d", "neither a name nor an address"),
     ("postgresql+psycopg://u:hunter22@h:x/d", "no number from 1 to 65535"),
