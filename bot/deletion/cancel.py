@@ -12,17 +12,16 @@ from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, Press, State
 from bot.domain.notifications import NotificationKind, notifications_about
-from bot.domain.policy import Action, CardRule, not_awaiting
+from bot.domain.policy import Action, CardRule, awaiting
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
 
 def cancel(press: Press, ports: Ports) -> Deletion | Refused:
     """Close the card without deleting. The requester may always cancel; everybody else has to be authorized."""
-    deletion = pressed_deletion(press, ports)
-    if no := not_awaiting(deletion, ports.config.target, ports.clock.now()):
-        return no
-    assert deletion is not None  # noqa: S101 - not_awaiting refuses None; this is for the type checker.
+    deletion = awaiting(pressed_deletion(press, ports), ports.config.target, ports.clock.now())
+    if isinstance(deletion, Refused):
+        return deletion
     # The requester may always cancel, so nothing is looked up for them. This works while Slack is down, too.
     if press.actor != deletion.requester:
         conversation, (presser, requester) = permission.look_up(

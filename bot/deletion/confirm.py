@@ -12,7 +12,7 @@ from bot.deletion.withdraw import withdraw
 from bot.domain import policy
 from bot.domain.age import Moment, moment, oldest
 from bot.domain.model import Deletion, Operation, Press, Shown
-from bot.domain.policy import Action, CardRule, might_confirm, not_awaiting, unreadable
+from bot.domain.policy import Action, CardRule, awaiting, might_confirm, unreadable
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -23,10 +23,9 @@ def confirm(press: Press, ports: Ports) -> Deletion | Refused:
     Returns the deletion as it stands afterwards, or why this click did not delete. Only a job that differs from the
     card, or a requester who lost the right, closes the deletion; after any other no, the card still waits.
     """
-    deletion = pressed_deletion(press, ports)
-    if no := not_awaiting(deletion, ports.config.target, ports.clock.now()):
-        return no
-    assert deletion is not None  # noqa: S101 - not_awaiting refuses None; this is for the type checker.
+    deletion = awaiting(pressed_deletion(press, ports), ports.config.target, ports.clock.now())
+    if isinstance(deletion, Refused):
+        return deletion
     result = _confirm(deletion, press, ports)
     return as_it_stands(result, press, ports) if isinstance(result, Refused) else result
 

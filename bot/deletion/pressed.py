@@ -6,7 +6,7 @@ from bot.deletion.apply import apply
 from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.model import Deletion, Press, State
-from bot.domain.policy import not_awaiting
+from bot.domain.policy import awaiting
 from bot.domain.ports import Ports
 from bot.domain.refusals import Refused
 
@@ -47,4 +47,5 @@ def as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
     """
     found = ports.ledger.get(press.deletion)
     closed_by_this = found is not None and found.state is State.REFUSED and found.ended_by == press.actor
-    return no if closed_by_this else not_awaiting(found, ports.config.target, ports.clock.now()) or no
+    stands = awaiting(found, ports.config.target, ports.clock.now())
+    return stands if isinstance(stands, Refused) and not closed_by_this else no

@@ -252,8 +252,8 @@ def unreadable(shown: Shown) -> Refused | None:
     return Refused(Reason.JOB_NOT_READ, {"reply": reply})
 
 
-def not_awaiting(deletion: Deletion | None, target: Target, now: datetime) -> Refused | None:
-    """Why a deletion does not wait for a click: unknown to this installation, another project's, ended, or expired."""
+def awaiting(deletion: Deletion | None, target: Target, now: datetime) -> Deletion | Refused:
+    """The deletion if it waits for a click. Else why not: unknown here, another project's, ended, or expired."""
     if deletion is None:
         return Refused(Reason.UNKNOWN_DELETION)
     if deletion.target != target:
@@ -268,7 +268,7 @@ def not_awaiting(deletion: Deletion | None, target: Target, now: datetime) -> Re
         return Refused(Reason.NOT_POSTED_YET)
     if is_late(deletion, now):
         return Refused(Reason.EXPIRED, {"deletion": deletion})
-    return None
+    return deletion
 
 
 def is_late(deletion: Deletion, now: datetime) -> bool:

@@ -58,7 +58,7 @@ class Transactions:
         def in_time(connection: Connection) -> Result:
             return nothing if now is not None and self._is_off(connection, now) else work(connection)
 
-        return self._database.writer.run(name, in_time, lasting=False)
+        return self._database.writer.run(name, in_time, durable=False)
 
     def _is_off(self, connection: Connection, now: datetime) -> bool:
         """Whether the caller's clock differs too much from PostgreSQL's, which the other replicas work by."""

@@ -48,10 +48,10 @@ class Writer(Protocol):
 
     hooks: Hooks
 
-    def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
+    def run(self, name: str, work: Work[Result], *, durable: bool = True) -> Result:
         """Run ``work`` in one transaction. It may be run again after a rollback, so it must be idempotent.
 
-        ``lasting=False`` skips the wait for the disk: a power cut may undo the commit, a crash of this process cannot.
+        ``durable=False`` skips the wait for the disk: a power cut may undo the commit, a crash of this process cannot.
         Leases use it, because after a power cut no process relies on them.
         """
         ...
@@ -68,7 +68,7 @@ class PooledWriter:
         self.hooks = Hooks()
         self._engine = engine
 
-    def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:  # noqa: ARG002
+    def run(self, name: str, work: Work[Result], *, durable: bool = True) -> Result:  # noqa: ARG002
         """One transaction on a connection of the pool. All are durable, since another setting costs a round trip.
 
         A transaction that the server rolled back in favour of others is retried, a bounded number of times.
@@ -107,12 +107,12 @@ class PooledWriter:
 class _Turn:
     """One caller's work while it waits."""
 
-    __slots__ = ("error", "is_done", "is_to_serve", "lasting", "name", "result", "wake", "work")
+    __slots__ = ("durable", "error", "is_done", "is_to_serve", "name", "result", "wake", "work")
 
-    def __init__(self, name: str, work: Work[Any], *, lasting: bool) -> None:
+    def __init__(self, name: str, work: Work[Any], *, durable: bool) -> None:
         self.name = name
         self.work = work
-        self.lasting = lasting
+        self.durable = durable
         self.result: Any = None
         self.error: BaseException | None = None
         self.is_done = False
@@ -129,15 +129,15 @@ class SharedWriter:
         self._engine = engine
         self._committed = committed
         self._connection: Connection | None = None
-        self._is_lasting: bool | None = None
+        self._is_durable: bool | None = None
         """Whether that connection waits for the disk at a COMMIT; None if unknown."""
         self._mutex = Lock()
         self._waiting: deque[_Turn] = deque()
         self._is_served = False
 
-    def run(self, name: str, work: Work[Result], *, lasting: bool = True) -> Result:
+    def run(self, name: str, work: Work[Result], *, durable: bool = True) -> Result:
         """Wait until another thread has run the work, or run the work of all waiting threads."""
-        turn = _Turn(name, work, lasting=lasting)
+        turn = _Turn(name, work, durable=durable)
         with self._mutex:
             self._waiting.append(turn)
             is_serving = not self._is_served
@@ -205,8 +205,8 @@ class SharedWriter:
         committing = False
         try:
             if self._connection is None:
-                self._connection, self._is_lasting = self._engine.connect(), None
-            self._wait_for_the_disk(self._connection, lasting=any(turn.lasting for turn in together))
+                self._connection, self._is_durable = self._engine.connect(), None
+            self._wait_for_the_disk(self._connection, durable=any(turn.durable for turn in together))
             transaction = self._connection.begin()
             for turn in together:
                 turn.result = turn.work(self._connection)
@@ -221,14 +221,14 @@ class SharedWriter:
             return self._undo(error, committing=committing)
         return None
 
-    def _wait_for_the_disk(self, connection: Connection, *, lasting: bool) -> None:
+    def _wait_for_the_disk(self, connection: Connection, *, durable: bool) -> None:
         """Set whether the next COMMIT waits for the disk."""
-        if self._is_lasting is not lasting:
+        if self._is_durable is not durable:
             # Directly through the driver: SQLAlchemy would begin a transaction first, where the PRAGMA has no effect.
             driver: Any = connection.connection.driver_connection
-            self._is_lasting = None
-            driver.execute(f"PRAGMA synchronous={'FULL' if lasting else 'NORMAL'}")
-            self._is_lasting = lasting
+            self._is_durable = None
+            driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
 
     def _undo(self, error: BaseException, *, committing: bool) -> BaseException:
         """Roll back. After a COMMIT that failed SQLite's transaction is still open, although SQLAlchemy dropped it."""
