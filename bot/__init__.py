@@ -23,4 +23,14 @@ ops/                the gate for new work, readiness, health, metrics
 
 app.py              the only place where all of this is put together
 cli/                ``dh-bot run | sandbox | doctor | db | audit``
+
+Where to begin:
+
+who may do what           ``domain/policy.py``: ``may``, ``may_confirm``
+what a reply means        ``domain/replies.py``, ``domain/outcomes.py``; an answer that is cut: ``metastudio/causes.py``
+the one DELETE            ``deletion/confirm.py`` checks, ``send.py`` claims and sends, ``record.py`` records the reply
+why two replicas agree    the UPDATE of ``Step.CLAIM``: ``ledger/deletions.py``, ``prepare_change``
+an unknown outcome        ``workers/read.py``, ``deletion/settle.py``, ``domain/evidence.py``
+the words of a card       ``handlers/views/endings.py``; of a refusal ``refusals.py``; of a thread ``thread.py``
+a new setting             ``settings/schema.py``
 """

@@ -1,4 +1,4 @@
-"""What a reply to DELETE does to a deletion: the right half of product.md's table of replies, as data. Pure."""
+"""What a reply to DELETE does to a deletion: the step, the outcome and the next read of each meaning, as data. Pure."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ class Serialize(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings that the use-cases work by. Durations are what product.md section 5 calls them, in seconds there."""
+    """The settings that the use-cases work by. ``docs/settings.md`` says what each duration is for, in seconds."""
 
     target: Target
     rules: Rules

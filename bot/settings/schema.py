@@ -1,8 +1,9 @@
-"""The bot's settings: the table of product.md section 5 as one frozen ``Settings``, or every problem at once.
+"""The bot's settings: the table of docs/settings.md as one frozen ``Settings``, or every problem at once.
 
 ``read_settings`` of ``bot.settings.load`` reads the environment, ``.env`` and the files that ``NAME_FILE`` points to.
 "Not set" is an empty text, an empty set or None, so that callers write ``if settings.help_contact``. A new setting
-needs a row here and nothing else: ``make docs`` writes ``.env.example`` and ``docs/settings.md`` from this table.
+is a row here, and ``make docs`` writes ``.env.example`` and ``docs/settings.md`` from it. The use-cases get it through
+``Rules`` (``Settings.rules``) or ``Config`` (``bot.clients.config_of``).
 """
 
 from __future__ import annotations
