@@ -12,6 +12,7 @@ from bot.domain.ledger_port import Longest
 from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger import outbox as outbox_rows
 from bot.ledger.breaker import TRIAL
+from bot.ledger.database.dialects import POSTGRESQL
 from bot.ledger.schema.tables import (
     breakers,
     deletions,
@@ -25,6 +26,10 @@ from bot.ledger.schema.tables import (
 _c = deletions.c
 _IS_UNKNOWN = _c.state == "unknown"
 DAY = timedelta(days=1)
+MOST_OFF = timedelta(seconds=5)
+"""By how much this process's clock may differ from PostgreSQL's, by which the other replicas work."""
+APART = 2 * MOST_OFF
+"""By how much the clocks of two replicas may differ."""
 HEADS = "% head"
 """The cursors of the daily head in the audit channel; each holds a day."""
 
@@ -52,7 +57,12 @@ def _bounds(now: datetime, longest: Longest) -> Iterator[tuple[Column[datetime],
 
 
 def set_right(connection: Connection, now: datetime, step: timedelta, longest: Longest, instance: str) -> int:
-    """See ``Ledger.follow_clock``."""
+    """See ``Ledger.follow_clock``.
+
+    At the start of a replica the others go on writing, by clocks of their own: what lies further off by no more than
+    such clocks may differ was not written by a clock that was set.
+    """
+    slack = APART if connection.dialect.name == POSTGRESQL and not step else NO_AGE
     changed = 0
     if step:
         _move_own_claims(connection, step, instance)
@@ -61,11 +71,11 @@ def set_right(connection: Connection, now: datetime, step: timedelta, longest: L
             moved = update(breakers).where(breakers.c.target == row.target)
             connection.execute(moved.values(opened_at=min(row.opened_at + step, now)))
     for column, latest, rows in _bounds(now, longest):
-        bounded = update(column.table).where(column > latest).values({column.name: latest})
+        bounded = update(column.table).where(column > latest + slack).values({column.name: latest})
         changed += connection.execute(bounded if rows is None else bounded.where(rows)).rowcount
-    changed += _pull_deadlines(connection, now, now + longest.card)
+    changed += _pull_deadlines(connection, now, now + longest.card, slack)
     # Reads that agree count by the time between them, which is unknown across a step.
-    is_doubtful = or_(_c.reads_first_at > now, true() if step else false())
+    is_doubtful = or_(_c.reads_first_at > now + slack, true() if step else false())
     anew = {"reads_agreeing": 0, "reads_first_at": None, "reads_last": None}
     began = (_IS_UNKNOWN | _c.read_due_at.is_not(None)) & _c.reads_first_at.is_not(None)
     changed += connection.execute(update(deletions).where(began, is_doubtful).values(anew)).rowcount
@@ -81,9 +91,9 @@ def _move_own_claims(connection: Connection, step: timedelta, instance: str) -> 
         connection.execute(update(deletions).where(_c.id == row.id).values(takeover_at=row.takeover_at + step))
 
 
-def _pull_deadlines(connection: Connection, now: datetime, latest: datetime) -> int:
+def _pull_deadlines(connection: Connection, now: datetime, latest: datetime, slack: timedelta) -> int:
     """Let no card wait longer than the setting says. These cards are redrawn, because they show the deadline."""
-    too_long = is_awaiting & (_c.deadline_at > latest)
+    too_long = is_awaiting & (_c.deadline_at > latest + slack)
     cards = connection.execute(select(_c.id, _c.channel, _c.message_ts).where(too_long)).all()
     connection.execute(update(deletions).where(too_long).values(deadline_at=latest))
     redraw = [
@@ -91,7 +101,3 @@ def _pull_deadlines(connection: Connection, now: datetime, latest: datetime) -> 
     ]
     outbox_rows.write(connection, redraw, now)
     return len(cards)
-
-
-MOST_OFF = timedelta(seconds=5)
-"""How much this process's clock may differ from PostgreSQL's, which the other replicas work by."""

@@ -50,6 +50,19 @@ def test_what_lies_where_it_may_stays(ledger: Store) -> None:
     assert ledger.outbox_count() == 0
 
 
+def test_what_another_replica_has_just_written_stays(postgresql: Backend) -> None:
+    """Its clock may be a little ahead: a start beside busy replicas reports no clock that was set."""
+    busy, starting = postgresql.open("busy"), postgresql.open("starting")
+    ahead = clock.APART.total_seconds()
+    one = deletion(1, asked_at=after(ahead), deadline_at=after(600 + ahead))
+    busy.propose(one, max_open=9)
+    busy.note_request(waiting(since=after(ahead)))
+    before = busy.get(one.id)
+    assert starting.follow_clock(NOON, timedelta(0), LONGEST) == 0
+    assert starting.get(one.id) == before
+    assert starting.follow_clock(NOON - timedelta(seconds=1), timedelta(0), LONGEST) == 3
+
+
 UNKNOWN = [
     # since when it is unknown, when a read is due, whether a day's silence was told; what becomes of each
     (after(3600), after(3675), False, NOON, after(600)),
