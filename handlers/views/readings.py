@@ -39,7 +39,7 @@ def _settled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             para_of(reply_line(deletion)),
             para_of(confirmed_line(deletion)),
         ]
-    # Slack may take this message late, when the bot has looked already.
+    # Slack may take this message late, when the bot has read the job again already.
     again = f" The bot looks once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
     return [
         Para(
@@ -108,7 +108,7 @@ def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             "job is gone.",
         }
     else:
-        # Slack may take this message late, when the bot has looked already.
+        # Slack may take this message late, when the bot has read the job again already.
         again = f" The bot looks once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
         texts = {
             "gone": _gone_by_another(at, facts),
