@@ -77,13 +77,15 @@ class Sockets:
     def _listen(self, link: Link) -> None:
         """Read until the app ends the link or it is dropped. A silent link ignores what it receives."""
         while link.alive:
-            data = link.sock.recv(65536)
-            if link.dropping or (link.silent and not data):
-                return
-            if link.silent:
-                continue
-            before = link.pings + link.pongs
-            for text in link.feed(data):
+            with link.reading():
+                data = link.sock.recv(65536)
+                if link.dropping or (link.silent and not data):
+                    return
+                if link.silent:
+                    continue
+                before = link.pings + link.pongs
+                texts = link.feed(data)
+            for text in texts:
                 self._heard(text)
             if link.pings + link.pongs > before:
                 self.slack.notify()

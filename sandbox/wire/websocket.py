@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
+import ssl
 import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from websockets.frames import Opcode
@@ -47,21 +51,46 @@ class Link:
         self.pongs = 0
         self.dropping = False
         self.ended = threading.Event()
-        self._writing = threading.Lock()
+        self._using = threading.RLock()
+        """Held for every read and write, so that a frame is either not read yet or has had its effect."""
+        self._is_read = False
 
     def send(self, message: dict[str, Any]) -> bool:
-        """Send one JSON message; False if the link is gone. A silent or deaf link drops it."""
-        with self._writing:
-            if self.protocol.state is not OPEN:
-                return False
-            if self.deaf:
-                return True
-            self.protocol.send_text(json.dumps(message).encode())
-            return self._flush()
+        """Send one JSON message; False if the link is gone. A silent or deaf link drops it.
+
+        Frames of the other side that have arrived are read first, for at most a second: on a busy machine the reading
+        thread may be late. Slack would not send over a link whose close frame it has received.
+        """
+        give_up = time.monotonic() + 1
+        while True:
+            with self._using:
+                if self.protocol.state is not OPEN:
+                    return False
+                if self.deaf:
+                    return True
+                if not (self._is_read and self._is_readable()) or time.monotonic() > give_up:
+                    self.protocol.send_text(json.dumps(message).encode())
+                    return self._flush()
+            time.sleep(0.001)
+
+    def _is_readable(self, seconds: float | None = 0) -> bool:
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else 1000 * seconds))
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait for bytes of the other side, and keep everybody else from the link within the context."""
+        self._is_read = True
+        self._is_readable(None)
+        with self._using:
+            yield
 
     def ping(self) -> None:
         """Ping the other side."""
-        with self._writing:
+        with self._using:
             if self.protocol.state is OPEN:
                 self.protocol.send_ping(b"slack")
                 self._flush()
@@ -73,7 +102,7 @@ class Link:
 
     def close(self) -> None:
         """Close in order, with a close frame."""
-        with self._writing:
+        with self._using:
             if self.protocol.state is OPEN:
                 self.protocol.send_close(1000, "")
                 self._flush()
@@ -87,7 +116,7 @@ class Link:
 
     def feed(self, data: bytes) -> list[str]:
         """Take bytes from the other side and return the text messages in them. Answers pings."""
-        with self._writing:
+        with self._using:
             if data:
                 self.protocol.receive_data(data)
             else:
