@@ -89,7 +89,7 @@ class Dispatcher:
             try:
                 is_first = self.ports.ledger.note_request(pending, event)
             except LedgerTrouble as trouble:
-                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_request")
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_waiting")
                 # The pending request is not recorded, so nothing repeats this answer. It is tried once, by each way.
                 no = _with_subcommand(Refused(Reason.LEDGER_TROUBLE), event)
                 self.ports.messenger.answer(pending, self._text(no, pending.kind), response_url)

@@ -11,7 +11,8 @@ from bot.domain.model import State
 from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.ports import Ports
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 60.0
+"""Longer than the look-ups of one lease's cards may take: ten times four seconds."""
 LEAST_LEFT = timedelta(seconds=60)
 """With less time left than this, a reminder would come too late to act on."""
 
@@ -31,6 +32,9 @@ def run_once(ports: Ports) -> int:
     ):
         # Looked up before the message is written, so that no other message of the thread waits for the look-ups.
         called = ports.second_people(deletion)
+        # The look-ups may have taken seconds, so what forbids a reminder is asked for again.
+        if ports.ledger.freezes.current() is not None:
+            return reminded
         facts = {"state": State.AWAITING.value, "called": list(called.ids), "more": called.more}
         notification = Notification(
             NotificationKind.REMINDER, deletion.id, deletion.channel, deletion.message_ts, facts
@@ -40,6 +44,7 @@ def run_once(ports: Ports) -> int:
             {"reminded": True},
             notifications=(notification,),
             where={"state": State.AWAITING, "reminded": False},
+            before_deadline=ports.clock.now(),
         )
         reminded += apply(deletion, change, ports) is not None
     return reminded

@@ -33,7 +33,7 @@ class PendingWrites:
             return write()
         except LedgerTrouble as trouble:
             with about(deletion):
-                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="pending_writes")
+                log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="unwritten")
             with self._lock:
                 self._waiting.append((deletion, write))
             return None

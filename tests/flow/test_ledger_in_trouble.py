@@ -213,7 +213,7 @@ def test_a_database_that_is_away_leaves_no_traceback(tmp_path: Path, dialect: st
         finally:
             away.end()
         troubles = [line for line in lines_without_traceback() if line["event"] == "ledger_trouble"]
-        assert {line["step"] for line in troubles} >= {"note_request", "home"}
+        assert {line["step"] for line in troubles} >= {"note_waiting", "home"}
         assert {line.get("diagnosis") for line in troubles} - set(REMEDIES) == set()
         assert w.cloud.deletes_arrived(job) == 0
         run_workers(w, 2)

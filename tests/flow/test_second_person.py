@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.domain.model import State
+from bot.domain.model import Deletion, State
+from bot.domain.ports import Called
 from bot.slack import second_people
+from bot.workers import remind
 from sandbox.metastudio.faults import DELETE, drop
 from sandbox.slack.slack import Message
 from tests.flow.world import World, world
@@ -161,6 +164,21 @@ def test_two_replicas_remind_once(second: World) -> None:
     assert (remind.work(), remind.work()) == (1, 0)
     second.tick()
     assert len(reminders(second, card)) == 1
+
+
+def test_a_freeze_during_the_look_ups_holds_the_reminder_back(second: World) -> None:
+    """The people to call are looked up first, which may take seconds; nobody is asked to press what is forbidden."""
+    assert second.app is not None
+    ports = second.app.ports
+    card = second.card(job(second))
+    second.clock.add(301)
+
+    def look_up_while_ben_freezes(deletion: Deletion) -> Called:
+        second.ask("freeze not now", second.ben)
+        return ports.second_people(deletion)
+
+    assert remind.run_once(replace(ports, second_people=look_up_while_ben_freezes)) == 0
+    assert reminders(second, card) == []
 
 
 @pytest.mark.parametrize("seconds", ["100", "120"])
