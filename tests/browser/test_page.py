@@ -141,7 +141,7 @@ def test_troubles(visit: Visit, site: Page, trouble: str, says: str, deletes: in
     me.confirm(card)
     if trouble == "slack-refuses":
         expect(me.page.locator("[data-until]")).to_contain_text("more")
-        expect(me.page.locator("#waiting")).to_contain_text("Slack refused what the bot had to tell")
+        expect(me.page.locator("#waiting")).to_contain_text("Slack has refused the bot's message")
     if trouble == "killed":
         expect(me.page.locator("#bot")).to_have_text("The bot was killed")
         expect(me.page.locator("#bot")).to_have_text("The bot is running")
