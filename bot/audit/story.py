@@ -30,12 +30,12 @@ SENTENCES: dict[Kind, str] = {
     Kind.UNKNOWN: "Whether the job is deleted became unknown: {means}",
     Kind.READ: "A look at the job found: {found}",
     Kind.SETTLED: "Reading settled it: {found}",
-    Kind.CORRECTED: "What was told before was corrected",
+    Kind.CORRECTED: "An earlier message was corrected",
     Kind.CLOSED_BY_HAND: "{who} closed it by hand as {word}",
     Kind.DELIVERED: "Slack took a message: {what} to {to}",
-    Kind.NOT_DELIVERED: "A message could not be told there: {what} to {to}",
+    Kind.NOT_DELIVERED: "A message could not be delivered: {what} to {to}",
     Kind.LOST_COMMITS: "The ledger had lost commits; its row stood as: {stood}",
-    Kind.RESTARTED: "After a restart {who} was told how things stand",
+    Kind.RESTARTED: "After a restart {who} got an answer",
 }
 AFTER_A_RESTORE: dict[Kind, str] = {
     # A restored ledger does not know whether the card was used since its backup.

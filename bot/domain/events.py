@@ -33,7 +33,7 @@ class Kind(StrEnum):
     SETTLED = "settled"  # UNKNOWN -> DELETED or FAILED, by reading
     CORRECTED = "corrected"  # an outcome recorded earlier turned out to be wrong
     CLOSED_BY_HAND = "closed_by_hand"  # UNKNOWN -> DELETED or FAILED, a person's word
-    DELIVERED = "told"  # Slack took a message
+    DELIVERED = "told"  # Slack took a message; the word is that of version 0.1.0
     NOT_DELIVERED = "not_told"  # the channel or message is gone; the message went elsewhere or nowhere
     RESTARTED = "restarted"  # a pending request was answered after a crash
     BREAKER_OPENED = "breaker_opened"

@@ -179,7 +179,7 @@ def test_after_that_the_bot_does_not_start_as_if_nothing_had_been(
     for name, value in w.environ().items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(w.folder)
-    with pytest.raises(CannotStart, match=r"lost events \(event .* was noted beside it.*db expire-open"):
+    with pytest.raises(CannotStart, match=r"lost events \(event .* is noted next to it.*db expire-open"):
         w.run_bot()
     assert (main.main(["db", "upgrade"]), main.main(["run"])) == (3, 3)
     assert main.main(["db", "status"]) in {1, 3}

@@ -82,8 +82,8 @@ def test_the_first_change_is_still_one() -> None:
         ("tests/unit/test_policy.py", "def test_the_words_for_reasons_are_fixed"),
         ("handlers/views/refusals.py", "SENTENCES: "),
         ("tests/unit/test_views_refusals.py", "def test_what_is_said"),
-        ("docs/generate/messages.py", "NEXT: "),
-        ("docs/generate/messages.py", "FACTS: "),
+        ("docs/generate/message_examples.py", "NEXT: "),
+        ("docs/generate/message_examples.py", "FACTS: "),
     ]:
         assert re.search(f"^{re.escape(word)}", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), path
         assert path in GUIDE

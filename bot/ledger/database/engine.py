@@ -260,7 +260,7 @@ def take_as_it_is(database: Database) -> None:
 def lacks(noted: Head, newest: Head) -> LedgerTrouble:
     """The trouble of a ledger without the noted event."""
     found = LedgerTrouble(trouble.LOST_EVENTS)
-    found.add_note(f"event {short(*noted)} was noted beside it; its newest is {short(*newest)}")
+    found.add_note(f"event {short(*noted)} is noted next to it; its newest is {short(*newest)}")
     return found
 
 

@@ -71,7 +71,7 @@ class LedgerTooNew(LedgerTrouble):
 
 REMEDIES = {
     DISK_FULL: "Make room on the disk of the ledger. A running bot goes on by itself then.",
-    READ_ONLY: "Make the ledger's file, the `.lock` beside it, its folder and its disk readable and writable for the "
+    READ_ONLY: "Make the ledger's file, the `.lock` next to it, its folder and its disk readable and writable for the "
     "user that runs the bot.",
     LOCKED: "One process may use a SQLite ledger: end the other one.",
     DAMAGED: "The file is no ledger or is damaged: keep it for analysis, restore the newest backup, then run "
@@ -81,9 +81,9 @@ REMEDIES = {
     EMPTY: "There is no ledger in the database or file that DATABASE_URL names. Correct DATABASE_URL, or let "
     "`dh-bot run` or `dh-bot db upgrade` make one there.",
     FILE_TROUBLE: "Check that DATABASE_URL names a file, not a folder, that the user that runs the bot may open it and "
-    "the `-wal` and `-shm` beside it, and that its disk is well.",
-    REPLACED: "The ledger's file, the `.lock` beside it or its folder was removed or replaced while the bot runs. Stop "
-    "the bot. If the file was only moved, move it back; else run `dh-bot db expire-open`. Then start the bot.",
+    "the `-wal` and `-shm` next to it, and that its disk is well.",
+    REPLACED: "The ledger's file, the `.lock` next to it or its folder was removed or replaced while the bot runs. "
+    "Stop the bot. If the file was only moved, move it back; else run `dh-bot db expire-open`. Then start the bot.",
     LOST_EVENTS: "The file was removed, replaced or restored from a copy, so the ledger has forgotten what came after. "
     "If the right file is still there, put it back; else run `dh-bot db expire-open`, which closes every open card and "
     "takes the ledger as it is. Then start the bot.",
