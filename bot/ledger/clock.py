@@ -62,7 +62,7 @@ def set_right(connection: Connection, now: datetime, step: timedelta, longest: L
     At the start of a replica the others go on writing, by clocks of their own: what lies further off by no more than
     such clocks may differ was not written by a clock that was set.
     """
-    slack = APART if connection.dialect.name == POSTGRESQL and not step else NO_AGE
+    tolerance = APART if connection.dialect.name == POSTGRESQL and not step else NO_AGE
     changed = 0
     if step:
         _move_own_claims(connection, step, instance)
@@ -71,11 +71,11 @@ def set_right(connection: Connection, now: datetime, step: timedelta, longest: L
             moved = update(breakers).where(breakers.c.target == row.target)
             connection.execute(moved.values(opened_at=min(row.opened_at + step, now)))
     for column, latest, rows in _bounds(now, longest):
-        bounded = update(column.table).where(column > latest + slack).values({column.name: latest})
+        bounded = update(column.table).where(column > latest + tolerance).values({column.name: latest})
         changed += connection.execute(bounded if rows is None else bounded.where(rows)).rowcount
-    changed += _pull_deadlines(connection, now, now + longest.card, slack)
+    changed += _pull_deadlines(connection, now, now + longest.card, tolerance)
     # Reads that agree count by the time between them, which is unknown across a step.
-    is_doubtful = or_(_c.reads_first_at > now + slack, true() if step else false())
+    is_doubtful = or_(_c.reads_first_at > now + tolerance, true() if step else false())
     anew = {"reads_agreeing": 0, "reads_first_at": None, "reads_last": None}
     began = (_IS_UNKNOWN | _c.read_due_at.is_not(None)) & _c.reads_first_at.is_not(None)
     changed += connection.execute(update(deletions).where(began, is_doubtful).values(anew)).rowcount
@@ -91,9 +91,9 @@ def _move_own_claims(connection: Connection, step: timedelta, instance: str) -> 
         connection.execute(update(deletions).where(_c.id == row.id).values(takeover_at=row.takeover_at + step))
 
 
-def _pull_deadlines(connection: Connection, now: datetime, latest: datetime, slack: timedelta) -> int:
+def _pull_deadlines(connection: Connection, now: datetime, latest: datetime, tolerance: timedelta) -> int:
     """Let no card wait longer than the setting says. These cards are redrawn, because they show the deadline."""
-    too_long = is_awaiting & (_c.deadline_at > latest + slack)
+    too_long = is_awaiting & (_c.deadline_at > latest + tolerance)
     cards = connection.execute(select(_c.id, _c.channel, _c.message_ts).where(too_long)).all()
     connection.execute(update(deletions).where(too_long).values(deadline_at=latest))
     redraw = [

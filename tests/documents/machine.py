@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 ABSENT = ("docker", "kubectl", "systemctl", "journalctl", "pipx")
@@ -25,7 +26,7 @@ with open({told!r}, "a", encoding="utf-8") as told:
 """
 
 
-class Shell:
+class Shell(ABC):
     """What somebody types on a machine, whose files are in the folder `root`. `typed` is every command that was."""
 
     def __init__(self, root: Path, home: Path) -> None:
@@ -33,17 +34,17 @@ class Shell:
         self.folder = home
         self.typed: list[str] = []
 
+    @abstractmethod
     def moved(self, text: str) -> str:
         """The same with the absolute paths of that machine, which are below a folder of the test."""
-        raise NotImplementedError
 
+    @abstractmethod
     def words(self, command: str) -> list[str]:
         """What is started on this machine so that the command runs on that one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def environ(self) -> dict[str, str]:
         """What a shell has there."""
-        raise NotImplementedError
 
     def types(self, command: str, answers: str = "", **more: str) -> str:
         """Type one command, which has to end well; what it printed."""
