@@ -466,8 +466,8 @@ def test_a_few_lives(ledger: Ground, capsys: pytest.CaptureFixture[str]) -> None
     assert counts["examples"] >= QUICK
 
 
-LATE = "step: failed, late reply: deleted"
-"""A reply that comes after eleven minutes of reading: so rare that it has a test of its own."""
+LATE = {"step: unknown, late reply: deleted": 1, "step: failed, late reply: deleted": 10}
+"""After how many reads, a little over a minute apart, a sender's own reply comes. It is rare: it has its own test."""
 AGAINST_THE_LAWS = "step: deleted, read: present"
 """This cloud does not forget a job for so long.
 
@@ -476,16 +476,17 @@ AGAINST_THE_LAWS = "step: deleted, read: present"
 SAME_STATE = "step: deleted, late reply: deleted"
 
 
-def test_a_reply_that_comes_after_the_job_was_seen_often_enough(ledger: Ground) -> None:
+@pytest.mark.parametrize(("step", "reads"), LATE.items())
+def test_a_reply_that_comes_after_the_job_was_seen(ledger: Ground, step: str, reads: int) -> None:
     """MetaStudio took the DELETE but showed the job for a while; then its sender wakes up and knows better."""
     counts: Counter[str] = Counter()
     life = type("Deletions", (Deletions,), {"ground": ledger, "counts": counts})()
     life.begin(replicas=2, rule_of="requester")
-    late = {"plan": "ok, gone after 15 min", "at": Stop("delete:after"), "elsewhere": False, "pauses": [80] * 10}
+    late = {"plan": "ok, gone after 15 min", "at": Stop("delete:after"), "elsewhere": False, "pauses": [80] * reads}
     life.overtake_a_sender(who=ANNA, on=0, **late)
     life.holds()
     life.teardown()
-    assert counts[LATE] == 1
+    assert counts[step] == 1
 
 
 @pytest.mark.long
@@ -500,4 +501,4 @@ def test_many_lives(ledger: Ground, capsys: pytest.CaptureFixture[str], shard: i
     # A lost claim is rare among these; tests/flow/test_lost_commits.py takes each of its edges.
     elsewhere = {(state, step) for state, step in TABLE if step in CLAIM_LOST.values()}
     edges = {f"step: {state}, {step.value}" for state, step in TABLE.keys() - elsewhere if state is not State.NEW}
-    assert edges - {LATE, AGAINST_THE_LAWS, SAME_STATE} <= set(counts)
+    assert edges - {*LATE, AGAINST_THE_LAWS, SAME_STATE} <= set(counts)

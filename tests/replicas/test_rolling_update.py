@@ -158,9 +158,16 @@ class People:
                 pressed = self._slack.click(self._user, card, CONFIRM)
 
 
+DELETED = "is deleted.* MetaStudio confirmed it"
+NOT_SENT = "The DELETE never left the bot, so nothing was deleted."
+
+
 @pytest.mark.long
 def test_no_command_goes_unacknowledged_and_no_click_is_lost(tmp_path: Path) -> None:
-    """While every replica is replaced, each command is acknowledged and each job whose card was pressed is deleted."""
+    """While every replica is replaced, each command is acknowledged and each pressed card ends with what is true.
+
+    A machine that is too slow for its load lets the five seconds between check and DELETE pass. Then no DELETE is sent.
+    """
     with fleet(tmp_path) as (replicas, slack, cloud):
         people = People(slack, cloud, replicas.people[0])
         # So that there is always something in flight when a replica has to go.
@@ -175,8 +182,15 @@ def test_no_command_goes_unacknowledged_and_no_click_is_lost(tmp_path: Path) -> 
         assert len(cards) > REPLACED
         people.press_again()
         slack.wait_for(lambda: not any(card.buttons for card in cards), 60)
-        said = ["\n".join(reply.text for reply in slack.thread(card)) for card in cards]
-        assert [
-            text for text in said if "is deleted.* MetaStudio confirmed it" not in text or "not known" in text
-        ] == []
-        assert sum(cloud.deletes_arrived(job) for job in people.jobs) == len(cards)
+        deleted = 0
+        for card in cards:
+            thread = "\n".join(reply.text for reply in slack.thread(card))
+            (job,) = (job for job in people.jobs if job in thread)
+            assert (DELETED in thread, NOT_SENT in thread) == (
+                (True, False) if cloud.deletes_arrived(job) else (False, True)
+            ), thread
+            assert "not known" not in thread
+            assert cloud.deletes_arrived(job) <= 1
+            deleted += cloud.deletes_arrived(job)
+        assert deleted > REPLACED
+        assert sum(cloud.deletes_arrived(job) for job in people.jobs) == deleted
