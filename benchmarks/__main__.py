@@ -25,7 +25,7 @@ from benchmarks import growing, measuring
 from benchmarks.arena import FLOOR, OURS, PROFILED, TUTORIAL, Arena, Way
 from benchmarks.measuring import Figures
 from benchmarks.report import Run, terminal, write_page
-from tests import postgres
+from tests.support import postgres
 
 PLAIN = (Way(FLOOR), Way(OURS), Way(TUTORIAL))
 TLS = (Way(FLOOR, tls=True), Way(OURS, tls=True), Way(TUTORIAL, tls=True))

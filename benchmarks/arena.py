@@ -17,7 +17,7 @@ from sandbox.bot_process import settings_for, shut_in
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Slack
 from sandbox.slack.web_api import Front
-from tests.certificates import certificate, server_context
+from tests.support.certificates import certificate, server_context
 from tests.flow.world import free_port, is_listening
 
 CHANNELS = 40

@@ -1,7 +1,7 @@
 """dh-bot: deletes one MetaStudio avatar training job from Slack, after a person has pressed a button.
 
 The map: one line a room, the lowest floor first. A room knows the floors below its own and nothing else
-(``tests/unit/test_architecture.py`` has the table). Each package says in its docstring what it is for.
+(``tests/unit/repository/test_architecture.py`` has the table). Each package says in its docstring what it is for.
 
 domain/       PURE  the nouns, the tables of states, replies and outcomes, the rules, the events, the ports
 runtime/            the pool, the workers' threads, the clock of this machine, a web server

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from bot import logs
-from tests import markers
+from tests.support import markers
 
 UNIT = Path(__file__).parent / "unit"
 
@@ -41,7 +41,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_sessionfinish() -> None:
     """Leave no database server behind. Most runs have none, and need not import what starts one."""
-    if postgres := sys.modules.get("tests.postgres"):
+    if postgres := sys.modules.get("tests.support.postgres"):
         postgres.stop()
 
 

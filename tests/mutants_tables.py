@@ -105,15 +105,23 @@ def is_noticed(name: str, code: ast.Module, at: int, number: int, known: dict[st
         os._exit(result)
 
 
+RECONCILE = "tests/unit/deletion/test_reconcile.py"
+TESTS = {
+    "bot.deletion.settle": (RECONCILE,),
+    "bot.deletion.inspect_job": (RECONCILE,),
+    "bot.deletion.by_hand": (RECONCILE,),
+}
+"""The tests of a module that has no file of its own."""
 MORE_TESTS = {
-    "bot.domain.policy": ("tests/unit/test_who_may_table.py",),
-    "bot.domain.replies": ("tests/unit/test_docs.py::test_the_page_of_messages_is_what_the_code_says",),
+    "bot.domain.policy": ("tests/unit/domain/test_who_may_table.py",),
+    "bot.domain.replies": ("tests/unit/repository/test_docs.py::test_the_page_of_messages_is_what_the_code_says",),
 }
 """Tests elsewhere that hold a module's tables too: the words in them are read by the pages that are made of them."""
 
 
 def tests_of(name: str) -> tuple[str, ...]:
-    return (f"tests/unit/test_{name.rpartition('.')[2]}.py", *MORE_TESTS.get(name, ()))
+    _, room, module = name.split(".")
+    return (*TESTS.get(name, (f"tests/unit/{room}/test_{module}.py",)), *MORE_TESTS.get(name, ()))
 
 
 def trees() -> dict[str, ast.Module]:

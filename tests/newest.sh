@@ -63,7 +63,7 @@ mkdir "$root/src"
 git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from=- | tar -x --no-same-owner -C "$root/src"
 
 # promtool is no matter of Python's, and its package brings a server: that rules and alerts are sound is tested outside.
-left_out=tests/unit/test_metrics.py::test_prometheus_itself_takes_the_alerts_and_fires_them
+left_out=tests/unit/ops/test_metrics.py::test_prometheus_itself_takes_the_alerts_and_fires_them
 # Mounts and processes of its own, which end with it.
 unshare --mount --propagation private --pid --fork --kill-child sh -euc '
 	mount --rbind /dev "$1/dev"

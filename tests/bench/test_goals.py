@@ -13,8 +13,7 @@ import pytest
 from benchmarks import goals, report
 from benchmarks.growing import Curve, Growth
 from benchmarks.measuring import Burst, Figures, Singly, Together, p99
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def figures(ack: float = 1.0, out: float = 5.0, rate: float = 100.0, cpu: float = 5.0) -> Figures:

@@ -9,8 +9,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, FloatRect, Locator, expect, sync_playwright
 
 from tests.browser.visitor import Visitor, chromium, launch, sandbox
+from tests.support.paths import ROOT
 
-FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+FOLDER = ROOT / "docs" / "pictures"
 SHARP = 1.5
 ROOMY = {"width": 1800, "height": 1500}
 ROOMIER = """

@@ -14,9 +14,9 @@ from bot.ledger.factory import open_ledger
 from bot.ledger.schema.migrations import HEAD
 from bot.ledger.schema.tables import metadata
 from bot.ledger.store import Store
-from tests import postgres
 from tests.contract.values import NOON, TARGET
-from tests.ledger_files import make_ledger
+from tests.support import postgres
+from tests.support.ledger_files import make_ledger
 
 
 @dataclass

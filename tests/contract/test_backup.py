@@ -21,9 +21,9 @@ from bot.ledger.factory import open_ledger
 from bot.ledger.schema import migrations
 from bot.ledger.store import Store
 from bot.ledger.trail import rows
-from tests import postgres
 from tests.contract.conftest import Backend
 from tests.contract.values import TARGET, deletion, event
+from tests.support import postgres
 
 
 @pytest.fixture

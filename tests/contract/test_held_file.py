@@ -20,7 +20,7 @@ from bot.ledger.database.held_file import HeldFile, Note, _parsed, lock_of, note
 from bot.ledger.trail import prune
 from tests.contract.conftest import Backend
 from tests.contract.values import ANNA, NOON, deletion, event
-from tests.ledger_files import make_ledger
+from tests.support.ledger_files import make_ledger
 
 COMPANIONS = ("", "-wal", "-shm")
 

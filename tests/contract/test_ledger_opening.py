@@ -18,8 +18,8 @@ from bot.ledger.factory import open_ledger
 from bot.ledger.schema.migrations import HEAD
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, TARGET, deletion, event
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SECOND = """
 import sys
 from bot.ledger.factory import open_ledger

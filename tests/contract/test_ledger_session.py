@@ -18,10 +18,10 @@ from bot.ledger.database.trouble import FORGETFUL, NOT_PINNED, remedy
 from bot.ledger.database.writer import PAUSES
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
-from tests import postgres
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, TARGET, deletion, event
-from tests.pooler import Pooler
+from tests.support import postgres
+from tests.support.pooler import Pooler
 
 WEAK = {
     "synchronous_commit": "off",

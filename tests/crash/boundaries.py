@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.ledger.store import Store
-from tests.clock import HeldClock
+from tests.support.clock import HeldClock
 
 BEFORE, AFTER = "before", "after"
 TICK = "-- tick --"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger_files import folder_in_memory
+from tests.support.ledger_files import folder_in_memory
 
 
 @pytest.fixture

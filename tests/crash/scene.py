@@ -23,11 +23,11 @@ from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.metastudio.world import Seen
 from sandbox.slack.records import Call, Happening
 from sandbox.slack.slack import Invocation, Message, NotAcked, Slack
-from tests import markers
-from tests.clock import HeldClock
 from tests.crash.boundaries import AFTER, BEFORE, Boundary, Cut, Died, Life, MortalClock
 from tests.flow.world import World
-from tests.ledger_files import make_ledger
+from tests.support import markers
+from tests.support.clock import HeldClock
+from tests.support.ledger_files import make_ledger
 
 DELETE = "Delete2dModelTrainingJob"
 LEASE = 61.0

@@ -24,7 +24,7 @@ from tests.crash.scene import Stage
 from tests.crash.stories import STORIES, Story, recorded
 from tests.crash.truth import problems
 from tests.flow.process import Process
-from tests.ledger_files import folder_in_memory
+from tests.support.ledger_files import folder_in_memory
 
 ENTRY = """
 import os, signal, sys

@@ -22,11 +22,11 @@ from bot.domain.lifecycle import TABLE
 from bot.domain.model import State
 from bot.settings.load import read_settings
 from sandbox.bot_process import shut_in
-from tests import postgres
 from tests.documents import absent
 from tests.documents.blocks import PAGES, ROOT, Block, blocks, in_sentences
 from tests.flow.modes import usual
 from tests.flow.world import World
+from tests.support import postgres
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELL = [block for block in BLOCKS if block.info == "sh"]
@@ -273,11 +273,10 @@ def is_held_by(path: str, name: str) -> Callable[[Block, Path], None]:
     return check
 
 
+HOW_IT_WORKS = "tests/unit/repository/test_how_it_works.py"
 COMPARED: dict[tuple[str, str], Callable[[Block, Path], None]] = {
-    ("docs/how-it-works.md", "text-card"): is_held_by("tests/unit/test_how_it_works.py", "test_the_card_is_the_bot_s"),
-    ("docs/how-it-works.md", "text-thread"): is_held_by(
-        "tests/unit/test_how_it_works.py", "test_the_thread_is_the_bot_s"
-    ),
+    ("docs/how-it-works.md", "text-card"): is_held_by(HOW_IT_WORKS, "test_the_card_is_the_bot_s"),
+    ("docs/how-it-works.md", "text-thread"): is_held_by(HOW_IT_WORKS, "test_the_thread_is_the_bot_s"),
     ("README.md", "env"): holds_settings,
     ("docs/install.md", "ini"): holds_settings,
     ("docs/architecture.md", "text"): draws_the_life_of_a_deletion,

@@ -64,10 +64,10 @@ def test_the_first_change_of_contributing_is_made(tmp_path: Path) -> None:
     tree.write("tests/flow/test_version.py", promise)
     assert not tree.passes("tests/flow/test_version.py")
 
-    tree.put("tests/unit/test_grammar.py", "NAMES = {", '"version", ')
-    assert not tree.passes("tests/unit/test_grammar.py")
+    tree.put("tests/unit/handlers/test_grammar.py", "NAMES = {", '"version", ')
+    assert not tree.passes("tests/unit/handlers/test_grammar.py")
     tree.put("handlers/vocabulary.py", "SUBCOMMANDS: dict[str, Takes] = {\n", '    "version": Takes.NOTHING,\n')
-    assert tree.passes("tests/unit/test_grammar.py")
+    assert tree.passes("tests/unit/handlers/test_grammar.py")
 
     tree.write("handlers/subcommands/version.py", code)
     tables = "handlers/subcommands/__init__.py"
@@ -77,4 +77,4 @@ def test_the_first_change_of_contributing_is_made(tmp_path: Path) -> None:
 
     line = '    ("version", "says which version of the bot answers."),\n'
     tree.put("handlers/subcommands/help.py", '"says what you may do here, and by which rule."),\n', line)
-    assert tree.passes("tests/unit/test_views_refusals.py")
+    assert tree.passes("tests/unit/handlers/test_views_refusals.py")

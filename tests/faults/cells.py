@@ -24,10 +24,10 @@ from sandbox.metastudio.fault_list import Fault as CloudFault
 from sandbox.metastudio.faults import BEFORE, DELETE, LIST, SHOW, Spoil
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Invocation, Message
-from tests import markers
 from tests.faults.oracle import DELETED, NOT_BY_THIS, NOT_DELETED, STILL_THERE, UNDETERMINED, UNKNOWN, Saying, Witness
 from tests.flow.world import World
-from tests.ledger_files import folder_in_memory
+from tests.support import markers
+from tests.support.ledger_files import folder_in_memory
 
 CONFIRM, CANCEL, CHECK_NOW = "dh_confirm", "dh_cancel", "dh_check_now"
 LIVE = [CONFIRM, CANCEL]

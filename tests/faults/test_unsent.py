@@ -16,7 +16,6 @@ import pytest
 from bot.domain.model import State
 from sandbox.metastudio.faults import AFTER, BEFORE, DELETE, SHOW, Spoil, error, http, late, throttled
 from sandbox.metastudio.metastudio import MetaStudio
-from tests.certificates import certificate, server_context
 from tests.faults.cells import CHECK_NOW, LIVE, Cell, Keeper
 from tests.faults.oracle import DELETED as SAYS_DELETED
 from tests.faults.oracle import NOT_DELETED as SAYS_NOT_DELETED
@@ -25,6 +24,7 @@ from tests.faults.oracle import UNKNOWN as SAYS_UNKNOWN
 from tests.faults.replies import ROWS
 from tests.faults.test_metastudio import buttons, lose, recovers
 from tests.flow.world import World
+from tests.support.certificates import certificate, server_context
 
 # ----------------------------------------------------------------------------------------------- ways of not arriving
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests.support import postgres
 
 WAYS = (("socket", "http"), ("sqlite", "postgresql"), ("aksk", "token"))
 

@@ -21,9 +21,9 @@ from bot.domain.model import State
 from bot.domain.refusals import Reason
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
-from tests import postgres
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, free_port, world
+from tests.support import postgres
 
 
 def readiness(w: World) -> str:

@@ -20,11 +20,11 @@ from bot.ledger.factory import open_ledger
 from bot.metastudio.credentials.keys import Credentials
 from sandbox.metastudio import faults as play
 from sandbox.slack.sockets import Sockets
-from tests import postgres
 from tests.flow.proxy import Proxy
 from tests.flow.surgery import Surgery, operating, visit
 from tests.flow.world import IAM_USER
-from tests.ledger_files import make_ledger
+from tests.support import postgres
+from tests.support.ledger_files import make_ledger
 
 LIST = "List2dModelTrainingJob"
 

@@ -21,9 +21,9 @@ from sandbox.bot_process import BotProcess
 from sandbox.metastudio import faults as play
 from sandbox.slack.slack import Invocation, Message
 from sandbox.wire.websocket import Link
-from tests import postgres
 from tests.flow.process import Process
 from tests.flow.world import World, free_port, world
+from tests.support import postgres
 
 COMMANDS = 20
 

@@ -9,9 +9,9 @@ import pytest
 
 from bot.app import CannotStart
 from bot.cli.main import main
-from tests import postgres
 from tests.contract.test_ledger_session import on_the_server
 from tests.flow.world import World
+from tests.support import postgres
 
 
 @pytest.mark.parametrize("name", ["fsync", "full_page_writes"])

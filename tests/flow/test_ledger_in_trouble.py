@@ -24,7 +24,7 @@ from bot.ledger.database.trouble import REMEDIES
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
-from tests import markers, postgres
+from tests.support import markers, postgres
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, world
 

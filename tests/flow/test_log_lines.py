@@ -13,8 +13,8 @@ from bot.domain.ledger_port import LedgerTrouble
 from bot.workers.retry_writes import PendingWrites
 from sandbox.metastudio import faults as play
 from sandbox.slack.slack import Message
-from tests import markers
 from tests.flow.world import World
+from tests.support import markers
 
 DELETE = "Delete2dModelTrainingJob"
 

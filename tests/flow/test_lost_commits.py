@@ -27,9 +27,9 @@ from bot.domain.notifications import Notification, NotificationKind
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
-from tests import postgres
 from tests.flow.world import World
-from tests.forgetting import Forgetting, Losing
+from tests.support import postgres
+from tests.support.forgetting import Forgetting, Losing
 
 DELETE = "Delete2dModelTrainingJob"
 

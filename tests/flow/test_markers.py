@@ -1,4 +1,4 @@
-"""The watch over every world (tests/markers.py): it finds what gets out, wherever that is."""
+"""The watch over every world (tests/support/markers.py): it finds what gets out, wherever that is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 import structlog
 
 from sandbox.metastudio.world import make_job
-from tests import markers
 from tests.flow.world import World
+from tests.support import markers
 
 
 def test_the_jobs_of_the_sandbox_have_what_must_not_be_seen() -> None:

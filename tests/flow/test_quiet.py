@@ -14,10 +14,10 @@ import pytest
 
 from sandbox.bot_process import SOURCE
 from sandbox.slack.slack import Invocation
-from tests import markers
 from tests.flow import modes
 from tests.flow.process import Process
 from tests.flow.world import World, world
+from tests.support import markers
 
 PARALLEL = 100
 

@@ -16,8 +16,8 @@ from bot.domain.model import State
 from bot.domain.refusals import Reason
 from bot.slack.http_mode import HttpTransport
 from sandbox.slack.slack import Invocation
-from tests import postgres
 from tests.flow.world import World, free_port, world
+from tests.support import postgres
 
 ALREADY = "Already handled"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.metastudio import faults as play
-from tests import markers
 from tests.flow.process import Process
 from tests.flow.world import IAM_USER, World
+from tests.support import markers
 
 MARK = "MARKER"
 """Stands in every field that must never be seen, with the field's name behind it."""

@@ -13,10 +13,10 @@ from bot.domain.refusals import Reason
 from bot.slack import census
 from bot.slack.socket_mode import SocketTransport
 from sandbox.wire.websocket import Link
-from tests import postgres
 from tests.flow.modes import on_sqlite
 from tests.flow.process import Process
 from tests.flow.world import World, world
+from tests.support import postgres
 
 
 def notices(bot: Process) -> list[str]:

@@ -1,7 +1,7 @@
 """The table of who may do what where, through the real bot: every row and every column that has a listener.
 
-The whole table, cell by cell, stands in tests/unit/test_who_may_table.py, and the rules are one function. Here it is
-shown that the listeners ask that function, about the right people, in the right place.
+The whole table, cell by cell, stands in tests/unit/domain/test_who_may_table.py, and the rules are one function. These
+tests show that the listeners ask that function, about the right people, in the right place.
 """
 
 from __future__ import annotations

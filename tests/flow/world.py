@@ -30,10 +30,10 @@ from bot.slack.http_mode import HttpTransport
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Invocation, Message, Slack
-from tests import markers
-from tests.clock import RunningClock
 from tests.flow import modes
-from tests.ledger_files import make_ledger
+from tests.support import markers
+from tests.support.clock import RunningClock
+from tests.support.ledger_files import make_ledger
 
 IAM_USER = {"IAM_DOMAIN": "acme", "IAM_USER": "dh-bot", "IAM_PASSWORD": markers.IAM_PASSWORD}
 

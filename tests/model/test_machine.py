@@ -471,7 +471,7 @@ LATE = {"step: unknown, late reply: deleted": 1, "step: failed, late reply: dele
 AGAINST_THE_LAWS = "step: deleted, read: present"
 """This cloud does not forget a job for so long.
 
-``tests/unit/test_reconcile.py`` and ``tests/flow/test_truth.py`` have it.
+``tests/unit/deletion/test_reconcile.py`` and ``tests/flow/test_truth.py`` have it.
 """
 SAME_STATE = "step: deleted, late reply: deleted"
 

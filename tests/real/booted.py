@@ -16,9 +16,9 @@ from pathlib import Path
 
 from tests.documents.blocks import ROOT
 from tests.documents.machine import Shell
-from tests.memory import in_memory
 from tests.real.debian import CERTIFICATES, debian, pip_settings
 from tests.real.parts import need, need_root, run
+from tests.support.memory import in_memory
 
 UP_WITHIN = 60.0
 ROOM = 2 * 2**30

@@ -21,8 +21,8 @@ from typing import Any
 
 from tests.real.debian import CERTIFICATES, debian, pip_settings
 from tests.real.parts import need, need_root, run
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 STORE = {"STORAGE_DRIVER": "vfs"}
 """The one driver that works inside of a container, too."""

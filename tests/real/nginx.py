@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.certificates import certificate
 from tests.flow.world import free_port, is_listening
 from tests.real.parts import need, run
+from tests.support.certificates import certificate
+from tests.support.paths import ROOT
 
-CONF = Path(__file__).parents[2] / "deploy" / "nginx" / "dh-bot.conf"
+CONF = ROOT / "deploy" / "nginx" / "dh-bot.conf"
 
 
 @contextmanager

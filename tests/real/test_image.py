@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.flow.world import free_port
-from tests.memory import in_memory
 from tests.real.image import MEBIBYTE, Container, Image, built
 from tests.real.outside import Outside
 from tests.real.postgres import clusters
+from tests.support.memory import in_memory
 
 MOST_ADDED = 70
 """MiB that the image may be larger than its base."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import certificate, server_context
 from tests.real.outside import Outside
 from tests.real.processes import Program
 from tests.real.proxies import mitmdump
+from tests.support.certificates import certificate, server_context
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import certificate, server_context, trusting
 from tests.flow.world import free_port
 from tests.real.nginx import nginx
 from tests.real.outside import Outside
@@ -18,6 +17,7 @@ from tests.real.pgbouncer import pgbouncer
 from tests.real.postgres import DATABASE, PASSWORD, USER, Cluster, clusters
 from tests.real.processes import Program
 from tests.real.proxies import Shut, mitmdump
+from tests.support.certificates import certificate, server_context, trusting
 
 
 @dataclass(frozen=True)

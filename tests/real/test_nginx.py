@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 import pytest
 
 from sandbox.bot_process import BotProcess
-from tests.certificates import trusting
 from tests.flow.world import free_port, is_listening
 from tests.real.nginx import nginx
 from tests.real.outside import Outside
 from tests.real.parts import run
+from tests.support.certificates import trusting
 
 
 @pytest.fixture

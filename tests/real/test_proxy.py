@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import certificate, server_context
 from tests.real.outside import Outside
 from tests.real.processes import Program
 from tests.real.proxies import PASSWORD, USER, Shut
+from tests.support.certificates import certificate, server_context
 
 
 @pytest.fixture

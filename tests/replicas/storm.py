@@ -39,9 +39,9 @@ from sandbox.metastudio import faults as play
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Invocation, Message, NotAcked, Slack
 from tests.flow.world import free_port
-from tests.postgres import Server
 from tests.replicas.figures import Database, Figures
 from tests.replicas.ledger import make_answers_old, owed, rows
+from tests.support.postgres import Server
 
 SHORT = {
     "CONNECT_TIMEOUT": "1",

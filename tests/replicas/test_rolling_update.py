@@ -19,7 +19,7 @@ from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Invocation, Slack
 from tests.flow.world import free_port
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 REPLACED = 3
 

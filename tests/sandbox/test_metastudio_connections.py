@@ -33,9 +33,9 @@ from sandbox.metastudio.faults import (
     twice,
 )
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
-from tests import certificates
-from tests.clock import RunningClock
-from tests.outcomes import outcome
+from tests.support import certificates
+from tests.support.clock import RunningClock
+from tests.support.outcomes import outcome
 
 JOB = JobId("job-1")
 

@@ -15,7 +15,7 @@ from bot.metastudio.credentials.keys import Credentials, FixedCredentials
 from sandbox.metastudio.faults import AFTER, DELETE, SHOW, error, throttled
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
 from sandbox.metastudio.world import Seen
-from tests.clock import RunningClock
+from tests.support.clock import RunningClock
 
 TOKEN = "temporary/token+with=signs"
 

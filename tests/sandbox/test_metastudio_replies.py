@@ -41,8 +41,8 @@ from sandbox.metastudio.faults import (
     without_request_id,
 )
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
-from tests.clock import RunningClock
-from tests.outcomes import outcome
+from tests.support.clock import RunningClock
+from tests.support.outcomes import outcome
 
 UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Everything here is plain HTTP; making a real context for each test would take longer than the tests."""

@@ -16,7 +16,7 @@ from bot.metastudio.client import MetaStudio
 from bot.metastudio.credentials.keys import Credentials, FixedCredentials
 from sandbox.metastudio.gate import canonical_request, signature_of
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
-from tests.clock import RunningClock
+from tests.support.clock import RunningClock
 
 AT = datetime(2026, 11, 22, 3, 12, 30, tzinfo=UTC)
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)

@@ -17,8 +17,8 @@ from sandbox.page.main import has_display
 from sandbox.page.scene import Scene
 from sandbox.page.server import Page
 from tests.sandbox.page_window import Window, open_window
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "sandbox" / "page" / "static"
 
 

@@ -18,10 +18,10 @@ import psutil
 import pytest
 
 from tests.sandbox.page_window import open_window
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.long
 
-ROOT = Path(__file__).parents[2]
 
 RECORDER = """
 import os, sys

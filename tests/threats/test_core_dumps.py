@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import main
+from tests.support.paths import ROOT
 
 CRASH = """
 import faulthandler, os, sys
@@ -46,7 +47,7 @@ def test_a_crash_leaves_no_dump(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own words; nothing runs between fork and exec but this.
         [sys.executable, "-c", CRASH],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PYTHONPATH": str(ROOT)},
         preexec_fn=allow,
         capture_output=True,
         check=False,
