@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from bot.doctor.findings import CheckResult, Findings, clock, fine, not_checked, wrong
 from bot.domain.model import Reply
 from bot.domain.replies import Meaning, is_clock_skew, meaning
-from bot.settings.checks import KNOWN_REGIONS
+from bot.settings.addresses import KNOWN_REGIONS
 from bot.settings.schema import Settings
 
 REGION, REACH, KEYS, PROJECT, PERMISSION, CLOCK = (

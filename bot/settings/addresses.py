@@ -1,10 +1,11 @@
-"""Forms of settings that name a place: services, proxies, listening hosts, files.
+"""Forms of settings that name a place: regions, services, proxies, listening hosts, files.
 
 As in ``bot.settings.forms``, ``Wrong`` names the rule and the remedy, never the text.
 """
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import ssl
@@ -17,6 +18,11 @@ from bot.settings.forms import PRINTABLE, Wrong
 
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/)|(?:https?|socks[45]?[ah]?):)?/*", re.IGNORECASE)
+
+KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
+"""The regions that MetaStudio is documented for."""
+SIMILAR = 0.8
+"""Likeness to one of them from which on another name is a misspelling."""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -95,6 +101,31 @@ def proxy(text: str) -> SecretStr:
     if parts.scheme not in {"http", "https"} or parts.path not in {"", "/"}:
         raise Wrong("must be an address with http:// or https:// and without a path", f"Write it like {example}.")
     return SecretStr(text)
+
+
+def region(text: str) -> str:
+    """The name of a Huawei Cloud region; it becomes part of a host name."""
+    meant = _region_meant(text)
+    if meant is not None:
+        raise Wrong("is not the name of a region", f"Did you mean {meant}?")
+    if len(text) > 40 or not re.fullmatch(r"[a-z]+(?:-[a-z0-9]+)+", text):
+        raise Wrong("must be the name of a region, such as cn-north-4", "It is shown in the console's address.")
+    return text
+
+
+def _region_meant(text: str) -> str | None:
+    """The documented region of which a text is a misspelling. Another number makes another region, not a slip."""
+    plain = re.sub(r"[\s_-]+", "-", text.casefold())
+    meant = next(iter(difflib.get_close_matches(plain, sorted(KNOWN_REGIONS), n=1, cutoff=SIMILAR)), None)
+    is_other = meant is not None and re.fullmatch(re.sub(r"[0-9]+", "[0-9]+", meant), text) is not None
+    return None if is_other else meant
+
+
+def project_id(text: str) -> str:
+    """A project id; it becomes part of a path. Huawei's have 32 hexadecimal digits; others only cause a notice."""
+    if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", text):
+        raise Wrong("must be a project id, which has 32 hexadecimal digits", "See the console: My Credentials.")
+    return text
 
 
 def host(text: str) -> str:

@@ -7,20 +7,26 @@ that no problem is reported that only follows from another.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.domain.model import ConfirmBy
-from bot.settings.addresses import is_loopback
-from bot.settings.forms import LONGEST_CARD, Problem
+from bot.settings.addresses import KNOWN_REGIONS, is_loopback
+from bot.settings.forms import (
+    LONGEST_CARD,
+    LONGEST_SETTLING,
+    SHORTEST_CARD,
+    SHORTEST_SETTLING,
+    WHERE,
+    Problem,
+)
 
 if TYPE_CHECKING:
     from bot.settings.schema import Settings
 
 SDK_FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
-KNOWN_REGIONS = frozenset({"cn-north-4", "cn-east-3", "ap-southeast-3"})
-SHORTEST_CARD, SHORTEST_SETTLING = 30, 60
 
 
 def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str]) -> Iterator[Problem]:
@@ -39,24 +45,12 @@ def problems(settings: Settings, environ: Mapping[str, str], bad: Collection[str
 
 def _slack(settings: Settings) -> Iterator[Problem]:
     if not settings.slack_bot_token:
-        yield Problem(
-            "SLACK_BOT_TOKEN",
-            "is missing",
-            'Copy "Bot User OAuth Token" (xoxb-…) from the Slack app\'s page "OAuth & Permissions".',
-        )
+        yield Problem("SLACK_BOT_TOKEN", "is missing", WHERE["SLACK_BOT_TOKEN"])
     if settings.slack_mode == "socket" and not settings.slack_app_token:
-        yield Problem(
-            "SLACK_APP_TOKEN",
-            "is missing, which socket mode needs",
-            'Create one with the scope connections:write on the Slack app\'s page "Basic Information" (xapp-…).',
-        )
+        yield Problem("SLACK_APP_TOKEN", "is missing, which socket mode needs", WHERE["SLACK_APP_TOKEN"])
     if settings.slack_mode == "http" and not settings.slack_signing_secret:
         # Bolt starts with an empty one and then answers every request of Slack with 500.
-        yield Problem(
-            "SLACK_SIGNING_SECRET",
-            "is missing, which HTTP mode needs",
-            'Copy "Signing Secret" from the Slack app\'s page "Basic Information".',
-        )
+        yield Problem("SLACK_SIGNING_SECRET", "is missing, which HTTP mode needs", WHERE["SLACK_SIGNING_SECRET"])
 
 
 def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -77,11 +71,7 @@ def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
 
 def _metastudio(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
     if not settings.metastudio_project_id:
-        yield Problem(
-            "METASTUDIO_PROJECT_ID",
-            "is missing",
-            "Copy the project id of the region from the Huawei Cloud console: My Credentials, API Credentials.",
-        )
+        yield Problem("METASTUDIO_PROJECT_ID", "is missing", WHERE["METASTUDIO_PROJECT_ID"])
     if settings.metastudio_auth == "aksk":
         yield from _keys(settings, bad)
     if settings.metastudio_auth == "token":
@@ -102,7 +92,10 @@ def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
         if not key and name not in bad
     ]
     if missing == [ak, sk]:
-        yield Problem(ak, f"and {sk} are missing", "Set the access key of an IAM user who may delete training jobs.")
+        remedy = WHERE[ak]
+        if settings.iam_user or settings.iam_password:
+            remedy = f"Write METASTUDIO_AUTH=token to sign in as IAM_USER. Or: {remedy}"
+        yield Problem(ak, f"and {sk} are missing", remedy)
     for name in missing if len(missing) == 1 else ():
         yield Problem(
             name,
@@ -131,7 +124,7 @@ def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
     if settings.settle_after_seconds < SHORTEST_SETTLING:
         yield Problem(
             "SETTLE_AFTER_SECONDS",
-            f"must be a whole number from {SHORTEST_SETTLING} to 86400",
+            f"must be a whole number from {SHORTEST_SETTLING} to {LONGEST_SETTLING}",
             "Less (down to 1) is allowed only with a METASTUDIO_ENDPOINT on this machine.",
         )
 
@@ -144,6 +137,8 @@ def _ports(settings: Settings) -> Iterator[Problem]:
 def notices(settings: Settings) -> Iterator[str]:
     """Notices for the person who starts the bot, without values of secrets or texts."""
     yield from _who_may(settings)
+    if settings.metastudio_auth != "token" and (settings.iam_user or settings.iam_password):
+        yield f"IAM_USER and IAM_PASSWORD have no effect: METASTUDIO_AUTH is {settings.metastudio_auth}, not token."
     if settings.metastudio_region not in KNOWN_REGIONS:
         yield (
             "METASTUDIO_REGION is not a region that MetaStudio is documented for "
@@ -151,7 +146,7 @@ def notices(settings: Settings) -> Iterator[str]:
         )
     if is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
         yield "METASTUDIO_ENDPOINT is on this machine: no real job can be deleted."
-    elif len(settings.metastudio_project_id) != 32:
+    elif not re.fullmatch(r"[0-9A-Fa-f]{32}", settings.metastudio_project_id):
         yield "METASTUDIO_PROJECT_ID does not have the 32 hexadecimal digits of Huawei's project ids."
 
 

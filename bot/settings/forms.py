@@ -6,6 +6,7 @@ on terminals and in log collectors, and the text may be a secret that somebody p
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Collection
@@ -27,8 +28,25 @@ ID_REMEDIES = {
     "channel": "Copy it in Slack from the channel's details, at the bottom: Channel ID (it starts with C or G).",
 }
 
+WHERE = {
+    "SLACK_BOT_TOKEN": 'Copy "Bot User OAuth Token" (xoxb-…) from the Slack app\'s page "OAuth & Permissions".',
+    "SLACK_APP_TOKEN": 'Create one with the scope connections:write on the Slack app\'s page "Basic Information" '
+    "(xapp-…).",
+    "SLACK_SIGNING_SECRET": 'Copy "Signing Secret" from the Slack app\'s page "Basic Information".',
+    "METASTUDIO_PROJECT_ID": "Copy the project id of the region from the Huawei Cloud console: My Credentials, API "
+    "Credentials.",
+    "HUAWEICLOUD_SDK_AK": "Set the access key of an IAM user who may delete training jobs.",
+}
+"""Where the value of a setting comes from, as the remedy."""
 
 LEAVE_OUT = "Leave it out for the default."
+IS_PATH = "is the path of a file, not its content"
+PATH = re.compile(r"\.{0,2}/(?:[\w.-]+/)*[\w.-]+")
+WITH_UNIT = re.compile(r"[0-9.]+ ?[A-Za-z]+")
+"""Such as 10m."""
+SHORTEST_CARD, LONGEST_CARD = 30, 604_800
+SHORTEST_SETTLING, LONGEST_SETTLING = 60, 86_400
+SECONDS_ALONE = "Write seconds, without a unit: 600 is ten minutes, 3600 an hour."
 
 
 class Problem(NamedTuple):
@@ -59,6 +77,12 @@ def form(parse: Callable[[str], Any]) -> BeforeValidator:
 # Secrets.
 
 
+def _no_path(text: str) -> None:
+    """Raise for a path, which belongs in ``NAME_FILE``. The loader knows the name, and puts it into the remedy."""
+    if PATH.fullmatch(text):
+        raise Wrong(IS_PATH, "Write the value itself.")
+
+
 def _unspaced(text: str, rule: str, remedy: str) -> SecretStr:
     # Secrets are sent in HTTP headers, where a line break or a curly quote fails late with an unclear error.
     if not PRINTABLE.fullmatch(text):
@@ -68,7 +92,8 @@ def _unspaced(text: str, rule: str, remedy: str) -> SecretStr:
 
 def bot_token(text: str) -> SecretStr:
     """A bot token; refuses Slack's other kinds of tokens."""
-    remedy = 'Copy "Bot User OAuth Token" (xoxb-…) from the Slack app\'s page "OAuth & Permissions".'
+    remedy = WHERE["SLACK_BOT_TOKEN"]
+    _no_path(text)
     if text.startswith("xapp-"):
         raise Wrong("holds an app-level token (xapp-…), which belongs in SLACK_APP_TOKEN", remedy)
     if text.startswith("xoxp-"):
@@ -85,7 +110,8 @@ def bot_token(text: str) -> SecretStr:
 
 def app_token(text: str) -> SecretStr:
     """An app-level token; refuses Slack's other kinds of tokens."""
-    remedy = 'Create one with the scope connections:write on the Slack app\'s page "Basic Information" (xapp-…).'
+    remedy = WHERE["SLACK_APP_TOKEN"]
+    _no_path(text)
     if text.startswith("xoxb-"):
         raise Wrong("holds a bot token (xoxb-…), which belongs in SLACK_BOT_TOKEN", remedy)
     if not text.startswith("xapp-"):
@@ -95,10 +121,17 @@ def app_token(text: str) -> SecretStr:
 
 def signing_secret(text: str) -> SecretStr:
     """The secret with which Slack signs its HTTP requests."""
-    remedy = 'Copy "Signing Secret" from the Slack app\'s page "Basic Information".'
+    remedy = WHERE["SLACK_SIGNING_SECRET"]
+    _no_path(text)
     if text.startswith(("xoxb-", "xapp-")):
         raise Wrong("holds a token, not the signing secret", remedy)
     return _unspaced(text, "contains a character that no signing secret has, such as a space", remedy)
+
+
+def access_key(text: str) -> SecretStr:
+    """One half of an access key. A security token may look like a path, an access key does not."""
+    _no_path(text)
+    return key(text)
 
 
 def key(text: str) -> SecretStr:
@@ -138,6 +171,8 @@ def _items(text: str) -> list[str]:
 def _why_no_id(item: str, kind: str) -> str:
     if item.startswith(("@", "<@", "#", "<#", "<!")):
         return f"is a name or mention, not the id of a Slack {kind}"
+    if re.match(r"[\[({\"']", item):
+        return "begins with a bracket or quotation mark; write the ids alone, with commas between them"
     for other, pattern in SLACK_IDS.items():
         if pattern.fullmatch(item):
             return f"is the id of a {other}, not of a {kind}"
@@ -214,20 +249,6 @@ def command(text: str) -> str:
     return text
 
 
-def region(text: str) -> str:
-    """The name of a Huawei Cloud region; it becomes part of a host name."""
-    if len(text) > 40 or not re.fullmatch(r"[a-z]+(?:-[a-z0-9]+)+", text):
-        raise Wrong("must be the name of a region, such as cn-north-4", "It is shown in the console's address.")
-    return text
-
-
-def project_id(text: str) -> str:
-    """A project id; it becomes part of a path. Huawei's have 32 hexadecimal digits; others only cause a notice."""
-    if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", text):
-        raise Wrong("must be a project id, which has 32 hexadecimal digits", "See the console: My Credentials.")
-    return text
-
-
 def choice(*names: str) -> Callable[[str], str]:
     """One of a few words, in capitals or not."""
 
@@ -235,7 +256,10 @@ def choice(*names: str) -> Callable[[str], str]:
         for name in names:
             if text.casefold() == name.casefold():
                 return name
-        raise Wrong(f"must be one of: {', '.join(names)}", LEAVE_OUT)
+        plain = re.sub(r"[\s-]+", "_", text.casefold())
+        near = difflib.get_close_matches(plain, [name.casefold() for name in names], n=1, cutoff=0.7)
+        meant = next((name for name in names if name.casefold() in near), None)
+        raise Wrong(f"must be one of: {', '.join(names)}", f"Did you mean {meant}?" if meant else LEAVE_OUT)
 
     return parse
 
@@ -262,13 +286,26 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def seconds(low: int, usual: int, high: int) -> Callable[[str], int]:
+    """Whole seconds. Fewer than ``usual`` are for an endpoint on this machine, which ``checks`` compares."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            remedy = SECONDS_ALONE if WITH_UNIT.fullmatch(text) else LEAVE_OUT
+            raise Wrong(f"must be a whole number from {usual} to {high}", remedy)
+        return int(text)
+
+    return parse
+
+
 def number(low: float, high: float) -> Callable[[str], float]:
     """A number within a range, such as 0.5."""
 
     def parse(text: str) -> float:
         value = float(text) if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", text) else math.nan
         if not low <= value <= high:
-            raise Wrong(f"must be a number from {low:g} to {high:g}", LEAVE_OUT)
+            remedy = "Write the number alone, without a unit." if WITH_UNIT.fullmatch(text) else LEAVE_OUT
+            raise Wrong(f"must be a number from {low:g} to {high:g}", remedy)
         return value
 
     return parse
@@ -277,12 +314,13 @@ def number(low: float, high: float) -> Callable[[str], float]:
 class SettingsError(Exception):
     """The bot cannot start with these settings. The text names every problem with its remedy, and no value.
 
-    ``hint`` is a sentence about a missing ``.env``, or empty.
+    ``hint`` is a sentence about a missing ``.env``, or empty. ``notes`` are facts that may explain a problem.
     """
 
-    def __init__(self, problems: Collection[Problem], hint: str = "") -> None:
+    def __init__(self, problems: Collection[Problem], hint: str = "", notes: Collection[str] = ()) -> None:
         self.problems = tuple(dict.fromkeys(problems))
         self.hint = hint
+        self.notes = tuple(notes)
         super().__init__(self.text_for("dh-bot run"))
 
     def text_for(self, command: str) -> str:
@@ -293,10 +331,8 @@ class SettingsError(Exception):
             (
                 f"{cannot}: {count} with its settings.",
                 *(f"  - {problem}" for problem in self.problems),
+                *(f"Note: {note}" for note in self.notes),
                 *([self.hint] if self.hint else []),
                 "No values are shown here. Every setting is described in .env.example and in docs/settings.md.",
             )
         )
-
-
-LONGEST_CARD = 604_800

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bot.settings import checks
 from bot.settings.forms import Problem, SettingsError, Wrong
+from bot.settings.placeholders import placeholders
 from bot.settings.schema import ENV_FILE, EVERYTHING, SECRET_NAMES, Settings
 from bot.settings.sources import Surroundings
 
@@ -58,7 +59,10 @@ def read_settings(
     raised anyway: otherwise the command could open another ledger than the configured one.
     """
     around = Surroundings(Settings, os.environ if environ is None else environ, env_file, SECRET_NAMES)
-    settings, malformed = _build(around())
+    left = {problem.setting: problem for problem in placeholders(around.texts)}
+    texts = {name: text for name, text in around().items() if name.upper() not in left}
+    settings, others = _build(texts)
+    malformed = [*left.values(), *others]
     spelt = [problem._replace(setting=around.written_as[problem.setting]) for problem in malformed]
     bad = {problem.setting.removesuffix("_FILE") for problem in (*malformed, *around.problems)}
     found = [*around.problems, *_swapped(spelt), *checks.problems(settings, around.found, bad)]
@@ -66,7 +70,7 @@ def read_settings(
         found = [problem for problem in found if problem in around.of_file or around.concerns(problem, only)]
     found = [around.better_remedy(problem) for problem in found]
     if found:
-        raise SettingsError(found, _without_env_file(found, env_file))
+        raise SettingsError(found, _without_env_file(found, env_file), around.notes(only))
     of_checks = tuple(checks.notices(settings))
     return settings.found_in(around, only, of_checks, partial(read_settings, environ, env_file, ("DATABASE_URL",)))
 

@@ -24,22 +24,58 @@ MEANT = {
     "HUAWEICLOUD_AK": "HUAWEICLOUD_SDK_AK",
     "HUAWEICLOUD_SK": "HUAWEICLOUD_SDK_SK",
     "SLACK_TOKEN": "SLACK_BOT_TOKEN",
+    "SLACK_APP_LEVEL_TOKEN": "SLACK_APP_TOKEN",
+    "SLACK_SOCKET_TOKEN": "SLACK_APP_TOKEN",
+    "SLACK_SECRET": "SLACK_SIGNING_SECRET",
     "ALLOWED_USERS": "AUTHORIZED_USERS",
+    "ALLOWED_USER": "AUTHORIZED_USERS",
+    "ALLOWED_GROUPS": "AUTHORIZED_USERGROUPS",
+    "ALLOWED_USERGROUPS": "AUTHORIZED_USERGROUPS",
     "ALLOWED_CHANNELS": "AUTHORIZED_CHANNELS",
     "ALLOWED_CHANNEL": "AUTHORIZED_CHANNELS",
     "CONFIRMATION_BY": "CONFIRM_BY",
+    "CONFIRM_FROM": "CONFIRM_BY",
+    "CONFIRMED_BY": "CONFIRM_BY",
+    "CONFIRM_TIMEOUT": "CONFIRM_WITHIN_SECONDS",
+    "CONFIRM_WITHIN": "CONFIRM_WITHIN_SECONDS",
+    "CONFIRM_SECONDS": "CONFIRM_WITHIN_SECONDS",
+    "CONFIRM_WITHIN_MINUTES": "CONFIRM_WITHIN_SECONDS",
     "SECOND_PERSON": "SECOND_PERSON_STATES",
+    "SECOND_PERSON_FOR": "SECOND_PERSON_STATES",
     "AUTHORIZED_GROUPS": "AUTHORIZED_USERGROUPS",
     "FREEZE_USERS": "FREEZE_BY",
+    "FREEZE_FROM": "FREEZE_BY",
     "REQUIRE_REASON": "REASON_REQUIRED",
+    "REASON_MANDATORY": "REASON_REQUIRED",
+    "NEED_REASON": "REASON_REQUIRED",
+    "REASON_NEEDED": "REASON_REQUIRED",
 }
 MEANT_IN_OUR_FILE = {
     # Too general among the names of other programs, but clear in our own file.
     "USERS": "AUTHORIZED_USERS",
+    "OPERATORS": "AUTHORIZED_USERS",
+    "USERGROUPS": "AUTHORIZED_USERGROUPS",
     "CHANNELS": "AUTHORIZED_CHANNELS",
     "CONFIRM": "CONFIRM_BY",
+    "CONFIRMERS": "CONFIRM_BY",
+    "APPROVERS": "CONFIRM_BY",
+    "APPROVE_BY": "CONFIRM_BY",
     "REASON": "REASON_REQUIRED",
     "FREEZE": "FREEZE_BY",
+    "LOG_CHANNEL": "AUDIT_CHANNEL",
+    "BOT_TOKEN": "SLACK_BOT_TOKEN",
+    "APP_TOKEN": "SLACK_APP_TOKEN",
+    "SIGNING_SECRET": "SLACK_SIGNING_SECRET",
+    "ACCESS_KEY": "HUAWEICLOUD_SDK_AK",
+    "SECRET_KEY": "HUAWEICLOUD_SDK_SK",
+    "AK": "HUAWEICLOUD_SDK_AK",
+    "SK": "HUAWEICLOUD_SDK_SK",
+    "HW_ACCESS_KEY": "HUAWEICLOUD_SDK_AK",
+    "HW_SECRET_KEY": "HUAWEICLOUD_SDK_SK",
+    "REGION": "METASTUDIO_REGION",
+    "PROJECT_ID": "METASTUDIO_PROJECT_ID",
+    "HW_PROJECT_ID": "METASTUDIO_PROJECT_ID",
+    "DB_URL": "DATABASE_URL",
 }
 OUR_PREFIX = re.compile("DH_?BOT_")
 """A prefix that people put before a setting's name."""
@@ -66,6 +102,8 @@ CLOSE = 0.86
 def nearest(name: str, known: Collection[str], *, anywhere: bool) -> str | None:
     """The setting that was probably meant by a name that is no setting."""
     upper = OUR_PREFIX.sub("", name.upper(), count=1)
+    if anywhere and upper in MEANT_IN_OUR_FILE:
+        return MEANT_IN_OUR_FILE[upper]
     if upper in FOREIGN or upper.startswith("HUAWEICLOUD_SDK_REGION_"):
         return None
     if upper in MEANT:
@@ -73,8 +111,6 @@ def nearest(name: str, known: Collection[str], *, anywhere: bool) -> str | None:
     candidates = known if anywhere or upper.startswith(OURS) else WITHOUT
     if upper in candidates:
         return upper
-    if anywhere and upper in MEANT_IN_OUR_FILE:
-        return MEANT_IN_OUR_FILE[upper]
     for candidate in WITHOUT:
         if sorted(candidate.split("_")) == sorted(upper.split("_")):
             return candidate

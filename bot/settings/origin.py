@@ -10,13 +10,13 @@ from pydantic import PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot.settings import env_file as settings_env_file
-from bot.settings.sources import Notice, Surroundings
+from bot.settings.sources import Surroundings
 
 
 class Origin(BaseSettings):
     """The base of ``Settings``: the notes of ``read_settings`` about their origin, in private attributes."""
 
-    _of_sources: tuple[Notice, ...] = PrivateAttr(default=())
+    _of_sources: tuple[str, ...] = PrivateAttr(default=())
     _of_checks: tuple[str, ...] = PrivateAttr(default=())
     _proxies: frozenset[str] = PrivateAttr(default=frozenset())
     """The addresses of proxies that libraries may read from the environment."""
@@ -43,7 +43,7 @@ class Origin(BaseSettings):
         """Note the origin, and how the ledger's address is read again; returns itself."""
         self._again = again
         self._of_checks = of_checks
-        self._of_sources = tuple(notice for notice in around.notices if not only or around.concerns(notice, only))
+        self._of_sources = around.notes(only)
         self._proxies = around.proxies
         self._for_libraries = around.for_libraries
         self._env_file = around.env_file
@@ -61,7 +61,7 @@ class Origin(BaseSettings):
 
     def notices_of_sources(self) -> list[str]:
         """The notices about the origin; after ``read_settings`` with ``only``, about those settings alone."""
-        return [str(notice) for notice in self._of_sources]
+        return list(self._of_sources)
 
     @property
     def for_libraries(self) -> Mapping[str, str]:

@@ -24,7 +24,9 @@ from bot.settings.origin import Origin
 Users = Annotated[frozenset[str], form(forms.slack_ids("user"))]
 Groups = Annotated[frozenset[str], form(forms.slack_ids("user group"))]
 Channels = Annotated[frozenset[str], form(forms.slack_ids("channel"))]
-Key = Annotated[SecretStr, form(forms.key)]
+Key = Annotated[SecretStr, form(forms.access_key)]
+Settling = form(forms.seconds(1, forms.SHORTEST_SETTLING, forms.LONGEST_SETTLING))
+CardLife = form(forms.seconds(3, forms.SHORTEST_CARD, forms.LONGEST_CARD))
 Endpoint = Annotated[str, form(addresses.endpoint)]
 Port = form(forms.whole(1, 65535))
 Host = Annotated[str, form(addresses.host)]
@@ -106,10 +108,10 @@ class Settings(Origin):
     )
 
     # MetaStudio. The endpoints are filled in from the region where they are not set.
-    metastudio_region: Annotated[str, form(forms.region)] = Field(
+    metastudio_region: Annotated[str, form(addresses.region)] = Field(
         "cn-north-4", description="The region of the one project that this bot serves."
     )
-    metastudio_project_id: Annotated[str, form(forms.project_id)] = Field(
+    metastudio_project_id: Annotated[str, form(addresses.project_id)] = Field(
         "", description="That project's id, from the console: *My Credentials*, *API Credentials*. Required."
     )
     metastudio_endpoint: Endpoint = Field(
@@ -132,7 +134,9 @@ class Settings(Origin):
         "`CLOUD_SDK_AK` works too.",
     )
     huaweicloud_sdk_sk: Key = Field(UNSET, description="The access key's other half. `CLOUD_SDK_SK` works too.")
-    huaweicloud_sdk_security_token: Key = Field(UNSET, description="Only with temporary access keys.")
+    huaweicloud_sdk_security_token: Annotated[SecretStr, form(forms.key)] = Field(
+        UNSET, description="Only with temporary access keys."
+    )
     iam_endpoint: Endpoint = Field(
         "https://iam.cn-north-4.myhuaweicloud.com",
         description="With `METASTUDIO_AUTH=token`: another address to sign in at than the region's: https, or http on "
@@ -203,12 +207,12 @@ class Settings(Origin):
     )
 
     # Times and sizes.
-    confirm_within_seconds: Annotated[int, form(forms.whole(3, forms.LONGEST_CARD))] = Field(
+    confirm_within_seconds: Annotated[int, CardLife] = Field(
         600,
         description="Seconds within which a card can be confirmed: 30 to 604800, which is a week (from 3 with an "
         "endpoint on this machine).",
     )
-    settle_after_seconds: Annotated[int, form(forms.whole(1, 86400))] = Field(
+    settle_after_seconds: Annotated[int, Settling] = Field(
         600,
         description="Seconds over which *still present* has to hold after a lost reply: 60 to 86400 (from 1 with an "
         "endpoint on this machine).",

@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot.settings import env_file as settings_env_file
 from bot.settings.env_file import REMEDIES, Written, without_line_end
-from bot.settings.forms import LEAVE_OUT, Problem
-from bot.settings.names import FOREIGN, WITHOUT, nearest
+from bot.settings.forms import IS_PATH, LEAVE_OUT, Problem
+from bot.settings.names import WITHOUT, nearest
 
 ALTERNATIVES = {"HUAWEICLOUD_SDK_AK": "CLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK": "CLOUD_SDK_SK", "HTTP_PORT": "PORT"}
 """Fallback names: those of Huawei's sample code, and of most hosting platforms."""
@@ -131,10 +131,16 @@ class Surroundings(PydanticBaseSettingsSource):
         """Whether it is about one of these settings, by its name, its ``NAME_FILE``, or a misspelt name."""
         return self.meant.get(found.setting, found.setting).removesuffix(FILE) in settings
 
+    def notes(self, only: Collection[str]) -> tuple[str, ...]:
+        """The notices as sentences; with ``only``, those about these settings."""
+        return tuple(str(notice) for notice in self.notices if not only or self.concerns(notice, only))
+
     def better_remedy(self, problem: Problem) -> Problem:
         """The problem, with a remedy for the value's source, and for a setting that may be unset."""
         if problem.setting in self.known and re.search(COMMENT, self.environ.get(problem.setting, "")):
             return problem._replace(remedy="Take the # and what follows it away: Docker's --env-file keeps comments.")
+        if problem.rule == IS_PATH and problem.setting in self.secrets:
+            return problem._replace(remedy=f"Write it into {problem.setting}{FILE} instead.")
         if problem.setting in MAY_BE_NONE and problem.remedy == LEAVE_OUT:
             return problem._replace(remedy=f"Leave it out, or write {NONE}, to do without.")
         return problem
@@ -300,7 +306,7 @@ class Surroundings(PydanticBaseSettingsSource):
                 continue
             meant = nearest(name, self.known, anywhere=name in self.in_file)
             if meant is None:
-                if name in self.in_file and name not in FOREIGN and name.upper() not in FOR_LIBRARIES:
+                if name in self.in_file and name.upper() not in FOR_LIBRARIES:
                     self.notices.append(
                         Notice(name, f"in {self.env_file} is not a setting of dh-bot, and has no effect")
                     )

@@ -20,6 +20,7 @@ import pytest
 from bot.audit.witness import short
 from bot.domain.lifecycle import TABLE
 from bot.domain.model import State
+from bot.settings.forms import SettingsError
 from bot.settings.load import read_settings
 from sandbox.bot_process import shut_in
 from tests.documents import absent
@@ -27,6 +28,7 @@ from tests.documents.blocks import PAGES, ROOT, Block, blocks, in_sentences
 from tests.flow.modes import usual
 from tests.flow.world import World
 from tests.support import postgres
+from tests.support.own_values import OWN, filled_in
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHELL = [block for block in BLOCKS if block.info == "sh"]
@@ -243,10 +245,16 @@ def test_a_shell_reads_it(block: Block) -> None:
 
 
 def holds_settings(block: Block, tmp_path: Path) -> None:
-    """The bot takes it as it stands, without a problem or a notice."""
+    """As it stands, each placeholder is refused by name, and nothing else. Filled in, the bot takes it all."""
     path = tmp_path / ".env"
     path.write_text(block.text, encoding="utf-8")
     path.chmod(0o600)
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ={}, env_file=path)
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", block.text, re.MULTILINE))
+    refused = {problem.setting: problem.rule for problem in caught.value.problems}
+    assert refused == dict.fromkeys(example.keys() & OWN.keys(), "still has the placeholder of the example")
+    path.write_text("".join(f"{name}={text}\n" for name, text in filled_in(example).items()), encoding="utf-8")
     settings = read_settings(environ={}, env_file=path)
     assert settings.notices() == []
     assert settings.authorized_users

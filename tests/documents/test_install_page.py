@@ -160,7 +160,7 @@ def test_following_only_the_page_a_newcomer_deletes_a_job(tmp_path: Path) -> Non
     """By hand and under systemd, from a clone to the outcome in the thread; each command of the page is typed."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is no clone, so there is nothing to clone")
-    with Slack() as slack, MetaStudio() as cloud:
+    with Slack() as slack, MetaStudio(project_id="fedcba9876543210fedcba9876543210") as cloud:
         n = Newcomer(Machine(tmp_path), slack, cloud)
         clone, into = n.block("git clone").commands
         n.m.clones(clone, ROOT)

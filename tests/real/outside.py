@@ -21,7 +21,7 @@ class Outside:
 
     def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
         self.folder = folder
-        self.cloud = MetaStudio(tls=tls)
+        self.cloud = MetaStudio(tls=tls, project_id="fedcba9876543210fedcba9876543210")
         self.slack = Slack(tls=tls)
 
     @contextmanager

@@ -17,6 +17,7 @@ import yaml
 
 from bot.settings.load import read_settings
 from bot.settings.schema import SECRET_NAMES, Settings
+from tests.support.own_values import filled_in
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -94,7 +95,7 @@ def test_the_examples_start_the_bot(where: str, tmp_path: Path) -> None:
         secret = name.removesuffix("_FILE")
         (tmp_path / secret).write_text(SAMPLES[secret] + "\n", encoding="utf-8")
         environ[name] = str(tmp_path / secret)
-    environ = {name: text.replace("%S", "/var/lib") for name, text in environ.items()}
+    environ = filled_in({name: text.replace("%S", "/var/lib") for name, text in environ.items()})
     settings = read_settings({**IMAGE_ENVIRONMENT, **environ} if where != "systemd" else environ, env_file=None)
     assert settings.notices() == []
     assert settings.ops_port == 9090

@@ -24,7 +24,7 @@ from tests.support.paths import ROOT, SHARED
 
 PRODUCT = SHARED / "design" / "product.md"
 
-PROJECT = "0123456789abcdef0123456789abcdef"
+PROJECT = "fedcba9876543210fedcba9876543210"
 ENOUGH = {
     "SLACK_BOT_TOKEN": "xoxb-1-made-up",
     "SLACK_APP_TOKEN": "xapp-1-made-up",

@@ -22,7 +22,7 @@ from bot.settings.sources import HOLDS, MAY_BE_NONE, which_holds
 ENOUGH = {
     "SLACK_BOT_TOKEN": "xoxb-1-made-up",
     "SLACK_APP_TOKEN": "xapp-1-made-up",
-    "METASTUDIO_PROJECT_ID": "0123456789abcdef0123456789abcdef",
+    "METASTUDIO_PROJECT_ID": "fedcba9876543210fedcba9876543210",
     "HUAWEICLOUD_SDK_AK": "MADEUPKEY",
     "HUAWEICLOUD_SDK_SK": "made-up-secret",
 }
