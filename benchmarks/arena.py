@@ -17,8 +17,8 @@ from sandbox.bot_process import settings_for, shut_in
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Slack
 from sandbox.slack.web_api import Front
-from tests.support.certificates import certificate, server_context
 from tests.flow.world import free_port, is_listening
+from tests.support.certificates import certificate, server_context
 
 CHANNELS = 40
 """More channels than flows in flight: Slack takes one message per second and channel, so no flow shares a channel."""

@@ -24,9 +24,9 @@ from bot.ledger.database.trouble import REMEDIES
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
-from tests.support import markers, postgres
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, world
+from tests.support import markers, postgres
 
 TROUBLES = {"read-only": 8, "disk full": 13, "damaged": 11, "locked by another process": 5}
 """Each diagnosis with SQLite's code for it."""
