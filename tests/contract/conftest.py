@@ -14,9 +14,10 @@ from bot.ledger.factory import open_ledger
 from bot.ledger.schema.migrations import HEAD
 from bot.ledger.schema.tables import metadata
 from bot.ledger.store import Store
-from tests.contract.values import NOON, TARGET
+from tests.contract.values import NOON
 from tests.support import postgres
 from tests.support.ledger_files import make_ledger
+from tests.support.values import TARGET
 
 
 @dataclass

@@ -22,8 +22,9 @@ from bot.ledger.schema import migrations
 from bot.ledger.store import Store
 from bot.ledger.trail import rows
 from tests.contract.conftest import Backend
-from tests.contract.values import TARGET, deletion, event
+from tests.contract.values import deletion, event
 from tests.support import postgres
+from tests.support.values import TARGET
 
 
 @pytest.fixture

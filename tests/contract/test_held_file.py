@@ -19,8 +19,9 @@ from bot.ledger.database.engine import connect, lost_events
 from bot.ledger.database.held_file import HeldFile, Note, _parsed, lock_of, note_beside
 from bot.ledger.trail import prune
 from tests.contract.conftest import Backend
-from tests.contract.values import ANNA, NOON, deletion, event
+from tests.contract.values import NOON, deletion, event
 from tests.support.ledger_files import make_ledger
+from tests.support.values import ANNA
 
 COMPANIONS = ("", "-wal", "-shm")
 

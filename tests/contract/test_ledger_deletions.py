@@ -15,7 +15,8 @@ from bot.domain.lifecycle import Step, sources
 from bot.domain.model import Actor, Cause, ConfirmBy, Deletion, State, Target
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
-from tests.contract.values import ANNA, BEN, NOON, after, attempt, deletion, event, tell
+from tests.contract.values import NOON, after, attempt, deletion, event, tell
+from tests.support.values import ANNA, BEN, TARGET
 
 
 def put(ledger: Store, number: int = 1, **changes: Any) -> Deletion:
@@ -98,8 +99,8 @@ class TestPropose:
     def test_another_target_is_another_job(self, ledger: Store) -> None:
         """The same job id in another project or at another endpoint is another job."""
         put(ledger, 1, job="same")
-        put(ledger, 2, job="same", target=Target("https://metastudio.example", "cn-north-4", "elsewhere"))
-        put(ledger, 3, job="same", target=Target("https://other.example", "cn-north-4", "project"))
+        put(ledger, 2, job="same", target=replace(TARGET, project_id="elsewhere"))
+        put(ledger, 3, job="same", target=replace(TARGET, endpoint="https://other.example"))
 
     def test_refused_ones_are_only_kept(self, ledger: Store) -> None:
         """A deletion refused from the start needs no room and no uniqueness."""

@@ -16,7 +16,8 @@ from bot.domain.notifications import Notification, NotificationKind
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
-from tests.contract.values import ANNA, BEN, NOON, TARGET, after, attempt, deletion, event
+from tests.contract.values import NOON, after, attempt, deletion, event
+from tests.support.values import ANNA, BEN, TARGET
 
 FROZEN = event(Kind.FROZEN, None)
 UNFROZEN = event(Kind.UNFROZEN, None)

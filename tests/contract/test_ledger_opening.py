@@ -17,8 +17,9 @@ from bot.ledger.database.writer import SharedWriter
 from bot.ledger.factory import open_ledger
 from bot.ledger.schema.migrations import HEAD
 from tests.contract.conftest import Backend
-from tests.contract.values import NOON, TARGET, deletion, event
+from tests.contract.values import NOON, deletion, event
 from tests.support.paths import ROOT
+from tests.support.values import TARGET
 
 SECOND = """
 import sys

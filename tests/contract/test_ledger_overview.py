@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.domain.model import DeletionId, JobId, State, Target
 from bot.ledger.store import Store
-from tests.contract.values import NOON, TARGET, after, attempt, deletion
+from tests.contract.values import NOON, after, attempt, deletion
+from tests.support.values import TARGET
 
 OTHER = Target(TARGET.endpoint, TARGET.region, "another-project")
 

@@ -19,9 +19,10 @@ from bot.ledger.database.writer import PAUSES
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
-from tests.contract.values import NOON, TARGET, deletion, event
+from tests.contract.values import NOON, deletion, event
 from tests.support import postgres
 from tests.support.pooler import Pooler
+from tests.support.values import TARGET
 
 WEAK = {
     "synchronous_commit": "off",

@@ -21,7 +21,8 @@ from bot.ledger.database.writer import SharedWriter
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
-from tests.contract.values import TARGET, deletion, event, tell, waiting
+from tests.contract.values import deletion, event, tell, waiting
+from tests.support.values import TARGET
 
 
 def writing(ledger: Store, pragma: str) -> None:

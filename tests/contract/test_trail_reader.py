@@ -18,7 +18,8 @@ from bot.ledger.store import Store
 from bot.ledger.trail import reader as trail_reader
 from bot.ledger.trail.reader import TrailReader, Wanted, open_trail
 from tests.contract.conftest import Backend
-from tests.contract.values import ANNA, BEN, NOON, after, event
+from tests.contract.values import NOON, after, event
+from tests.support.values import ANNA, BEN
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.events import Event, Kind
-from bot.domain.model import Actor, Attempt, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.domain.model import Attempt, Deletion, DeletionId, JobId
 from bot.domain.notifications import Notification, NotificationKind, PendingRequest
+from tests.support import values
+from tests.support.values import ANNA
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
-TARGET = Target("https://metastudio.example", "cn-north-4", "project")
-ANNA = Actor("UANNA", "TOURS")
-BEN = Actor("UBEN", "TOURS")
 
 
 def after(seconds: float) -> datetime:
@@ -20,26 +19,15 @@ def after(seconds: float) -> datetime:
 
 
 def deletion(number: int = 1, *, job: str | None = None, **changes: Any) -> Deletion:
-    fields: dict[str, Any] = {
-        "id": DeletionId(f"{number:016x}"),
-        "target": TARGET,
-        "job": Job(
-            JobId(job or f"job-{number}"),
-            "TRAINING_FAILED",
-            name="Ännas Zwilling",
-            asset_id="asset",
-            last_update_time="2026-11-01T00:00:00Z",
-            supported_service=("VIDEO_2D", "LIVE"),
-        ),
-        "state": State.AWAITING,
-        "requester": ANNA,
-        "channel": "C1",
-        "confirm_by": ConfirmBy.REQUESTER,
-        "asked_at": NOON,
-        "reason": "no longer needed",
-        "deadline_at": after(600),
-    }
-    return Deletion(**(fields | changes))
+    snapshot = values.job(
+        job or f"job-{number}",
+        name="Ännas Zwilling",
+        asset_id="asset",
+        last_update_time="2026-11-01T00:00:00Z",
+        supported_service=("VIDEO_2D", "LIVE"),
+    )
+    usual = {"job": snapshot, "asked_at": NOON, "reason": "no longer needed", "deadline_at": after(600)}
+    return values.deletion(id=DeletionId(f"{number:016x}"), **(usual | changes))
 
 
 def event(kind: Kind = Kind.COMMAND, number: int | None = 1, **changes: Any) -> Event:

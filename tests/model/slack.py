@@ -18,6 +18,7 @@ from handlers.views.freezing import freeze_message
 from handlers.views.log_lines import log_lines
 from handlers.views.thread import thread_message
 from handlers.views.wording import Wording
+from tests.support.values import ANNA, BEN, DORA
 
 if TYPE_CHECKING:
     from tests.model.world import Replica, World
@@ -207,10 +208,6 @@ class SlackMessenger:
         return f"https://slack.example/{deletion.message_ts}" if deletion.message_ts else None
 
 
-ANNA = Actor("UANNA", "TOURS")
-BEN = Actor("UBEN", "TOURS")
-DORA = Actor("UDORA", "TOURS")
-CARL = Actor("UCARL", "TOURS")
 OPERATORS = (ANNA, BEN, DORA)
 """Listed; Dora loses and regains her right. Carl is a stranger."""
 

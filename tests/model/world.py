@@ -47,12 +47,13 @@ from bot.workers.tickers import tickers_of
 from handlers import buttons, command, payloads
 from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
 from handlers.dispatch import Dispatcher
-from tests.contract.values import NOON, TARGET
+from tests.contract.values import NOON
 from tests.model import truth
 from tests.model.cloud import Arrival, Cloud
 from tests.model.slack import AUDIT, DORA, OPERATORS, OPS, WORDING, Said, Slack, SlackMessenger, SlackPeople
 from tests.model.strands import Killed, Stop, Strand
 from tests.support.clock import HeldClock
+from tests.support.values import TARGET
 
 PERMITS = 4
 LIVE: dict[State, frozenset[str]] = {

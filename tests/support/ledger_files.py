@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from bot.ledger.factory import open_ledger
-from tests.contract.values import TARGET
+from tests.support.values import TARGET
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it.
 

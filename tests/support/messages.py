@@ -6,20 +6,18 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.models.blocks import Block
 
-from bot.domain.model import Actor, Attempt, Cause, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.domain.model import Attempt, Cause, ConfirmBy, Deletion, Job, JobId, State
 from bot.domain.outcomes import Ending
 from handlers.views.blocks import Message
 from handlers.views.wording import Wording
 from sandbox.slack import block_kit as checks
+from tests.support.values import AT, BEN, CARL, DELETION_ID, attempt, deletion
 
-AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
-ANNA, BEN, CARL = Actor("UANNA", "T1"), Actor("UBEN", "T1"), Actor("UCARL", "T1")
-DELETION_ID = DeletionId("0123456789abcdef")
 JOB_ID = JobId("efc5300ecdba4ea48d1ff13a9d907bc0")
 WORDING = Wording(help_contact="the media team", environment="production")
 BARE = Wording()
@@ -43,7 +41,7 @@ JOB = Job(
 )
 BARE_JOB = Job(JobId("j"), "WAIT_FILE_UPLOAD")
 
-ATTEMPT = Attempt(1, "token-is-secret", AT, later(5))
+ATTEMPT = attempt(token="token-is-secret")
 DONE = replace(ATTEMPT, replied_at=later(1), status=200, request_id="req-200")
 REJECTED = replace(ATTEMPT, status=400, code="MSS.00000003", message="Invalid parameter", request_id="req-400")
 BROKEN = replace(ATTEMPT, status=500, code="MSS.00000004", message="Internal Error", request_id="req-500")
@@ -51,19 +49,7 @@ CONFLICT = replace(ATTEMPT, status=404, code="MSS.41000003", request_id="req-404
 CUT_OFF = replace(ATTEMPT, cause=Cause.CUT)
 THROTTLED = replace(ATTEMPT, status=429, code="APIGW.0308", request_id="req-429")
 
-AWAITING = Deletion(
-    id=DELETION_ID,
-    target=Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef"),
-    job=JOB,
-    state=State.AWAITING,
-    requester=ANNA,
-    channel="C1",
-    confirm_by=ConfirmBy.REQUESTER,
-    asked_at=AT,
-    reason="the customer took back their consent",
-    message_ts="1.2",
-    deadline_at=later(600),
-)
+AWAITING = deletion(job=JOB, reason="the customer took back their consent", message_ts="1.2", deadline_at=later(600))
 CLAIMED = replace(
     AWAITING, state=State.DELETING, confirmer=BEN, confirmed_at=later(60), claim_token="c", attempts=(ATTEMPT,)
 )

@@ -21,8 +21,8 @@ from typing import Any
 from sqlalchemy import create_engine, make_url
 
 from bot.ledger.factory import open_ledger
-from tests.contract.values import TARGET
 from tests.support.memory import in_memory
+from tests.support.values import TARGET
 
 TEMPLATE = "dhbot_template"
 LEAST_ROOM = 2**30

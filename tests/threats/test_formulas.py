@@ -13,7 +13,8 @@ from bot.cli.main import main
 from bot.domain.events import Event, Kind
 from bot.domain.model import Actor, DeletionId, JobId
 from bot.ledger.factory import open_ledger
-from tests.contract.values import NOON, TARGET
+from tests.contract.values import NOON
+from tests.support.values import TARGET
 
 FORMULAS = [
     "=1+1",

@@ -10,14 +10,14 @@ import pytest
 import structlog
 
 from bot import logs
-from bot.domain.model import JobId, Target
+from bot.domain.model import JobId
 from bot.metastudio.drafts import delete_draft, show_draft
 from bot.settings.forms import SettingsError
 from bot.settings.load import read_settings
 from sandbox.metastudio import faults as play
 from tests.flow.world import World
+from tests.support.values import TARGET
 
-TARGET = Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "p1")
 LINES = ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x00b", "a\x0bb", "a\x85b", "a\u2028b"]
 DELETE = "Delete2dModelTrainingJob"
 

@@ -23,8 +23,9 @@ from bot.domain.events import Event, Kind
 from bot.domain.model import State
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
-from tests.contract.values import NOON, TARGET, after, deletion, event
+from tests.contract.values import NOON, after, deletion, event
 from tests.support.paths import ROOT
+from tests.support.values import TARGET
 
 HOSTILE = "\x1b[31m\u202e"
 

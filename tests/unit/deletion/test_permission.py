@@ -14,8 +14,8 @@ from bot.domain.model import Actor, Conversation, ConversationKind, LookupFailed
 from bot.domain.policy import Action, Rules
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
+from tests.support.values import ANNA, BEN
 
-ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
 HERE = Conversation("C1", ConversationKind.CHANNEL)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -14,18 +14,9 @@ from bot.domain.lifecycle import Step
 from bot.domain.model import (
     NEVER_LEFT,
     OPEN_STATES,
-    Actor,
-    Attempt,
     Cause,
-    ConfirmBy,
-    Deletion,
-    DeletionId,
-    Job,
-    JobId,
-    Operation,
     Reply,
     State,
-    Target,
 )
 from bot.domain.notifications import NotificationKind
 from bot.domain.outcomes import (
@@ -46,13 +37,7 @@ from bot.domain.outcomes import (
     may_send_again,
 )
 from bot.domain.replies import Meaning, meaning
-
-AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
-
-
-def reply(status: int | None = None, code: str | None = None, cause: Cause | None = None) -> Reply:
-    return Reply(Operation.DELETE, AT, status, cause, code, request_id="req-1")
-
+from tests.support.values import attempt, deletion, reply
 
 NO_READ, TWO, FIVE = None, timedelta(seconds=2), timedelta(seconds=5)
 RESTED = timedelta(seconds=310)
@@ -221,22 +206,12 @@ def test_a_correction_is_told_exactly_where_something_else_was_said() -> None:
         assert (kind is Kind.REPLIED) == (told is NotificationKind.LATE) == stays
 
 
-ATTEMPT = Attempt(1, "claim", AT, AT)
-ASKED = Deletion(
-    DeletionId("0123456789abcdef"),
-    Target("https://metastudio.example", "cn-north-4", "project"),
-    Job(JobId("job-1"), "TRAIN_FAILED"),
-    State.FAILED,
-    Actor("U1", "T1"),
-    "C1",
-    ConfirmBy.REQUESTER,
-    AT,
-)
+ASKED = deletion(state=State.FAILED)
 
 
 @pytest.mark.parametrize("why", [*Ending, None])
 def test_whether_a_deletion_may_have_removed_the_job(why: Ending | None) -> None:
     """Only a DELETE that never left is certain; neither "still present" nor a refusal is. Unclaimed, none was sent."""
     deletion = replace(ASKED, ended_why=why and why.value)
-    assert may_have_worked(replace(deletion, attempts=(ATTEMPT,))) is (why is not Ending.NEVER_SENT)
+    assert may_have_worked(replace(deletion, attempts=(attempt(),))) is (why is not Ending.NEVER_SENT)
     assert not may_have_worked(deletion)

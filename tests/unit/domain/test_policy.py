@@ -29,8 +29,8 @@ from bot.domain.policy import (
 )
 from bot.domain.refusals import Reason, Refused
 from tests.contract.values import deletion
+from tests.support.values import ANNA, BEN
 
-ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
 LISTED = Rules(users=frozenset({"UANNA"}))
 
 

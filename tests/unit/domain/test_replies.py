@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from bot.domain.model import NEVER_LEFT, Cause, Operation, Reply, State
@@ -22,22 +20,9 @@ from bot.domain.replies import (
     says_no_such_job,
 )
 from tests.support.outcomes import AGAIN, outcome
+from tests.support.values import reply
 
-AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 SHOW, DELETE, LIST = Operation.SHOW, Operation.DELETE, Operation.LIST
-
-
-def reply(
-    status: int | None = None,
-    code: str | None = None,
-    *,
-    operation: Operation = DELETE,
-    cause: Cause | None = None,
-    request_id: str | None = "req-1",
-    body_ok: bool = True,
-    clock_skew: float | None = None,
-) -> Reply:
-    return Reply(operation, AT, status, cause, code, request_id=request_id, body_ok=body_ok, clock_skew=clock_skew)
 
 
 DELETE_TABLE = [

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime
 
 import pytest
 
 from bot.domain.events import SHOWN, Event, Kind, event_about, is_shown
-from bot.domain.model import Actor, ConfirmBy, Deletion, DeletionId, Job, JobId, State, Target
+from bot.domain.model import Actor, JobId
 from bot.domain.notifications import Notification, NotificationKind, PendingRequest, notifications_about
+from tests.support.values import ANNA, AT, BEN, deletion, job
 
-AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
-ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
-DELETION = Deletion(
-    id=DeletionId("0123456789abcdef"),
-    target=Target("https://metastudio.example", "cn-north-4", "project"),
-    job=Job(JobId("job-1"), "JOB_FINISH", name="secret name"),
-    state=State.AWAITING,
-    requester=ANNA,
-    channel="C1",
-    confirm_by=ConfirmBy.REQUESTER,
-    asked_at=AT,
-    reason="secret reason",
-    message_ts="1.2",
-)
+DELETION = deletion(job=job(name="secret name"), reason="secret reason", message_ts="1.2")
 
 KINDS = """command click refused proposed not_offered card_posted cancelled expired claimed replied outcome unknown read
     settled corrected closed_by_hand told not_told restarted breaker_opened breaker_closed frozen unfrozen

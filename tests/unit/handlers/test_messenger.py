@@ -20,7 +20,8 @@ from handlers import messenger
 from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackMessenger
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
-from tests.support.messages import ANNA, AT, AWAITING, PLAUSIBLE, WORDING
+from tests.support.messages import AWAITING, PLAUSIBLE, WORDING
+from tests.support.values import ANNA, AT
 
 QUIET = {"unfurl_links": False, "unfurl_media": False}
 OUTCOME = Notification(NotificationKind.OUTCOME, AWAITING.id, "C1", "1.2")

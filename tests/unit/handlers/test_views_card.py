@@ -24,12 +24,8 @@ from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
 from handlers.views.endings import BY_STATE
 from sandbox.slack import block_kit as checks
 from tests.support.messages import (
-    ANNA,
-    AT,
     AWAITING,
     BARE,
-    BEN,
-    DELETION_ID,
     EMOJI,
     HOSTILE,
     JOB,
@@ -45,6 +41,7 @@ from tests.support.messages import (
     poisoned,
     stretched,
 )
+from tests.support.values import ANNA, AT, BEN, DELETION_ID
 
 ONE_OF_EACH = {deletion.state: deletion for deletion in reversed(PLAUSIBLE.values())}
 EARLIER = [replace(PLAUSIBLE[name], asked_at=later(-3600)) for name in ("rejected", "still present", "cancelled")]

@@ -27,12 +27,8 @@ from handlers.views.lists import Found, Links, entry, found_message, history_mes
 from handlers.views.thread import thread_message
 from sandbox.slack import block_kit as checks
 from tests.support.messages import (
-    ANNA,
-    AT,
     AWAITING,
     BARE,
-    BEN,
-    CARL,
     EMOJI,
     HOSTILE,
     HOSTILE_JOB,
@@ -50,6 +46,7 @@ from tests.support.messages import (
     texts,
 )
 from tests.support.paths import ROOT
+from tests.support.values import ANNA, AT, BEN, CARL
 
 HANDLERS = ROOT / "handlers"
 LINK = "https://ours.slack.com/archives/C1/p12"

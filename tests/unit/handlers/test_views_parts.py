@@ -34,7 +34,8 @@ from handlers.views.blocks import (
     when,
 )
 from sandbox.slack import block_kit as checks
-from tests.support.messages import ANNA, AT, ENTITY, HOSTILE, OURS, is_tame
+from tests.support.messages import ENTITY, HOSTILE, OURS, is_tame
+from tests.support.values import ANNA, AT
 
 PIECES = st.sampled_from([*"&<>`*;|^\n\u202ex", "<!channel>", "<@U1>", "<https://e|y>", "&amp;", "&lt;"])
 OUTSIDE = st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=60).map("".join))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,27 +29,11 @@ from handlers.views.replies import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
 from handlers.vocabulary import CANCEL, DELETE, SUBCOMMANDS
 from sandbox.slack import block_kit as checks
-from tests.support.messages import (
-    ANNA,
-    AT,
-    AWAITING,
-    BARE,
-    BEN,
-    DELETION_ID,
-    EMOJI,
-    HOSTILE,
-    JOB_ID,
-    PLAUSIBLE,
-    WORDING,
-    is_tame,
-    later,
-)
+from tests.support import values
+from tests.support.messages import AWAITING, BARE, EMOJI, HOSTILE, JOB_ID, PLAUSIBLE, WORDING, is_tame, later
+from tests.support.values import ANNA, AT, BEN, DELETION_ID
 
-
-def reply(status: int | None = None, code: str | None = None, **more: Any) -> Reply:
-    return Reply(Operation.SHOW, AT, status, code=code, **more)
-
-
+reply = partial(values.reply, operation=Operation.SHOW, request_id=None)
 MEANT = {
     Meaning.OK: reply(200, request_id="req-1"),
     Meaning.UNCLEAR: reply(302, request_id="req-1"),

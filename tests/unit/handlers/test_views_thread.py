@@ -22,14 +22,10 @@ from handlers.views.blocks import when
 from handlers.views.thread import NOT_DELETED, SAYS, WHY_UNKNOWN, thread_message
 from handlers.views.thread_parts import duration, escalation, people, reads, reply_line
 from tests.support.messages import (
-    ANNA,
-    AT,
     ATTEMPT,
     AWAITING,
     BARE,
     BROKEN,
-    CARL,
-    DELETION_ID,
     DONE,
     EMOJI,
     HOSTILE,
@@ -47,6 +43,7 @@ from tests.support.messages import (
     poisoned,
     stretched,
 )
+from tests.support.values import ANNA, AT, CARL, DELETION_ID
 
 KINDS = [kind for kind in NotificationKind if kind is not NotificationKind.CARD]
 FACTS: dict[NotificationKind, list[dict[str, Any]]] = {

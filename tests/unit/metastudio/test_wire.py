@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model import Job, JobId, Operation, Target
+from bot.domain.model import Job, JobId, Operation
 from bot.domain.replies import Meaning, meaning
 from bot.metastudio import drafts, scrubbing, wire
 from bot.metastudio.credentials.keys import Credentials, FixedCredentials, NoCredentials
+from tests.support.values import TARGET
 
 AT = datetime(2026, 11, 22, 3, 12, 30, tzinfo=UTC)
-TARGET = Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef")
 JOB = JobId("efc5300ecdba4ea48d1ff13a9d907bc0")
 JOBS = "/v1/0123456789abcdef0123456789abcdef/digital-human-training-manage/user/jobs"
 

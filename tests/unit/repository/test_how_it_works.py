@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -13,18 +13,13 @@ from bot.domain import outcomes
 from bot.domain.job_states import DELETABLE
 from bot.domain.model import (
     NEVER_LEFT,
-    Actor,
-    Attempt,
     Cause,
-    ConfirmBy,
     Deletion,
     DeletionId,
     Job,
     JobId,
-    Operation,
     Reply,
     State,
-    Target,
 )
 from bot.domain.notifications import Notification, NotificationKind
 from bot.settings.schema import Settings
@@ -32,8 +27,10 @@ from handlers.views.blocks import plain
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
 from handlers.views.wording import Wording
+from tests.support import values
 from tests.support.outcomes import AGAIN, outcome
 from tests.support.pages import Page
+from tests.support.values import ANNA, attempt, deletion
 
 PAGE = Page("docs/how-it-works.md")
 
@@ -42,12 +39,10 @@ STATES_IN_ORDER = (
     *(State.REFUSED, State.CANCELLED, State.EXPIRED),
 )
 ASKED = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-ANNA = Actor("U0ANNA", "T0TEAM")
 REQUEST_ID = "e40c13061ce81f3c359bc897cddd2503"
 OURS = Wording("/delete-dh-job", None, "production")
-WAITING = Deletion(
+WAITING = deletion(
     id=DeletionId("5f0c2a9be1d84c37"),
-    target=Target("https://metastudio.cn-north-4.myhuaweicloud.com", "cn-north-4", "0123456789abcdef0123456789abcdef"),
     job=Job(
         job_id=JobId("26f06524-4f75-4b3a-a853-b649a21aaf66"),
         state="TRAIN_FAILED",
@@ -59,10 +54,7 @@ WAITING = Deletion(
         model_resolution="1080P",
         supported_service=("VIDEO_2D", "LIVE_2D"),
     ),
-    state=State.AWAITING,
-    requester=ANNA,
     channel="C0OPS",
-    confirm_by=ConfirmBy.REQUESTER,
     asked_at=ASKED,
     reason="the customer took back their consent",
     message_ts="1772443801.000100",
@@ -73,15 +65,7 @@ WAITING = Deletion(
 def deleted() -> Deletion:
     confirmed = ASKED + timedelta(seconds=41)
     ended = confirmed + timedelta(seconds=0.7)
-    sent = Attempt(
-        1,
-        "token",
-        confirmed,
-        confirmed + timedelta(seconds=5),
-        ended,
-        200,
-        request_id=REQUEST_ID,
-    )
+    sent = attempt(claimed_at=confirmed, replied_at=ended, status=200, request_id=REQUEST_ID)
     return replace(
         WAITING, state=State.DELETED, confirmer=ANNA, confirmed_at=confirmed, ended_at=ended, attempts=(sent,)
     )
@@ -129,9 +113,7 @@ def test_the_states_of_a_deletion_are_in_the_table() -> None:
     assert set(STATES_IN_ORDER) == set(State) - {State.NEW}
 
 
-def reply(status: int | None, **how: Any) -> Reply:
-    return Reply(Operation.DELETE, ASKED, status=status, body_ok=True, **how)
-
+reply = partial(values.reply, request_id=None)
 
 SAID_OF_REPLIES: dict[str, tuple[str, tuple[Reply, ...]]] = {
     # Words of the page, what it says that they come to, and such replies to a DELETE.

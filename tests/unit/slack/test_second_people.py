@@ -11,19 +11,13 @@ from bot.domain.model import (
     Actor,
     ConfirmBy,
     Conversation,
-    Deletion,
-    DeletionId,
-    Job,
-    JobId,
     LookupFailed,
     Person,
-    State,
-    Target,
 )
 from bot.domain.policy import Rules
 from bot.domain.ports import Called
 from bot.slack.second_people import MOST_CALLED, MOST_LOOK_UPS, WITHIN, SecondPeople
-from tests.support.clock import SOME_DAY
+from tests.support.values import deletion
 
 ANNA, TEAM = "U0ANNA", "T1"
 Found = Person | LookupFailed
@@ -63,17 +57,9 @@ def called(
         return {item: work(item) for item in items if item not in late}
 
     rules = Rules(users=frozenset({ANNA, *users}), groups=frozenset(groups))
-    deletion = Deletion(
-        id=DeletionId("d"),
-        target=Target("https://cloud", "region", "p"),
-        job=Job(JobId("j"), "TRAIN_FAILED"),
-        state=State.AWAITING,
-        requester=Actor(ANNA, TEAM),
-        channel="C1",
-        confirm_by=rule,
-        asked_at=SOME_DAY,
+    return SecondPeople(people, rules, together, is_grid=is_grid)(
+        deletion(requester=Actor(ANNA, TEAM), confirm_by=rule)
     )
-    return SecondPeople(people, rules, together, is_grid=is_grid)(deletion)
 
 
 NOT: dict[str, Any] = {
