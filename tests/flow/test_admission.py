@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from sandbox.metastudio.world import Seen
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, free_port, world
 from tests.support import postgres
+from tests.support.clock import RunningClock
 
 
 def readiness(w: World) -> str:
@@ -246,17 +245,8 @@ def test_a_throttled_delete_is_not_sent_again(kept: World) -> None:
 # A PostgreSQL replica whose clock is off.
 
 
-class OffClock:
-    """The machine's clock, wrong by so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self.off = timedelta(seconds=seconds)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.off
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+class OffClock(RunningClock):
+    """The machine's clock, wrong by what it is stepped; who waits by it does wait, a little."""
 
     def sleep(self, seconds: float) -> None:
         threading.Event().wait(min(seconds, 0.1))
@@ -276,7 +266,9 @@ def shared(tmp_path: Path) -> Iterator[World]:
 def replica(w: World, seconds: float) -> Running:
     """Another replica, whose clock is off; Slack sends it nothing yet."""
     w.extra["OPS_PORT"] = str(free_port())
-    made = w.build(OffClock(seconds))
+    clock = OffClock()
+    clock.step(seconds)
+    made = w.build(clock)
     assert made.ops is not None
     made.ops.start()
     return made
@@ -354,10 +346,10 @@ def test_a_clock_that_is_set_right_lets_the_replica_work(shared: World, capsys: 
     try:
         clock = bot.ports.clock
         assert isinstance(clock, OffClock)
-        clock.off = timedelta(0)
+        clock.step(-3600)
         bot.probe.run_once()
         assert readiness(w) == "ok"
-        clock.off = timedelta(hours=-1)
+        clock.step(-3600)
         # The clock steps between two looks: what is leased is compared each time.
         assert list(bot.ledger.lease_deletions(DueWork.EXPIRE, clock.now(), seconds=60)) == []
         bot.probe.run_once()
@@ -372,12 +364,12 @@ def test_a_slow_database_does_not_make_a_clock_wrong(shared: World) -> None:
     """How long the answer took is no difference of clocks; where it leaves that open, what was known holds."""
     w = shared
     assert w.app is not None
-    clock = OffClock(0)
+    clock = OffClock()
     w.app.probe._clock = clock
     ledger = w.app.ledger
 
     def slow(name: str) -> None:
-        clock.off += timedelta(seconds=20)
+        clock.step(20)
 
     ledger.after_commit = slow
     w.app.probe.run_once()
@@ -388,7 +380,8 @@ def test_a_slow_database_does_not_make_a_clock_wrong(shared: World) -> None:
     assert no is not None
     assert no.reason == Reason.CLOCK_OFF
     ledger.after_commit = slow
-    clock.off = timedelta(seconds=-10)
+    clock = w.app.probe._clock = OffClock()
+    clock.step(-10)
     w.app.probe.run_once()
     assert w.app.ports.admission.refusal() is not None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,16 +19,7 @@ from sandbox.metastudio.faults import AFTER, ANY, DELETE, LIST, SHOW, TOKEN, htt
 from sandbox.metastudio.gate import Key
 from sandbox.metastudio.metastudio import MetaStudio as Cloud
 from sandbox.metastudio.world import DELETABLE, Seen
-
-
-class HeldClock:
-    """The cloud's time, which a test may move."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.time
+from tests.support.clock import HeldClock
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def cloud(clock: HeldClock) -> Iterator[Cloud]:
-    with Cloud(now=clock) as cloud:
+    with Cloud(now=clock.now) as cloud:
         yield cloud
         assert cloud.errors == []
 
@@ -176,9 +167,9 @@ def test_six_bad_signatures_lock_the_key_for_five_minutes(cloud: Cloud, clock: H
         call(cloud, "GET", job, keys=bad)
     assert "forbidden" in call(cloud, "GET", job, keys=good).json()["error_msg"]
     assert call(cloud, "GET", job, keys=Credentials("OTHER", "other")).status_code == 200
-    clock.time += timedelta(minutes=5, seconds=-1)
+    clock.add(299)
     assert call(cloud, "GET", job, keys=good).status_code == 401
-    clock.time += timedelta(seconds=1)
+    clock.add(1)
     assert call(cloud, "GET", job, keys=good).status_code == 200
 
 
@@ -225,7 +216,7 @@ def test_iam_gives_tokens_for_a_day(cloud: Cloud, clock: HeldClock) -> None:
     assert show(token).status_code == 200
     assert code(show("another")) == (401, "APIGW.0301")
     assert [seen.denied for seen in cloud.sign_ins] == ["The username or password is wrong.", None]
-    clock.time += timedelta(hours=24)
+    clock.add(24 * 3600)
     assert code(show(token)) == (401, "APIGW.0307")
 
 
@@ -254,7 +245,7 @@ def test_iam_is_strict_about_the_form(cloud: Cloud, change: Callable[[dict[str, 
 @pytest.mark.parametrize("name", ["Authorization", "X-Sdk-Date", "X-Project-Id"])
 def test_a_token_and_a_signature_exclude_each_other(cloud: Cloud, clock: HeldClock, name: str) -> None:
     """A request has one way in; what belongs to the other is a mistake of the client."""
-    cloud.gate.tokens["token"] = clock.time + timedelta(hours=1)
+    cloud.gate.tokens["token"] = clock.now() + timedelta(hours=1)
     address = f"{cloud.url}/v1/{cloud.project_id}/digital-human-training-manage/user/jobs"
     headers = {"X-Auth-Token": "token"}
     assert requests.get(address, headers=headers, timeout=5).status_code == 200
@@ -276,7 +267,7 @@ def test_limits_are_per_operation_and_second(cloud: Cloud, clock: HeldClock) -> 
     cloud.limits = {SHOW: 2}
     assert [call(cloud, "GET", job).status_code for _ in range(3)] == [200, 200, 429]
     assert call(cloud, "GET").status_code == 200
-    clock.time += timedelta(seconds=1)
+    clock.add(1)
     assert call(cloud, "GET", job).status_code == 200
 
 
@@ -346,7 +337,7 @@ def test_what_was_held_up_is_judged_by_when_it_arrived(cloud: Cloud, clock: Held
     caller = threading.Thread(target=lambda: answers.append(call(cloud, "DELETE", job).status_code))
     caller.start()
     assert cloud.wait_for(lambda: cloud.deletes_arrived(job) == 1)
-    clock.time += timedelta(hours=1)
+    clock.add(3600)
     fault.release()
     caller.join(5)
     assert answers == [200]
@@ -363,7 +354,7 @@ def test_faults_are_chosen_by_operation_job_and_turn(cloud: Cloud) -> None:
 
 def test_a_long_run_may_forget(clock: HeldClock) -> None:
     """With `keep` the record is bounded; the count of DELETEs is not."""
-    with Cloud(now=clock, keep=2) as cloud:
+    with Cloud(now=clock.now, keep=2) as cloud:
         job = cloud.add_job(state="TRAINING")
         for _ in range(4):
             call(cloud, "DELETE", job)

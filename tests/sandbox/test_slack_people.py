@@ -14,6 +14,7 @@ from slack_sdk.webhook import WebhookClient
 
 from sandbox.slack.slack import Impossible, Invocation, NotAcked, Slack
 from sandbox.wire.server import Reply, Request, Server
+from tests.support.clock import HeldClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
 BUTTON = {"type": "button", "action_id": "go", "value": "7", "text": {"type": "plain_text", "text": "Go"}}
 CARD = [{"type": "actions", "elements": [BUTTON]}]
 HOME = {"type": "home", "blocks": CARD}
-
-
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.at = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 class BoltServer(Server):
@@ -108,13 +99,13 @@ def hang_up(slack: Slack, handler: SocketModeHandler) -> None:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> HeldClock:
+    return HeldClock()
 
 
 @pytest.fixture
-def slack(clock: Clock) -> Iterator[Slack]:
-    with Slack(now=clock) as running:
+def slack(clock: HeldClock) -> Iterator[Slack]:
+    with Slack(now=clock.timestamp) as running:
         yield running
         assert running.front.errors == []
 
@@ -307,12 +298,12 @@ def test_a_response_url_works_five_times(asked: Invocation) -> None:
     assert asked.uses == 5
 
 
-def test_a_response_url_lives_thirty_minutes(clock: Clock, asked: Invocation) -> None:
+def test_a_response_url_lives_thirty_minutes(clock: HeldClock, asked: Invocation) -> None:
     """At 30 minutes it works, a second later it does not."""
     hook = WebhookClient(asked.response_url)
-    clock.at += 1800
+    clock.add(1800)
     assert hook.send(text="in time").body == "ok"
-    clock.at += 1
+    clock.add(1)
     late = hook.send(text="late")
     assert (late.status_code, "expired_url" in late.body) == (404, True)
     assert asked.wait_answer().text == "in time"

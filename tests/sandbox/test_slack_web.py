@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import ActionsBlock, ButtonElement, PlainTextObject, SectionBlock
 
 from sandbox.slack.slack import Slack
+from tests.support.clock import HeldClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,24 +25,14 @@ BUTTONS = [
 ]
 
 
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.at = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def slack(clock: Clock) -> Iterator[Slack]:
-    with Slack(now=clock) as running:
+def slack(clock: HeldClock) -> Iterator[Slack]:
+    with Slack(now=clock.timestamp) as running:
         yield running
         assert running.front.errors == []
 
@@ -161,7 +152,7 @@ def test_the_dm_of_two_people_is_closed_to_the_bot(slack: Slack, bot: WebClient)
     assert refusal(bot.conversations_info, channel=between) == "channel_not_found"
 
 
-def test_updates_have_their_own_laws(slack: Slack, bot: WebClient, clock: Clock) -> None:
+def test_updates_have_their_own_laws(slack: Slack, bot: WebClient, clock: HeldClock) -> None:
     """Only own messages, 4000 characters, the edit window, no archived channels, no loss of rich_text."""
     anna = slack.add_user("anna")
     ops = slack.add_channel("ops", [anna])
@@ -175,7 +166,7 @@ def test_updates_have_their_own_laws(slack: Slack, bot: WebClient, clock: Clock)
     bot.chat_update(channel=ops, ts=ts, text="x", blocks=[{"type": "rich_text", "elements": [section]}])
     assert refusal(bot.chat_update, channel=ops, ts=ts, text="x", blocks=BUTTONS) == "block_mismatch"
     slack.edit_window = 60.0
-    clock.at += 61
+    clock.add(61)
     assert refusal(bot.chat_update, channel=ops, ts=ts, text="x") == "edit_window_closed"
     slack.archive(ops)
     assert refusal(bot.chat_update, channel=ops, ts=ts, text="x") == "is_inactive"
@@ -395,7 +386,7 @@ def test_the_home_tab_is_published(slack: Slack, bot: WebClient) -> None:
     assert refusal(bot.views_publish, user_id=anna, view=view) == "not_enabled"
 
 
-def test_the_rate_law(slack: Slack, bot: WebClient, clock: Clock) -> None:
+def test_the_rate_law(slack: Slack, bot: WebClient, clock: HeldClock) -> None:
     """Switched on, a channel takes a small burst and then one message per second; other channels stay usable."""
     ops, other = slack.add_channel("ops"), slack.add_channel("other")
     slack.rate_limit, slack.rate_burst = True, 2
@@ -406,7 +397,7 @@ def test_the_rate_law(slack: Slack, bot: WebClient, clock: Clock) -> None:
     assert caught.value.response.status_code == 429
     assert caught.value.response.headers["Retry-After"] == "1"
     assert bot.chat_postMessage(channel=other, text="x")["ok"]
-    clock.at += 1
+    clock.add(1)
     assert bot.chat_postMessage(channel=ops, text="x")["ok"]
 
 

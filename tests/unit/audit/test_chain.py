@@ -180,6 +180,7 @@ FIXED = link(
         Event(Kind.CLICK, NOON, Actor("U2", "T2"), facts={"text": 'he said "no" \\ Zoë'}),
     ],
 )
+COLUMNS = ("at", "kind", "actor_user", "actor_team", "channel", "deletion", "job", "request_id")
 HEADS = [BEGINNING, *(Head(line.number, line.hash) for line in FIXED)]
 
 
@@ -212,16 +213,17 @@ class TestLines:
 
     def test_the_hashed_text_is_believed_and_not_the_columns(self) -> None:
         """Whoever changes the columns changes nothing of what is shown."""
-        (line,) = link(BEGINNING, [EVENT])
-        forged = line._replace(
-            at="x", kind="x", actor_user="x", actor_team="x", channel="x", deletion="x", job="x", request_id="x"
-        )
-        assert recorded(forged).event == EVENT
+        assert recorded(ONE._replace(**dict.fromkeys(COLUMNS, "x"))).event == EVENT
 
 
 def forged(place: int, **columns: Any) -> list[Line]:
     """The fixed trail with one of its lines changed."""
     return [line._replace(**columns) if line.number == place else line for line in FIXED]
+
+
+def numbered(*lines: Line) -> list[Line]:
+    """These lines with new numbers, as somebody would give them who hides what was done to the trail."""
+    return [line._replace(number=number) for number, line in enumerate(lines, 1)]
 
 
 def rewritten(place: int, text: str) -> list[Line]:
@@ -232,199 +234,90 @@ def rewritten(place: int, text: str) -> list[Line]:
 
 ONE, TWO, THREE, FOUR = FIXED
 ANEW = link(HEADS[1], [replace(EVENT, channel="C9")])[0]
+AFTER_ANEW = Head(2, ANEW.hash)
+NO_HASH, COLUMNS_DIFFER = "its text does not give its hash", "its columns do not say what its text says"
+REMEMBERS = "event 3 remembers another hash of the event before it"
+Case = tuple[list[Line], Head, Head | None, Verdict]
 
-VERDICTS: dict[str, tuple[list[Line], Head, Head | None, Verdict]] = {
-    # the lines, where to begin, the head if it is known; then how many are sound, up to where, and what is wrong
-    "sound": (FIXED, BEGINNING, HEADS[4], Verdict(4, HEADS[4])),
-    "sound, the head is not known": (FIXED, BEGINNING, None, Verdict(4, HEADS[4])),
-    "sound from a checkpoint": (FIXED[2:], HEADS[2], HEADS[4], Verdict(2, HEADS[4])),
-    "nothing after the checkpoint": ([], HEADS[4], HEADS[4], Verdict(0, HEADS[4])),
-    "a number twice": (
-        [ONE, TWO, TWO, THREE],
-        BEGINNING,
-        None,
-        Verdict(2, HEADS[2], Fault.INSERTED, 2, "number 2 comes after 2"),
+
+def case(
+    lines: list[Line],
+    sound: int,
+    *wrong: Any,
+    start: Head = BEGINNING,
+    head: Head | None = None,
+    last: Head | None = None,
+) -> Case:
+    """How many of the lines are sound, and what is wrong then; ``last`` is the last sound one, where it is forged."""
+    return lines, start, head, Verdict(sound, last or HEADS[start.number + sound], *wrong)
+
+
+VERDICTS: dict[str, Case] = {
+    "sound": case(FIXED, 4, head=HEADS[4]),
+    "sound, the head is not known": case(FIXED, 4),
+    "sound from a checkpoint": case(FIXED[2:], 2, start=HEADS[2], head=HEADS[4]),
+    "nothing after the checkpoint": case([], 0, start=HEADS[4], head=HEADS[4]),
+    "a number twice": case([ONE, TWO, TWO, THREE], 2, Fault.INSERTED, 2, "number 2 comes after 2"),
+    "an earlier number": case([THREE, ONE], 1, Fault.INSERTED, 1, "number 1 comes after 3", start=HEADS[2]),
+    "swapped": case([ONE, THREE, TWO, FOUR], 1, Fault.REORDERED, 2, "number 3 comes before 2"),
+    "one removed": case([ONE, THREE, FOUR], 1, Fault.REMOVED, 2, "after 1 comes 3"),
+    "the first after the checkpoint removed": case([FOUR], 0, Fault.REMOVED, 3, "after 2 comes 4", start=HEADS[2]),
+    "swapped with new numbers": case(
+        numbered(ONE, THREE, TWO, FOUR), 1, Fault.REORDERED, 2, "its text was written as number 3"
     ),
-    "an earlier number": (
-        [THREE, ONE],
-        HEADS[2],
-        None,
-        Verdict(1, HEADS[3], Fault.INSERTED, 1, "number 1 comes after 3"),
+    "removed, what follows moved down": case(
+        numbered(ONE, THREE, FOUR), 1, Fault.REMOVED, 2, "its text was written as number 3"
     ),
-    "swapped": (
-        [ONE, THREE, TWO, FOUR],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.REORDERED, 2, "number 3 comes before 2"),
+    "the last moved to the front with new numbers": case(
+        numbered(ONE, FOUR, THREE, TWO), 1, Fault.REORDERED, 2, "its text was written as number 4"
     ),
-    "one removed": (
-        [ONE, THREE, FOUR],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.REMOVED, 2, "after 1 comes 3"),
+    "one that continues the chain inserted, what follows moved up": case(
+        numbered(ONE, ANEW, TWO, THREE), 2, Fault.INSERTED, 2, "number 3 was written as number 2", last=AFTER_ANEW
     ),
-    "the first after the checkpoint removed": (
-        [FOUR],
-        HEADS[2],
-        None,
-        Verdict(0, HEADS[2], Fault.REMOVED, 3, "after 2 comes 4"),
+    "one that continues the chain inserted before the last": case(
+        numbered(ONE, ANEW, TWO), 2, Fault.INSERTED, 2, "number 3 was written as number 2", last=AFTER_ANEW
     ),
-    "swapped with new numbers": (
-        [ONE, THREE._replace(number=2), TWO._replace(number=3), FOUR],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.REORDERED, 2, "its text was written as number 3"),
+    "an earlier one again in place of another": case(
+        numbered(ONE, TWO, TWO, FOUR), 2, Fault.REORDERED, 3, "its text was written as number 2"
     ),
-    "removed, what follows moved down": (
-        [ONE, THREE._replace(number=2), FOUR._replace(number=3)],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.REMOVED, 2, "its text was written as number 3"),
+    "an earlier one again at the end": case(
+        numbered(ONE, TWO, ONE), 2, Fault.REORDERED, 3, "its text was written as number 1"
     ),
-    "the last moved to the front with new numbers": (
-        [ONE, FOUR._replace(number=2), THREE._replace(number=3), TWO._replace(number=4)],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.REORDERED, 2, "its text was written as number 4"),
+    "one that fits nowhere inserted, what follows moved up": case(
+        numbered(ONE, ANEW._replace(hash=GENESIS), TWO, THREE), 1, Fault.INSERTED, 2, "number 3 was written as number 2"
     ),
-    "one that continues the chain inserted, what follows moved up": (
-        [ONE, ANEW, TWO._replace(number=3), THREE._replace(number=4)],
-        BEGINNING,
-        None,
-        Verdict(2, Head(2, ANEW.hash), Fault.INSERTED, 2, "number 3 was written as number 2"),
+    "changed, and so is the one after it": case(
+        [ONE, TWO._replace(hash=GENESIS), TWO._replace(number=3, previous_hash=GENESIS)], 1, Fault.CHANGED, 2, NO_HASH
     ),
-    "one that continues the chain inserted before the last": (
-        [ONE, ANEW, TWO._replace(number=3)],
-        BEGINNING,
-        None,
-        Verdict(2, Head(2, ANEW.hash), Fault.INSERTED, 2, "number 3 was written as number 2"),
+    "half a pair in a text": case(forged(3, text=THREE.text.replace("U1", "\ud800")), 2, Fault.CHANGED, 3, NO_HASH),
+    "another text": case(forged(3, text=THREE.text.replace("U1", "U7")), 2, Fault.CHANGED, 3, NO_HASH),
+    "another text, from a checkpoint": case(
+        forged(4, text=FOUR.text.replace("U2", "U7"))[2:], 1, Fault.CHANGED, 4, NO_HASH, start=HEADS[2]
     ),
-    "an earlier one again in place of another": (
-        [ONE, TWO, TWO._replace(number=3), FOUR],
-        BEGINNING,
-        None,
-        Verdict(2, HEADS[2], Fault.REORDERED, 3, "its text was written as number 2"),
+    "no text": case(forged(2, text=None), 1, Fault.CHANGED, 2, NO_HASH),
+    "another hash": case(forged(2, hash="0" * 64), 1, Fault.CHANGED, 2, NO_HASH),
+    "another hash of the one before": case(forged(2, previous_hash=GENESIS), 1, Fault.CHANGED, 2, NO_HASH),
+    "another column": case(forged(3, actor_user="U7"), 2, Fault.CHANGED, 3, COLUMNS_DIFFER),
+    "written anew with its hash": case([ONE, ANEW, THREE, FOUR], 2, Fault.CHANGED, 2, REMEMBERS, last=AFTER_ANEW),
+    "not what the checkpoint remembers": case(
+        FIXED[2:], 0, Fault.CHANGED, 3, REMEMBERS, start=AFTER_ANEW, last=AFTER_ANEW
     ),
-    "an earlier one again at the end": (
-        [ONE, TWO, ONE._replace(number=3)],
-        BEGINNING,
-        None,
-        Verdict(2, HEADS[2], Fault.REORDERED, 3, "its text was written as number 1"),
+    "the tail cut off": case(FIXED[:2], 2, Fault.REMOVED, 3, "the trail ends at 2, its head says 4", head=HEADS[4]),
+    "the tail cut off after the checkpoint": case(
+        FIXED[1:3], 2, Fault.REMOVED, 4, "the trail ends at 3, its head says 4", start=HEADS[1], head=HEADS[4]
     ),
-    "one that fits nowhere inserted, what follows moved up": (
-        [ONE, ANEW._replace(hash=GENESIS), TWO._replace(number=3), THREE._replace(number=4)],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.INSERTED, 2, "number 3 was written as number 2"),
-    ),
-    "changed, and so is the one after it": (
-        [ONE, TWO._replace(hash=GENESIS), TWO._replace(number=3, previous_hash=GENESIS)],
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
-    ),
-    "half a pair in a text": (
-        forged(3, text=THREE.text.replace("U1", "\ud800")),
-        BEGINNING,
-        None,
-        Verdict(2, HEADS[2], Fault.CHANGED, 3, "its text does not give its hash"),
-    ),
-    "another text": (
-        forged(3, text=THREE.text.replace("U1", "U7")),
-        BEGINNING,
-        None,
-        Verdict(2, HEADS[2], Fault.CHANGED, 3, "its text does not give its hash"),
-    ),
-    "another text, from a checkpoint": (
-        forged(4, text=FOUR.text.replace("U2", "U7"))[2:],
-        HEADS[2],
-        None,
-        Verdict(1, HEADS[3], Fault.CHANGED, 4, "its text does not give its hash"),
-    ),
-    "no text": (
-        forged(2, text=None),
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
-    ),
-    "another hash": (
-        forged(2, hash="0" * 64),
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
-    ),
-    "another hash of the one before": (
-        forged(2, previous_hash=GENESIS),
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its text does not give its hash"),
-    ),
-    "another column": (
-        forged(3, actor_user="U7"),
-        BEGINNING,
-        None,
-        Verdict(2, HEADS[2], Fault.CHANGED, 3, "its columns do not say what its text says"),
-    ),
-    "written anew with its hash": (
-        [ONE, ANEW, THREE, FOUR],
-        BEGINNING,
-        None,
-        Verdict(
-            2,
-            Head(2, ANEW.hash),
-            Fault.CHANGED,
-            2,
-            "event 3 remembers another hash of the event before it",
-        ),
-    ),
-    "not what the checkpoint remembers": (
-        FIXED[2:],
-        Head(2, ANEW.hash),
-        None,
-        Verdict(0, Head(2, ANEW.hash), Fault.CHANGED, 3, "event 3 remembers another hash of the event before it"),
-    ),
-    "the tail cut off": (
-        FIXED[:2],
-        BEGINNING,
-        HEADS[4],
-        Verdict(2, HEADS[2], Fault.REMOVED, 3, "the trail ends at 2, its head says 4"),
-    ),
-    "the tail cut off after the checkpoint": (
-        FIXED[1:3],
-        HEADS[1],
-        HEADS[4],
-        Verdict(2, HEADS[3], Fault.REMOVED, 4, "the trail ends at 3, its head says 4"),
-    ),
-    "something appended": (
-        FIXED,
-        BEGINNING,
-        HEADS[2],
-        Verdict(4, HEADS[4], Fault.INSERTED, 3, "the trail goes on to 4, its head says 2"),
-    ),
-    "another head": (
+    "something appended": case(FIXED, 4, Fault.INSERTED, 3, "the trail goes on to 4, its head says 2", head=HEADS[2]),
+    "another head": case(
         FIXED[1:],
-        HEADS[1],
-        Head(4, GENESIS),
-        Verdict(3, HEADS[4], Fault.CHANGED, 4, "its hash is not the one that the head names"),
+        *(3, Fault.CHANGED, 4, "its hash is not the one that the head names"),
+        start=HEADS[1],
+        head=Head(4, GENESIS),
     ),
     # Texts that are no events any more, though their hashes match.
-    "no JSON": (
-        rewritten(2, "no JSON"),
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its columns do not say what its text says"),
-    ),
-    "a list": (
-        rewritten(2, '["number",2]'),
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its columns do not say what its text says"),
-    ),
-    "a number that is none": (
-        rewritten(2, TWO.text.replace('"number":2', '"number":"2"')),
-        BEGINNING,
-        None,
-        Verdict(1, HEADS[1], Fault.CHANGED, 2, "its columns do not say what its text says"),
+    "no JSON": case(rewritten(2, "no JSON"), 1, Fault.CHANGED, 2, COLUMNS_DIFFER),
+    "a list": case(rewritten(2, '["number",2]'), 1, Fault.CHANGED, 2, COLUMNS_DIFFER),
+    "a number that is none": case(
+        rewritten(2, TWO.text.replace('"number":2', '"number":"2"')), 1, Fault.CHANGED, 2, COLUMNS_DIFFER
     ),
 }
 
@@ -437,8 +330,6 @@ class TestVerdict:
         assert verify(iter(lines), start, head) == verdict
         assert verdict.is_sound == (verdict.fault is None)
 
-    COLUMNS = ("at", "kind", "actor_user", "actor_team", "channel", "deletion", "job", "request_id")
-
     @pytest.mark.parametrize("column", COLUMNS)
     @pytest.mark.parametrize("place", [1, 2, 3, 4])
     def test_no_column_may_differ_from_the_text(self, place: int, column: str) -> None:
@@ -449,7 +340,7 @@ class TestVerdict:
                 verdict = verify(forged(place, **{column: changed}))
                 assert (verdict.fault, verdict.number) == (Fault.CHANGED, place)
 
-    @pytest.mark.parametrize("column", ["actor_user", "actor_team", "channel", "deletion", "job", "request_id"])
+    @pytest.mark.parametrize("column", COLUMNS[2:])
     def test_a_column_cannot_pass_for_what_is_escaped_in_the_text(self, column: str) -> None:
         """The text escapes quotes and foreign letters; a column that holds the escapes themselves says another."""
         for said, escaped in (('a"b', 'a\\"b'), ("ë", "\\u00eb"), ("a\\b", "a\\\\b")):
@@ -549,8 +440,7 @@ class TestVerify:
         assume(len(lines) > 1)
         place = data.draw(st.integers(0, len(lines) - 2))
         del lines[place]
-        lines = [line._replace(number=number) for number, line in enumerate(lines, 1)]
-        assert verify(lines).number == place + 1
+        assert verify(numbered(*lines)).number == place + 1
 
     @given(trails, events, st.data())
     def test_inserted(self, lines: list[Line], other: Event, data: st.DataObject) -> None:
@@ -587,9 +477,7 @@ class TestVerify:
         with_numbers = data.draw(st.booleans())
         swapped = list(lines)
         swapped[one], swapped[other] = swapped[other], swapped[one]
-        if with_numbers:
-            swapped = [line._replace(number=number) for number, line in enumerate(swapped, 1)]
-        verdict = verify(swapped)
+        verdict = verify(numbered(*swapped) if with_numbers else swapped)
         assert (verdict.fault, verdict.number) == (Fault.REORDERED, one + 1)
 
     def test_columns_that_play_with_quotes(self) -> None:
