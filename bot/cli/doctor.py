@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,19 +19,20 @@ from bot.cli.shared import EXIT_STATUS, env_file_option, put_proxies, set_up_log
 if TYPE_CHECKING:
     from bot.doctor.findings import CheckResult
 
-COLOURS = {"wrong": "red", "note": "yellow", "fine": "green", "not checked": "yellow"}
-"""The states in the order in which the last line counts them."""
+COLOURS = {"wrong": "red", "not checked": "yellow", "note": "yellow", "fine": "green"}
+"""The states in the order in which people read them: what is wrong comes first."""
 
 
 @click.command(epilog=EXIT_STATUS)
 @env_file_option
 @click.option("--json", "as_lines", is_flag=True, help="One JSON object per line, for programs.")
 def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - click's
-    """Check the installation: one line per check, fine or what to do. Changes nothing; the bot may be running.
+    """Check the installation, and say what to do. Changes nothing; the bot may be running.
 
-    Asks Slack with both tokens and MetaStudio with one List call, which is left out while the bot has stopped calls
-    because its credentials were rejected. Opens a WebSocket to Slack, and closes it, where no bot runs on the ledger.
-    The last line counts what was found. Status 1 if anything is wrong, 2 if it is the settings.
+    One line per check, what is wrong first; the last line is the verdict. Asks Slack with both tokens and MetaStudio
+    with one List call, which is left out while the bot has stopped calls because its credentials were rejected. Where
+    no bot runs on the ledger, a WebSocket to Slack is opened and closed again. Before the first start all but the
+    ledger is checked. Status 1 if anything is wrong, 2 if it is the settings.
     """
     from bot.doctor.examine import examine, only_settings  # noqa: PLC0415
     from bot.doctor.findings import CheckState  # noqa: PLC0415
@@ -50,19 +53,50 @@ def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - clic
 
 
 def _print_all(findings: Iterable[CheckResult], *, as_lines: bool) -> Counter[str]:
-    """Print each finding as it is made, then, for people, the count of each state."""
-    found: Counter[str] = Counter()
-    for finding in findings:
-        _print(finding, as_lines=as_lines)
-        found[finding.state.value] += 1
-    if not as_lines:
-        click.echo(", ".join(_count(state, found[state]) for state in COLOURS if found[state]))
+    """Print the findings and return the count of each state: for programs as they are made, for people in order."""
+    if as_lines:
+        found: Counter[str] = Counter()
+        for finding in findings:
+            click.echo(json.dumps({"check": finding.check, "state": finding.state.value, "says": finding.says}))
+            found[finding.state.value] += 1
+        return found
+    if sys.stderr.isatty():
+        click.echo("Checking …", err=True)
+    made = list(findings)
+    for state in COLOURS:
+        for line in _lines([finding for finding in made if finding.state.value == state]):
+            click.echo(f"{_coloured(f'{state:<11}', state)}  {line}")
+    found = Counter(finding.state.value for finding in made)
+    click.echo(_verdict(found))
     return found
 
 
-def _count(state: str, count: int) -> str:
-    plural = "s" if state == "note" and count > 1 else ""
-    return click.style(f"{count} {state}{plural}", fg=COLOURS[state])
+def _lines(findings: Iterable[CheckResult]) -> Iterator[str]:
+    """A line for each finding; checks that the same cause prevents share one."""
+    checks: dict[tuple[str, str], list[str]] = {}
+    for finding in findings:
+        own = "" if finding.state.value == "not checked" else finding.check
+        checks.setdefault((own, finding.says), []).append(finding.check)
+    for (_, says), names in checks.items():
+        yield f"{', '.join(dict.fromkeys(names))}: {says}"
+
+
+def _verdict(found: Counter[str]) -> str:
+    """The last line: what is wrong and what was not checked, or that all is well."""
+    not_checked = f"{found['not checked']} not checked"
+    if found["wrong"]:
+        wrong = _coloured(f"{found['wrong']} wrong", "wrong")
+        return f"{wrong}, {_coloured(not_checked, 'not checked')}" if found["not checked"] else wrong
+    if found["not checked"]:
+        return f"Nothing wrong, {not_checked}"
+    notes = {0: "", 1: ", 1 note"}.get(found["note"], f", {found['note']} notes")
+    return _coloured(f"All well: {found['fine']} fine{notes}", "fine")
+
+
+def _coloured(text: str, state: str) -> str:
+    """The text in its state's colour at a terminal, unless NO_COLOR is set (https://no-color.org)."""
+    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return click.style(text, fg=COLOURS[state]) if has_colour else text
 
 
 @contextmanager
@@ -74,11 +108,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def _print(finding: CheckResult, *, as_lines: bool) -> None:
-    if as_lines:
-        click.echo(json.dumps({"check": finding.check, "state": finding.state.value, "says": finding.says}))
-        return
-    state = click.style(f"{finding.state.value:<11}", fg=COLOURS[finding.state.value])
-    click.echo(f"{state}  {finding.check}: {finding.says}")

@@ -17,9 +17,11 @@ SETTINGS = "settings"
 def only_settings(error: SettingsError) -> Findings:
     """The findings if the settings are wrong. No other check is possible then, and no service is called."""
     yield from (wrong(SETTINGS, str(problem)) for problem in error.problems)
+    for note in error.notes:
+        yield CheckResult(SETTINGS, CheckState.NOTE, note)
     if error.hint:
         yield CheckResult(SETTINGS, CheckState.NOTE, error.hint)
-    yield not_checked("all else", "No other check was made, and no service was called. First correct the settings.")
+    yield not_checked("all else", "Nothing else was checked, and no service was called. First correct the settings.")
 
 
 def examine(settings: Settings) -> Findings:
@@ -39,7 +41,7 @@ def _metastudio(settings: Settings) -> Findings:
     try:
         credentials = credentials_of(settings, clock, tls)
     except CannotSignIn as error:
-        yield from metastudio.not_asked("There are no keys to ask with.", wrong(metastudio.KEYS, str(error)))
+        yield from metastudio.not_asked("There are no credentials to ask with.", wrong(metastudio.KEYS, str(error)))
         return
     try:
         stopped = ledger.stopped_since(settings.database_url, settings.target, credentials.fingerprint())
@@ -48,9 +50,9 @@ def _metastudio(settings: Settings) -> Findings:
         return
     if stopped is not None:
         rejected = (
-            f"MetaStudio rejected them at {stopped:%F %R} UTC, and the bot has stopped calling it; this made no call "
-            "either, since wrong signatures lock a key. Check the access key, the project and the clock, then restart "
-            "the bot."
+            f"MetaStudio rejected them at {stopped:%F %R} UTC, and the bot has stopped calling it. The doctor made no "
+            "call either, since wrong signatures lock a key. Check the access key, the project and the clock, then "
+            "restart the bot."
         )
         yield from metastudio.not_asked("Calls are stopped.", wrong(metastudio.KEYS, rejected))
         return

@@ -79,7 +79,7 @@ def check(url: str) -> Findings:
             yield wrong(
                 NEWEST, f"The ledger has {lost.diagnosis}: {'; '.join(lost.__notes__)}. {remedy(lost.diagnosis)}"
             )
-            yield from (not_checked(name, f"Not before this is right: {NEWEST}.") for name in ORDER[1:-1])
+            yield from (not_checked(name, f"First correct: {NEWEST}.") for name in ORDER[1:-1])
             return
         try:
             migrations.check(database)
@@ -108,15 +108,15 @@ def check(url: str) -> Findings:
 def _can_get_tables(database: Database) -> CheckResult:
     try:
         if not probe.may_make_tables(database):
-            return wrong(SCHEMA, f"There are no tables yet, and none can be made: {NO_RIGHTS}. {remedy(NO_RIGHTS)}")
+            return wrong(SCHEMA, f"No tables yet, and none can be made: {NO_RIGHTS}. {remedy(NO_RIGHTS)}")
     except LedgerTrouble as trouble:
         return wrong(SCHEMA, _trouble(trouble))
-    return CheckResult(SCHEMA, CheckState.NOTE, "There are no tables yet: the first `dh-bot run` makes them.")
+    return CheckResult(SCHEMA, CheckState.NOTE, "No tables yet: the first `dh-bot run` makes them.")
 
 
 YET = (
-    "There is none yet at DATABASE_URL: the first `dh-bot run` makes it. If there should be one: a relative path "
-    "counts from the folder in which the command is run."
+    "None yet: the first `dh-bot run` makes it. If there should be one, check DATABASE_URL: a relative path counts "
+    "from the folder in which the command is run."
 )
 
 
@@ -142,7 +142,7 @@ def _durable(database: Database) -> CheckResult:
         session.check(database.reading)
     except LedgerTrouble as trouble:
         return wrong(DURABLE, _trouble(trouble))
-    return fine(DURABLE, "What is committed lasts: each transaction waits for the disk.")
+    return fine(DURABLE, "Commits last: each one waits for the disk.")
 
 
 def _writable(database: Database) -> Findings:
@@ -157,7 +157,7 @@ def _writable(database: Database) -> Findings:
         if free < LEAST_FREE:
             yield wrong(WRITABLE, f"Its disk has only {free // 2**20} MB left: make room.")
             return
-    yield fine(WRITABLE, "A write was tried and taken back.")
+    yield fine(WRITABLE, "A write was tried, and taken back.")
 
 
 def _trail(database: Database) -> Findings:
@@ -181,7 +181,7 @@ def _lost(database: Database) -> CheckResult:
     except LedgerTrouble as trouble:
         return wrong(LOST, f"It cannot be read: {_trouble(trouble)}")
     if not found.events:
-        return fine(LOST, "The bot has not noticed any.")
+        return fine(LOST, "The bot has noticed none.")
     named = ", ".join(
         f"deletion {one.event.deletion} at {one.event.at:%F %R} UTC (event {one.number})"
         for one in found.events[:MOST_NAMED]

@@ -49,7 +49,7 @@ def judge(reply: Reply) -> Findings:
         if broken is not None and name == broken.check:
             yield broken
             at = ORDER.index(name)
-            yield from (not_checked(later, f"Not before this is right: {name}.") for later in ORDER[at + 1 :])
+            yield from (not_checked(later, f"First correct: {name}.") for later in ORDER[at + 1 :])
             return
         yield clock(CLOCK, reply.clock_skew, "MetaStudio") if name == CLOCK else fine(name, FINE[name])
 
@@ -57,8 +57,8 @@ def judge(reply: Reply) -> Findings:
 FINE = {
     REACH: "It answers.",
     KEYS: "It accepts them.",
-    PROJECT: "The project is these credentials' own.",
-    PERMISSION: "Its training jobs can be listed. Whether they can be deleted is not tried.",
+    PROJECT: "The credentials are this project's.",
+    PERMISSION: "The bot may list training jobs. Deleting was not tried.",
 }
 
 
@@ -75,7 +75,9 @@ def _broken(reply: Reply) -> CheckResult | None:
                 PROJECT, f"It is not the credentials' project ({what}). Check METASTUDIO_PROJECT_ID and region."
             )
         case Meaning.BAD_CREDENTIALS if LOCKED in (reply.message or ""):
-            return wrong(KEYS, f"The access key is locked for five minutes ({what}). Stop what signs wrongly with it.")
+            return wrong(
+                KEYS, f"The access key is locked for five minutes ({what}). Stop what uses it with a wrong secret."
+            )
         case Meaning.BAD_CREDENTIALS:
             return wrong(
                 KEYS,
@@ -94,7 +96,7 @@ def _broken(reply: Reply) -> CheckResult | None:
             return wrong(KEYS, f"{what}: there are none at the moment. Check what METASTUDIO_AUTH needs.")
         case Meaning.NEVER_SENT | Meaning.LOST:
             return wrong(
-                REACH, f"It cannot be reached: {what}. Check METASTUDIO_REGION, the network and METASTUDIO_PROXY."
+                REACH, f"It cannot be reached ({what}). Check METASTUDIO_REGION, the network and METASTUDIO_PROXY."
             )
         case _:
             return wrong(REACH, f"It answers with an error ({what}). Try again later.")

@@ -173,9 +173,9 @@ def _who_may_confirm(rules: Rules, known: Lookups, operators: Sequence[Person]) 
     if stuck is None:
         return fine(CONFIRM, f"Each request has somebody who may confirm it; {_people_count(operators)} may ask.")
     if broken is not None:
-        return not_checked(CONFIRM, f"Not before this is right: user group {broken}.")
+        return not_checked(CONFIRM, f"First correct: user group {broken}.")
     if not is_certain:
-        return not_checked(CONFIRM, "It is not known of everybody whether they may act.")
+        return not_checked(CONFIRM, "Slack did not say of everybody whether they may act.")
     if not operators:
         return wrong(
             CONFIRM, "Nobody may delete anything: nobody in AUTHORIZED_USERS and AUTHORIZED_USERGROUPS may act."
@@ -194,7 +194,7 @@ def _who_may_freeze(rules: Rules, known: Lookups, operators: Sequence[Person]) -
     if any(policy.may_freeze(known.person(user), rules) is None for user in rules.freeze_by):
         return fine(FREEZE, "Somebody in FREEZE_BY may act.")
     if not all(map(known.is_certain, rules.freeze_by)):
-        return not_checked(FREEZE, "It is not known of everybody in FREEZE_BY whether they may act.")
+        return not_checked(FREEZE, "Slack did not say of everybody in FREEZE_BY whether they may act.")
     return wrong(FREEZE, "Nobody: no one in FREEZE_BY may act. Name somebody else, or leave it empty.")
 
 

@@ -49,11 +49,11 @@ def check(settings: Settings, client: WebClient, ours: Clock, *, bot_runs: bool 
     us = _ask(client.auth_test)
     if isinstance(us, _No) and us.trouble:
         yield wrong(REACH, f"It {us.trouble}")
-        yield from (not_checked(name, f"Not before this is right: {REACH}.") for name in (TOKEN, *_on_token(settings)))
+        yield from (not_checked(name, f"First correct: {REACH}.") for name in (TOKEN, *_on_token(settings)))
         if settings.slack_mode == "http":
             yield _http_mode()
         else:
-            yield from (not_checked(name, f"Not before this is right: {REACH}.") for name in (SOCKET, WEBSOCKET))
+            yield from (not_checked(name, f"First correct: {REACH}.") for name in (SOCKET, WEBSOCKET))
         return
     yield fine(REACH, "It answers.")
     if isinstance(us, _No):
@@ -185,7 +185,7 @@ def _socket_mode(settings: Settings, client: WebClient, *, bot_runs: bool | None
             "connections:write, and that Socket Mode is switched on."
         )
         yield wrong(SOCKET, f"Slack {opened.trouble or refused}")
-        yield not_checked(WEBSOCKET, f"Not before this is right: {SOCKET}.")
+        yield not_checked(WEBSOCKET, f"First correct: {SOCKET}.")
         return
     yield fine(SOCKET, "Slack accepts the app-level token and offers a connection.")
     if bot_runs is None:

@@ -158,12 +158,11 @@ def running(process: subprocess.Popen[str], until: str) -> Iterator[list[str]]:
 def is_fine(told: str, *, bot_runs: bool) -> None:
     """All is fine but that these are not the real Slack and MetaStudio, and that beside a bot no WebSocket is tried."""
     *lines, last = told.splitlines()
-    unlike = [line for line in lines if not line.startswith("fine ")]
-    note, *rest = unlike
+    *waiting, note = [line for line in lines if not line.startswith("fine ")]
     assert note.startswith("note "), told
-    assert [line.partition(":")[0] for line in rest] == ["not checked  WebSocket"] * bot_runs, told
+    assert [line.partition(":")[0] for line in waiting] == ["not checked  WebSocket"] * bot_runs, told
     assert len(lines) > 20
-    assert last == f"1 note, {len(lines) - len(unlike)} fine" + ", 1 not checked" * bot_runs
+    assert last == ("Nothing wrong, 1 not checked" if bot_runs else f"All well: {len(lines) - 1} fine, 1 note")
 
 
 def installs_the_unit(n: Newcomer[Any], **more: str) -> None:

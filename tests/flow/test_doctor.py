@@ -322,7 +322,7 @@ def test_what_stands_on_slack_is_not_checked(
     """Without a way to Slack nothing is said of tokens, scopes and channels but that."""
     s.env["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
     visit(s, monkeypatch, capsys)
-    waiting = {name for name, says in s.says.items() if says == "Not before this is right: Slack."}
+    waiting = {name for name, says in s.says.items() if says == "First correct: Slack."}
     channels = {f"channel {s.w.ops}", f"channel {s.audit}"}
     people = {"people", f"user group {s.group}", "who may confirm", "who may freeze"}
     assert waiting == channels | people | {"bot token", "scopes", "Slack's clock", "Socket Mode", "WebSocket"}
@@ -521,14 +521,33 @@ def test_wrong_settings_are_findings_too(
 
 
 def test_for_people(s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line per check, the verdict first."""
+    """One line per check, its state first, and the verdict at the end."""
     for name, text in s.env.items():
         monkeypatch.setenv(name, text)
     assert main(["doctor"]) == 0
-    *lines, last = capsys.readouterr().out.splitlines()
-    assert all(line.startswith(("fine", "note")) for line in lines)
-    assert last == f"1 note, {len(lines) - 1} fine"
+    note, *lines, last = capsys.readouterr().out.splitlines()
+    assert note.startswith("note         settings: METASTUDIO_ENDPOINT is on this machine")
+    assert all(line.startswith("fine") for line in lines)
+    assert last == f"All well: {len(lines)} fine, 1 note"
     assert "fine         bot token: Slack accepts it as a bot's." in lines
+
+
+def test_what_is_wrong_comes_first(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then, in one line for each cause, what was not checked; then the notes, and what is fine."""
+    s.env["SLACK_API_URL"] = "http://127.0.0.1:9/api/"
+    for name, text in s.env.items():
+        monkeypatch.setenv(name, text)
+    assert main(["doctor"]) == 1
+    *lines, last = capsys.readouterr().out.splitlines()
+    wrong, waiting, note, *rest = lines
+    assert wrong.startswith("wrong        Slack: It cannot be reached (connection refused).")
+    assert waiting.startswith("not checked  bot token, scopes, Slack's clock, channel C")
+    assert waiting.endswith("Socket Mode, WebSocket: First correct: Slack.")
+    assert note.startswith("note ")
+    assert all(line.startswith("fine ") for line in rest)
+    assert last == f"1 wrong, {waiting.count(',') + 1} not checked"
 
 
 COUNTS: dict[str, tuple[Callable[[Surgery], object], str]] = {
@@ -538,17 +557,21 @@ COUNTS: dict[str, tuple[Callable[[Surgery], object], str]] = {
             s.env.update(SLACK_BOT_TOKEN="xoxb-1-2-wrong", HELP_CONTACT="U0NOBODY01"),
             s.w.cloud.faults.connect("reset", times=99),
         ),
-        "2 wrong, 1 note, 12 fine, 12 not checked",
+        "2 wrong, 12 not checked",
     ),
-    "notes": (lambda s: (lose_the_ledger(s), setattr(s.w.slack.sockets, "lingering", 1)), "3 notes, 18 fine"),
+    "what cannot be checked by itself": (
+        lambda s: s.env.update(SLACK_MODE="http", SLACK_SIGNING_SECRET=s.w.slack.signing_secret),
+        "Nothing wrong, 1 not checked",
+    ),
+    "notes": (lambda s: (lose_the_ledger(s), setattr(s.w.slack.sockets, "lingering", 1)), "All well: 18 fine, 3 notes"),
 }
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_the_last_line_counts(
+def test_the_last_line_is_the_verdict(
     s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """What is wrong first; what there is none of is left out."""
+    """What is wrong and what was not checked, without what there is none of; or that all is well."""
     does, last = COUNTS[name]
     does(s)
     for setting, text in s.env.items():

@@ -169,7 +169,7 @@ def test_a_group_that_cannot_be_read_hides_nobody(s: Surgery, look: Look) -> Non
     """Whether the rule is fine is not known then; the group is the one thing that is wrong."""
     s.env |= {"AUTHORIZED_USERS": s.w.anna, "CONFIRM_BY": "second_person", "AUTHORIZED_USERGROUPS": "S0NOWHERE"}
     assert look() == {"user group S0NOWHERE"}
-    assert s.says["who may confirm"] == "Not before this is right: user group S0NOWHERE."
+    assert s.says["who may confirm"] == "First correct: user group S0NOWHERE."
 
 
 def test_a_large_group_is_looked_at_in_part(s: Surgery, look: Look) -> None:

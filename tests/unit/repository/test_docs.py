@@ -30,7 +30,9 @@ METRICS = set(re.findall(r"^\| `(dh_bot_[a-z_]+)` \|", PAGES["operating.md"], re
 """The table that tests/unit/ops/test_metrics.py keeps in step with the code."""
 IGNORED = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 """Folders that whoever follows a page makes."""
-NO_SETTINGS = re.compile(r"(?:[A-Z]+_PROXY|NO_PROXY|NAME_FILE|EMPTY_DATABASE|AUTHORISED_USERS)")
+NO_SETTINGS = re.compile(
+    r"(?:[A-Z]+_PROXY|NO_PROXY|NO_COLOR|NAME_FILE|EMPTY_DATABASE|AUTHORISED_USERS|REQUIRE_REASON|ALLOWED_USERS)"
+)
 
 
 def spans(text: str) -> list[str]:
