@@ -136,6 +136,11 @@ class Pool:
         """How many permits are taken."""
         return self._busy
 
+    def wait_idle(self, seconds: float, *, in_flight: int = 0) -> bool:
+        """Wait until at most so many permits are taken and nothing overflows; True when that came in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._busy <= in_flight and not self._overflow_count, seconds)
+
     @property
     def is_stopping(self) -> bool:
         """Whether the bot is about to end, also while it still takes work."""

@@ -203,9 +203,7 @@ def another(s: Scene) -> Running:
 
 
 def wait_for(other: Running) -> None:
-    pool = other.pool
-    with pool._changed:
-        assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._overflow_count == 0, 15)
+    assert other.pool.wait_idle(15)
 
 
 def leave(s: Scene, other: Running) -> None:
@@ -318,9 +316,7 @@ def without_waiting(s: Scene, happens: Callable[[Scene], object], monkeypatch: p
 
 def busy_with_one(s: Scene) -> None:
     assert s.w.app is not None
-    pool = s.w.app.pool
-    with pool._changed:
-        assert pool._changed.wait_for(lambda: pool._busy <= 1 and pool._overflow_count == 0, 15)
+    assert s.w.app.pool.wait_idle(15, in_flight=1)
 
 
 @pytest.mark.parametrize("reply", [name for name, case in REPLIES.items() if case.arrives])

@@ -134,8 +134,7 @@ def test_what_was_turned_away_is_not_done_later(w: World, what: str) -> None:
     first.wait_ack()
     pool = w.app.pool
     w.slack.wait_for(lambda: w.reasons(w.anna) == [Reason.BUSY], 5)
-    with pool._changed:
-        assert pool._changed.wait_for(lambda: pool._overflow_count == 0, 5)
+    assert pool.wait_idle(5, in_flight=pool.permits)
     for _ in permits:
         pool.give_back()
     again(w, first)

@@ -199,9 +199,7 @@ class World:
     def idle(self) -> None:
         """Wait until nothing is in flight on the bot's pool."""
         assert self.app is not None
-        pool = self.app.pool
-        with pool._changed:
-            assert pool._changed.wait_for(lambda: pool._busy == 0 and pool._overflow_count == 0, 15)
+        assert self.app.pool.wait_idle(15)
 
     # -- what can be seen --
 

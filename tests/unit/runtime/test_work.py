@@ -34,18 +34,6 @@ def pool_of(workers: int) -> Iterator[Pool]:
         pool.close(SOON)
 
 
-def is_idle(pool: Pool) -> bool:
-    """Wait until every permit is back."""
-    with pool._changed:
-        return pool._changed.wait_for(lambda: pool._busy == 0, SOON)
-
-
-def is_quiet(pool: Pool) -> bool:
-    """Wait until all overflow work is done."""
-    with pool._changed:
-        return pool._changed.wait_for(lambda: pool._overflow_count == 0, SOON)
-
-
 class Gate:
     """Work that says when it has begun, and goes on when it is let."""
 
@@ -79,7 +67,7 @@ def test_work_holds_its_permit_until_it_is_done() -> None:
         assert gate.begun.wait(SOON)
         assert not pool.take()
         gate.open.set()
-        assert is_idle(pool)
+        assert pool.wait_idle(SOON)
         assert gate.done.is_set()
         assert pool.take()
         pool.give_back()
@@ -108,7 +96,7 @@ def test_work_that_raises_is_heard_and_gives_its_permit_back() -> None:
         for _ in range(3):
             assert pool.take()
             pool.run(fails)
-            assert is_idle(pool)
+            assert pool.wait_idle(SOON)
     assert [(line["event"], line["log_level"]) for line in lines] == [("work_failed", "error")] * 3
 
 
@@ -119,7 +107,7 @@ def test_a_pool_that_takes_no_work_gives_the_permit_back() -> None:
     pool._workers.shutdown()
     with pytest.raises(RuntimeError):
         pool.run(lambda: None)
-    assert is_idle(pool)
+    assert pool.wait_idle(SOON)
     assert pool.drain(SOON)
 
 
@@ -175,7 +163,7 @@ def test_work_sees_the_context_of_its_caller(way: str) -> None:
             pool.run(body)
         else:
             pool.in_background(body).result(SOON)
-        assert is_idle(pool)
+        assert pool.wait_idle(SOON)
         assert NAME.get() == "the caller"
         NAME.reset(token)
     assert seen == ["the caller"]
@@ -195,7 +183,7 @@ def test_look_ups_run_beside_work_that_fills_the_pool() -> None:
         for _ in range(2):
             assert pool.take()
             pool.run(body)
-        assert is_idle(pool)
+        assert pool.wait_idle(SOON)
     assert answers == [7, 7]
 
 
@@ -240,7 +228,7 @@ def test_overflow_work_that_raises_makes_room_again(monkeypatch: pytest.MonkeyPa
     with structlog.testing.capture_logs() as lines, pool_of(1) as pool:
         for _ in range(5):
             assert pool.overflow(lambda: 1 // 0)
-            assert is_quiet(pool)
+            assert pool.wait_idle(SOON)
     assert [(line["event"], line["log_level"]) for line in lines] == [("work_failed", "error")] * 5
 
 
@@ -313,7 +301,7 @@ def test_busy_can_be_said_while_the_bot_stops_but_not_after() -> None:
     pool.close(SOON)
     for _ in range(3):
         assert pool.overflow(lambda: None) is False
-    assert pool._overflow_count == 0
+    assert pool.wait_idle(0)
 
 
 def test_closing_waits_for_what_is_being_said() -> None:
