@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import structlog
-from slack_sdk.errors import SlackApiError, SlackRequestError
+from slack_sdk.errors import SlackRequestError
 from slack_sdk.web import SlackResponse
 
 from bot.domain.model import Actor, Conversation, ConversationKind, LookupFailed, Person
 from bot.domain.policy import Rules
 from bot.slack.people import SlackPeople, as_conversation, as_person
 from tests.support.clock import HeldClock
+from tests.support.slack_web import Web, api_error, response
 
 ANNA = Actor("UANNA", "T1")
 
@@ -21,16 +22,6 @@ ANNA = Actor("UANNA", "T1")
 @pytest.fixture
 def clock() -> HeldClock:
     return HeldClock(may_sleep=False)
-
-
-def answer(data: Any, status: int = 200) -> SlackResponse:
-    return SlackResponse(
-        client=None, http_verb="POST", api_url="x", req_args={}, data=data, headers={}, status_code=status
-    )
-
-
-def api_error(data: Any, status: int = 200) -> SlackApiError:
-    return SlackApiError("refused", answer(data, status))
 
 
 # -- a user object -------------------------------------------------------------------------------------------------
@@ -133,35 +124,6 @@ def test_what_a_conversation_object_says(
 # -- asking Slack --------------------------------------------------------------------------------------------------
 
 
-class Web:
-    """The three methods of WebClient that are asked, answering what the test says."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.calls: list[tuple[str, dict[str, str]]] = []
-
-    def _answer(self, method: str, arguments: dict[str, str]) -> Any:
-        self.calls.append((method, arguments))
-        found = self.answers.pop(0)
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    def users_info(self, **arguments: str) -> Any:
-        return self._answer("users_info", arguments)
-
-    def conversations_info(self, **arguments: str) -> Any:
-        return self._answer("conversations_info", arguments)
-
-    def usergroups_users_list(self, **arguments: str) -> Any:
-        return self._answer("usergroups_users_list", arguments)
-
-    @property
-    def asked(self) -> list[str]:
-        """What was asked about, in order."""
-        return [next(iter(arguments.values())) for _, arguments in self.calls]
-
-
 LISTED = Rules(users=frozenset({"UANNA"}))
 
 
@@ -171,15 +133,15 @@ def slack_people(web: Web, clock: HeldClock, enterprise: str | None = None, rule
 
 def test_a_person_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
     """One users.info per person and minute."""
-    web = Web(answer({"ok": True, "user": OWN}))
+    web = Web(response({"ok": True, "user": OWN}))
     asked = slack_people(web, clock)
     assert asked.person(ANNA) == asked.person(ANNA, fresh=True) == Person(ANNA, frozenset({"UANNA"}), is_own=True)
-    assert web.calls == [("users_info", {"user": "UANNA"})]
+    assert web.calls == [("users.info", {"user": "UANNA"})]
 
 
 def test_a_place_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
     """One conversations.info per channel and minute; a click asks again after five seconds."""
-    found = answer({"ok": True, "channel": MEMBER})
+    found = response({"ok": True, "channel": MEMBER})
     web = Web(found, found)
     asked = slack_people(web, clock)
     assert (
@@ -187,7 +149,7 @@ def test_a_place_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
     )
     clock.add(6)
     asked.conversation("C1")
-    assert web.calls == [("conversations_info", {"channel": "C1"})]
+    assert web.calls == [("conversations.info", {"channel": "C1"})]
     asked.conversation("C1", fresh=True)
     assert len(web.calls) == 2
 
@@ -206,7 +168,7 @@ def test_slack_is_asked_where_the_payload_alone_cannot_tell(
     clock: HeldClock, team: str, enterprise: str | None
 ) -> None:
     """On a Grid, or where the payload has no team, users.info decides; another team there is still foreign."""
-    web = Web(answer({"ok": True, "user": {"id": "UANNA", "team_id": "T2"}}))
+    web = Web(response({"ok": True, "user": {"id": "UANNA", "team_id": "T2"}}))
     found = slack_people(web, clock, enterprise).person(Actor("UANNA", team))
     assert isinstance(found, Person)
     assert not found.is_own
@@ -215,7 +177,7 @@ def test_slack_is_asked_where_the_payload_alone_cannot_tell(
 
 def test_the_same_user_id_of_two_teams_is_kept_apart(clock: HeldClock) -> None:
     """The team belongs to the key of what is kept."""
-    web = Web(answer({"ok": True, "user": OWN}), answer({"ok": True, "user": {**OWN, "deleted": True}}))
+    web = Web(response({"ok": True, "user": OWN}), response({"ok": True, "user": {**OWN, "deleted": True}}))
     asked = slack_people(web, clock, "E1")
     asked.person(ANNA)
     other = asked.person(Actor("UANNA", "T2"))
@@ -250,7 +212,7 @@ def test_no_channel_is_no_place(clock: HeldClock) -> None:
 )
 def test_an_answer_about_somebody_else_is_no_answer(clock: HeldClock, data: Any, why: str) -> None:
     """Only the person that was asked for counts, in the shape that is documented."""
-    assert slack_people(Web(answer(data)), clock).person(ANNA) == LookupFailed(why)
+    assert slack_people(Web(response(data)), clock).person(ANNA) == LookupFailed(why)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +226,7 @@ def test_an_answer_about_somebody_else_is_no_answer(clock: HeldClock, data: Any,
 )
 def test_an_answer_about_another_channel_is_no_answer(clock: HeldClock, data: Any, why: str) -> None:
     """Only the channel that was asked for counts."""
-    assert slack_people(Web(answer(data)), clock).conversation("C1") == LookupFailed(why)
+    assert slack_people(Web(response(data)), clock).conversation("C1") == LookupFailed(why)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +250,7 @@ def test_an_answer_about_another_channel_is_no_answer(clock: HeldClock, data: An
 )
 def test_every_failure_means_no_and_is_asked_again(clock: HeldClock, error: Exception, why: str) -> None:
     """Slack's own code or our word for it, never a body or a message; the next look-up is made afresh."""
-    web = Web(error, answer({"ok": True, "user": OWN}))
+    web = Web(error, response({"ok": True, "user": OWN}))
     asked = slack_people(web, clock)
     assert asked.person(ANNA) == LookupFailed(why)
     assert isinstance(asked.person(ANNA), Person)
@@ -297,7 +259,7 @@ def test_every_failure_means_no_and_is_asked_again(clock: HeldClock, error: Exce
 
 def test_a_place_that_could_not_be_looked_up_is_asked_about_again_after_five_seconds(clock: HeldClock) -> None:
     """However often somebody clicks meanwhile: conversations.info is for everybody together."""
-    web = Web(TimeoutError(), answer({"ok": True, "channel": MEMBER}))
+    web = Web(TimeoutError(), response({"ok": True, "channel": MEMBER}))
     asked = slack_people(web, clock)
     for _ in range(20):
         assert asked.conversation("C1") == LookupFailed("TimeoutError")
@@ -308,7 +270,7 @@ def test_a_place_that_could_not_be_looked_up_is_asked_about_again_after_five_sec
 
 def test_somebody_who_may_act_may_press_again_at_once_after_a_failed_look_up(clock: HeldClock) -> None:
     """Their click is looked up fresh, so a failure is not kept for it."""
-    web = Web(TimeoutError(), answer({"ok": True, "channel": MEMBER}))
+    web = Web(TimeoutError(), response({"ok": True, "channel": MEMBER}))
     asked = slack_people(web, clock)
     assert asked.conversation("C1") == LookupFailed("TimeoutError")
     assert isinstance(asked.conversation("C1", fresh=True), Conversation)
@@ -317,7 +279,7 @@ def test_somebody_who_may_act_may_press_again_at_once_after_a_failed_look_up(clo
 @pytest.mark.parametrize("code", ["user_not_found", "user_not_visible"])
 def test_somebody_whom_slack_does_not_show_is_asked_about_once_a_minute(clock: HeldClock, code: str) -> None:
     """That is an answer: whoever gets it may press as often as they like."""
-    web = Web(api_error({"ok": False, "error": code}), answer({"ok": True, "user": OWN}))
+    web = Web(api_error({"ok": False, "error": code}), response({"ok": True, "user": OWN}))
     asked = slack_people(web, clock, rules=Rules())
     for _ in range(5):
         assert asked.person(ANNA, fresh=True) == LookupFailed(code)
@@ -329,7 +291,7 @@ def test_somebody_whom_slack_does_not_show_is_asked_about_once_a_minute(clock: H
 
 def test_a_strangers_failed_look_up_is_not_repeated_at_once(clock: HeldClock) -> None:
     """Twelve a minute at most, however often they press; for listed people it is asked again each time."""
-    web = Web(TimeoutError(), answer({"ok": True, "user": OWN}))
+    web = Web(TimeoutError(), response({"ok": True, "user": OWN}))
     asked = slack_people(web, clock, rules=Rules())
     for _ in range(5):
         assert asked.person(ANNA, fresh=True) == LookupFailed("TimeoutError")
@@ -350,7 +312,7 @@ def test_a_yes_is_asked_again_at_a_click_and_a_no_stands(
     clock: HeldClock, flags: dict[str, bool], *, asked_again: bool
 ) -> None:
     """Whoever may do nothing costs one users.info a minute, however often they press; a right is asked for anew."""
-    web = Web(*[answer({"ok": True, "user": {**OWN, **flags}})] * 2)
+    web = Web(*[response({"ok": True, "user": {**OWN, **flags}})] * 2)
     asked = slack_people(web, clock)
     asked.person(ANNA)
     clock.add(6)
@@ -360,7 +322,7 @@ def test_a_yes_is_asked_again_at_a_click_and_a_no_stands(
 
 def test_losing_an_account_s_rights_is_seen_at_the_click(clock: HeldClock) -> None:
     """Five seconds after the command a guest is seen to be one."""
-    web = Web(answer({"ok": True, "user": OWN}), answer({"ok": True, "user": {**OWN, "is_restricted": True}}))
+    web = Web(response({"ok": True, "user": OWN}), response({"ok": True, "user": {**OWN, "is_restricted": True}}))
     asked = slack_people(web, clock)
     asked.person(ANNA)
     clock.add(5.000001)
@@ -382,7 +344,7 @@ def test_a_channel_that_a_person_can_mend_is_asked_about_again(
     clock: HeldClock, found: dict[str, Any], *, asked_again: bool
 ) -> None:
     """Who is told to invite the bot, or to unarchive the channel, need not wait a minute before that works."""
-    web = Web(*[answer({"ok": True, "channel": found})] * 2)
+    web = Web(*[response({"ok": True, "channel": found})] * 2)
     asked = slack_people(web, clock)
     asked.conversation("C1")
     clock.add(6)
@@ -400,7 +362,7 @@ def test_a_throttled_method_is_left_alone_as_long_as_slack_asks(
     """Nobody's look-up is made meanwhile, and the other methods go on."""
     throttled = api_error({"ok": False, "error": "ratelimited"}, 429)
     throttled.response.headers = headers
-    web = Web(throttled, answer({"ok": True, "channel": MEMBER}), answer({"ok": True, "user": OWN}))
+    web = Web(throttled, response({"ok": True, "channel": MEMBER}), response({"ok": True, "user": OWN}))
     asked = slack_people(web, clock)
     assert asked.person(ANNA) == LookupFailed("ratelimited")
     assert asked.person(Actor("UBEN", "T1")) == LookupFailed("ratelimited")
@@ -418,11 +380,11 @@ IN_GROUPS = Rules(users=frozenset({"ULISTED"}), groups=frozenset({"S1", "S2"}))
 
 
 def user(**more: Any) -> SlackResponse:
-    return answer({"ok": True, "user": {**OWN, **more}})
+    return response({"ok": True, "user": {**OWN, **more}})
 
 
 def members(*users: Any) -> SlackResponse:
-    return answer({"ok": True, "users": list(users)})
+    return response({"ok": True, "users": list(users)})
 
 
 @pytest.mark.parametrize(
@@ -531,9 +493,9 @@ def test_one_look_into_a_group_serves_everybody(clock: HeldClock) -> None:
         (api_error({"ok": False, "error": "missing_scope"}), "missing_scope", 60),
         (api_error({"ok": False, "error": "plan_upgrade_required"}), "plan_upgrade_required", 60),
         (TimeoutError("secret"), "TimeoutError", 10),
-        (answer({"ok": True}), "no_users", 10),
-        (answer({"ok": True, "users": "UANNA"}), "no_users", 10),
-        (answer(b"PK"), "not_json", 10),
+        (response({"ok": True}), "no_users", 10),
+        (response({"ok": True, "users": "UANNA"}), "no_users", 10),
+        (response(b"PK"), "not_json", 10),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
