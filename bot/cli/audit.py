@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from bot.ledger.trail.reader import TrailReader
 
 CANNOT_SHOW = (
-    "A chain cannot show that its end was cut off together with its head, or that all of it was computed anew. The "
-    "channel can: take an event from a thread or from AUDIT_CHANNEL and run\n"
+    "The trail alone cannot show that its end was cut off together with its head, or that all of it was written anew. "
+    "Slack can: take an event from a thread or from AUDIT_CHANNEL, and run\n"
     "  dh-bot audit verify --against NUMBER:HASH"
 )
 
@@ -60,11 +60,15 @@ def audit() -> None:
 
 @audit.command(epilog=EXIT_STATUS)
 @env_file_option
-@click.option("--against", metavar="HASH", help="Also show that this event, as Slack was shown it, is still there.")
-def verify(env_file: Path | None, against: str | None) -> None:
+@click.option("--against", metavar="HASH", help="Also check that this event, as the bot posted it, is still there.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print what the trail alone cannot show.")
+def verify(env_file: Path | None, against: str | None, verbose: bool) -> None:  # noqa: FBT001 - click's
     """Check that no event was changed, removed, inserted or reordered. Status 1 if one was.
 
     --against takes what the bot posted, 1234:9f3a62c1d0b4e7aa, or the hash alone, of which eight digits are enough.
+
+    The trail alone cannot show that its end was cut off together with its head, or that all of it was written anew.
+    Slack can: take an event from a thread or from AUDIT_CHANNEL for --against.
     """
     from bot.audit.witness import witness_from  # noqa: PLC0415
 
@@ -86,7 +90,8 @@ def verify(env_file: Path | None, against: str | None) -> None:
     click.echo(_sound(inspection))
     if witness is not None:
         click.echo(_witnessed(inspection, witness))
-    click.echo(CANNOT_SHOW)
+    if verbose:
+        click.echo(CANNOT_SHOW)
 
 
 def _sound(inspection: Inspection) -> str:
@@ -147,29 +152,28 @@ def list_events(env_file: Path | None, as_lines: bool, **filters: Any) -> None: 
 @env_file_option
 @click.argument("deletion")
 def show(env_file: Path | None, deletion: str) -> None:
-    """Show the story of one deletion, in order. DELETION is the id below each of its messages.
+    """Show what happened to one deletion, in order. DELETION is the id below each of its messages.
 
-    Four or more of its first digits are enough. The job's name and the reason come from the deletion itself: they are
-    no part of the audit trail, and no hash protects them.
+    Four or more of its first digits are enough. The job's name and the reason stand with the deletion, not in the audit
+    trail: no hash protects them.
     """
-    from bot.audit.story import heading, story_line  # noqa: PLC0415
+    from bot.audit.story import heading, story  # noqa: PLC0415
     from bot.ledger.trail.reader import Wanted  # noqa: PLC0415
 
     with _trail(env_file) as trail, output_trouble():
         whole = _whole_id(deletion.lower(), trail)
         about = trail.about(whole)
-        is_printed = False
-        for line in trail.lines(Wanted(deletion=whole)):
-            if not is_printed:
-                click.echo(heading(whole, line.job, about))
-            is_printed = True
-            click.echo(story_line(line))
-        if is_printed:
+        lines = list(trail.lines(Wanted(deletion=whole)))
+        if lines:
+            click.echo(heading(whole, lines[0].job, about))
+            for sentence in story(lines):
+                click.echo(sentence)
             return
         if about is not None:
-            raise CheckFailed("The events of this deletion have been pruned.")
+            raise CheckFailed("Its events have been pruned.")
         raise CheckFailed(
-            "The audit trail knows no such deletion. Ids have 16 hexadecimal digits, 5f0c2a9be1d84c37; four will do."
+            "No such deletion in the audit trail. An id has 16 hexadecimal digits, such as 5f0c2a9be1d84c37; the first "
+            "four will do."
         )
 
 

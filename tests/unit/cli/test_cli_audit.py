@@ -13,11 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.audit import chain, formats
-from bot.audit.story import story_line
+from bot.audit.story import story, story_line
 from bot.cli.main import main
 from bot.domain.events import Event, Kind
 from bot.domain.model import State
@@ -148,13 +149,18 @@ def test_a_broken_text_is_still_listed(ledger: Store, capsys: pytest.CaptureFixt
 
 
 def test_verify(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    """A sound trail: how many, the newest, and what a chain cannot show."""
+    """A sound trail: how many, and the newest. What a chain cannot show is for -v and --help."""
     number, digest = ledger.head()
     assert main(["audit", "verify"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("The audit trail is sound: 3 events verified.\n")
     assert f"{number}:{digest[:16]}" in out
-    assert "cannot show that its end was cut off" in out
+    assert len(out.splitlines()) == 2
+    for words in (["-v"], ["--verbose"], ["--help"]):
+        assert main(["audit", "verify", *words]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "cannot show that its end was cut off" in told
+        assert "an event from a thread or from AUDIT_CHANNEL" in told
 
 
 BROKEN = [
@@ -214,7 +220,7 @@ def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[st
     assert why == "Reason: none is kept"
     assert head == f"Deletion {1:016x} of job job-1, times in UTC"
     assert asked == "2026-11-22 12:00:00  UANNA typed the command in C1.  [event 1]"
-    assert ended.startswith("2026-11-22 12:00:09  The reply to the DELETE ended it: unknown (HTTP 200, request ID r")
+    assert ended.startswith("2026-11-22 12:00:09  Ended by the reply (HTTP 200, request ID r")
     assert "\x1b" not in ended
 
 
@@ -255,14 +261,14 @@ def test_the_beginning_of_an_id_is_enough(ledger: Store, capsys: pytest.CaptureF
     assert "abcd000000000004 and more. Type more digits." in told
     for typed in ("bee", "beef1", "be%f", "be_f"):
         assert main(["audit", "show", typed]) == 1
-        assert "knows no such deletion" in capsys.readouterr().err
+        assert "No such deletion" in capsys.readouterr().err
 
 
 def test_no_such_deletion(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """Is said, and what an id looks like."""
     assert main(["audit", "show", "nonsense"]) == 1
     told = capsys.readouterr().err
-    assert "knows no such deletion" in told
+    assert "No such deletion" in told
     assert "16 hexadecimal digits" in told
 
 
@@ -277,6 +283,60 @@ def test_every_kind_can_be_told(kind: Kind) -> None:
         sentence = story_line(line)
         assert "{" not in sentence
         assert sentence.endswith(".  [event 1]")
+
+
+OK, LOST, THROTTLED, UNSENT = "done", "sent, and no whole answer came back", "too many calls", "never sent"
+IN_WORDS: list[tuple[tuple[Kind, dict[str, Any]], str]] = [
+    ((Kind.CLICK, {"action": "dh_confirm"}), "UANNA pressed the button to delete"),
+    ((Kind.REFUSED, {"reason": "second_person_needed"}), "UANNA was refused: second person needed"),
+    ((Kind.PROPOSED, {"state": "TRAIN_FAILED", "rule": "any_operator"}),
+     "Card made: the job was TRAIN_FAILED; who may confirm: any operator"),
+    ((Kind.CARD_POSTED, {"ts": "1"}), "Posted in C1: the card"),
+    ((Kind.OUTCOME, {"means": OK, "status": 204}), "Deleted: MetaStudio confirmed it (HTTP 204)"),
+    ((Kind.OUTCOME, {"means": THROTTLED, "status": 429}), "Failed: too many calls (HTTP 429)"),
+    ((Kind.UNKNOWN, {"means": "sender_gone"}), "Outcome unknown: the bot stopped before it had a reply"),
+    ((Kind.UNKNOWN, {"why": "restored"}), "Outcome unknown because the ledger was restored"),
+    ((Kind.READ, {"found": "nothing", "status": 503}), "Checked: no clear answer (HTTP 503)"),
+    ((Kind.SETTLED, {"found": "gone", "agreeing": 2}), "Settled by checks: the job is gone (agreeing checks: 2)"),
+    ((Kind.DELIVERED, {"what": "unknown", "to": "C1"}), "Posted in C1: outcome unknown"),
+    ((Kind.NOT_DELIVERED, {"what": "outcome", "to": "C1", "why": "is_archived"}),
+     "Not posted in C1: outcome (is archived)"),
+    ((Kind.DELIVERED, {"kind": "command"}), "Answered UANNA"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("about", "says"), IN_WORDS, ids=[says for _, says in IN_WORDS])
+def test_an_event_is_a_plain_sentence(about: tuple[Kind, dict[str, Any]], says: str) -> None:
+    """The verdict first, in words that people say and not in those that are stored; codes and ids last."""
+    kind, facts = about
+    (line,) = chain.link(chain.BEGINNING, [event(kind, 1, facts=facts)])
+    assert story_line(line) == f"2026-11-22 12:00:00  {says}.  [event 1]"
+
+
+@pytest.mark.parametrize(
+    ("then", "left"),
+    [
+        ([(Kind.OUTCOME, {"means": OK})], "went out"),
+        ([(Kind.OUTCOME, {"means": UNSENT})], "did not go out"),
+        ([(Kind.UNKNOWN, {"means": LOST})], "went out, as far as is known"),
+        ([(Kind.UNKNOWN, {"means": "sender_gone"})], "was to go out"),
+        ([(Kind.UNKNOWN, {"means": "sender_gone"}), (Kind.OUTCOME, {"means": OK})], "went out"),
+        ([(Kind.CLAIMED, {"attempt": 2}), (Kind.OUTCOME, {"means": OK})], "was to go out"),
+        ([], "was to go out"),
+    ],
+)
+def test_a_claim_says_whether_its_attempt_went_out(then: list[tuple[Kind, dict[str, Any]]], left: str) -> None:
+    """A claim is recorded before its DELETE leaves, so only a reply to it can say that it left."""
+    events = [event(kind, 1, facts=facts) for kind, facts in [(Kind.CLAIMED, {"attempt": 1}), *then]]
+    first, *_ = story(list(chain.link(chain.BEGINNING, events)))
+    assert first.endswith(f"  UANNA confirmed; attempt 1 {left}.  [event 1]")
+
+
+def test_a_later_attempt_is_nobody_s_second_confirmation() -> None:
+    """It rests on the one press, so it names nobody."""
+    claims = [event(Kind.CLAIMED, 1, facts={"attempt": 2}), event(Kind.OUTCOME, 1, facts={"means": OK})]
+    first, _ = story(list(chain.link(chain.BEGINNING, claims)))
+    assert "  Attempt 2 went out.  " in first
 
 
 def rebuilt(exported: list[dict[str, str]]) -> bool:
