@@ -44,10 +44,17 @@ def upgrade(env_file: Path | None) -> None:
     with ledger_trouble():
         database = engine.connect(url)
         try:
-            migrations.upgrade(database)
+            before = migrations.upgrade(database)
+            file = database.reading.url.database if database.reading.dialect.name == "sqlite" else None
         finally:
             database.close()
-    click.echo(f"The ledger is up to date (revision {migrations.HEAD}).")
+    if before is None:
+        made = f"Made {Path(file).resolve()}" if file else "Made the ledger's tables"
+        click.echo(f"{made} (revision {migrations.HEAD}).")
+    elif before != migrations.HEAD:
+        click.echo(f"Upgraded the ledger from revision {before} to {migrations.HEAD}.")
+    else:
+        click.echo(f"The ledger is up to date (revision {migrations.HEAD}).")
 
 
 @db.command(epilog=EXIT_STATUS)

@@ -118,8 +118,10 @@ def sandbox(port: int | None, no_open: bool, terminal: bool) -> int:  # noqa: FB
         return page(port, open_browser=not no_open) or 0
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "websockets":
+            from bot.runtime.installation import how_to_add  # noqa: PLC0415
+
             raise NotStarted(
-                'The sandbox needs one package more. In the clone: make sandbox, or pip install ".[sandbox]"'
+                f"The sandbox needs one package more: {how_to_add('sandbox')}. In a clone: make sandbox"
             ) from error
         raise
 

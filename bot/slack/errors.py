@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import ssl
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from typing import Any
 
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -25,8 +26,14 @@ CAUSES = (
     (socket.gaierror, Cause.NO_ADDRESS),
     (ssl.SSLCertVerificationError, Cause.BAD_CERTIFICATE),
     (TimeoutError, Cause.TIMED_OUT),
+    (ConnectionError, Cause.CUT),  # before HTTPException: http.client's RemoteDisconnected is both
+    (IncompleteRead, Cause.CUT),
+    (ssl.SSLEOFError, Cause.CUT),
+    (ssl.SSLError, Cause.NONSENSE),
+    (HTTPException, Cause.NONSENSE),
 )
-"""The causes of urllib's errors; any other error is named by its class."""
+"""The causes of urllib's errors, in the words for MetaStudio's; any other error is named by its class."""
+NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 
 WITHOUT_RETRY_AFTER = 30.0
 LONGEST_RETRY_AFTER = 3600.0
@@ -75,7 +82,10 @@ def cause_of(error: Exception) -> str:
     # How http.client reports a CONNECT that the proxy did not answer with 200.
     if isinstance(origin, OSError) and str(origin).startswith("Tunnel connection failed"):
         return Cause.PROXY_REFUSED.value
-    return next((cause.value for kind, cause in CAUSES if isinstance(origin, kind)), type(origin).__name__)
+    if isinstance(origin, OSError) and origin.errno in NO_ROUTE:
+        return "there is no route to it"
+    other = "the answer was not Slack's" if isinstance(origin, ValueError | AttributeError) else type(origin).__name__
+    return next((cause.value for kind, cause in CAUSES if isinstance(origin, kind)), other)
 
 
 def remedy(error: Exception) -> str:

@@ -9,8 +9,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from bot.slack.errors import CUT_OFF, cause_of, error_code, is_passing
-from bot.slack.errors import remedy as remedy_of
+from bot.slack.errors import CUT_OFF, cause_of, error_code, is_passing, remedy
 from bot.slack.transport import CannotConnect
 
 log = structlog.get_logger(__name__)
@@ -25,20 +24,22 @@ def who_are_we(client: WebClient) -> SlackResponse:
 
     Retried, since Slack may be unreachable for a moment when the bot starts.
     """
-    why = how = ""
+    why = trouble = ""
     for pause in START_PAUSES:
         time.sleep(pause)
         try:
             return client.auth_test()
         except SlackApiError as error:
-            why, how = error_code(error.response), "Try again later; a proxy in between can answer so, too."
+            why = error_code(error.response)
+            trouble = f"Slack answers with an error ({why}). Try again later; a proxy in between can answer so, too."
             if not is_passing(error):
                 break
         except CUT_OFF as error:
-            why, how = cause_of(error), remedy_of(error)
+            why = cause_of(error)
+            trouble = f"Slack cannot be reached ({why}). {remedy(error)}"
             log.warning("slack_unreachable", error=why)
     else:
-        raise CannotConnect(f"Slack cannot be reached ({why}). {how}")
+        raise CannotConnect(trouble)
     raise CannotConnect(
         f"Slack refuses the bot token ({why}). Check that SLACK_BOT_TOKEN is the Bot User OAuth Token of this app, "
         "that the app is installed, and, if the workspace restricts addresses, that this machine's is allowed."

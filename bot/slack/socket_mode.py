@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.ports import Gate
 from bot.runtime.clock import monotonic_clock
 from bot.slack.census import Census
-from bot.slack.errors import CUT_OFF, error_code, is_passing
+from bot.slack.errors import CUT_OFF, cause_of, error_code, is_passing, remedy
 from bot.slack.socket_client import Handler, SocketClient
 from bot.slack.transport import CannotConnect
 
@@ -67,16 +67,22 @@ class SocketTransport:
 
     def start(self) -> None:
         """Connect; raises ``CannotConnect`` after some tries."""
-        pause = 1.0
+        pause, trouble = 1.0, ""
         for attempt in range(1, CONNECT_TRIES + 1):
             try:
                 self._handler.connect()  # type: ignore[no-untyped-call]
             except SlackApiError as error:
                 if not is_passing(error):
                     raise CannotConnect(_why(error)) from None
-                log.warning("slack_unreachable", attempt=attempt, error=error_code(error.response))
+                why = error_code(error.response)
+                trouble = f"Slack answers with an error ({why}). Try again later."
+                log.warning("slack_unreachable", attempt=attempt, error=why)
             except CUT_OFF as error:
-                log.warning("slack_unreachable", attempt=attempt, error=type(error).__name__)
+                why = cause_of(error)
+                trouble = f"Slack cannot be reached ({why}). {remedy(error)}"
+                log.warning("slack_unreachable", attempt=attempt, error=why)
+            else:
+                trouble = ""
             # connect() swallows a failed handshake (rulebook 6.9).
             if self._handler.client.is_connected():
                 log.info("socket_connected")
@@ -84,8 +90,9 @@ class SocketTransport:
             time.sleep(pause)
             pause *= 2
         raise CannotConnect(
-            "Slack could not be reached to open a Socket Mode connection. Check the network and the proxy; "
-            "`dh-bot doctor` says what refuses the WebSocket."
+            trouble
+            or "The WebSocket to Slack cannot be opened, although Slack's Web API answers. `dh-bot doctor` says what "
+            "refuses it."
         )
 
     def is_connected(self) -> bool:

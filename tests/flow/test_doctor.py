@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -326,6 +327,27 @@ def test_what_stands_on_slack_is_not_checked(
     channels = {f"channel {s.w.ops}", f"channel {s.audit}"}
     people = {"people", f"user group {s.group}", "who may confirm", "who may freeze"}
     assert waiting == channels | people | {"bot token", "scopes", "Slack's clock", "Socket Mode", "WebSocket"}
+
+
+def test_a_start_uses_the_doctor_s_words(
+    s: Surgery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where Slack's host has no address, both say so and what to check, and neither names a Python class."""
+
+    def nowhere(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("bot.slack.identity.START_PAUSES", (0.0,))
+    s.env["SLACK_API_URL"] = "https://slack.example.com/api/"
+    for name, text in s.env.items():
+        monkeypatch.setenv(name, text)
+    says = "cannot be reached (the host name could not be resolved). Check the network and HTTPS_PROXY."
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", nowhere)
+        assert main(["doctor"]) == 1
+        assert f"Slack: It {says}" in capsys.readouterr().out
+        assert main(["run"]) == 3
+    assert capsys.readouterr().err.splitlines()[-1] == f"dh-bot cannot start: Slack {says}"
 
 
 def sign_in_by(s: Surgery, how: str, **settings: str) -> None:

@@ -325,7 +325,10 @@ def test_a_start_without_a_websocket_says_who_knows_more(tmp_path: Path, monkeyp
     made = World(tmp_path, SLACK_MODE="socket").start()
     try:
         made.slack.sockets.refuse = True
-        with pytest.raises(CannotConnect, match="`dh-bot doctor` says what refuses the WebSocket"):
+        with pytest.raises(
+            CannotConnect,
+            match="`dh-bot doctor` says what refuses it",
+        ):
             made.run_bot()
     finally:
         made.stop()

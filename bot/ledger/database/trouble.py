@@ -16,6 +16,7 @@ from typing import TypeVar
 from sqlalchemy import exc as sa_exc
 
 from bot.domain.ledger_port import LedgerTrouble
+from bot.runtime.installation import how_to_add
 
 DISK_FULL = "disk full"
 READ_ONLY = "read-only"
@@ -119,7 +120,7 @@ REMEDIES = {
     "then start the bot again.",
     NOT_PINNED: "The bot sets this with each transaction, and the server shows another value: a pooler or proxy "
     "between the two takes it away. Let the bot connect to PostgreSQL past it.",
-    NO_DRIVER: 'Install the bot with its extra "postgres": pip install ".[postgres]".',
+    NO_DRIVER: 'Install the bot with its extra "postgres": pip install ".[postgres]".',  # ``remedy`` knows pipx too
     TOO_NEW: "A newer version of the bot has migrated this ledger: run that version.",
     TOO_OLD: "Make a backup, which this version can: `dh-bot db backup FILE`, or pg_dump. Then bring the ledger up to "
     "date with `dh-bot db upgrade`; `dh-bot run` does the same.",
@@ -128,6 +129,8 @@ REMEDIES = {
 
 def remedy(diagnosis: str) -> str:
     """What an operator can do about a trouble."""
+    if diagnosis == NO_DRIVER:
+        return f'Install the bot with its extra "postgres": {how_to_add("postgres")}.'
     # The diagnosis may end with one setting in brackets.
     return REMEDIES.get(diagnosis.partition(" (")[0], "Check DATABASE_URL and the database.")
 

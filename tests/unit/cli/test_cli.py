@@ -18,8 +18,9 @@ import pytest
 from bot.cli.main import cli, main
 from bot.domain.model import Target
 from bot.ledger import factory
-from bot.ledger.database import engine
+from bot.ledger.database import engine, trouble
 from bot.ledger.schema import migrations
+from bot.runtime.installation import how_to_add
 from tests.contract.values import event
 from tests.support.paths import ROOT
 
@@ -265,9 +266,44 @@ def test_db(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     assert main(["db", "status"]) == 1
     assert "is empty" in capsys.readouterr().err
     assert main(["db", "upgrade"]) == 0
+    assert capsys.readouterr().out == f"Made {Path('ledger.db').resolve()} (revision {migrations.HEAD}).\n"
     assert main(["db", "upgrade"]) == 0
     assert main(["db", "status"]) == 0
-    assert capsys.readouterr().out.count("up to date") == 3
+    assert capsys.readouterr().out == f"The ledger is up to date (revision {migrations.HEAD}).\n" * 2
+
+
+def test_an_upgrade_names_both_revisions(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that one sees that something was done, and which backup belongs to which version."""
+    database = engine.connect("sqlite:///dh-bot.db")
+    migrations.upgrade(database, "0001")
+    database.close()
+    assert main(["db", "upgrade"]) == 0
+    assert capsys.readouterr().out == f"Upgraded the ledger from revision 0001 to {migrations.HEAD}.\n"
+
+
+@pytest.fixture
+def with_pipx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter is in an environment that pipx has made."""
+    environment = tmp_path / "pipx" / "venvs" / "dh-bot"
+    environment.mkdir(parents=True)
+    (environment / "pipx_metadata.json").touch()
+    monkeypatch.setattr("sys.prefix", str(environment))
+
+
+@pytest.mark.usefixtures("with_pipx")
+def test_hints_fit_an_installation_by_pipx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With pip alone they would get into another environment. What has to be added is what the package itself names."""
+    assert how_to_add("sandbox").startswith('pipx inject dh-bot "websockets>=')
+    assert 'pipx inject dh-bot "psycopg[binary]>=' in trouble.remedy(trouble.NO_DRIVER)
+    assert how_to_add("nonsense") == 'pipx install --force ".[nonsense]"'
+    monkeypatch.setattr("bot.runtime.installation.PACKAGE", "not-installed")
+    assert how_to_add("postgres") == 'pipx install --force ".[postgres]"'
+
+
+def test_hints_fit_any_other_installation() -> None:
+    """By pip, in the folder of the clone; the page with all diagnoses says the same."""
+    assert how_to_add("sandbox") == 'pip install ".[sandbox]"'
+    assert trouble.remedy(trouble.NO_DRIVER) == trouble.REMEDIES[trouble.NO_DRIVER]
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,13 @@ def refuse_empty(database: Database) -> None:
         raise LedgerTrouble(trouble.EMPTY)
 
 
-def upgrade(database: Database, to: str = HEAD) -> None:
-    """Migrate, all or nothing. Raises ``LedgerTooNew`` for a revision that this version does not know."""
+def upgrade(database: Database, to: str = HEAD) -> str | None:
+    """Migrate, all or nothing; return the revision before, None for an empty database.
 
-    def migrate() -> None:
+    Raises ``LedgerTooNew`` for a revision that this version does not know.
+    """
+
+    def migrate() -> str | None:
         with database.writing.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
@@ -91,9 +94,10 @@ def upgrade(database: Database, to: str = HEAD) -> None:
             if stored is not None and stored not in REVISIONS:
                 raise LedgerTooNew(stored)
             if stored == to:
-                return
+                return stored
             from alembic import command  # noqa: PLC0415 - see the module's docstring.
 
             command.upgrade(config(connection), to)
+            return stored
 
-    trouble.translated(migrate)
+    return trouble.translated(migrate)
