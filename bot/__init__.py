@@ -14,7 +14,7 @@ settings/           one frozen ``Settings``, or every problem at once
 logs/               structured lines of a closed list of fields, without secrets
 
 ledger/             the database: who may delete what, what is owed, and the trail
-workers/            what time does: expire, remind, read, take over, deliver, answer, report
+workers/            what time does: expire, remind, read, take over, deliver, answer, report, show what takes long
 clients.py          what reaches out to Slack and Huawei, made from settings
 handlers/           (a package of its own) Slack's side: the command, the buttons, the App Home, and every text
 

@@ -36,6 +36,7 @@ from bot.ops.admission import Admission
 from bot.ops.readiness import PROBE_EVERY, Probe
 from bot.runtime.clock import SystemClock
 from bot.runtime.http_server import CannotListen
+from bot.runtime.later import Later
 from bot.runtime.pool import KeyedLocks, Pool
 from bot.runtime.ticker import Ticker, stop_all
 from bot.settings.schema import Settings
@@ -48,6 +49,7 @@ from bot.workers import deliver as outbox
 from bot.workers.ledger_watch import LedgerWatch
 from bot.workers.recheck import Rechecks
 from bot.workers.retry_writes import PendingWrites
+from bot.workers.show_deleting import DeletingCards
 from bot.workers.tickers import tickers_of
 from handlers import register
 from handlers.dispatch import Dispatcher
@@ -202,11 +204,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     admission.on_change = ledger.note_why
     if elsewhere := ledger.overview.open_elsewhere():
         log.warning("open_deletions_of_another_project", count=elsewhere)
-    pool = Pool(settings.workers)
+    pool, pending_writes, rechecks = Pool(settings.workers), PendingWrites(), Rechecks(clock.monotonic)
     wording = Wording(settings.slack_command, settings.help_contact or None, settings.environment_label or None)
     messenger = SlackMessenger(client, wording, partial(webhook, settings.slack_api_url, tls))
-    pending_writes = PendingWrites()
-    rechecks = Rechecks(clock.monotonic)
+    deleting = DeletingCards(Later(clock.monotonic, pool.draw), lambda: pool.is_closed)
     config = config_of(settings)
     jobs = _jobs(settings, credentials, ledger, clock, tls)
     people = SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, config.rules)
@@ -223,15 +224,16 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
         deliver=lambda notifications: deliver(notifications, ports),
         pending_writes=pending_writes,
         recheck=rechecks,
+        show_deleting=lambda claimed: deleting.schedule(claimed, ports),
         admission=admission,
     )
     bolt = _bolt(settings, us, tls)
     register(bolt, Dispatcher(ports, pool, wording, messenger.link), settings.slack_command)
     # Several processes may be connected to one Slack app only if they share the ledger.
     transport = _transport(settings, bolt, client, admission if ledger.is_exclusive else None)
-    recheck = Ticker("recheck", rechecks.run_once, every=1)
     watched = Ticker("transport-watch", transport.watch, every=PING_INTERVAL)
-    working = (*tickers_of(ports, pending_writes), watched, recheck)
+    recheck = Ticker("recheck", rechecks.run_once, every=1)
+    working = (*tickers_of(ports, pending_writes), watched, recheck, deleting.ticker)
     watch = LedgerWatch()
     for ticker in working:
         ticker.work = watch.over(ticker.name, ticker.work)

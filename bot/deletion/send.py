@@ -70,7 +70,11 @@ def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports, check: Ch
     if claimed is None:
         return None
     try:
-        return _send(claimed, checked, check, ports) or claimed
+        call_off = ports.show_deleting(claimed)
+        try:
+            return _send(claimed, checked, check, ports) or claimed
+        finally:
+            call_off()
     except Exception:
         log.exception("sending_failed", deletion=claimed.id)
         return claimed

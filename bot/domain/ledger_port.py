@@ -60,6 +60,22 @@ class Freezes(Protocol):
         ...
 
 
+class Cards(Protocol):
+    """The order in which a card is drawn, for a drawing that may be lost. All processes keep to it."""
+
+    def hold(self, drawing: Notification, now: datetime, *, seconds: float) -> Due | None:
+        """Take this drawing's turn, for at most so many seconds.
+
+        Every change of the deletion that is recorded from now on is drawn after this turn. None if the deletion is no
+        longer DELETING, or if another drawing of its card waits or is under way.
+        """
+        ...
+
+    def release(self, due: Due) -> None:
+        """End the turn. The redraws that have waited for it have to be delivered then."""
+        ...
+
+
 class Overview(Protocol):
     """Queries for people. Only this target's deletions, with their attempts."""
 
@@ -100,6 +116,9 @@ class Ledger(Protocol):
 
     @property
     def freezes(self) -> Freezes: ...
+
+    @property
+    def cards(self) -> Cards: ...
 
     @property
     def overview(self) -> Overview: ...

@@ -68,6 +68,19 @@ class Notification:
         """The key that orders messages. Redraws of a card have their own key, so a failing one blocks no thread."""
         return f"{self.to}/{self.thread_ts or ''}{'/card' if self.kind is NotificationKind.CARD else ''}"
 
+    @property
+    def is_fleeting(self) -> bool:
+        """Whether only the process that wrote it sends it. Any other process that finds it drops it."""
+        return self.kind is NotificationKind.CARD and self.facts.get("fleeting") is True
+
+
+def fleeting_card(deletion: Deletion) -> Notification | None:
+    """A redraw of the card that may be lost, since another one follows; None if there is no card."""
+    if deletion.message_ts is None:
+        return None
+    facts = {"fleeting": True}
+    return Notification(NotificationKind.CARD, deletion.id, deletion.channel, deletion.message_ts, facts)
+
 
 @dataclass(frozen=True, slots=True)
 class Due:

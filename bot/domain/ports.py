@@ -226,6 +226,8 @@ class Ports:
     not take stay in the outbox. ``pending_writes`` retries writes that the ledger refused and that must happen: it
     returns the result, or None if the write has to wait.
     ``recheck`` calls the function again later, several times, to check that the ledger still has what was recorded.
+    ``show_deleting`` draws the card of a claimed deletion as being deleted, in the background and only after a moment;
+    the function that it returns calls this off.
     """
 
     ledger: Ledger
@@ -240,4 +242,5 @@ class Ports:
     deliver: Callable[[Iterable[Notification]], None]
     pending_writes: Callable[[DeletionId | None, Callable[[], Deletion | None]], Deletion | None]
     recheck: Callable[[DeletionId, Callable[[], object]], None]
+    show_deleting: Callable[[Deletion], Callable[[], None]]
     admission: Admission

@@ -17,6 +17,7 @@ from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, State
 from bot.domain.notifications import Due, Notification, PendingRequest
 from bot.ledger import clock, deletions, outbox, pending_requests
 from bot.ledger.breaker import Breaker
+from bot.ledger.cards import Cards
 from bot.ledger.database import trouble
 from bot.ledger.database.engine import Database
 from bot.ledger.freezes import Freezes
@@ -40,6 +41,7 @@ class Store(Transactions):
         self._is_leaving = False
         self._target = target
         self.freezes = Freezes(target, self._read, self._write, now)
+        self.cards = Cards(self._lease, instance, now)
         self.overview = Overview(target, self._read)
         self._breaker = Breaker(target, self._read, self._write, is_exclusive=database.is_exclusive)
 

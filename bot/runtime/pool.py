@@ -22,6 +22,45 @@ T = TypeVar("T")
 OVERFLOW_THREADS = 4
 TOGETHER_THREADS = 8
 MAX_OVERFLOW = 500
+DRAWING_THREADS = 4
+MAX_DRAWINGS = 500
+
+
+class _Few:
+    """A few threads for short work without a permit. Only so much of it may wait."""
+
+    def __init__(self, name: str, threads: int, most: int, changed: threading.Condition) -> None:
+        self.count = 0
+        self.executor = ThreadPoolExecutor(threads, name)
+        self._most = most
+        self._changed = changed
+
+    def submit(self, work: Callable[[], object]) -> bool:
+        """Run the work; False when too much waits already, and after the end."""
+        with self._changed:
+            if self.count >= self._most:
+                return False
+            self.count += 1
+
+        def body() -> None:
+            try:
+                work()
+            except Exception:
+                log.exception("work_failed")
+            finally:
+                self._release()
+
+        try:
+            self.executor.submit(body)
+        except RuntimeError:
+            self._release()
+            return False
+        return True
+
+    def _release(self) -> None:
+        with self._changed:
+            self.count -= 1
+            self._changed.notify_all()
 
 
 class Pool:
@@ -36,11 +75,12 @@ class Pool:
         self._busy = 0
         self._stopping = False
         self._draining = False
+        self._is_closed = False
         self._changed = threading.Condition()
         self._workers = ThreadPoolExecutor(workers, "work")
         self._background = ThreadPoolExecutor(2 * workers, "background")
-        self._overflow = ThreadPoolExecutor(OVERFLOW_THREADS, "overflow")
-        self._overflow_count = 0
+        self._overflow = _Few("overflow", OVERFLOW_THREADS, MAX_OVERFLOW, self._changed)
+        self._drawing = _Few("drawing", DRAWING_THREADS, MAX_DRAWINGS, self._changed)
         self._together = ThreadPoolExecutor(TOGETHER_THREADS, "together")
 
     def take(self) -> bool:
@@ -106,30 +146,11 @@ class Pool:
 
     def overflow(self, work: Callable[[], object]) -> bool:
         """Run something short without a permit, such as sending "busy"; False when this pool is full too."""
-        with self._changed:
-            if self._overflow_count >= MAX_OVERFLOW:
-                return False
-            self._overflow_count += 1
+        return self._overflow.submit(work)
 
-        def body() -> None:
-            try:
-                work()
-            except Exception:
-                log.exception("work_failed")
-            finally:
-                self._release_overflow()
-
-        try:
-            self._overflow.submit(body)
-        except RuntimeError:
-            self._release_overflow()
-            return False
-        return True
-
-    def _release_overflow(self) -> None:
-        with self._changed:
-            self._overflow_count -= 1
-            self._changed.notify_all()
+    def draw(self, work: Callable[[], object]) -> bool:
+        """Run a call that may be dropped, in threads that nobody waits for; False when it was dropped."""
+        return self._drawing.submit(work)
 
     @property
     def in_flight(self) -> int:
@@ -137,9 +158,9 @@ class Pool:
         return self._busy
 
     def wait_idle(self, seconds: float, *, in_flight: int = 0) -> bool:
-        """Wait until at most so many permits are taken and nothing overflows; True when that came in time."""
+        """Wait until at most so many permits are taken and the small pools rest; True when that came in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._busy <= in_flight and not self._overflow_count, seconds)
+            return self._changed.wait_for(lambda: self._busy <= in_flight and self._rests(), seconds)
 
     @property
     def is_stopping(self) -> bool:
@@ -165,11 +186,21 @@ class Pool:
             return self._changed.wait_for(lambda: self._busy == 0, seconds)
 
     def close(self, seconds: float) -> None:
-        """End the threads; ``overflow`` has so many seconds to finish."""
+        """End the threads; ``overflow`` and ``draw`` have so many seconds to finish what they have begun."""
         with self._changed:
-            self._changed.wait_for(lambda: self._overflow_count == 0, seconds)
-        for executor in (self._workers, self._background, self._overflow, self._together):
+            self._changed.wait_for(self._rests, seconds)
+            self._is_closed = True
+        few = (self._overflow.executor, self._drawing.executor)
+        for executor in (self._workers, self._background, self._together, *few):
             executor.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the threads have been ended. What they still do is not waited for."""
+        return self._is_closed
+
+    def _rests(self) -> bool:
+        return self._overflow.count == self._drawing.count == 0
 
 
 class KeyedLocks:

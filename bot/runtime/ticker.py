@@ -14,10 +14,11 @@ log = structlog.get_logger(__name__)
 class Ticker:
     """A thread that calls ``work`` periodically: at once while it finds something to do, else after ``every`` seconds.
 
-    ``work`` returns how much it did. Its exceptions are logged and end the round, never the thread.
+    ``work`` returns how much it did. Its exceptions are logged and end the round, never the thread. ``every`` may be a
+    function, which is asked after each round.
     """
 
-    def __init__(self, name: str, work: Callable[[], int], every: float) -> None:
+    def __init__(self, name: str, work: Callable[[], int], every: float | Callable[[], float]) -> None:
         self.work = work
         self.name = name
         self._every = every
@@ -59,7 +60,7 @@ class Ticker:
             except Exception:
                 log.exception("ticker_failed", worker=self.name)
             if not done:
-                self._wake.wait(self._every)
+                self._wake.wait(self._every() if callable(self._every) else self._every)
                 self._wake.clear()
 
 

@@ -107,6 +107,11 @@ class Message:
         return self.only_for is not None
 
     @property
+    def contents(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Text and blocks of every version, in the order in which they came to stand; the present one is the last."""
+        return [*self.versions, (self.text, self.blocks)]
+
+    @property
     def buttons(self) -> list[dict[str, Any]]:
         """Every button of the current version, each with the `block_id` of its block added."""
         return buttons_of(self.blocks)

@@ -56,8 +56,8 @@ enterprise=False)`; `start()`, `stop()`, context manager. `strict=False` switche
   response, status, fault), `late_acks`, `violations` (list of str), `plain(message)` (for a terminal),
   `notified(message)` (whom it pings: user and group ids, "here", "channel", "everyone"),
   `wait_for(predicate, timeout=5)` (woken at every change; returns what the predicate returned).
-  A Message has channel, ts, text, blocks, buttons, author, thread_ts, only_for, ephemeral, via, versions, replies,
-  metadata, deleted. It is live: after chat.update the same object says the new thing.
+  A Message has channel, ts, text, blocks, buttons, author, thread_ts, only_for, ephemeral, via, versions, contents,
+  replies, metadata, deleted. It is live: after chat.update the same object says the new thing.
 
 **Socket Mode**  `sockets.links` (live connections), `sockets.wait_connected(n=1, timeout=5)`,
   `sockets.drop(link=None)` (RST; None: all), `sockets.go_silent(link=None)` (never sends again, answers no ping),

@@ -40,9 +40,11 @@ from bot.ledger.store import Store
 from bot.logs.pipeline import only_known_fields
 from bot.metastudio.guard import GuardedJobs
 from bot.ops.admission import Admission
+from bot.runtime.later import Later
 from bot.runtime.pool import KeyedLocks
 from bot.workers.recheck import Rechecks
 from bot.workers.retry_writes import PendingWrites
+from bot.workers.show_deleting import DeletingCards
 from bot.workers.tickers import tickers_of
 from handlers import buttons, command, payloads
 from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, small_print
@@ -165,6 +167,10 @@ class Watched:
         return Part(self, self.store.freezes)
 
     @property
+    def cards(self) -> Any:
+        return Drawings(self, self.store.cards)
+
+    @property
     def overview(self) -> Any:
         return Part(self, self.store.overview)
 
@@ -238,6 +244,16 @@ class Part:
         return self.whole.watched(getattr(self.part, name))
 
 
+class Drawings(Part):
+    """Turns for drawings that may be lost. They have their place among the messages."""
+
+    def hold(self, drawing: Notification, *args: Any, **options: Any) -> Due | None:
+        due: Due | None = self.whole.watched(self.part.hold)(drawing, *args, **options)
+        if due is not None:
+            self.whole.world.numbers[id(drawing)] = (due.number, drawing)
+        return due
+
+
 class Replica:
     """One process of the bot, put together as ``bot.app`` does it."""
 
@@ -249,6 +265,7 @@ class Replica:
         self.pending_writes = PendingWrites()
         self.rechecks = Rechecks(world.clock.monotonic)
         self.pool = InlinePool(self)
+        deleting = DeletingCards(Later(world.clock.monotonic, lambda work: work()), lambda: False)
         messenger = SlackMessenger(world.slack, self)
         queues = KeyedLocks()
         self.ports = Ports(
@@ -264,12 +281,14 @@ class Replica:
             deliver=lambda notifications: app.deliver(notifications, self.ports),
             pending_writes=self.pending_writes,
             recheck=self.rechecks,
+            show_deleting=lambda claimed: deleting.schedule(claimed, self.ports),
             admission=Admission(),
         )
         self.dispatcher = Dispatcher(self.ports, self.pool, WORDING, messenger.link)
         tickers = tickers_of(self.ports, self.pending_writes)
         self.workers: dict[str, Callable[[], int]] = {ticker.name: ticker.work for ticker in tickers}
         self.workers["recheck"] = self.rechecks.run_once
+        self.workers["later"] = deleting.ticker.work
 
 
 class World:

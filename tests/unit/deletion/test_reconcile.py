@@ -168,6 +168,7 @@ class World:
             deliver=self.deliver,
             pending_writes=forbidden,
             recheck=forbidden,
+            show_deleting=forbidden,
             admission=Admission(),
         )
 

@@ -237,6 +237,30 @@ def test_the_bounds_are_what_the_busy_hour_needs() -> None:
     assert (work.OVERFLOW_THREADS, work.MAX_OVERFLOW) == (4, 500)
 
 
+# -- drawing --------------------------------------------------------------------------------------------------------
+
+
+def test_drawings_have_threads_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hangs holds up neither the work nor "busy"; what is too much is dropped, and the end waits a while."""
+    monkeypatch.setattr(work, "DRAWING_THREADS", 1)
+    monkeypatch.setattr(work, "MAX_DRAWINGS", 2)
+    hangs, said = Gate(), threading.Event()
+    with pool_of(1) as pool:
+        assert pool.draw(hangs)
+        assert hangs.begun.wait(SOON)
+        assert pool.draw(lambda: None)
+        assert not pool.draw(lambda: None)
+        assert pool.overflow(said.set)
+        assert said.wait(SOON)
+        assert pool.in_background(lambda: 7).result(SOON) == 7
+        assert not pool.is_closed
+        pool.close(0)
+        assert pool.is_closed
+        assert not hangs.done.is_set()
+        hangs.open.set()
+        assert not pool.draw(lambda: None)
+
+
 # -- drain ---------------------------------------------------------------------------------------------------------
 
 
@@ -398,7 +422,7 @@ class Rounds:
 
 
 @contextmanager
-def ticking(rounds: Callable[[], int], every: float = NEVER) -> Iterator[Ticker]:
+def ticking(rounds: Callable[[], int], every: float | Callable[[], float] = NEVER) -> Iterator[Ticker]:
     ticker = Ticker("test", rounds, every)
     ticker.start()
     try:
@@ -448,6 +472,14 @@ def test_a_ticker_comes_back_by_itself() -> None:
     rounds = Rounds()
     with ticking(rounds, every=0):
         assert rounds.ran(5)
+
+
+def test_a_ticker_asks_how_long_to_rest() -> None:
+    """After each round anew, so that it can wake up for the very moment that something is due."""
+    rounds, rests = Rounds(), [0.0, 0.0, NEVER]
+    with ticking(rounds, every=lambda: rests.pop(0)):
+        assert rounds.ran(3)
+    assert rests == []
 
 
 def test_a_round_that_fails_ends_the_round_and_not_the_thread() -> None:
