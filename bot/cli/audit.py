@@ -55,7 +55,7 @@ def now() -> datetime:
 
 @click.group(epilog=EXIT_STATUS)
 def audit() -> None:
-    """Verify and read the audit trail. Only DATABASE_URL has to be set and, but for prune, the bot may be running."""
+    """Read and verify the audit trail. Needs only DATABASE_URL and, but for prune, the bot may be running."""
 
 
 @audit.command(epilog=EXIT_STATUS)
@@ -116,8 +116,8 @@ def _witnessed(inspection: Inspection, witness: Witness) -> str:
         )
     named = f"event {witness.number} with that hash" if witness.number is not None else "an event with that hash"
     raise CheckFailed(
-        f"The audit trail does not contain {named}. If it was copied right from this bot's message, then the trail was "
-        "written anew, or this is another or an older ledger."
+        f"The audit trail does not contain {named}. Check that it was copied right from this bot's message. If it was, "
+        "the trail was written anew, or this is another or an older ledger."
     )
 
 
@@ -202,9 +202,9 @@ def _whole_id(typed: str, trail: TrailReader) -> str:
 def export(env_file: Path | None, form: str, **filters: Any) -> None:
     """Write events to standard output, with all that is needed to compute their hashes again.
 
-    One JSON object per line, or CSV in which no cell is a formula. An export that was cut off goes on behind the last
-    whole line with --after and that line's number; it then writes no second line of headings. An export is not itself
-    recorded: anybody who can read the ledger can copy it without the bot.
+    One JSON object per line, or CSV in which no cell is a formula. To go on with an export that was cut off, give
+    --after the number of its last whole line; no second line of headings is written then. Exports are not recorded:
+    anybody who can read the ledger can copy it without the bot.
     """
     wanted = wanted_of(**filters)
     from bot.audit import formats  # noqa: PLC0415
@@ -238,17 +238,17 @@ def export(env_file: Path | None, form: str, **filters: Any) -> None:
 @audit.command(epilog=EXIT_STATUS)
 @env_file_option
 @click.option(
-    "--before", type=MomentType(), required=True, help="What is older goes: 2026-03-02, 2026-03-02T09:30 (UTC)."
+    "--before", type=MomentType(), required=True, help="Remove what is older: 2026-03-02, 2026-03-02T09:30 (UTC)."
 )
 @click.option("--keep-events", is_flag=True, help="Remove only the reasons and names of old deletions.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(env_file: Path | None, before: datetime, keep_events: bool, yes: bool) -> None:  # noqa: FBT001 - click's
     """Remove old events, and the reasons and job names of old deletions. Cannot be undone.
 
-    Only the beginning of the trail can go. A checkpoint and an event that says what went are written first, and the
-    rest verifies as before. Of deletions that ended earlier, the reason and the job's name are emptied; all else of
-    them stays: ids, states, times, Slack ids, attempts. A trail that is not sound is not pruned. A SQLite ledger
-    belongs to the bot alone: stop it first. Backups and exports keep what they have.
+    Only the beginning of a sound trail can go. A checkpoint and an event that says what went are written first, and the
+    rest verifies as before. Deletions that ended earlier lose their reason and the job's name, and keep all else: ids,
+    states, times, Slack ids, attempts. Backups and exports keep what they have. With a SQLite ledger, stop the bot
+    first.
     """
     if before > now():
         raise click.BadParameter("this moment has not come yet", param_hint="--before")

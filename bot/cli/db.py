@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 @click.group(epilog=EXIT_STATUS)
 def db() -> None:
-    """Look after the ledger, the bot's database. Only DATABASE_URL has to be set."""
+    """Look after the ledger, the bot's database. Needs only DATABASE_URL."""
 
 
 @db.command(epilog=EXIT_STATUS)
 @env_file_option
 def upgrade(env_file: Path | None) -> None:
-    """Bring the ledger up to date, or make it. `dh-bot run` does the same; the bot must not be running."""
+    """Make the ledger, or bring it up to date. `dh-bot run` does the same. Stop the bot first."""
     url = load_settings(env_file, LEDGER).database_url
 
     from bot.ledger.database import engine  # noqa: PLC0415
@@ -62,7 +62,7 @@ def upgrade(env_file: Path | None) -> None:
 def status(env_file: Path | None) -> None:
     """Check whether the ledger can be opened and is up to date.
 
-    Of a copy by `dh-bot db backup` it says up to which event it is sound. Changes nothing; the bot may be running.
+    Changes nothing; the bot may be running. For a copy by `dh-bot db backup` it says up to which event it is sound.
     """
     url = load_settings(env_file, LEDGER).database_url
 
@@ -116,12 +116,11 @@ def _copy_text(database: Database, stored: str | None) -> str:
 @db.command("expire-open", epilog=EXIT_STATUS)
 @env_file_option
 def expire_open(env_file: Path | None) -> None:
-    """Close every open card. To be run once after the ledger was restored or lost, before the bot.
+    """Close every open card. Run it once after the ledger was restored or lost, before you start the bot.
 
-    Cards may have been used since the backup was made: none of them can be confirmed any more. Deletions that were
-    under way become unknown; the bot finds out by reading what became of them. A SQLite ledger that lacks the newest
-    event noted next to it is taken as it is from then on, and one that is gone is made anew. Where there never was one,
-    none is made. The bot must not be running meanwhile.
+    Cards may have been used since the backup, so none of them can be confirmed any more. Deletions that were under way
+    become unknown, and the bot checks what became of them. A SQLite ledger that lacks the newest event noted next to it
+    is taken as it is from then on. One that is gone is made anew; where there never was one, none is made.
     """
     settings = load_settings(env_file, LEDGER)
 
@@ -140,7 +139,7 @@ def expire_open(env_file: Path | None) -> None:
             ledger.take_as_it_is()
         finally:
             ledger.close()
-    click.echo(f"Cards closed: {closed}. Deletions that became unknown and will be looked up: {unknown}.")
+    click.echo(f"Cards closed: {closed}. Deletions now unknown, which the bot will check: {unknown}.")
     if lost is not None:
         click.echo(
             f"The ledger had lost events ({'; '.join(lost.__notes__)}). It is taken as it is from now on. What came "
@@ -185,4 +184,4 @@ def backup(env_file: Path | None, file: Path) -> None:
                 raise click.BadParameter("there is such a file already; name a new one", param_hint="FILE") from None
             except OSError as error:
                 raise click.BadParameter(f"cannot be made: {error.strerror}", param_hint="FILE") from None
-    click.echo("The ledger is copied. Keep the copy as safe as the ledger itself.")
+    click.echo(f"Copied the ledger to {file}. Keep the copy as safe as the ledger itself.")

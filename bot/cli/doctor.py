@@ -29,10 +29,11 @@ COLOURS = {"wrong": "red", "not checked": "yellow", "note": "yellow", "fine": "g
 def doctor(env_file: Path | None, as_lines: bool) -> int:  # noqa: FBT001 - click's
     """Check the installation, and say what to do. Changes nothing; the bot may be running.
 
-    One line per check, what is wrong first; the last line is the verdict. Asks Slack with both tokens and MetaStudio
-    with one List call, which is left out while the bot has stopped calls because its credentials were rejected. Where
-    no bot runs on the ledger, a WebSocket to Slack is opened and closed again. Before the first start all but the
-    ledger is checked. Status 1 if anything is wrong, 2 if it is the settings.
+    One line per check, what is wrong first; the last line is the verdict. Before the first start everything but the
+    ledger is checked. Status 1 if anything is wrong, 2 if the settings are.
+
+    Asks Slack with both tokens, and MetaStudio with one List call, unless the bot has stopped calls because its
+    credentials were rejected. Opens a WebSocket to Slack and closes it again, unless a bot runs on the ledger.
     """
     from bot.doctor.examine import examine, only_settings  # noqa: PLC0415
     from bot.doctor.findings import CheckState  # noqa: PLC0415

@@ -45,10 +45,10 @@ def _show_version(context: click.Context, _parameter: click.Parameter, wanted: b
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
 def cli() -> None:
-    """A Slack app that deletes one Huawei Cloud MetaStudio training job, after a person has pressed a button.
+    """A Slack app that deletes Huawei Cloud MetaStudio training jobs, each after a person has pressed a button.
 
-    Settings come from the environment and from the file .env; .env.example describes all of them. To see the bot at
-    work without Slack or Huawei Cloud, run `dh-bot sandbox`.
+    Settings come from the environment and from the file .env; .env.example has all of them. `dh-bot doctor` checks
+    them, `dh-bot run` starts the bot, and `dh-bot sandbox` shows it at work without Slack or Huawei Cloud.
     """
     needs_unix()
     forbid_core_dumps()
@@ -73,9 +73,9 @@ def end_start(number: int, _frame: object) -> None:
 def run(env_file: Path | None) -> int:
     """Run the bot until SIGTERM or Ctrl-C.
 
-    Connects to Slack, brings the ledger up to date and takes up what an earlier run left open. SIGTERM: no new work is
-    taken, deletions under way are finished (at most 60 seconds), then it leaves with status 0. Logs go to stderr, or
-    to stdout where LOG_STREAM says so.
+    Connects to Slack, brings the ledger up to date, and goes on with what an earlier run left open. On SIGTERM it takes
+    no new work, finishes the deletions under way (at most 60 seconds) and ends with status 0. It logs to stderr, or
+    with LOG_STREAM=stdout to stdout.
     """
     signal.signal(signal.SIGTERM, end_start)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else Ctrl-C is ignored, as behind nohup.
@@ -100,13 +100,13 @@ def run(env_file: Path | None) -> int:
 @cli.command(epilog=EXIT_STATUS, short_help="Show the bot at work, with a local Slack and MetaStudio.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the page; 0 takes any free one. Default: 8480.")
 @click.option("--no-open", is_flag=True, help="Do not open the page in the browser.")
-@click.option("--terminal", is_flag=True, help="No page: carry two deletions through and print what happens.")
+@click.option("--terminal", is_flag=True, help="No page: carry out two deletions and print what happens.")
 def sandbox(port: int | None, no_open: bool, terminal: bool) -> int:  # noqa: FBT001 - click's
     """Show the bot at work against a local Slack and a local MetaStudio.
 
     Opens one page in the browser: a small Slack channel with the real bot in it, a MetaStudio with a handful of jobs,
-    and switches for what goes wrong in production. Needs no settings, reads none and touches nothing outside this
-    machine. Ctrl-C ends it.
+    and switches for what goes wrong in production. Reads no settings, and touches nothing outside this machine. Ctrl-C
+    ends it.
     """
     try:
         if terminal:

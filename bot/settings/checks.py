@@ -47,10 +47,10 @@ def _slack(settings: Settings) -> Iterator[Problem]:
     if not settings.slack_bot_token:
         yield Problem("SLACK_BOT_TOKEN", "is missing", WHERE["SLACK_BOT_TOKEN"])
     if settings.slack_mode == "socket" and not settings.slack_app_token:
-        yield Problem("SLACK_APP_TOKEN", "is missing, which socket mode needs", WHERE["SLACK_APP_TOKEN"])
+        yield Problem("SLACK_APP_TOKEN", "is missing; socket mode needs it", WHERE["SLACK_APP_TOKEN"])
     if settings.slack_mode == "http" and not settings.slack_signing_secret:
         # Bolt starts with an empty one and then answers every request of Slack with 500.
-        yield Problem("SLACK_SIGNING_SECRET", "is missing, which HTTP mode needs", WHERE["SLACK_SIGNING_SECRET"])
+        yield Problem("SLACK_SIGNING_SECRET", "is missing; HTTP mode needs it", WHERE["SLACK_SIGNING_SECRET"])
 
 
 def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -58,14 +58,14 @@ def _slack_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
     if environ.get("SLACK_CLIENT_ID") and environ.get("SLACK_CLIENT_SECRET"):
         yield Problem(
             "SLACK_CLIENT_ID",
-            "and SLACK_CLIENT_SECRET are set, with which Bolt would ignore SLACK_BOT_TOKEN and turn to OAuth",
-            "Remove both; the bot is installed in one workspace and needs only its tokens.",
+            "and SLACK_CLIENT_SECRET are set; with both, Bolt ignores SLACK_BOT_TOKEN and asks for OAuth",
+            "Remove both: the bot needs only its tokens.",
         )
     if environ.get("SLACK_VERIFICATION_TOKEN"):
         yield Problem(
             "SLACK_VERIFICATION_TOKEN",
-            "is set, with which Bolt would answer Slack's certificate checks with 401",
-            "Remove it; Slack has replaced it by the signing secret.",
+            "is set; with it, Bolt answers Slack's certificate checks with 401",
+            "Remove it: the signing secret has replaced it.",
         )
 
 
@@ -81,7 +81,7 @@ def _metastudio(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
             ("IAM_PASSWORD", settings.iam_password, "that user's password"),
         ):
             if not given:
-                yield Problem(name, "is missing, which METASTUDIO_AUTH=token needs", f"Set it to {what}.")
+                yield Problem(name, "is missing; METASTUDIO_AUTH=token needs it", f"Set it to {what}.")
 
 
 def _keys(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
@@ -108,7 +108,7 @@ def _profile(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem
     """Huawei's SDK reads its variables from the environment only. It ignores ``.env`` and would read another file."""
     path = environ.get(SDK_FILE)
     if settings.metastudio_auth == "profile" and path and path != os.environ.get(SDK_FILE):
-        yield Problem(SDK_FILE, "stands in .env, where Huawei's SDK does not see it", "Set it in the environment.")
+        yield Problem(SDK_FILE, "stands in .env, which Huawei's SDK does not read", "Set it in the environment.")
 
 
 def _times(settings: Settings, bad: Collection[str]) -> Iterator[Problem]:
@@ -142,7 +142,7 @@ def notices(settings: Settings) -> Iterator[str]:
     if settings.metastudio_region not in KNOWN_REGIONS:
         yield (
             "METASTUDIO_REGION is not a region that MetaStudio is documented for "
-            f"({', '.join(sorted(KNOWN_REGIONS))}); if its host name does not exist, every job look-up will say so."
+            f"({', '.join(sorted(KNOWN_REGIONS))}). Where it has no MetaStudio, every look-up of a job fails."
         )
     if is_loopback(urlsplit(settings.metastudio_endpoint).hostname):
         yield "METASTUDIO_ENDPOINT is on this machine: no real job can be deleted."

@@ -316,4 +316,4 @@ class Surroundings(PydanticBaseSettingsSource):
                 yield Problem(name, "is not a setting", f"Did you mean {meant}?")
             else:
                 # Only a notice: other programs share the environment, and the setting itself is set.
-                self.notices.append(Notice(name, f"is not a setting, and nearly {meant}, which is set"))
+                self.notices.append(Notice(name, f"is not a setting, but nearly {meant}, which is set"))

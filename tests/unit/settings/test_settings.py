@@ -205,7 +205,7 @@ def test_refused(name: str, text: str, why: str) -> None:
 
 MISSING = [
     ("SLACK_BOT_TOKEN", {}, "is missing"),
-    ("SLACK_APP_TOKEN", {}, "which socket mode needs"),
+    ("SLACK_APP_TOKEN", {}, "socket mode needs it"),
     ("METASTUDIO_PROJECT_ID", {}, "is missing"),
     ("HUAWEICLOUD_SDK_AK", {}, "and its other half is set"),
     ("HUAWEICLOUD_SDK_SK", {}, "and its other half is set"),
@@ -228,7 +228,7 @@ def test_missing(name: str, instead: dict[str, str], why: str) -> None:
 def test_http_mode_needs_the_signing_secret() -> None:
     """Bolt would start with an empty one and answer everything with 500."""
     found = problems("SLACK_APP_TOKEN", SLACK_MODE="http", SLACK_SIGNING_SECRET="")
-    assert "which HTTP mode needs" in found["SLACK_SIGNING_SECRET"]
+    assert "HTTP mode needs it" in found["SLACK_SIGNING_SECRET"]
     assert "SLACK_APP_TOKEN" not in found
 
 
