@@ -23,9 +23,9 @@ SLACK_IDS = {
     "channel": re.compile(r"[CG][A-Z0-9]{2,30}"),
 }
 ID_REMEDIES = {
-    "user": "Copy it in Slack from the person's profile: More, Copy member ID (it starts with U or W).",
-    "user group": "Copy it in Slack from the user group's menu: Copy group ID (it starts with S).",
-    "channel": "Copy it in Slack from the channel's details, at the bottom: Channel ID (it starts with C or G).",
+    "user": "Copy the id in Slack from the person's profile: More, Copy member ID (it starts with U or W).",
+    "user group": "Copy the id in Slack from the user group's menu: Copy group ID (it starts with S).",
+    "channel": "Copy the id in Slack from the channel's details, at the bottom: Channel ID (it starts with C or G).",
 }
 
 WHERE = {

@@ -31,7 +31,7 @@ def _with_endpoints(settings: Settings) -> Settings:
 def _without_env_file(problems: list[Problem], env_file: Path | None) -> str:
     """The hint if settings are missing and the folder has no ``.env``: people run the command in the wrong folder."""
     if env_file == ENV_FILE and not env_file.exists() and any("missing" in problem.rule for problem in problems):
-        return f"There is no file {ENV_FILE} in this folder."
+        return f"There is no file {ENV_FILE} in this folder: go to the one that has it, or name it with --env-file."
     return ""
 
 

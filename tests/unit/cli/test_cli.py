@@ -165,7 +165,7 @@ def test_in_a_folder_without_env_file(command: str, capsys: pytest.CaptureFixtur
     """That is said, beside all that is missing for it."""
     assert main([command]) == 2
     captured = capsys.readouterr()
-    assert "There is no file .env in this folder." in captured.out + captured.err
+    assert "There is no file .env in this folder: go to" in captured.out + captured.err
 
 
 def test_run_gives_settings_to_the_app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

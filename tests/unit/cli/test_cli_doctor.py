@@ -71,7 +71,7 @@ def test_there_is_no_colour_in_a_pipe(tmp_path: Path) -> None:
     assert "\x1b" not in "".join(lines)
     assert [line.partition(" ")[0] for line in lines] == ["wrong"] * 4 + ["not", "note", "4"]
     assert lines[4].endswith("Nothing else was checked, and no service was called. First correct the settings.")
-    assert lines[5].endswith("There is no file .env in this folder.")
+    assert lines[5].endswith("in this folder: go to the one that has it, or name it with --env-file.")
     assert lines[-1] == "4 wrong, 1 not checked"
 
 

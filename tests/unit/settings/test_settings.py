@@ -290,7 +290,7 @@ def test_every_problem_at_once() -> None:
 def test_no_env_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is in another folder than their .env is told so, where that is why something is missing."""
     monkeypatch.chdir(tmp_path)
-    says = "There is no file .env in this folder."
+    says = "There is no file .env in this folder: go to the one that has it, or name it with --env-file."
 
     def told(environ: dict[str, str], env_file: Path | None) -> str:
         with pytest.raises(SettingsError) as caught:
