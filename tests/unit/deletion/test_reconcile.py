@@ -6,10 +6,10 @@ asks, what it writes, what it tells, when it looks again, and that whoever was f
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,15 @@ from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step
 from bot.domain.model import (
     Actor,
-    Attempt,
     Cause,
-    ConfirmBy,
     Deletion,
     DeletionId,
-    Job,
     JobId,
     Listed,
     Operation,
     Reply,
     Shown,
     State,
-    Target,
 )
 from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.outcomes import Ending
@@ -46,35 +42,32 @@ from bot.ledger.store import Store
 from bot.ops.admission import Admission
 from bot.workers import take_over
 from bot.workers.read import read_next
+from tests.support import values
 from tests.support.clock import HeldClock
+from tests.support.ledger_files import make_ledger
+from tests.support.values import AT, BEN, DELETION_ID, TARGET, attempt, deletion, job, seconds
 
-AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
-TARGET = Target("https://metastudio.example", "cn-north-4", "project")
-ANNA, BEN = Actor("UANNA", "T1"), Actor("UBEN", "T1")
 JOB = JobId("job-1")
-ID = DeletionId("0123456789abcdef")
+ID = DELETION_ID
 MICROSECOND = timedelta(microseconds=1)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 GONE, PRESENT, NOTHING = Finding.GONE, Finding.PRESENT, Finding.NOTHING
 
 
-def seconds(number: float) -> timedelta:
-    return timedelta(seconds=number)
-
-
 # -- the doubles ---------------------------------------------------------------------------------------------------
 
 
-def show_reply(status: int | None = 200, code: str | None = None, cause: Cause | None = None) -> Reply:
-    return Reply(Operation.SHOW, AT, status, cause, code, request_id=None if status is None else "req-show")
+show_reply = partial(values.reply, operation=Operation.SHOW, request_id="req-show")
+NO_ANSWER = Shown(show_reply(cause=Cause.TIMED_OUT, request_id=None))
 
 
 def page_of(*jobs: str, count: int | None, status: int | None = 200, body_ok: bool = True) -> Listed:
-    reply = Reply(Operation.LIST, AT, status, Cause.CUT if status is None else None, body_ok=body_ok)
-    return Listed(reply, count, tuple(Job(JobId(job), "TRAINING") for job in jobs))
+    cause = Cause.CUT if status is None else None
+    reply = values.reply(status, cause=cause, operation=Operation.LIST, request_id=None, body_ok=body_ok)
+    return Listed(reply, count, tuple(job(name, "TRAINING") for name in jobs))
 
 
-HERE = Shown(show_reply(), Job(JOB, "TRAINING"))
+HERE = Shown(show_reply(200), job(state="TRAINING"))
 NOT_FOUND = Shown(show_reply(404, "MSS.41000003"))
 BROKEN = Shown(show_reply(500, "MSS.00000004"))
 EMPTY = page_of(count=0)
@@ -189,6 +182,19 @@ class World:
     def trail(self) -> list[Event]:
         return [recorded.event for recorded in self.store.events()]
 
+    def read_until_nothing_is_due(self) -> Deletion:
+        while (due := self.now().read_due_at) is not None:
+            self.clock.move_to(due)
+            self.read()
+        return self.now()
+
+    def read_until_it_is_settled(self) -> Deletion:
+        while self.now().state is State.UNKNOWN:
+            self.clock.move_to(self.now().read_due_at or AT)
+            assert self.clock.now() < AT + HOUR
+            self.read()
+        return self.now()
+
     def read(self) -> Deletion:
         """Do the reads that are due, which is one."""
         assert read_next(self.ports) == 1
@@ -197,39 +203,23 @@ class World:
     def nothing_happened(self, since: Deletion) -> None:
         """The row is as it was, nothing was recorded and nothing told."""
         assert self.now(since.id) == since
+        self.nothing_was_said()
+
+    def nothing_was_said(self) -> None:
         assert self.trail() == []
         assert self.delivered == []
         assert self.store.outbox_count() == 0
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger as it is after its migrations, made once."""
-    folder = tmp_path_factory.mktemp("migrated")
-    open_ledger(f"sqlite:///{folder}/ledger.db", TARGET, instance="me", now=lambda: AT).close()
-    return folder
-
-
 @pytest.fixture
-def world(migrated: Path, tmp_path: Path) -> Iterator[World]:
-    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
+def world(tmp_path: Path) -> Iterator[World]:
+    make_ledger(tmp_path / "ledger.db")
     store = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET, instance="me", now=lambda: AT)
     yield World(store)
     store.close()
 
 
-ASKED = Deletion(
-    id=ID,
-    target=TARGET,
-    job=Job(JOB, "TRAINING", name="Twin"),
-    state=State.AWAITING,
-    requester=ANNA,
-    channel="C1",
-    confirm_by=ConfirmBy.REQUESTER,
-    asked_at=AT - HOUR,
-    message_ts="1.2",
-    deadline_at=AT,
-)
+ASKED = deletion(job=job(state="TRAINING", name="Twin"), asked_at=AT - HOUR, message_ts="1.2", deadline_at=AT)
 UNKNOWN = replace(
     ASKED,
     state=State.UNKNOWN,
@@ -239,11 +229,7 @@ UNKNOWN = replace(
     read_due_at=AT,
 )
 DELETED = replace(
-    ASKED,
-    state=State.DELETED,
-    ended_at=AT - seconds(5),
-    ended_why=Ending.REPLY_DELETED.value,
-    read_due_at=AT,
+    ASKED, state=State.DELETED, ended_at=AT - seconds(5), ended_why=Ending.REPLY_DELETED.value, read_due_at=AT
 )
 REJECTED = replace(DELETED, state=State.FAILED, ended_why=Ending.REPLY_REJECTED.value)
 SAID_PRESENT = replace(
@@ -320,9 +306,7 @@ def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values
     assert take_over.take_over(world.ports) == 1
     assert world.now().state is (State.DELETED if step is Step.REPLY_DELETED else State.DELETING)
     assert world.now().unknown_since is None
-    assert world.trail() == []
-    assert world.delivered == []
-    assert world.store.outbox_count() == 0
+    world.nothing_was_said()
 
 
 def test_each_reader_takes_one_deletion_the_longest_due_first(world: World) -> None:
@@ -410,7 +394,7 @@ BY_THE_BOT = {
 @pytest.mark.parametrize("cause", Cause)
 def test_where_the_bot_did_not_ask_it_does_not_ask_twice(world: World, cause: Cause) -> None:
     """A Show that failed on the way is followed by List; one that the bot itself held back is not."""
-    shown = Shown(show_reply(None, cause=cause))
+    shown = Shown(show_reply(cause=cause, request_id=None))
     world.cloud = Cloud(shown, NAMED)
     held_back = cause in BY_THE_BOT
     assert inspect_job.inspect_job(ASKED.job, world.ports) == (NOTHING if held_back else PRESENT, shown)
@@ -423,7 +407,7 @@ def test_where_the_bot_did_not_ask_it_does_not_ask_twice(world: World, cause: Ca
         (HERE, EMPTY, False, []),
         (BROKEN, EMPTY, False, []),
         (Shown(show_reply(404, "APIG.0101")), EMPTY, False, []),
-        (Shown(show_reply(None, cause=Cause.TIMED_OUT)), EMPTY, False, []),
+        (NO_ANSWER, EMPTY, False, []),
         (NOT_FOUND, EMPTY, True, [FILTERED]),
         (NOT_FOUND, NAMED, False, [FILTERED]),
         (NOT_FOUND, page_of(count=0, status=500), False, [FILTERED]),
@@ -456,52 +440,40 @@ def others(number: int) -> list[str]:
     return [f"other-{at}" for at in range(number)]
 
 
+OTHERS = others(250)
+SECOND_PAGE = page_of(*OTHERS[99:199], count=250)
+
+
+def second_page_is(page: Listed) -> Callable[[int, int], Listed]:
+    return pages(*OTHERS, broken={99: page})
+
+
 WALKS: dict[str, tuple[Callable[[int, int], Listed], Finding, list[int]]] = {
     # the pages, what they prove, and at which offsets they were asked
-    "all pages, and it is on none": (pages(*others(250)), GONE, [0, 99, 198, 249]),
+    "all pages, and it is on none": (pages(*OTHERS), GONE, [0, 99, 198, 249]),
     "exactly full pages": (pages(*others(200)), GONE, [0, 99, 198, 199]),
     "no jobs any more": (pages(), GONE, [0]),
     "more jobs than were counted": (pages(*others(150), count=140), GONE, [0, 99, 149]),
-    "on the first page": (pages("job-1", *others(250)), PRESENT, [0]),
+    "on the first page": (pages("job-1", *OTHERS), PRESENT, [0]),
     "on the last page": (pages(*others(249), "job-1"), PRESENT, [0, 99, 198]),
-    "fewer jobs than were counted": (pages(*others(250), count=251), NOTHING, [0, 99, 198, 249]),
-    "the pages stop halfway": (pages(*others(250), broken={99: page_of(count=250)}), NOTHING, [0, 99]),
-    "nobody counted": (pages(*others(250), count=None), NOTHING, [0, 99, 198, 249]),
+    "fewer jobs than were counted": (pages(*OTHERS, count=251), NOTHING, [0, 99, 198, 249]),
+    "the pages stop halfway": (second_page_is(page_of(count=250)), NOTHING, [0, 99]),
+    "nobody counted": (pages(*OTHERS, count=None), NOTHING, [0, 99, 198, 249]),
     "nobody counted and none there": (pages(count=None), NOTHING, [0]),
-    "a page fails": (pages(*others(250), broken={99: page_of(count=None, status=500)}), NOTHING, [0, 99]),
-    "a page has no answer": (pages(*others(250), broken={99: page_of(count=None, status=None)}), NOTHING, [0, 99]),
+    "a page fails": (second_page_is(page_of(count=None, status=500)), NOTHING, [0, 99]),
+    "a page has no answer": (second_page_is(page_of(count=None, status=None)), NOTHING, [0, 99]),
     "the last page fails": (pages(*others(99), broken={98: page_of(count=0, status=503)}), NOTHING, [0, 98]),
-    "a page is not whole": (
-        pages(*others(250), broken={99: page_of(*others(250)[99:199], count=250, body_ok=False)}),
-        NOTHING,
-        [0, 99],
-    ),
-    "a page with an entry that cannot be read": (
-        pages(*others(250), broken={99: replace(page_of(*others(250)[99:199], count=250), unreadable=1)}),
-        NOTHING,
-        [0, 99],
-    ),
+    "a page is not whole": (second_page_is(page_of(*OTHERS[99:199], count=250, body_ok=False)), NOTHING, [0, 99]),
+    "a page with an entry that cannot be read": (second_page_is(replace(SECOND_PAGE, unreadable=1)), NOTHING, [0, 99]),
     "unreadable, but there it is": (
-        pages(*others(250), broken={99: replace(page_of("job-1", count=250), unreadable=1)}),
-        PRESENT,
-        [0, 99],
+        second_page_is(replace(page_of("job-1", count=250), unreadable=1)), PRESENT, [0, 99],
     ),
     "a failed page with jobs on it": (
-        pages(*others(250), broken={99: page_of(*others(250)[99:199], count=250, status=206)}),
-        NOTHING,
-        [0, 99],
+        second_page_is(page_of(*OTHERS[99:199], count=250, status=206)), NOTHING, [0, 99],
     ),
     # Where a job of the first page is removed in between, all move up, and one slips past.
-    "the list moved up between two pages": (
-        pages(*others(250), broken={99: page_of(*others(250)[100:200], count=249)}),
-        NOTHING,
-        [0, 99],
-    ),
-    "the list moved down between two pages": (
-        pages(*others(250), broken={99: page_of(*others(250)[98:198], count=251)}),
-        NOTHING,
-        [0, 99],
-    ),
+    "the list moved up between two pages": (second_page_is(page_of(*OTHERS[100:200], count=249)), NOTHING, [0, 99]),
+    "the list moved down between two pages": (second_page_is(page_of(*OTHERS[98:198], count=251)), NOTHING, [0, 99]),
 }  # fmt: skip
 
 
@@ -658,7 +630,7 @@ def test_each_read_is_counted_recorded_and_may_settle(world: World, case: str) -
 def test_a_read_that_got_no_answer_is_recorded_as_such(world: World) -> None:
     """Neither a status nor a request id is invented for it."""
     world.keep(UNKNOWN)
-    world.cloud.shown = Shown(show_reply(None, cause=Cause.TIMED_OUT))
+    world.cloud.shown = NO_ANSWER
     assert world.read().read_due_at == AT + seconds(75)
     assert world.trail() == [event(Kind.READ, found="nothing", status=None, code=None, agreeing=0)]
 
@@ -712,21 +684,14 @@ def test_a_backend_that_forgets_the_job_for_three_seconds_settles_nothing(world:
         assert isinstance(by_hand.read_now(world.now(), world.ports), Deletion)
     assert world.now().state is State.UNKNOWN
     world.cloud.shown = HERE
-    while world.now().state is State.UNKNOWN:
-        world.clock.move_to(world.now().read_due_at or AT)
-        world.read()
-    assert world.now().ended_why == Ending.READ_PRESENT.value
+    assert world.read_until_it_is_settled().ended_why == Ending.READ_PRESENT.value
 
 
 def test_where_show_fails_for_ever_list_settles_it(world: World) -> None:
     """Show answers 500 each time and List names the job: treated as not deleted, in the usual time."""
     world.keep(UNKNOWN)
     world.cloud = Cloud(BROKEN, NAMED)
-    while world.now().state is State.UNKNOWN:
-        world.clock.move_to(world.now().read_due_at or AT)
-        assert world.clock.now() < AT + HOUR
-        world.read()
-    assert world.now().ended_why == Ending.READ_PRESENT.value
+    assert world.read_until_it_is_settled().ended_why == Ending.READ_PRESENT.value
 
 
 def test_the_schedule_finds_out_by_itself(world: World) -> None:
@@ -750,9 +715,7 @@ def test_who_settles_it_while_a_read_is_under_way_goes_first(world: World, seen:
     world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, Step.CLOSE_FAILED, {"ended_by": BEN}))
     assert settle.read_one(UNKNOWN, world.ports) is None
     assert world.now() == replace(UNKNOWN, unknown_since=AT - 2 * DAY, state=State.FAILED, ended_by=BEN)
-    assert world.trail() == []
-    assert world.delivered == []
-    assert world.store.outbox_count() == 0
+    world.nothing_was_said()
 
 
 # -- reads after the outcome ---------------------------------------------------------------------------------------
@@ -796,32 +759,24 @@ def test_verified_gone_takes_two_looks_half_a_minute_apart(world: World, age: fl
     assert world.delivered == messages(NotificationKind.INSPECTED, state="deleted", found="gone", at=now.timestamp())
 
 
-def test_a_glitch_verifies_nothing(world: World) -> None:
-    """Denied by Show and List at the first look, there at each further one: what is told is that it is there."""
+@pytest.mark.parametrize(
+    ("first", "then", "told"),
+    [
+        (Cloud(NOT_FOUND), Cloud(HERE), "present"),
+        (Cloud(NOT_FOUND, NAMED), Cloud(NOT_FOUND, NAMED), "nothing"),
+    ],
+    ids=["a glitch", "a list that lags"],
+)
+def test_what_show_and_list_do_not_both_deny_again_is_not_verified(
+    world: World, first: Cloud, then: Cloud, told: str
+) -> None:
+    """Denied by both once and there afterwards: told as there. Denied by Show, named by List: not told as there."""
     world.keep(DELETED)
-    world.cloud.shown = NOT_FOUND
+    world.cloud = replace(first, asked=[])
     world.read()
-    world.cloud.shown = HERE
-    while (due := world.now().read_due_at) is not None:
-        world.clock.move_to(due)
-        world.read()
-    assert world.now().verified_at is None
-    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is NotificationKind.INSPECTED] == [
-        "present"
-    ]
-
-
-def test_a_list_that_lags_does_not_show_what_metastudio_confirmed(world: World) -> None:
-    """Show denies the job each time, List names it each time: not verified, and not said to be there either."""
-    world.keep(DELETED)
-    world.cloud = Cloud(NOT_FOUND, NAMED)
-    while (due := world.now().read_due_at) is not None:
-        world.clock.move_to(due)
-        world.read()
-    assert world.now().verified_at is None
-    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is NotificationKind.INSPECTED] == [
-        "nothing"
-    ]
+    world.cloud = replace(then, asked=[])
+    assert world.read_until_nothing_is_due().verified_at is None
+    assert [tell.facts.get("found") for tell in world.delivered if tell.kind is NotificationKind.INSPECTED] == [told]
 
 
 ALL_REFUSED = [Ending.REPLY_REJECTED, Ending.BAD_CREDENTIALS, Ending.FORBIDDEN, Ending.THROTTLED]
@@ -1017,10 +972,7 @@ def test_where_settling_is_set_to_seconds_a_correction_takes_no_longer(world: Wo
 def test_what_metastudio_confirmed_is_never_corrected_by_reads(world: World) -> None:
     """However often the job is seen there: its own word stands, and people are told what is seen."""
     world.keep(DELETED)
-    while (due := world.now().read_due_at) is not None:
-        world.clock.move_to(due)
-        world.read()
-    assert world.now().state is State.DELETED
+    assert world.read_until_nothing_is_due().state is State.DELETED
     assert [tell.kind for tell in world.delivered] == [NotificationKind.INSPECTED, NotificationKind.CARD]
 
 
@@ -1035,7 +987,7 @@ def asked_again(world: World, *, asked: timedelta, claimed: bool = True, **ended
     """Another deletion of the job: asked so long after the first one, claimed or not, and how it stands."""
     world.keep(replace(ASKED, id=LATER, asked_at=ASKED.asked_at + asked, **ended))
     if claimed:
-        world.store.change(LATER, None, {}, attempt=Attempt(1, "other", AT - MINUTE, AT - MINUTE))
+        world.store.change(LATER, None, {}, attempt=attempt(token="other"))
 
 
 MINE_STANDS = {
@@ -1135,9 +1087,7 @@ def test_an_outcome_that_changed_while_it_was_looked_at_is_left_alone(
     assert settle.read_one(given, world.ports) is None
     assert world.now().verified_at == given.verified_at
     assert world.now().read_due_at == AT
-    assert world.trail() == []
-    assert world.delivered == []
-    assert world.store.outbox_count() == 0
+    world.nothing_was_said()
 
 
 # -- "Check now" ---------------------------------------------------------------------------------------------------
@@ -1163,16 +1113,6 @@ def test_checking_now_reads_whatever_the_schedule_says(world: World, seen: Findi
     assert world.cloud.asked[0] == JOB
 
 
-def test_one_check_alone_settles_nothing(world: World) -> None:
-    """A first *gone* is counted; the next read comes half a minute later."""
-    deletion = world.keep(replace(UNKNOWN, read_due_at=AT + HOUR))
-    world.cloud.shown = NOT_FOUND
-    answer = by_hand.read_now(deletion, world.ports)
-    assert isinstance(answer, Deletion)
-    assert (answer.state, answer.reads_agreeing, answer.reads_last) == (State.UNKNOWN, 1, "gone")
-    assert answer.read_due_at == AT + seconds(30)
-
-
 @pytest.mark.parametrize("given", [DELETED, REJECTED, SAID_PRESENT, ASKED], ids=lambda given: given.state.value)
 def test_checking_now_is_for_unknown_outcomes(world: World, given: Deletion) -> None:
     """Everything else is refused without asking MetaStudio."""
@@ -1186,7 +1126,7 @@ def test_checking_now_is_for_unknown_outcomes(world: World, given: Deletion) -> 
 def test_a_check_that_saw_nothing_does_not_pretend_that_it_looked(world: World, cause: Cause) -> None:
     """No answer is said as such, stopped calls and a full queue by their names; the attempt is in the trail anyway."""
     deletion = world.keep(UNKNOWN)
-    reply = show_reply(None, cause=cause)
+    reply = show_reply(cause=cause, request_id=None)
     world.cloud.shown = Shown(reply)
     not_asked = {Cause.BREAKER_OPEN: Reason.BREAKER_OPEN, Cause.LIMITED: Reason.BUSY}
     reason = not_asked.get(cause, Reason.JOB_NOT_READ)
@@ -1198,13 +1138,13 @@ def test_a_check_that_saw_nothing_does_not_pretend_that_it_looked(world: World, 
 def test_a_check_whose_show_failed_may_have_seen_the_job_in_the_list(world: World) -> None:
     """Then it has looked, and the answer says so."""
     deletion = world.keep(UNKNOWN)
-    world.cloud = Cloud(Shown(show_reply(None, cause=Cause.TIMED_OUT)), NAMED)
+    world.cloud = Cloud(NO_ANSWER, NAMED)
     answer = by_hand.read_now(deletion, world.ports)
     assert isinstance(answer, Deletion)
     assert answer.reads_last == "present"
 
 
-@pytest.mark.parametrize("shown", [HERE, NOT_FOUND, BROKEN, Shown(show_reply(None, cause=Cause.CUT))])
+@pytest.mark.parametrize("shown", [HERE, NOT_FOUND, BROKEN, Shown(show_reply(cause=Cause.CUT, request_id=None))])
 def test_a_check_that_came_too_late_says_how_things_stand(world: World, shown: Shown) -> None:
     """Whoever settled it while the read was under way goes first, whatever the read saw."""
     deletion = world.keep(UNKNOWN)
@@ -1218,23 +1158,6 @@ def test_a_check_that_came_too_late_says_how_things_stand(world: World, shown: S
 # -- "Close as checked by hand" ------------------------------------------------------------------------------------
 
 A_DAY_OLD = replace(UNKNOWN, unknown_since=AT - DAY, reminded=True)
-
-
-@pytest.mark.parametrize(
-    ("given", "may"),
-    [
-        (A_DAY_OLD, True),
-        (replace(A_DAY_OLD, unknown_since=AT - 9 * DAY), True),
-        (replace(A_DAY_OLD, unknown_since=AT - DAY + MICROSECOND), False),
-        (replace(A_DAY_OLD, unknown_since=None), False),
-        (replace(DELETED, unknown_since=AT - 2 * DAY), False),
-        (replace(REJECTED, unknown_since=AT - 2 * DAY), False),
-        (ASKED, False),
-    ],
-)
-def test_a_persons_word_counts_after_a_day_of_reading(given: Deletion, *, may: bool) -> None:
-    """Unknown, and for a whole day: else the bot goes on finding out by itself."""
-    assert by_hand.may_close_by_hand(given, AT) is may
 
 
 @pytest.mark.parametrize(("deleted", "state"), [(True, State.DELETED), (False, State.FAILED)])
@@ -1252,21 +1175,31 @@ def test_closing_by_hand_is_recorded_as_that_persons_word(world: World, state: S
 
 @pytest.mark.parametrize("deleted", [True, False])
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("given", "no"),
     [
+        (A_DAY_OLD, None),
+        (replace(A_DAY_OLD, unknown_since=AT - 9 * DAY), None),
         (UNKNOWN, Reason.NOT_YET_BY_HAND),
-        (replace(UNKNOWN, unknown_since=AT - DAY + MICROSECOND), Reason.NOT_YET_BY_HAND),
+        (replace(A_DAY_OLD, unknown_since=AT - DAY + MICROSECOND), Reason.NOT_YET_BY_HAND),
+        (replace(A_DAY_OLD, unknown_since=None), Reason.NOT_YET_BY_HAND),
         (replace(DELETED, unknown_since=AT - 2 * DAY), Reason.NOT_UNKNOWN),
         (replace(REJECTED, unknown_since=AT - 2 * DAY), Reason.NOT_UNKNOWN),
         (ASKED, Reason.NOT_UNKNOWN),
     ],
 )
-def test_closing_by_hand_is_refused_elsewhere(world: World, given: Deletion, reason: Reason, *, deleted: bool) -> None:
-    """Too early, or nothing to close: nothing changes."""
+def test_a_persons_word_counts_after_a_day_of_reading(
+    world: World, given: Deletion, no: Reason | None, *, deleted: bool
+) -> None:
+    """Unknown, and for a whole day: else the bot goes on finding out by itself, and nothing changes."""
     world.keep(given)
+    assert by_hand.may_close_by_hand(given, AT) is (no is None)
     answer = by_hand.close_by_hand(given, BEN, deleted=deleted, ports=world.ports)
-    assert answer == Refused(reason, {"deletion": given})
-    world.nothing_happened(given)
+    if no is None:
+        assert answer == world.now()
+        assert world.now().ended_why == Ending.BY_HAND.value
+    else:
+        assert answer == Refused(no, {"deletion": given})
+        world.nothing_happened(given)
 
 
 @pytest.mark.parametrize("deleted", [True, False])
