@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
@@ -26,26 +27,36 @@ def api_error(data: Any, status: int = 200, headers: dict[str, Any] | None = Non
 
 
 class Web:
-    """Each answer is given once, whatever is called; the last one again and again. An exception is raised."""
+    """Each answer is given once, to whatever is called next; an exception is raised."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if "_" not in name[1:]:
-            raise AttributeError(name)  # no method of Slack's API
+        if not hasattr(WebClient, name):
+            raise AttributeError(name)
 
         def call(**arguments: Any) -> Any:
             self.calls.append((name.replace("_", ".", 1), arguments))
-            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            answer = self._next()
             if isinstance(answer, BaseException):
                 raise answer
             return answer
 
         return call
 
+    def _next(self) -> Any:
+        return self.answers.pop(0)
+
     @property
     def asked(self) -> list[Any]:
         """The first argument of each call, in order."""
         return [next(iter(arguments.values())) for _, arguments in self.calls]
+
+
+class RepeatingWeb(Web):
+    """The last answer is given again and again."""
+
+    def _next(self) -> Any:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -20,7 +20,7 @@ from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackMessenger
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
 from tests.support.messages import AWAITING, PLAUSIBLE, WORDING
-from tests.support.slack_web import Web, api_error, response
+from tests.support.slack_web import RepeatingWeb, api_error, response
 from tests.support.values import ANNA, AT
 
 QUIET = {"unfurl_links": False, "unfurl_media": False}
@@ -56,7 +56,7 @@ class Hook:
         return self
 
 
-def slack_messenger(web: Web, hook: Hook | None = None) -> SlackMessenger:
+def slack_messenger(web: RepeatingWeb, hook: Hook | None = None) -> SlackMessenger:
     return SlackMessenger(web, WORDING, hook or Hook())  # type: ignore[arg-type]
 
 
@@ -146,14 +146,14 @@ def test_only_a_plain_yes_is_one(body: Any) -> None:
 @pytest.mark.parametrize("body", NO_TS, ids=repr)
 def test_a_card_stands_once_its_ts_is_known(body: dict[str, Any]) -> None:
     """Its outcome would be told outside of any thread, so it is posted again; for a reply "ok" is enough."""
-    web = Web(response({"ok": True} | body))
+    web = RepeatingWeb(response({"ok": True} | body))
     assert slack_messenger(web).post_card(AWAITING, (), Called()) == RetryLater(1.0, "no_ts", unanswered=True)
     assert slack_messenger(web).send(OUTCOME, DELETED) == Delivered()
 
 
 def test_the_channel_of_an_answer_is_not_compared() -> None:
     """Of a person Slack answers with the id of the direct message, of a converted channel with its new one."""
-    assert slack_messenger(Web(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(
+    assert slack_messenger(RepeatingWeb(response({"ok": True, "ts": "9.9", "channel": "D9"}))).post_card(
         AWAITING, (), Called()
     ) == Delivered("9.9")
 
@@ -166,7 +166,7 @@ def test_every_answer_of_slack_is_told_again_or_gone(
     method: str, given: Any, answer: Delivered | RetryLater | Undeliverable
 ) -> None:
     """One table for posting and for drawing anew; the words of it are Slack's codes or ours, never a body."""
-    web = Web(given)
+    web = RepeatingWeb(given)
     tell = OUTCOME if method == "post" else replace(OUTCOME, kind=NotificationKind.CARD)
     with structlog.testing.capture_logs() as lines:
         assert slack_messenger(web).send(tell, DELETED) == answer
@@ -189,7 +189,7 @@ def test_the_tables_of_codes_do_not_overlap() -> None:
 @pytest.mark.parametrize("second", [POSTED, refusal("is_archived"), refusal("internal_error"), refusal("msg_too_long")])
 def test_refused_blocks_fall_back_to_the_text(code: str, second: Any) -> None:
     """The text, complete by itself, is sent without blocks, which takes old buttons away; the log says so."""
-    web = Web(refusal(code), second)
+    web = RepeatingWeb(refusal(code), second)
     with structlog.testing.capture_logs() as lines:
         answer = slack_messenger(web).send(OUTCOME, DELETED)
     assert [method for method, _ in web.calls] == ["chat.postMessage"] * 2
@@ -202,7 +202,7 @@ def test_refused_blocks_fall_back_to_the_text(code: str, second: Any) -> None:
 
 def test_the_fallback_text_is_short_enough_for_anything() -> None:
     """A long text without blocks is cut at three thousand characters."""
-    web = Web(refusal("msg_too_long"), POSTED)
+    web = RepeatingWeb(refusal("msg_too_long"), POSTED)
     with structlog.testing.capture_logs():
         slack_messenger(web).answer(waiting(), "x" * 5000, None)
     assert len(web.calls[1][1]["text"]) <= 3000
@@ -246,7 +246,7 @@ def test_throttled_and_unwell_are_told_from_refused(error: SlackApiError, *, pas
 
 def test_a_card_is_posted_without_unfurling() -> None:
     """Text and blocks together, in the deletion's channel; Slack's ts comes back."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     assert slack_messenger(web).post_card(AWAITING, [DELETED], Called()) == Delivered("9.9")
     card = deletion_card(AWAITING, WORDING, [DELETED])
     assert web.calls == [("chat.postMessage", {"channel": "C1", "text": card.text, "blocks": card.blocks, **QUIET})]
@@ -254,7 +254,7 @@ def test_a_card_is_posted_without_unfurling() -> None:
 
 def test_a_card_is_drawn_anew_where_it_stands() -> None:
     """chat.update with both text and blocks: without blocks the buttons would stay or go at Slack's whim."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     slack_messenger(web).send(Notification(NotificationKind.CARD, DELETED.id, "C7", "5.5"), DELETED)
     card = deletion_card(DELETED, WORDING)
     assert web.calls == [("chat.update", {"channel": "C7", "ts": "5.5", "text": card.text, "blocks": card.blocks})]
@@ -265,7 +265,7 @@ def test_a_card_is_drawn_anew_where_it_stands() -> None:
 )
 def test_a_message_goes_to_its_thread_or_as_direct_message(thread_ts: str | None, place: dict[str, str]) -> None:
     """A direct message has no thread, and must not be sent with an empty one."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     tell = Notification(NotificationKind.OUTCOME, DELETED.id, "X1", thread_ts)
     slack_messenger(web).send(tell, DELETED)
     said = thread_message(tell, DELETED, WORDING)
@@ -274,7 +274,7 @@ def test_a_message_goes_to_its_thread_or_as_direct_message(thread_ts: str | None
 
 def test_the_running_log_is_one_message() -> None:
     """Many lines, one section, within the limits."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     events = [Recorded(n, Event(Kind.OUTCOME, AT, ANNA, "C1"), "", "", "") for n in range(1, 4)]
     assert slack_messenger(web).log("CLOG", events, 5) == Delivered("9.9")
     ((method, arguments),) = web.calls
@@ -285,7 +285,7 @@ def test_the_running_log_is_one_message() -> None:
 
 def test_the_head_is_shown_as_the_command_line_takes_it() -> None:
     """In AUDIT_CHANNEL, ready to be copied."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     assert slack_messenger(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48) == Delivered("9.9")
     ((method, arguments),) = web.calls
     assert (method, arguments["channel"]) == ("chat.postMessage", "CLOG")
@@ -308,7 +308,7 @@ URL = "https://hooks.slack.example/secret"
 
 def test_an_answer_goes_by_response_url_first() -> None:
     """Ephemeral, and never in place of the card that was clicked."""
-    web, hook = Web(POSTED), Hook()
+    web, hook = RepeatingWeb(POSTED), Hook()
     assert slack_messenger(web, hook).answer(waiting(), "No.", URL) == Delivered()
     assert hook.urls == [URL]
     assert hook.sent == [{"text": "No.", "response_type": "ephemeral", "replace_original": False}]
@@ -331,7 +331,7 @@ def test_an_answer_goes_by_response_url_first() -> None:
 )
 def test_then_it_is_posted_for_that_person_alone(hook: Hook | None) -> None:
     """A response_url that is used up, broken or unknown is followed by chat.postEphemeral in the same place."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     given = waiting(thread_ts="1.2")
     assert isinstance(slack_messenger(web, hook).answer(given, "No. *x*", None if hook is None else URL), Delivered)
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "No. *x*", "verbatim": True}}
@@ -341,7 +341,7 @@ def test_then_it_is_posted_for_that_person_alone(hook: Hook | None) -> None:
 
 def test_an_answer_outside_a_thread_names_none() -> None:
     """An empty thread_ts would be refused."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     slack_messenger(web).answer(waiting(), "No.", None)
     assert "thread_ts" not in web.calls[0][1]
 
@@ -349,7 +349,7 @@ def test_an_answer_outside_a_thread_names_none() -> None:
 @pytest.mark.parametrize("code", ["user_not_in_channel", "channel_not_found", "is_archived", "not_in_channel"])
 def test_then_it_is_sent_as_direct_message(code: str) -> None:
     """Where the bot cannot post for them in the channel, the person gets it privately."""
-    web = Web(refusal(code), POSTED)
+    web = RepeatingWeb(refusal(code), POSTED)
     assert slack_messenger(web, Hook(404)).answer(waiting(), "No.", URL) == Delivered("9.9")
     assert [method for method, _ in web.calls] == ["chat.postEphemeral", "chat.postMessage"]
     assert web.calls[1][1]["channel"] == "UANNA"
@@ -359,20 +359,20 @@ def test_then_it_is_sent_as_direct_message(code: str) -> None:
 @pytest.mark.parametrize("error", [refusal("ratelimited", 429), refusal("internal_error"), TimeoutError()])
 def test_an_answer_that_may_come_yet_is_not_sent_twice_at_once(error: Exception) -> None:
     """Only a place that is gone leads to the next way; a doubt is repeated later, by whoever keeps the answer."""
-    web = Web(error)
+    web = RepeatingWeb(error)
     assert isinstance(slack_messenger(web).answer(waiting(), "No.", None), RetryLater)
     assert [method for method, _ in web.calls] == ["chat.postEphemeral"]
 
 
 def test_when_no_way_is_left_it_is_gone() -> None:
     """The caller learns why."""
-    web = Web(refusal("channel_not_found"), refusal("messages_tab_disabled"))
+    web = RepeatingWeb(refusal("channel_not_found"), refusal("messages_tab_disabled"))
     assert slack_messenger(web).answer(waiting(), "No.", None) == Undeliverable("messages_tab_disabled")
 
 
 def test_a_long_answer_keeps_its_text_and_cuts_its_block() -> None:
     """A section takes three thousand characters."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     slack_messenger(web).answer(waiting(), "x" * 3500, None)
     assert len(web.calls[0][1]["text"]) == 3500
     assert len(web.calls[0][1]["blocks"][0]["text"]["text"]) <= 3000
@@ -384,9 +384,9 @@ BUTTONS = [{"type": "actions", "elements": [{"type": "button", "action_id": "a",
 def test_an_answer_may_have_buttons() -> None:
     """They go with the text, by response_url or as ephemeral message."""
     hook = Hook()
-    assert slack_messenger(Web(POSTED), hook).answer(waiting(), "Found.", URL, BUTTONS) == Delivered()
+    assert slack_messenger(RepeatingWeb(POSTED), hook).answer(waiting(), "Found.", URL, BUTTONS) == Delivered()
     assert hook.sent[0]["blocks"] == BUTTONS
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     slack_messenger(web).answer(waiting(), "Found.", None, BUTTONS)
     assert [(method, sent["blocks"]) for method, sent in web.calls] == [("chat.postEphemeral", BUTTONS)]
 
@@ -394,7 +394,7 @@ def test_an_answer_may_have_buttons() -> None:
 @pytest.mark.parametrize("code", sorted(OUR_FAULT))
 def test_an_answer_is_worth_having_without_its_buttons(code: str) -> None:
     """Blocks that Slack refuses cost the person their buttons, not the answer."""
-    web = Web(refusal(code), POSTED)
+    web = RepeatingWeb(refusal(code), POSTED)
     assert isinstance(slack_messenger(web).answer(waiting(), "Found.", None, BUTTONS), Delivered)
     assert [method for method, _ in web.calls] == ["chat.postEphemeral", "chat.postEphemeral"]
     assert web.calls[1][1]["text"] == "Found."
@@ -403,7 +403,7 @@ def test_an_answer_is_worth_having_without_its_buttons(code: str) -> None:
 
 def test_after_a_restart_the_answer_says_how_it_stands() -> None:
     """With a link to the card where there is one."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     assert isinstance(slack_messenger(web).answer_after_restart(waiting(), DELETED), Delivered)
     assert [method for method, _ in web.calls] == ["chat.getPermalink", "chat.postEphemeral"]
     assert "the job is deleted" in web.calls[1][1]["text"]
@@ -430,14 +430,14 @@ def test_after_a_restart_the_answer_says_how_it_stands() -> None:
 )
 def test_a_link_to_the_card_where_slack_gives_one(answer: Any, link: str | None) -> None:
     """Never an error, and nothing that would break out of the link's brackets."""
-    web = Web(answer)
+    web = RepeatingWeb(answer)
     assert slack_messenger(web).link(DELETED) == link
     assert web.calls == [("chat.getPermalink", {"channel": "C1", "message_ts": "1.2"})]
 
 
 def test_without_a_card_there_is_no_link_and_no_call() -> None:
     """Nothing to link to."""
-    web = Web(POSTED)
+    web = RepeatingWeb(POSTED)
     assert slack_messenger(web).link(replace(AWAITING, id=DeletionId("f" * 16), message_ts=None)) is None
     assert web.calls == []
 
