@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -28,14 +28,10 @@ from bot.domain.evidence import (
 )
 from bot.domain.lifecycle import Step
 from bot.domain.model import Cause, Job, JobId, Listed, Operation, Reply, Shown
+from tests.support.values import AT, seconds
 
-AT = datetime(2026, 11, 22, 3, 12, tzinfo=UTC)
 JOB = JobId("job-1")
 GONE, PRESENT, NOTHING = Finding.GONE, Finding.PRESENT, Finding.NOTHING
-
-
-def seconds(number: float) -> timedelta:
-    return timedelta(seconds=number)
 
 
 def shown(
@@ -106,7 +102,8 @@ FINDINGS = [
     (HERE, listed("job-1", count=1), PRESENT),
     (NOT_FOUND, listed("job-1", count=1), PRESENT),
     (NOT_FOUND, listed("job-2", "job-1", count=2), PRESENT),
-    (shown(500), listed("job-1", count=1), PRESENT),
+    *((shown(status), listed("job-1", count=1), PRESENT) for status in (200, 403, 404, 500)),
+    (shown(404, code="APIG.0101"), listed("job-1", count=1), PRESENT),
     (shown(None, cause=Cause.TIMED_OUT), listed("job-1", count=1), PRESENT),
     (NOT_FOUND, EMPTY, GONE),
     (shown(400, code="MSS.00000003"), EMPTY, GONE),
@@ -329,16 +326,8 @@ def test_the_schedule_lets_patience_be_satisfied(seen: Finding, enough: evidence
 @pytest.mark.parametrize(
     ("age", "pause"),
     [
-        (0, 10),
-        (9.9, 10),
-        (10, 30),
-        (39.9, 30),
-        (40, 120),
-        (159.9, 120),
-        (160, 450),
-        (599.9, 450),
-        (600, None),
-        (9e4, None),
+        *((0, 10), (9.9, 10), (10, 30), (39.9, 30), (40, 120), (159.9, 120), (160, 450), (599.9, 450)),
+        *((600, None), (9e4, None)),
     ],
 )
 def test_when_what_a_delete_left_behind_is_looked_at_again(age: float, pause: float | None) -> None:

@@ -28,8 +28,7 @@ from bot.domain.policy import (
     who_confirms,
 )
 from bot.domain.refusals import Reason, Refused
-from tests.contract.values import deletion
-from tests.support.values import ANNA, BEN
+from tests.support.values import ANNA, BEN, deletion
 
 LISTED = Rules(users=frozenset({"UANNA"}))
 
@@ -319,13 +318,6 @@ def test_who_may_confirm(rule: ConfirmBy, who: str) -> None:
         (ConfirmBy.SECOND_PERSON, True): Refused(Reason.SECOND_PERSON_NEEDED),
     }.get((rule, is_requester))
     assert may_confirm(presser, REQUESTER, rule) == no
-
-
-def test_one_shared_id_makes_the_same_person() -> None:
-    """On a Grid one human has several ids; nobody is their own second person."""
-    asked, pressed = person(ANNA, "WGRID"), person(Actor("UTWO", "T2"), "WGRID")
-    assert may_confirm(pressed, asked, ConfirmBy.SECOND_PERSON) == Refused(Reason.SECOND_PERSON_NEEDED)
-    assert may_confirm(pressed, asked, ConfirmBy.REQUESTER) is None
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,11 @@ def slack_people(web: Web, clock: HeldClock, enterprise: str | None = None, rule
     return SlackPeople(web, "T1", enterprise, clock, rules)  # type: ignore[arg-type]
 
 
+def person_of(found: Person | LookupFailed) -> Person:
+    assert isinstance(found, Person)
+    return found
+
+
 def test_a_person_is_asked_of_slack_and_kept(clock: HeldClock) -> None:
     """One users.info per person and minute."""
     web = Web(response({"ok": True, "user": OWN}))
@@ -169,9 +174,7 @@ def test_slack_is_asked_where_the_payload_alone_cannot_tell(
 ) -> None:
     """On a Grid, or where the payload has no team, users.info decides; another team there is still foreign."""
     web = Web(response({"ok": True, "user": {"id": "UANNA", "team_id": "T2"}}))
-    found = slack_people(web, clock, enterprise).person(Actor("UANNA", team))
-    assert isinstance(found, Person)
-    assert not found.is_own
+    assert not person_of(slack_people(web, clock, enterprise).person(Actor("UANNA", team))).is_own
     assert len(web.calls) == 1
 
 
@@ -180,9 +183,7 @@ def test_the_same_user_id_of_two_teams_is_kept_apart(clock: HeldClock) -> None:
     web = Web(response({"ok": True, "user": OWN}), response({"ok": True, "user": {**OWN, "deleted": True}}))
     asked = slack_people(web, clock, "E1")
     asked.person(ANNA)
-    other = asked.person(Actor("UANNA", "T2"))
-    assert isinstance(other, Person)
-    assert other.is_deactivated
+    assert person_of(asked.person(Actor("UANNA", "T2"))).is_deactivated
 
 
 @pytest.mark.parametrize("channel", ["D1", "D0123456789"])
@@ -326,9 +327,7 @@ def test_losing_an_account_s_rights_is_seen_at_the_click(clock: HeldClock) -> No
     asked = slack_people(web, clock)
     asked.person(ANNA)
     clock.add(5.000001)
-    found = asked.person(ANNA, fresh=True)
-    assert isinstance(found, Person)
-    assert found.is_guest
+    assert person_of(asked.person(ANNA, fresh=True)).is_guest
 
 
 @pytest.mark.parametrize(
@@ -402,8 +401,7 @@ def test_members_of_a_listed_group_are_found(
 ) -> None:
     """Group by group, until one has this person by one of their ids."""
     web = Web(user(enterprise_user=GRID), members(*first), members(*second or ()))
-    found = slack_people(web, clock, "E1", IN_GROUPS).person(ANNA)
-    assert isinstance(found, Person)
+    found = person_of(slack_people(web, clock, "E1", IN_GROUPS).person(ANNA))
     assert (found.groups, found.groups_unknown) == (groups, None)
     assert web.asked == asked
 
@@ -422,8 +420,7 @@ def test_members_of_a_listed_group_are_found(
 def test_neither_the_listed_nor_the_barred_take_a_group_look_up(clock: HeldClock, who: dict[str, Any]) -> None:
     """Listed users go on working while user groups cannot be read, and whoever may never delete costs no look-up."""
     web = Web(user(**who))
-    found = slack_people(web, clock, "E1", IN_GROUPS).person(Actor(who["id"], "T1"), fresh=True)
-    assert isinstance(found, Person)
+    found = person_of(slack_people(web, clock, "E1", IN_GROUPS).person(Actor(who["id"], "T1"), fresh=True))
     assert found.groups == frozenset()
     assert web.asked == [who["id"]]
 
@@ -481,8 +478,8 @@ def test_one_look_into_a_group_serves_everybody(clock: HeldClock) -> None:
     """What a group's look-up says holds for all who ask in that minute."""
     web = Web(user(), members("UBEN"), user(id="UBEN"), user(id="UCARL"))
     asked = slack_people(web, clock, rules=ONE_GROUP)
-    groups = [asked.person(Actor(name, "T1")) for name in ("UANNA", "UBEN", "UCARL")]
-    assert [found.groups for found in groups if isinstance(found, Person)] == [set(), {"S1"}, set()]
+    found = [person_of(asked.person(Actor(name, "T1"))) for name in ("UANNA", "UBEN", "UCARL")]
+    assert [one.groups for one in found] == [set(), {"S1"}, set()]
     assert web.asked.count("S1") == 1
 
 
@@ -505,8 +502,7 @@ def test_a_group_look_up_that_fails_means_not_known(clock: HeldClock, failure: A
     asked = slack_people(web, clock, rules=ONE_GROUP)
     with structlog.testing.capture_logs() as logged:
         for _ in range(5):
-            found = asked.person(ANNA, fresh=True)
-            assert isinstance(found, Person)
+            found = person_of(asked.person(ANNA, fresh=True))
             assert (found.groups, found.groups_unknown) == (frozenset(), why)
     assert [(line["event"], line["group"], line["why"]) for line in logged] == [("group_look_up_failed", "S1", why)]
     clock.add(kept)
@@ -515,8 +511,7 @@ def test_a_group_look_up_that_fails_means_not_known(clock: HeldClock, failure: A
     assert web.asked.count("S1") == 1
     clock.add(0.000001)
     web.answers = [user(), members("UANNA")] if kept == 60 else [members("UANNA"), user()]
-    found = asked.person(ANNA)
-    assert isinstance(found, Person)
+    found = person_of(asked.person(ANNA))
     assert (found.groups, found.groups_unknown) == ({"S1"}, None)
 
 
@@ -533,9 +528,7 @@ def test_one_group_that_cannot_be_asked_does_not_hide_another(clock: HeldClock) 
     """Whoever is in a group that could be read is allowed; for everybody else it is not known."""
     web = Web(user(), TimeoutError(), members("UANNA"), user(id="UBEN"))
     asked = slack_people(web, clock, rules=IN_GROUPS)
-    anna, ben = asked.person(ANNA), asked.person(Actor("UBEN", "T1"))
-    assert isinstance(anna, Person)
-    assert isinstance(ben, Person)
+    anna, ben = person_of(asked.person(ANNA)), person_of(asked.person(Actor("UBEN", "T1")))
     assert (anna.groups, anna.groups_unknown) == ({"S2"}, None)
     assert (ben.groups, ben.groups_unknown) == (frozenset(), "TimeoutError")
 
@@ -546,6 +539,4 @@ def test_who_may_only_freeze_is_asked_about_anew_too(clock: HeldClock) -> None:
     asked = slack_people(web, clock, rules=Rules(freeze_by=frozenset({"UANNA"})))
     asked.person(ANNA)
     clock.add(6)
-    found = asked.person(ANNA, fresh=True)
-    assert isinstance(found, Person)
-    assert found.is_guest
+    assert person_of(asked.person(ANNA, fresh=True)).is_guest
