@@ -162,7 +162,7 @@ class Stage(World):
         return self
 
     def stop(self) -> None:
-        if self.app is not None:
+        if self.has_bot:
             self.bury()
         super().stop()
 
@@ -170,7 +170,7 @@ class Stage(World):
 
     def new_cell(self, settings: dict[str, str], rotate: int = 0) -> None:
         """A new channel with new people, a new job, and an empty ledger."""
-        if self.app is not None:
+        if self.has_bot:
             self.bury()
         if (self.folder / "ledger.db").exists():
             markers.look_through(self)
@@ -215,7 +215,6 @@ class Stage(World):
 
     def bury(self) -> None:
         """End what is left of the process. It is dead, so nothing that still runs in it has any effect."""
-        assert self.app is not None
         self.life.dead = True
         self.app.stop(5)
         self.app = None
@@ -294,7 +293,6 @@ class Stage(World):
         """What the socket would do, in this thread and with Bolt's own functions."""
         if not self.in_process:
             return self._deliver(envelope)
-        assert self.app is not None
         request = SocketModeRequest(
             type=envelope["type"], envelope_id=envelope["envelope_id"], payload=envelope["payload"]
         )
@@ -345,7 +343,6 @@ class Stage(World):
         """Let so much time pass, then let every worker do what is due, in an order that differs between cells."""
         if not self.in_process:
             return  # A real process does that by itself.
-        assert self.app is not None
         self.clock.add(seconds)
         tickers = self.app.tickers
         first = self.rotate % len(tickers)
@@ -394,19 +391,16 @@ class Stage(World):
 
     def owes_words(self) -> bool:
         """Whether somebody has still to be told something."""
-        assert self.app is not None
         return self.app.ledger.outbox_count() > 0 or self.answers_open() > 0
 
     # -- what can be seen --
 
     def answers_open(self) -> int:
         """How many people wait for an answer, by the ledger."""
-        assert self.app is not None
         return self.app.ledger._read(lambda c: c.exec_driver_sql("select count(*) from answers").scalar_one())
 
     def deletions(self) -> list[Deletion]:
         """All deletions of the cell, newest first."""
-        assert self.app is not None
         return list(self.app.ledger.overview.history(limit=100))
 
     def message_of(self, deletion: Deletion) -> Message | None:

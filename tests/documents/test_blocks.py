@@ -78,9 +78,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         w.press(w.card(job))
         w.tick(60)
         deletion = w.deletion(job)
-        assert deletion is not None
         assert deletion.state is State.DELETED
-        assert w.app is not None
         examples = {EXAMPLE_DELETION: deletion.id, EXAMPLE_EVENT: short(*w.app.ledger.head())}
         (folder / "somewhere").mkdir()
         examples[ELSEWHERE] = f"{folder}{ELSEWHERE}"

@@ -114,9 +114,7 @@ class Cell:
 
     def deletion(self) -> Deletion:
         """The newest deletion of this cell's job."""
-        found = self.w.deletion(self.job)
-        assert found is not None, "there is no deletion"
-        return found
+        return self.w.deletion(self.job)
 
     def deletes(self) -> int:
         return self.w.cloud.deletes_arrived(self.job)
@@ -222,7 +220,7 @@ class Cell:
 
     def _check_confirmer(self, sayings: list[Saying]) -> None:
         """Whose click deleted the job is not told afterwards that it deleted nothing."""
-        found = self.w.deletion(self.job)
+        found = self.w.find_deletion(self.job)
         who = found.confirmer.user if found is not None and found.confirmer is not None else None
         about = [said for said in sayings if said.only_for == who and said.truth.ours and NOT_BY_THIS.search(said.text)]
         assert not about, about
@@ -361,7 +359,7 @@ class Keeper:
     def _tidy(w: World) -> None:
         w.cloud.faults.clear()
         w.slack.faults.clear()
-        if w.app is not None:
+        if w.has_bot:
             w.app.ledger.after_commit = nothing
 
     def close(self) -> None:

@@ -37,7 +37,6 @@ def readiness(w: World) -> str:
 
 def probe(w: World) -> None:
     """Let the bot look at its ledger, as it does every few seconds."""
-    assert w.app is not None
     w.app.probe.run_once()
 
 
@@ -129,8 +128,7 @@ def test_a_file_that_was_removed_or_replaced_ends_all_new_work(
 def test_a_claim_does_not_wait_for_the_next_look(kept: World, attack: str) -> None:
     """The file goes while the press is being checked, so the claim itself has to notice."""
     w = kept
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
 
     def strike(seen: Seen) -> None:
         if seen.operation.startswith("Show"):
@@ -147,8 +145,7 @@ def test_a_claim_does_not_wait_for_the_next_look(kept: World, attack: str) -> No
 def test_what_is_in_flight_is_recorded_and_told(kept: World, attack: str) -> None:
     """The DELETE has been sent when the file goes: its outcome reaches the thread all the same."""
     w = kept
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     held = play.late()
     sent = w.cloud.faults.add("Delete2dModelTrainingJob", held)
     w.slack.click(w.anna, card, "dh_confirm").wait_ack()
@@ -221,8 +218,7 @@ def test_the_home_says_why_too(kept: World) -> None:
 def test_a_throttled_delete_is_not_sent_again(kept: World) -> None:
     """The next attempt takes a claim of its own; the thread says what came of the first one."""
     w = kept
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add("Delete2dModelTrainingJob", play.throttled())
 
     def strike(seen: Seen) -> None:
@@ -237,9 +233,7 @@ def test_a_throttled_delete_is_not_sent_again(kept: World) -> None:
     (sent,) = w.cloud.requests_to("Delete2dModelTrainingJob")
     assert sent.request_id in w.thread(card)[0]
     assert "not sent again, since the bot takes no new work for now." in w.thread(card)[0]
-    found = w.deletion(job)
-    assert found is not None
-    assert found.state is State.FAILED
+    assert w.deletion(job).state is State.FAILED
 
 
 # A PostgreSQL replica whose clock is off.
@@ -332,9 +326,7 @@ def test_a_clock_that_is_nearly_right_is_good_enough(shared: World, seconds: flo
         w.card(job)
         postgres.execute(w.extra["DATABASE_URL"], "UPDATE deletions SET deadline_at = '2020-01-01T00:00:00.000000Z'")
         work(bot)
-        found = w.deletion(job)
-        assert found is not None
-        assert found.state is State.EXPIRED
+        assert w.deletion(job).state is State.EXPIRED
     finally:
         bot.stop(5)
 
@@ -363,7 +355,6 @@ def test_a_clock_that_is_set_right_lets_the_replica_work(shared: World, capsys: 
 def test_a_slow_database_does_not_make_a_clock_wrong(shared: World) -> None:
     """How long the answer took is no difference of clocks; where it leaves that open, what was known holds."""
     w = shared
-    assert w.app is not None
     clock = OffClock()
     w.app.probe._clock = clock
     ledger = w.app.ledger

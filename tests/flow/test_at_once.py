@@ -16,8 +16,7 @@ def test_thirty_clicks_at_once_from_three_people_send_one_delete(tmp_path: Path)
     with world(tmp_path, CONFIRM_BY="any_operator") as w:
         w.stop_bot()
         w.run_bot(AUTHORIZED_USERS=f"{w.anna},{w.ben},{w.carl}")
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         people = [w.anna, w.ben, w.carl] * 10
         with ThreadPoolExecutor(30) as crowd:
             clicks = list(crowd.map(lambda user: w.slack.click(user, card, "dh_confirm", force=True), people))
@@ -50,7 +49,7 @@ def test_fifty_commands_while_metastudio_is_slow_are_all_acked_and_all_get_their
 def test_a_wrong_key_is_tried_once_however_many_ask(w: World) -> None:
     """Twenty commands at once: one signed call finds out, and the key is not locked by the others."""
     w.stop_bot()
-    w.run_bot(METASTUDIO_AUTH="aksk", HUAWEICLOUD_SDK_SK="x" * 40, READ_TIMEOUT="30")
+    w.run_bot(METASTUDIO_AUTH="aksk", HUAWEICLOUD_SDK_SK="wrong" * 8, READ_TIMEOUT="30")
     tick = threading.Event()
 
     def until_all_have_asked(_: Seen) -> None:

@@ -33,8 +33,7 @@ def slow_look_ups(w: World, seconds: float) -> Callable[[Call], None]:
 
 def test_the_job_is_read_again_where_slack_took_long(w: World) -> None:
     """Between the read and Slack's answer the job becomes somebody else's: it is not deleted."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.clock.add(6)
     slow = w.slack.faults.add("users.info", "latency")
     is_read = threading.Event()
@@ -52,8 +51,7 @@ def test_the_job_is_read_again_where_slack_took_long(w: World) -> None:
 
 def test_people_are_asked_again_where_metastudio_took_long(w: World) -> None:
     """While the job is read the requester becomes a guest: nothing is deleted."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
 
     def before(seen: Seen) -> None:
         w.clock.add(20)
@@ -68,8 +66,7 @@ def test_people_are_asked_again_where_metastudio_took_long(w: World) -> None:
 @pytest.mark.parametrize(("slow", "reads", "deletes"), [(1, 2, 1), (2, 3, 1), (3, 3, 0)])
 def test_an_answer_counts_from_its_question(w: World, slow: int, reads: int, deletes: int) -> None:
     """A read that took twenty seconds may speak of a job as it was then: all is checked anew, three times at most."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     left = [20] * slow
 
     def slow_at_first(seen: Seen) -> None:
@@ -86,8 +83,7 @@ def test_an_answer_counts_from_its_question(w: World, slow: int, reads: int, del
 @pytest.mark.parametrize(("age", "deletes"), [(0.0, 1), (2.0, 1), (4.1, 0), (5.1, 0)])
 def test_a_cached_yes_does_not_become_younger_by_being_used(w: World, age: float, deletes: int) -> None:
     """The five seconds count from the question to Slack, so shortly before they are over Slack is asked again."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.clock.add(age)
     w.slack.users[w.anna].is_restricted = True
     w.press(card)
@@ -96,8 +92,7 @@ def test_a_cached_yes_does_not_become_younger_by_being_used(w: World, age: float
 
 def test_what_cannot_be_had_fresh_together_deletes_nothing(w: World) -> None:
     """Every look-up takes longer than an answer stays fresh: after two further rounds it is told to press again."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.clock.add(6)
     asked = len(w.slack.calls_to("users.info"))
     w.slack.before_call = slow_look_ups(w, 7)
@@ -154,8 +149,7 @@ def test_a_click_that_may_not_confirm_takes_no_place_in_the_limiter(
 ) -> None:
     """There is one place a minute, and MetaStudio is not read either: whoever may confirm does not wait for others."""
     with world(tmp_path, CONFIRM_BY=rule, DELETES_PER_SECOND="0.016") as w:
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         for _ in range(3):
             w.press(card, user=getattr(w, in_vain))
             assert says in w.said_to(getattr(w, in_vain))[-1]
@@ -239,10 +233,8 @@ STRAY: dict[str, Callable[[World, str], tuple[str, str | None]]] = {
 @pytest.mark.parametrize("action", sorted(BUTTONS))
 def test_a_press_that_does_not_stand_on_the_card_does_nothing(w: World, action: str, stray: str) -> None:
     """A deletion is confirmed on its own card and nowhere else, whatever the payload says."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     channel, ts = STRAY[stray](w, card.ts)
-    assert w.app is not None
     press = Press("p", Actor(w.anna, w.slack.team_id), channel, DeletionId(w.deletion(job).id), ts)
     assert BUTTONS[action](press, w.app.ports).reason == "unknown_deletion"
     assert w.cloud.deletes_arrived(job) == 0
@@ -251,10 +243,8 @@ def test_a_press_that_does_not_stand_on_the_card_does_nothing(w: World, action: 
 
 def test_a_button_of_another_version_does_nothing(w: World) -> None:
     """Whoever presses it is told so; the card still waits, and its own button works."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     found = w.deletion(job)
-    assert found is not None
     w.press(card, "dh_confirm_all", force=True, value=found.id)
     assert w.said_to(w.anna)[-1].startswith("This button belongs to another version of the bot.")
     assert w.cloud.deletes_arrived(job) == 0

@@ -47,8 +47,7 @@ CHANGES = {"guest": becomes_a_guest, "Slack Connect": becomes_external}
 @pytest.mark.parametrize("change", list(CHANGES))
 def test_no_answer_from_before_counts_at_the_click(w: World, trouble: str, change: str) -> None:
     """Somebody became a guest, or the channel Slack Connect, while the clock was set: the click is refused."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     TROUBLES[trouble](w)
     CHANGES[change](w)
     w.press(card)
@@ -59,7 +58,6 @@ def test_no_answer_from_before_counts_at_the_click(w: World, trouble: str, chang
 @contextmanager
 def once_at(w: World, boundary: str, trouble: Trouble) -> Iterator[None]:
     """The trouble comes when the process passes there for the first time."""
-    assert w.app is not None
     ledger, left = w.app.ledger, [trouble]
 
     def strike() -> None:
@@ -90,13 +88,11 @@ def once_at(w: World, boundary: str, trouble: Trouble) -> Iterator[None]:
 @pytest.mark.parametrize("boundary", ["before the claim's COMMIT", "after the claim's COMMIT"])
 def test_between_the_checks_and_the_delete_it_ends_as_never_sent(w: World, boundary: str, trouble: str) -> None:
     """Claimed on checks that nobody can call young any more: nothing leaves, and that is what the thread says."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     with once_at(w, boundary, TROUBLES[trouble]):
         w.press(card)
     assert w.cloud.deletes_arrived(job) == 0
     deletion = w.deletion(job)
-    assert deletion is not None
     assert (deletion.state, deletion.attempts[-1].cause) == (State.FAILED, Cause.TOO_LATE)
     assert "was not deleted by this request" in w.thread(card)[0]
     assert w.verdict().is_sound
@@ -106,8 +102,7 @@ def test_between_the_checks_and_the_delete_it_ends_as_never_sent(w: World, bound
 def test_while_the_job_is_read_everything_is_checked_anew(tmp_path: Path, trouble: str) -> None:
     """The trouble comes between the question and the answer: the press is not lost, and rests on new checks."""
     with world(tmp_path, CONFIRM_WITHIN_SECONDS="3600") as w:
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         with once_at(w, "at the read", TROUBLES[trouble]):
             w.press(card)
         assert len(w.cloud.requests_to(SHOW)) == 3
@@ -132,8 +127,7 @@ def test_a_throttled_delete_is_sent_again_on_new_checks(w: World, change: str) -
 
     The requester is told which of the two it was.
     """
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.throttled("2"))
     sleep = w.clock.sleep
 
@@ -144,9 +138,7 @@ def test_a_throttled_delete_is_sent_again_on_new_checks(w: World, change: str) -
     w.clock.sleep = change_meanwhile  # type: ignore[method-assign]
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
-    deletion = w.deletion(job)
-    assert deletion is not None
-    assert deletion.state is State.FAILED
+    assert w.deletion(job).state is State.FAILED
     since = {"guest": f"<@{w.anna}> may no longer confirm", "Slack Connect": "the card's channel may no longer be used"}
     assert f"It was not sent again, since {since[change]}." in w.thread(card)[0]
 
@@ -156,8 +148,7 @@ def test_a_throttled_delete_is_sent_again_on_new_checks(w: World, change: str) -
 
 def test_a_card_expires_in_time_after_the_clock_was_set_back(w: World) -> None:
     """Its deadline lies an hour too far off then: it is pulled back, the card says so, and expires in ten minutes."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     before = w.deletion(job)
     w.clock.step(-HOUR)
     w.tick()
@@ -174,8 +165,7 @@ def test_a_card_expires_in_time_after_the_clock_was_set_back(w: World) -> None:
 
 def test_so_it_does_where_the_bot_was_down_meanwhile(w: World) -> None:
     """A clock that was set while nobody watched is noticed by what it left in the ledger."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.stop_bot()
     w.clock.step(-24 * HOUR)
     w.run_bot()
@@ -187,8 +177,7 @@ def test_so_it_does_where_the_bot_was_down_meanwhile(w: World) -> None:
 @pytest.mark.parametrize("step", [HOUR, 24 * HOUR])
 def test_a_card_that_the_clock_cut_short_says_so(w: World, step: float) -> None:
     """Set forward past the deadline: nothing can be confirmed any more, and nobody is said to have let it pass."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.tick(60)
     w.clock.step(step)
     w.press(card)
@@ -205,8 +194,7 @@ def test_a_card_that_the_clock_cut_short_says_so(w: World, step: float) -> None:
 @pytest.mark.parametrize("effect", [True, False])
 def test_an_unknown_outcome_is_found_out(w: World, step: float, *, effect: bool) -> None:
     """They count anew: no read is put off for an hour, and none agrees over an hour that never was."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add(DELETE, play.drop(), when="after" if effect else "before")
     w.press(card)
     for _ in range(0 if effect else 5):
@@ -224,8 +212,7 @@ def test_an_unknown_outcome_is_found_out(w: World, step: float, *, effect: bool)
 
 def test_what_slack_did_not_take_is_said_again(w: World) -> None:
     """The next try of a message lies at most ten minutes off, whatever the clock was when it was put off."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=5)
     w.press(card)
     assert w.thread(card) == []
@@ -254,8 +241,7 @@ def test_the_breaker_rests_for_five_minutes_of_real_time(w: World, step: float) 
 def test_a_delete_under_way_is_not_called_lost(tmp_path: Path, step: float) -> None:
     """Its sender waits for MetaStudio's answer while the clock is set: nobody takes the row over before its time."""
     with world(tmp_path, READ_TIMEOUT="30") as w:
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        _, card = w.offered()
         w.tick()
         held = play.late()
         sent = w.cloud.faults.add(DELETE, held)

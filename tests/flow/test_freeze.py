@@ -14,14 +14,9 @@ from tests.flow.world import World, world
 WHY = "the wrong jobs went *tonight* <!channel>"
 
 
-def failed_job(w: World) -> str:
-    return w.cloud.add_job(state="TRAIN_FAILED")
-
-
 def test_a_freeze_stops_all_deletions_until_it_is_lifted(w: World) -> None:
     """A card keeps waiting, its click is answered with who, when and why, nothing is sent; afterwards it works."""
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     w.ask(f"freeze {WHY}", w.ben)
     assert "All deletions are frozen from now on" in w.said_to(w.ben)[-1]
     reads = len(w.cloud.requests)
@@ -31,9 +26,7 @@ def test_a_freeze_stops_all_deletions_until_it_is_lifted(w: World) -> None:
     assert "`the wrong jobs went *tonight* &lt;!channel&gt;`" in told
     assert "This click deleted nothing." in told
     assert (len(w.cloud.requests), w.cloud.deletes_arrived(job)) == (reads, 0)
-    found = w.deletion(job)
-    assert found is not None
-    assert found.state is State.AWAITING
+    assert w.deletion(job).state is State.AWAITING
     assert len(card.buttons) == 2
     w.ask("unfreeze")
     assert "allowed again" in w.said_to(w.anna)[-1]
@@ -45,10 +38,10 @@ def test_nothing_new_is_offered_while_frozen(w: World) -> None:
     """The command is refused in words with who, when and why; MetaStudio is not asked on account of a stranger."""
     w.ask(f"freeze {WHY}", w.ben)
     posted = len(w.slack.messages(w.ops))
-    w.ask(failed_job(w))
+    w.ask(w.failed_job())
     assert f"<@{w.ben}> stopped all deletions" in w.said_to(w.anna)[-1]
     assert len(w.slack.messages(w.ops)) == posted
-    w.ask(failed_job(w), w.carl)
+    w.ask(w.failed_job(), w.carl)
     assert "not among the people" in w.said_to(w.carl)[-1]
 
 
@@ -60,8 +53,8 @@ def test_everybody_concerned_is_told(tmp_path: Path) -> None:
         w.run_bot(AUDIT_CHANNEL=log)
         elsewhere = w.slack.add_channel("elsewhere", members=[w.anna, w.ben])
         w.tick()
-        card = w.card(failed_job(w))
-        w.ask(failed_job(w), channel=elsewhere)
+        card = w.card(w.failed_job())
+        w.ask(w.failed_job(), channel=elsewhere)
         (other,) = w.slack.messages(elsewhere)
         w.ask(f"freeze {WHY}", w.ben)
         w.tick(1)
@@ -93,8 +86,7 @@ def test_it_is_recorded_without_its_reason(w: World) -> None:
 
 def test_it_survives_a_restart(w: World) -> None:
     """The next process refuses the click too."""
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     w.ask(f"freeze {WHY}", w.ben)
     w.stop_bot()
     w.run_bot()
@@ -115,14 +107,12 @@ def test_an_announcement_that_slack_did_not_take_is_told_later(w: World) -> None
 def freeze_beside(w: World) -> None:
     """Ben freezes while something else is in flight."""
     w.slack.command(w.ben, w.ops, f"freeze {WHY}").wait_ack()
-    assert w.app is not None
     assert w.slack.wait_for(w.app.ledger.freezes.current)
 
 
 def test_a_freeze_that_comes_between_the_checks_and_the_claim_wins(w: World) -> None:
     """The look for a freeze is part of the claim: one that comes while the job is read for the last time stops it."""
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     held = play.late()
     reading = w.cloud.faults.add(play.SHOW, held)
     pressed = w.slack.click(w.anna, card, "dh_confirm")
@@ -138,17 +128,14 @@ def test_a_freeze_that_comes_between_the_checks_and_the_claim_wins(w: World) -> 
 
 def test_a_throttled_delete_is_not_sent_again_while_frozen(w: World) -> None:
     """The next attempt is a claim, too; the thread tells the throttled reply as the outcome, and the freeze."""
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(play.DELETE, play.throttled())
     w.cloud.after_call = lambda seen: freeze_beside(w) if seen.operation == play.DELETE else None
     w.press(card)
     w.tick(1)
     assert w.cloud.deletes_arrived(job) == 1
     assert job in w.cloud.jobs
-    found = w.deletion(job)
-    assert found is not None
-    assert found.state is State.FAILED
+    assert w.deletion(job).state is State.FAILED
     (outcome,) = (said for said in w.thread(card) if "throttled" in said)
     assert "It was not sent again, since deletions were frozen meanwhile." in outcome
     assert "in a minute" not in outcome
@@ -156,7 +143,7 @@ def test_a_throttled_delete_is_not_sent_again_while_frozen(w: World) -> None:
 
 def test_what_goes_on_while_frozen(w: World) -> None:
     """A card can be cancelled, and one whose time is over expires."""
-    first, second = w.card(failed_job(w)), w.card(failed_job(w))
+    first, second = w.card(w.failed_job()), w.card(w.failed_job())
     w.ask(f"freeze {WHY}", w.ben)
     w.press(first, "dh_cancel")
     assert any("Cancelled by" in said for said in w.thread(first))
@@ -174,7 +161,6 @@ def test_who_may_freeze(tmp_path: Path, freeze_by: str, *, operator_may: bool, c
     with world(tmp_path) as w:
         w.stop_bot()
         w.run_bot(FREEZE_BY=w.carl if freeze_by else "")
-        assert w.app is not None
         for user, may in ((w.anna, operator_may), (w.carl, colleague_may)):
             w.ask(f"freeze {WHY}", user)
             assert (w.app.ledger.freezes.current() is not None) is may
@@ -187,7 +173,6 @@ def test_a_freeze_is_asked_for_where_the_team_sees_it(w: World) -> None:
     """Not in a direct message: the announcement would reach nobody."""
     w.ask(f"freeze {WHY}", channel=w.slack.add_im(w.anna, w.ben))
     assert "direct message" in w.said_to(w.anna)[-1]
-    assert w.app is not None
     assert w.app.ledger.freezes.current() is None
 
 
@@ -229,10 +214,8 @@ def test_what_cannot_be_done_is_said(w: World, text: str, says: str) -> None:
 )
 def test_a_freeze_freezes_at_once(w: World, text: str, reason: str | None) -> None:
     """However it is typed, with or without a reason; what is shown to the others reads well without one."""
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     w.ask(text, w.ben)
-    assert w.app is not None
     standing = w.app.ledger.freezes.current()
     assert standing is not None
     w.press(card)
@@ -272,7 +255,7 @@ def test_a_second_freeze_is_told_of_the_first(w: World) -> None:
 
 def test_nobody_is_reminded_of_a_card_that_may_not_be_confirmed(w: World) -> None:
     """While deletions are frozen the thread does not ask to press; once they are allowed again it does."""
-    card = w.card(failed_job(w))
+    card = w.card(w.failed_job())
     w.ask(f"freeze {WHY}", w.ben)
     w.tick(310)
     assert not any("still waits" in said for said in w.thread(card))

@@ -33,13 +33,9 @@ def oncall(w: World) -> list[str]:
     return group.users
 
 
-def job(w: World) -> str:
-    return w.cloud.add_job(state="TRAIN_FAILED")
-
-
 def test_a_member_asks_and_confirms(w: World) -> None:
     """One look into the group serves command and click, if they are close together."""
-    to_delete = job(w)
+    to_delete = w.failed_job()
     w.press(w.card(to_delete, w.ben), user=w.ben)
     assert w.cloud.deletes_arrived(to_delete) == 1
     assert len(w.slack.calls_to(GROUPS)) == 1
@@ -47,13 +43,13 @@ def test_a_member_asks_and_confirms(w: World) -> None:
 
 def test_listed_users_take_no_look_into_groups(w: World) -> None:
     """They go on working whatever becomes of user groups."""
-    w.press(w.card(job(w)))
+    w.press(w.card(w.failed_job()))
     assert w.slack.calls_to(GROUPS) == []
 
 
 def test_whoever_is_added_may_within_a_minute(w: World) -> None:
     """A no stands for a minute; then the group is looked into again."""
-    to_delete = job(w)
+    to_delete = w.failed_job()
     w.ask(to_delete, w.carl)
     oncall(w).append(w.carl)
     w.clock.add(30)
@@ -82,9 +78,8 @@ LOSSES: dict[Loss, str] = {removed: "not among the people", deactivated: "deacti
 @pytest.mark.parametrize("loses", LOSSES)
 def test_a_click_by_whoever_lost_the_right_is_refused(w: World, loses: Loss) -> None:
     """Ben may no longer when he presses anna's card: no DELETE, he is told why, and the card still waits for others."""
-    to_delete = job(w)
-    card = w.card(to_delete)
-    w.ask(job(w), w.ben)
+    to_delete, card = w.offered()
+    w.ask(w.failed_job(), w.ben)
     loses(w, w.ben)
     w.clock.add(6)
     w.press(card, user=w.ben, force=True)
@@ -98,8 +93,7 @@ def test_a_click_by_whoever_lost_the_right_is_refused(w: World, loses: Loss) -> 
 @pytest.mark.parametrize("presser", ["ben", "anna"])
 def test_a_requester_who_lost_the_right_closes_their_card(w: World, loses: Loss, presser: str) -> None:
     """Ben asked, and may no longer: whoever presses, nothing is deleted, the card closes and its thread says why."""
-    to_delete = job(w)
-    card = w.card(to_delete, w.ben)
+    to_delete, card = w.offered(w.ben)
     loses(w, w.ben)
     w.clock.add(6)
     user = getattr(w, presser)
@@ -107,7 +101,6 @@ def test_a_requester_who_lost_the_right_closes_their_card(w: World, loses: Loss,
     assert w.cloud.deletes_arrived(to_delete) == 0
     assert card.buttons == []
     ended = w.deletion(to_delete)
-    assert ended is not None
     assert (ended.state, ended.ended_why) == (State.REFUSED, "requester_lost_right")
     assert any("may no longer delete jobs" in said for said in w.thread(card))
     expected = LOSSES[loses] if presser == "ben" else "may no longer delete jobs"
@@ -132,16 +125,15 @@ def test_a_look_into_a_group_that_fails_refuses_in_words(
         w.stop_bot()
         monkeypatch.setattr(bot.clients, "SLACK_TIMEOUT", 3)
         w.run_bot()
-    to_delete = job(w)
-    card = w.card(to_delete)
+    to_delete, card = w.offered()
     if at_the == "click":
-        w.ask(job(w), w.ben)
+        w.ask(w.failed_job(), w.ben)
         w.clock.add(6)
     fault = w.slack.faults.add(GROUPS, **failure)  # type: ignore[arg-type]
     if at_the == "click":
         w.press(card, user=w.ben)
     else:
-        w.ask(job(w), w.ben)
+        w.ask(w.failed_job(), w.ben)
     told = w.said_to(w.ben)[-1]
     assert "Slack could not say whether you are in a user group that may delete jobs" in told
     assert f"This {at_the} deleted nothing. Try again in a minute." in told
@@ -156,8 +148,7 @@ def test_a_look_into_a_group_that_fails_refuses_in_words(
 
 def test_a_requester_whose_group_cannot_be_asked_has_not_lost_the_right(w: World) -> None:
     """Ben asked; while Slack is unwell anna's click is refused, and the card still waits."""
-    to_delete = job(w)
-    card = w.card(to_delete, w.ben)
+    to_delete, card = w.offered(w.ben)
     w.clock.add(6)
     w.slack.faults.add(GROUPS, "error", error="fatal_error")
     w.press(card)
@@ -175,28 +166,27 @@ def test_without_the_scope_or_the_plan_it_says_what_is_missing(w: World, lacks: 
         w.slack.scopes.remove("usergroups:read")
     else:
         w.slack.paid_plan = False
-    w.ask(job(w), w.ben)
+    w.ask(w.failed_job(), w.ben)
     assert says in w.said_to(w.ben)[-1]
     assert w.slack.messages(w.ops) == []
-    to_delete = job(w)
+    to_delete = w.failed_job()
     w.press(w.card(to_delete))
     assert w.cloud.deletes_arrived(to_delete) == 1
 
 
 def test_a_disabled_group_has_no_members(w: World) -> None:
     """Whoever disables a group in Slack takes the right away with it."""
-    w.card(job(w), w.ben)
+    w.card(w.failed_job(), w.ben)
     (group,) = w.slack.groups.values()
     group.disabled = True
     w.clock.add(61)
-    w.ask(job(w), w.ben)
+    w.ask(w.failed_job(), w.ben)
     assert w.reasons(w.ben) == ["not_listed"]
 
 
 def test_hammering_a_button_does_not_use_up_the_look_ups_of_the_others(w: World) -> None:
     """Carl presses forty times in forty seconds: each click is answered, and Slack is asked about him once."""
-    to_delete = job(w)
-    card = w.card(to_delete)
+    to_delete, card = w.offered()
     before = len(w.slack.calls)
     for _ in range(40):
         w.press(card, user=w.carl)
@@ -227,7 +217,7 @@ def grid(tmp_path: Path) -> Iterator[World]:
 
 def test_on_a_grid_the_organisation_s_id_counts_too(grid: World) -> None:
     """The settings and the group name people by one id, the payloads by the other."""
-    to_delete = job(grid)
+    to_delete = grid.failed_job()
     grid.press(grid.card(to_delete), user=grid.ben)
     assert grid.cloud.deletes_arrived(to_delete) == 1
 
@@ -238,8 +228,7 @@ def test_on_a_grid_nobody_is_their_own_second_person(grid: World) -> None:
     here = grid.slack.users[grid.anna].enterprise_user
     there = grid.slack.add_user("anna", team=other, enterprise_user={**here, "teams": [*here["teams"], other]})
     grid.slack.channels[grid.ops].members.append(there)
-    to_delete = job(grid)
-    card = grid.card(to_delete)
+    to_delete, card = grid.offered()
     grid.press(card, user=there)
     assert grid.reasons(there) == ["second_person_needed"]
     assert grid.cloud.deletes_arrived(to_delete) == 0
@@ -254,7 +243,7 @@ def test_on_a_grid_another_workspace_is_foreign_unless_it_shares_ours(grid: Worl
         "mallory", team=other, enterprise_user={"id": "W0MALLORY1", "teams": [other], "enterprise_id": "E1"}
     )
     grid.slack.channels[grid.ops].members.append(mallory)
-    card = grid.card(job(grid))
+    card = grid.card(grid.failed_job())
     grid.press(card, user=mallory)
     assert grid.reasons(mallory) == ["foreign"]
     assert len(card.buttons) == 2

@@ -24,6 +24,7 @@ from sandbox.wire.websocket import Link
 from tests.flow.process import Process
 from tests.flow.world import World, free_port, world
 from tests.support import postgres
+from tests.support.waiting import until
 
 COMMANDS = 20
 
@@ -42,14 +43,6 @@ def w(tmp_path: Path) -> Iterator[World]:
             # Shown where the test fails: what a process did is nowhere else.
             print(f"-- log of process {number}", *bot.log, sep="\n")
         made.stop()
-
-
-def until(is_so: Callable[[], object]) -> None:
-    """Wait for what nobody notifies of, as long as a drain may take."""
-    give_up = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
 
 
 def card_of(w: World, job: str) -> Message | None:
@@ -133,7 +126,7 @@ def test_the_last_replica_stays_and_says_that_it_is_restarting(w: World) -> None
     bot = Process(w, READ_TIMEOUT="30")
     with a_deletion_under_way(w):
         bot.popen.terminate()
-        until(lambda: is_restarting(w))
+        until(lambda: is_restarting(w), 60)
     assert bot.wait() == 0
     assert not any("socket_left" in line for line in bot.log)
 
@@ -151,7 +144,7 @@ def test_of_two_that_stop_together_one_stays_to_answer(w: World) -> None:
     second = Process(w, READ_TIMEOUT="30")
     with a_deletion_under_way(w):
         first = Process(w)
-        until(lambda: any('"ready"' in line for line in first.log))
+        until(lambda: any('"ready"' in line for line in first.log), 60)
         # A replica that has not heard Slack's hello yet would not ask.
         w.slack.sockets.pick = lambda links: links[-1]
         assert not is_restarting(w)
@@ -160,7 +153,7 @@ def test_of_two_that_stop_together_one_stays_to_answer(w: World) -> None:
         first.popen.terminate()
         w.slack.wait_for(lambda: asks.hits, 10)
         second.popen.terminate()
-        until(lambda: asks.hits == 2 or is_restarting(w))
+        until(lambda: asks.hits == 2 or is_restarting(w), 60)
         asks.release()
         w.slack.wait_for(lambda: len(w.slack.sockets.links) == 1, 10)
         assert is_restarting(w)
@@ -188,7 +181,6 @@ def test_what_comes_just_before_slacks_end_is_acknowledged(tmp_path: Path, monke
         w.slack.wait_for(lambda: link.pings, 10)
         monkeypatch.setattr(Link, "feed", feed)
         monkeypatch.setattr(Connection, "send", ack)
-        assert w.app is not None
         assert isinstance(w.app.transport, SocketTransport)
         w.app.transport._handler.client.leave()
         assert [one.envelope_id for one in asked] == acks != []
@@ -207,7 +199,7 @@ class Balancer:
         """Start one more."""
         port, ops_port = free_port(), free_port()
         bot = Process(self._w, HTTP_PORT=str(port), OPS_PORT=str(ops_port), **settings)
-        until(lambda: self._is_ready(ops_port))
+        until(lambda: self._is_ready(ops_port), 60)
         self._ports.append((port, ops_port))
         return bot
 
@@ -264,7 +256,7 @@ def test_over_http_who_has_ended_or_is_about_to_is_nobody_to_leave_to(w: World) 
     alone = Process(w, HTTP_PORT=str(free_port()), READ_TIMEOUT="30")
     with a_deletion_under_way(w):
         alone.popen.terminate()
-        until(lambda: is_restarting(w))
+        until(lambda: is_restarting(w), 60)
     assert BotProcess.wait(alone) == 0
     assert not has_left(alone)
 
@@ -283,7 +275,7 @@ def test_over_http_a_replica_is_unready_before_it_drains(w: World) -> None:
             with askers.asking():
                 leaving.popen.terminate()
             w.slack.wait_for(askers.all_were_served, 20)
-            until(refuses_connections(first))
+            until(refuses_connections(first), 60)
         assert not leaving.has_ended
     assert BotProcess.wait(leaving) == 0
     assert "is deleted" in w.thread(card)[0]

@@ -19,10 +19,6 @@ from tests.contract.values import after, deletion
 from tests.flow.world import World, world
 
 
-def failed_job(w: World) -> str:
-    return w.cloud.add_job(state="TRAIN_FAILED")
-
-
 def home(w: World, user: str | None = None) -> str:
     """Open the Home tab, and read it."""
     who = user or w.anna
@@ -42,7 +38,7 @@ def part(page: str, title: str) -> str:
 def test_an_operator_sees_what_waits_and_what_was_deleted(tmp_path: Path) -> None:
     """What waits for me, what is unknown, what I and what the team deleted lately, each linked, each in its place."""
     with world(tmp_path, ENVIRONMENT_LABEL="production") as w:
-        waits, theirs, lost, mine, team = (failed_job(w) for _ in range(5))
+        waits, theirs, lost, mine, team = (w.failed_job() for _ in range(5))
         card = w.card(waits)
         w.card(theirs, w.ben)
         w.press(w.card(mine))
@@ -80,7 +76,7 @@ def test_what_was_typed_and_what_the_job_is_called_stay_on_the_card(w: World) ->
 def test_what_waits_for_me_follows_the_rule_of_the_card(tmp_path: Path, rule: str, anna: int, ben: int) -> None:
     """A card waits for whoever may confirm it."""
     with world(tmp_path, CONFIRM_BY=rule) as w:
-        job = failed_job(w)
+        job = w.failed_job()
         w.card(job)
         for user, times in ((w.anna, anna), (w.ben, ben)):
             assert home(w, user).count(job) == times
@@ -97,7 +93,7 @@ def test_what_waits_for_me_follows_the_rule_of_the_card(tmp_path: Path, rule: st
 def test_without_rights_only_how_to_get_them(tmp_path: Path, flags: dict[str, bool], says: str) -> None:
     """Nothing about jobs, people, the project or a freeze."""
     with world(tmp_path, HELP_CONTACT="the media team") as w:
-        job = failed_job(w)
+        job = w.failed_job()
         w.card(job)
         w.ask("freeze wrong jobs went")
         for name, value in flags.items():
@@ -152,7 +148,7 @@ def test_it_says_what_is_wrong(w: World) -> None:
     assert "wrong jobs went" in page
     w.ask("unfreeze")
     w.cloud.faults.add(play.SHOW, play.gateway(401, "APIGW.0301"), times=None)
-    w.ask(failed_job(w))
+    w.ask(w.failed_job())
     page = home(w)
     assert "MetaStudio rejected the bot's credentials" in page
     assert "The bot is well" not in page
@@ -160,7 +156,6 @@ def test_it_says_what_is_wrong(w: World) -> None:
 
 def test_a_ledger_in_trouble_is_said(w: World) -> None:
     """One that cannot be written, and one that cannot be read: the page is drawn all the same."""
-    assert w.app is not None
 
     def full_disk(name: str) -> None:
         raise OSError(28, name)
@@ -179,7 +174,6 @@ def test_a_ledger_in_trouble_is_said(w: World) -> None:
 
 def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
     """The page comes in less than a second, whoever deleted all of them, and so do the history and what is open."""
-    assert w.app is not None
     target = w.app.ports.config.target
     row = deletion_columns(deletion(target=target, requester=Actor(w.ben, "T"), channel=w.ops), "somebody")
     rows = [
@@ -195,7 +189,7 @@ def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
         for number in range(1, 100_001)
     ]
     w.app.ledger._write("fill", lambda connection: connection.execute(insert(deletions), rows))
-    w.card(failed_job(w))
+    w.card(w.failed_job())
     for draw in (lambda: home(w), lambda: w.ask("history"), lambda: w.ask("history job-3"), lambda: w.ask("open")):
         began = time.monotonic()
         draw()
@@ -236,7 +230,7 @@ def test_without_a_permit_the_event_is_acked_all_the_same(tmp_path: Path) -> Non
     with world(tmp_path, WORKERS="4") as w:
         held = play.late()
         w.cloud.faults.add(play.SHOW, held, times=None)
-        asked = [w.slack.command(w.anna, w.ops, failed_job(w)) for _ in range(4)]
+        asked = [w.slack.command(w.anna, w.ops, w.failed_job()) for _ in range(4)]
         for command in asked:
             command.wait_ack()
         w.slack.home_opened(w.anna).wait_ack()
@@ -248,7 +242,7 @@ def test_without_a_permit_the_event_is_acked_all_the_same(tmp_path: Path) -> Non
 def test_over_http_the_event_comes_as_json(tmp_path: Path) -> None:
     """Slack sends the page that stands along with the event; the request URL works for events as it does for clicks."""
     with world(tmp_path, SLACK_MODE="http") as w:
-        job = failed_job(w)
+        job = w.failed_job()
         w.card(job)
         assert job in home(w)
         assert job in home(w)

@@ -58,8 +58,7 @@ def command(w: World, text: str) -> bytes:
 
 def test_the_main_job_over_http(w: World) -> None:
     """Command, card, click, one DELETE, and the request ID in the thread, by signed requests."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
     assert w.cloud.requests_to("Delete2dModelTrainingJob")[0].request_id in w.thread(card)[0]
@@ -78,8 +77,7 @@ def test_a_command_that_contains_the_word_payload_is_served(w: World, text: str)
 
 def test_text_in_any_script_arrives_as_typed(w: World) -> None:
     """A form is UTF-8 behind its percent signs, so a reason in any script is kept, and a bad id is refused in words."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job, reason="客户撤回了同意 ı")
+    _, card = w.offered(reason="客户撤回了同意 ı")
     assert "客户撤回了同意 ı" in card.text
     assert "letters" in w.slack.command(w.anna, w.ops, "jöb").wait_ack()["text"]
 
@@ -125,8 +123,7 @@ def test_a_changed_body_is_refused(w: World) -> None:
 
 def test_a_replayed_click_deletes_once(w: World) -> None:
     """Within five minutes a replay has a valid signature, but the ledger knows the click; test_replay.py has more."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     pressed = w.press(card)
     body = urlencode({"payload": json.dumps(pressed.payload)}).encode()
     for _ in range(3):
@@ -173,7 +170,6 @@ def test_a_body_over_1_mb_is_refused_before_it_is_sent(w: World) -> None:
 def test_a_load_balancer_learns_that_the_process_lives_and_nothing_more(w: World, method: str) -> None:
     """Without a signature, at the address that is open to the world; a stopping bot answers it too, while it lives."""
     assert w.slack.deliver_http_to is not None
-    assert w.app is not None
     for draining in (False, True):
         if draining:
             w.app.pool.drain(0)
@@ -241,7 +237,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             with pytest.raises(Exception, match="HTTP_PORT"):
                 second.run_bot(HTTP_PORT=str(port))
         finally:
-            if second.app is not None:
+            if second.has_bot:
                 second.app.ledger.close()
                 second.app = None
             second.stop()

@@ -144,7 +144,7 @@ def test_a_rehearsal_is_one_however_it_is_typed(w: World, form: str) -> None:
     w.ask(form.format(job))
     assert "Dry run" in w.said_to(w.anna)[-1]
     assert w.slack.messages(w.ops) == []
-    assert w.deletion(job) is None
+    assert w.find_deletion(job) is None
 
 
 @pytest.mark.parametrize("typed", ["R&D wants <this>", "R&amp;D wants &lt;this&gt;"])

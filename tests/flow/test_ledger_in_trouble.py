@@ -36,7 +36,6 @@ class Trouble:
     """A trouble of the ledger that can be switched on and off: every transaction fails as SQLite would fail it."""
 
     def __init__(self, w: World, diagnosis: str) -> None:
-        assert w.app is not None
         self._ledger = w.app.ledger
         self.diagnosis = diagnosis
 
@@ -74,8 +73,7 @@ def test_a_command_is_refused_in_words(w: World, trouble: Trouble, capsys: pytes
 
 def test_a_click_is_refused_in_words_and_the_card_still_waits(w: World, trouble: Trouble) -> None:
     """Without a written claim nothing is deleted; the clicker is told, and the same button works afterwards."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     trouble.begin()
     w.press(card)
     assert "cannot write to its ledger" in w.said_to(w.anna)[-1]
@@ -92,8 +90,7 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
     w: World, trouble: Trouble, when: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before the claim nothing is sent. After it the reply is logged at once, and written and told when it can be."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
 
     def fail(seen: Seen) -> None:
         wanted = "Show" if when == "before the claim" else "Delete"
@@ -126,7 +123,6 @@ class Away:
     """A database that is away altogether: nothing can be read or written, and nobody can connect."""
 
     def __init__(self, w: World) -> None:
-        assert w.app is not None
         database = w.app.ledger._database
         self._engines = (database.reading, database.writing)
         self._name = database.reading.url.database
@@ -159,7 +155,6 @@ class Away:
 
 def run_workers(w: World, rounds: int) -> None:
     """Let every worker run in its own thread, as in production, until each has had so many more rounds."""
-    assert w.app is not None
     done = dict.fromkeys((ticker.name for ticker in w.app.tickers), 0)
 
     def counted(name: str, work: Callable[[], int]) -> Callable[[], int]:
@@ -236,7 +231,6 @@ class LostAnswer:
     def __init__(
         self, w: World, patch: pytest.MonkeyPatch, name: str, *, carried_out: bool = True, reads: bool = True
     ) -> None:
-        assert w.app is not None
         self._ledger, self._patch, self._name, self._reads = w.app.ledger, patch, name, reads
         self._when = "after_commit" if carried_out else "before_commit"
 
@@ -277,18 +271,14 @@ def test_a_card_is_posted_although_the_answer_of_the_ledger_was_lost(w: World, m
 
 def test_a_card_that_stands_is_not_denied(w: World, trouble: Trouble) -> None:
     """The ledger fails between the row and its card: nobody is told that nothing was done, and the card works."""
-    assert w.app is not None
     ledger = w.app.ledger
     ledger.after_commit = lambda name: trouble.begin() if name == "propose" else None
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     ledger.after_commit = lambda name: None
     assert w.said_to(w.anna) == []
     trouble.end()
     w.tick(1)
-    found = w.deletion(job)
-    assert found is not None
-    assert found.message_ts == card.ts
+    assert w.deletion(job).message_ts == card.ts
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
 
@@ -317,7 +307,6 @@ def test_a_job_that_may_not_be_deleted_is_refused_by_its_state(w: World, monkeyp
 
 def test_a_freeze_whose_answer_was_lost_stands(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh read shows it: who froze is told so, and so is the channel. The same holds for its end."""
-    assert w.app is not None
     with LostAnswer(w, monkeypatch, "freeze"):
         w.ask("freeze")
     assert w.said_to(w.anna)[-1].startswith("All deletions are frozen from now on.")
@@ -361,7 +350,6 @@ def test_a_freeze_that_cannot_be_written_begins_with_that(w: World, trouble: Tro
 
 def test_a_freeze_that_meets_a_busy_bot_begins_with_that(w: World) -> None:
     """Without a permit nothing is frozen, and the ack says so first."""
-    assert w.app is not None
     assert w.app.pool.drain(5)
     told = w.slack.command(w.anna, w.ops, "freeze").wait_ack()["text"]
     assert told.startswith("*Nothing was frozen.* The bot is restarting.")
@@ -376,15 +364,13 @@ def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch
     # In its package the module's name is that of its function.
     monkeypatch.setattr(importlib.import_module("handlers.subcommands.freeze"), "frozen_text", broken)
     w.ask("freeze")
-    assert w.app is not None
     assert w.app.ledger.freezes.current() is not None
     assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* Something in the bot went wrong")
 
 
 def test_a_card_whose_cancelling_got_no_answer_is_cancelled(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh read shows it: the thread says who cancelled, and nobody is told that the bot does nothing."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     with LostAnswer(w, monkeypatch, "change:cancel"):
         w.press(card, "dh_cancel")
     assert w.said_to(w.anna) == []
@@ -398,23 +384,19 @@ def test_a_click_that_may_have_been_written_is_not_denied(
     w: World, monkeypatch: pytest.MonkeyPatch, action: str, name: str, lost: dict[str, bool]
 ) -> None:
     """Cancelling or a claim that may stand: the presser is told where to look. No DELETE is sent in doubt."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     with LostAnswer(w, monkeypatch, name, **lost):
         w.press(card, action)
     assert w.said_to(w.anna)[-1].startswith(f"{IN_DOUBT} {LOOK_AT_OPEN} This click deleted nothing.")
     assert w.cloud.deletes_arrived(job) == 0
     if lost.get("carried_out", True):
         w.tick(60)
-        found = w.deletion(job)
-        assert found is not None
-        assert found.state is (State.CANCELLED if action == "dh_cancel" else State.UNKNOWN)
+        assert w.deletion(job).state is (State.CANCELLED if action == "dh_cancel" else State.UNKNOWN)
 
 
 def throttled_once(w: World) -> tuple[str, Message]:
     """A job whose next DELETE is throttled, and its card."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add("Delete2dModelTrainingJob", play.throttled("1"))
     return job, card
 
@@ -427,7 +409,6 @@ def test_a_next_attempt_whose_claim_got_no_answer_is_sent(w: World, monkeypatch:
     assert w.cloud.deletes_arrived(job) == 2
     assert "MetaStudio confirmed it" in w.thread(card)[0]
     found = w.deletion(job)
-    assert found is not None
     assert [attempt.status for attempt in found.attempts] == [429, 200]
 
 
@@ -454,7 +435,6 @@ def test_no_attempt_is_told_that_was_never_sent(
     assert "each time" not in said
     assert "no reply known" not in said
     found = w.deletion(job)
-    assert found is not None
     assert [attempt.cause for attempt in found.attempts] == causes
     assert found.state is State.FAILED
     assert w.verdict().is_sound
@@ -477,8 +457,7 @@ def test_closing_by_hand_is_not_denied_where_its_answer_was_lost(
     w: World, monkeypatch: pytest.MonkeyPatch, lost: dict[str, bool]
 ) -> None:
     """The thread tells whose word it is; only where nothing can be read, the presser is told that it may be so."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add("Delete2dModelTrainingJob", play.drop())
     w.press(card)
     w.cloud.faults.add("Show2dModelTrainingJob", play.error(500, "MSS.00000004"), times=None)
@@ -526,9 +505,7 @@ def test_a_restored_backup_confirms_nothing(
             assert "restored from a backup" in w.said_to(w.anna)[-1]
         assert "is deleted" in w.thread(first)[0]
         assert (w.cloud.deletes_arrived(used), w.cloud.deletes_arrived(unused)) == (1, 0)
-        story = w.deletion(used)
-        assert story is not None
-        assert main.main(["audit", "show", story.id]) == 0
+        assert main.main(["audit", "show", w.deletion(used).id]) == 0
         told = capsys.readouterr().out
         assert "The card was closed because the ledger was restored" in told
         assert "nothing was sent" not in told

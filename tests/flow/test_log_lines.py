@@ -49,7 +49,6 @@ def test_the_log_tells_what_the_trail_tells(w: World) -> None:
 def test_what_was_not_written_is_not_logged(w: World) -> None:
     """A transaction that failed has recorded nothing, whatever it was about to."""
     job = w.cloud.add_job(state="TRAIN_FAILED")
-    assert w.app is not None
 
     def fail(_name: str) -> None:
         raise OSError
@@ -89,7 +88,6 @@ def slack_takes_no_answer(w: World, card: Message) -> None:
 
 
 def the_bot_is_busy(w: World, card: Message) -> None:
-    assert w.app is not None
     pool = w.app.pool
     pool.permits = 0
     w.slack.faults.add("response_url", "http", status=404)
@@ -99,7 +97,6 @@ def the_bot_is_busy(w: World, card: Message) -> None:
 
 
 def the_ledger_fails_while_telling(w: World, card: Message) -> None:
-    assert w.app is not None
     ledger = w.app.ledger
 
     def fail(name: str) -> None:
@@ -112,7 +109,6 @@ def the_ledger_fails_while_telling(w: World, card: Message) -> None:
 
 
 def the_ledger_fails_after_the_reply(w: World, card: Message) -> None:
-    assert w.app is not None
     ledger = w.app.ledger
 
     def fail(name: str) -> None:
@@ -126,7 +122,6 @@ def the_ledger_fails_after_the_reply(w: World, card: Message) -> None:
 
 
 def the_breaker_cannot_be_written_by_a_worker(w: World, card: Message) -> None:
-    assert w.app is not None
     ledger = w.app.ledger
     w.cloud.faults.add(DELETE, play.drop())
     w.press(card)
@@ -145,7 +140,6 @@ def the_breaker_cannot_be_written_by_a_worker(w: World, card: Message) -> None:
 
 
 def a_use_case_has_a_bug(w: World, card: Message) -> None:
-    assert w.app is not None
     jobs = w.app.ports.jobs
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "show", lambda _: 1 / 0)

@@ -59,9 +59,7 @@ class Scene:
 
     @property
     def deletion(self) -> Deletion:
-        found = self.w.deletion(self.job)
-        assert found is not None
-        return found
+        return self.w.deletion(self.job)
 
     @property
     def deletes(self) -> int:
@@ -73,12 +71,10 @@ class Scene:
 
     def lose(self, first: str, at: str | None = None) -> None:
         """Lose the commits from that transaction on, at the end of another one."""
-        assert self.w.app is not None
         Losing(self.database, self.w.app.ledger, first, at)
 
     def stop_losing(self) -> None:
         """From here on commits last, as far as the hooks go."""
-        assert self.w.app is not None
         self.w.app.ledger.before_commit = self.w.app.ledger.after_commit = lambda name: None
         self.w.cloud.after_call = None
 
@@ -107,7 +103,6 @@ class Scene:
         self.w.tick(3700)
 
     def is_frozen_by_the_bot(self) -> bool:
-        assert self.w.app is not None
         standing = self.w.app.ledger.freezes.current()
         return standing is not None and standing.by is None and self.deletion.id in standing.reason
 
@@ -139,7 +134,6 @@ class ReplyCase:
 
 def too_late(s: Scene) -> None:
     """The machine sleeps between the claim and the sending."""
-    assert s.w.app is not None
     losing = s.w.app.ledger.after_commit
 
     def sleep(name: str) -> None:
@@ -315,7 +309,6 @@ def without_waiting(s: Scene, happens: Callable[[Scene], object], monkeypatch: p
 
 
 def busy_with_one(s: Scene) -> None:
-    assert s.w.app is not None
     assert s.w.app.pool.wait_idle(15, in_flight=1)
 
 
@@ -461,7 +454,6 @@ def test_the_job_was_asked_for_anew_meanwhile(s: Scene, monkeypatch: pytest.Monk
     first = s.deletion.id
     press_and_meanwhile(s, case, lambda: without_waiting(s, anew, monkeypatch))
     s.w.tick(1)
-    assert s.w.app is not None
     found = s.w.app.ledger.get(first)
     assert found is not None
     assert [attempt.claim_token for attempt in found.attempts] == [found.claim_token or found.attempts[0].claim_token]
@@ -485,9 +477,8 @@ def test_the_job_was_asked_for_anew_meanwhile(s: Scene, monkeypatch: pytest.Monk
 def test_a_freeze_that_stands_is_as_good(s: Scene) -> None:
     """Somebody froze while the DELETE was under way: theirs stays, and lifting it is theirs."""
     s.lose("change:claim", "change:claim")
-    s.during(lambda: s.w.app.ledger.freezes.begin(*by_ben(s)) if s.w.app else None)
+    s.during(lambda: s.w.app.ledger.freezes.begin(*by_ben(s)) if s.w.has_bot else None)
     s.w.press(s.card)
-    assert s.w.app is not None
     standing = s.w.app.ledger.freezes.current()
     assert standing is not None
     assert standing.by is not None

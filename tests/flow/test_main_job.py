@@ -19,8 +19,7 @@ def test_a_confirmed_deletion_is_sent_once_and_its_request_id_told(w: World) -> 
 
 def test_after_the_outcome_the_bot_looks_whether_the_job_is_gone(w: World) -> None:
     """Twice, half a minute apart: then the thread says "Verified gone" with a time, and so does the card."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.press(card)
     w.tick(6)
     assert len(w.thread(card)) == 1
@@ -46,8 +45,7 @@ def test_the_documented_errors_are_told_with_what_became_of_the_job(
     w: World, spoil: play.Spoil, says: tuple[str, ...]
 ) -> None:
     """400 MSS.00000003 and 500 MSS.00000004: code, message, request ID and what became of the job, in the thread."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add("Delete2dModelTrainingJob", spoil)
     w.press(card)
     request_id = w.cloud.requests_to("Delete2dModelTrainingJob")[0].request_id
@@ -85,8 +83,7 @@ def test_every_other_state_is_refused_without_buttons_and_without_a_delete(w: Wo
 
 def test_a_cancelled_card_deletes_nothing_and_says_who_cancelled(w: World) -> None:
     """Any authorized person may cancel; the card loses its buttons, and a later click says that it is over."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.press(card, "dh_cancel", w.ben)
     assert w.thread(card) == [said for said in w.thread(card) if f"Cancelled by <@{w.ben}>" in said] != []
     assert card.buttons == []
@@ -97,8 +94,7 @@ def test_a_cancelled_card_deletes_nothing_and_says_who_cancelled(w: World) -> No
 
 def test_an_expired_card_deletes_nothing(w: World) -> None:
     """After CONFIRM_WITHIN_SECONDS a click is refused, even before the card was redrawn; then the card says so."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.clock.add(601)
     w.press(card)
     assert "time to confirm was over" in w.said_to(w.anna)[-1]
@@ -110,8 +106,7 @@ def test_an_expired_card_deletes_nothing(w: World) -> None:
 
 def test_a_second_asker_gets_a_link_to_the_card(w: World) -> None:
     """One open deletion per job: whoever asks again is sent to the card that stands."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.ask(job, w.ben)
     assert len(w.slack.messages(w.ops)) == 1
     told = w.said_to(w.ben)[-1]
@@ -159,8 +154,7 @@ def test_a_difference_behind_what_the_card_has_room_for_counts(w: World, field: 
 def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World, how: str) -> None:
     """Gone by Show and List, in whatever way they say so: the card closes, nothing is sent, nothing is claimed."""
     w.cloud.add_job(state="TRAIN_FAILED")
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.remove(job)
     if how == "400":
         w.cloud.faults.add(SHOW, play.error(400, "MSS.41000003", "task does not exist"), times=None)
@@ -187,8 +181,7 @@ def test_a_page_that_says_404_is_not_taken_for_metastudios_word(w: World) -> Non
 
 def test_a_read_that_fails_at_the_click_leaves_the_card_waiting(w: World) -> None:
     """A second read that fails is answered with its cause; the card keeps its buttons and a later click works."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add("Show2dModelTrainingJob", play.error(503, "MSS.00000004"), times=3)
     w.press(card)
     assert "could not be read" in w.said_to(w.anna)[-1]
@@ -209,8 +202,7 @@ def test_a_missing_job_is_refused_with_the_request_id(w: World) -> None:
 
 def test_an_earlier_attempt_of_the_day_stands_on_the_next_card(w: World) -> None:
     """A re-ask within 24 hours shows what was tried before, with its outcome and request ID."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    first = w.card(job)
+    job, first = w.offered()
     w.cloud.faults.add("Delete2dModelTrainingJob", play.error(400, "MSS.00000003"))
     w.press(first)
     w.tick(1)

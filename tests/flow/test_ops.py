@@ -62,7 +62,6 @@ def becomes(w: World, path: str, status: int, seconds: float) -> Got:
 
 def probe(w: World) -> None:
     """Let the bot look at its ledger, as it does every few seconds."""
-    assert w.app is not None
     assert w.app.ops is not None
     w.app.probe.run_once()
 
@@ -105,7 +104,6 @@ def test_it_is_ready_when_slack_reaches_it_and_the_ledger_can_be_written(w: Worl
 @pytest.mark.parametrize(("code", "diagnosis"), [(8, "read-only"), (13, "disk full"), (5, "locked by another process")])
 def test_a_ledger_that_cannot_be_written_makes_it_unready(w: World, code: int, diagnosis: str) -> None:
     """The check says the diagnosis, and the numbers of the ledger are left out; health is not concerned."""
-    assert w.app is not None
 
     def fail(name: str) -> None:
         error = sqlite3.OperationalError(f"made up in {name}")
@@ -127,7 +125,6 @@ def test_a_ledger_that_cannot_be_written_makes_it_unready(w: World, code: int, d
 
 def test_a_ledger_that_hangs_makes_it_unready_and_holds_up_no_answer(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A probe that never ends is noticed by its age, while every address answers at once."""
-    assert w.app is not None
     assert w.app.ops is not None
     gate = threading.Event()
     w.app.ledger.before_commit = lambda name: gate.wait(30) and None
@@ -148,7 +145,6 @@ def test_a_ledger_that_hangs_makes_it_unready_and_holds_up_no_answer(w: World, m
 
 def test_a_trial_write_leaves_one_row_however_often_it_is_made(w: World) -> None:
     """The ledger does not grow by being watched."""
-    assert w.app is not None
     assert w.app.ops is not None
     before = w.app.ledger.head()
     for _ in range(5):
@@ -161,7 +157,6 @@ def test_a_trial_write_leaves_one_row_however_often_it_is_made(w: World) -> None
 
 def test_a_worker_that_is_stuck_or_gone_makes_it_unhealthy(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A restart helps then, so /healthz names the worker."""
-    assert w.app is not None
     stuck = w.app.tickers[0]
     monkeypatch.setattr(stuck, "_round_began", time.monotonic() - 3600)
     monkeypatch.setattr(stuck, "_thread", threading.current_thread())
@@ -177,7 +172,6 @@ def test_a_server_whose_loop_stands_still_is_not_ready(tmp_path: Path, monkeypat
     """HTTP mode is ready only while requests are really being read."""
     with world(tmp_path, SLACK_MODE="http", OPS_PORT=str(free_port())) as w:
         probe(w)
-        assert w.app is not None
         monkeypatch.setattr(w.app.transport._server, "_ends", threading.Event())
         w.app.transport._server._ends.set()
         w.app.transport._server._server.pull_trigger()
@@ -198,7 +192,6 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_without_a_port_nothing_is_watched(tmp_path: Path) -> None:
     """No address, and no call is wrapped. The trial writes go on, since the gate rests on them."""
     with world(tmp_path) as w:
-        assert w.app is not None
         assert w.app.ops is None
         assert "dispatch" not in vars(w.app.bolt)
         assert "change" not in vars(w.app.ledger)
@@ -333,8 +326,7 @@ def test_a_scrape_has_the_numbers_of_what_happened(w: World) -> None:
 
 def test_a_scrape_shows_what_is_wrong(w: World) -> None:
     """An unknown outcome with its age, a message and an answer that Slack has not taken, and the open breaker."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=60, times=None)
     w.slack.faults.add("response_url", "http", status=500, times=None)
     w.slack.faults.add("chat.postEphemeral", "ratelimited", retry_after=60, times=None)
@@ -397,7 +389,6 @@ def test_nothing_secret_and_no_id_is_in_a_scrape(w: World) -> None:
     w.ask("job-2")
     w.tick()
     deletion = w.deletion(job)
-    assert deletion is not None
     told = get(w, "/metrics").text + get(w, "/readyz").text + get(w, "/healthz").text
     for secret in (
         *(w.slack.bot_token, w.slack.app_token, w.slack.signing_secret, w.cloud.ak, w.cloud.sk, w.cloud.project_id),
@@ -421,7 +412,6 @@ def test_a_scrape_reads_no_file_and_shows_the_process_as_it_was_seen_last(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each system call may wait for the interpreter, so CPU, memory and open files are looked up by a worker."""
-    assert w.app is not None
     assert not [name for name, _ in samples(w) if name.startswith("process_")]
     (worker,) = (ticker for ticker in w.app.tickers if ticker.name == "process")
     worker.work()

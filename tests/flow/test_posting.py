@@ -61,8 +61,7 @@ def test_the_time_to_confirm_does_not_run_before_the_card_stands(tmp_path: Path,
     with world(tmp_path, CONFIRM_WITHIN_SECONDS="30") as w:
         w.slack.faults.add(POST, "ratelimited", retry_after=retry_after)
         while_waiting(w, lambda: w.tick(1))
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         assert len(card.buttons) == 2
         assert shown_deadline(card) >= int(w.clock.timestamp()) + 28
         w.clock.add(25)

@@ -20,6 +20,7 @@ from sandbox.slack.slack import Invocation
 from sandbox.wire.websocket import Link
 from tests.flow.modes import on_sqlite
 from tests.flow.world import World, world
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -32,16 +33,7 @@ def w(tmp_path: Path) -> Iterator[World]:
         assert made.slack.violations == []
 
 
-def until(is_so: Callable[[], object]) -> None:
-    """Wait for what another thread of the bot is about to do."""
-    give_up = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 def transport(w: World) -> SocketTransport:
-    assert w.app is not None
     assert isinstance(w.app.transport, SocketTransport)
     return w.app.transport
 

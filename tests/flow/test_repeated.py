@@ -21,8 +21,7 @@ SURE = re.compile(r"othing was deleted|deleted nothing|not deleted by this|did n
 
 def pressed(w: World, spoil: play.Spoil, *, effect: bool) -> tuple[str, Message]:
     """A job, and the card on which somebody has confirmed its deletion."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, spoil, when="after" if effect else "before")
     w.press(card)
     return job, card
@@ -98,8 +97,7 @@ def test_a_repeated_delete_that_has_its_effect_after_the_refusal(w: World, name:
 
     One look at once said "the job is still there. It was not deleted.", and nobody ever looked again.
     """
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, REFUSALS.get(name, play.throttled)(), times=None)
     w.press(card)
     deletes = w.cloud.deletes_arrived(job)
@@ -139,8 +137,7 @@ def test_a_late_refusal_does_not_make_a_job_that_is_gone_not_deleted(tmp_path: P
     """It was found gone while the sender waited; the 400 that comes then may be the answer to a repeated DELETE."""
     # The connection waits by the real clock, and all of this has to fit into its patience.
     with world(tmp_path, READ_TIMEOUT="30") as w:
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         held = LateRefusal(None, then_answer=True)
         sent = w.cloud.faults.add(DELETE, held, when="after")
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
@@ -277,8 +274,7 @@ def test_where_show_fails_for_ever_the_list_settles_it(w: World, spoil: play.Spo
 
 def test_a_click_does_not_wait_for_the_list_where_show_failed(w: World) -> None:
     """At the press a failed Show is answered at once; List is asked only where Show denies the job."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add(SHOW, play.error(500, "MSS.00000004"), times=None)
     w.press(card)
     assert "could not be read" in w.said_to(w.anna)[-1]

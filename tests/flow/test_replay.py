@@ -31,10 +31,6 @@ def w(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
         assert made.verdict().is_sound
 
 
-def failed_job(w: World) -> str:
-    return w.cloud.add_job(state="TRAIN_FAILED")
-
-
 def again(w: World, first: Invocation) -> Invocation:
     """The same once more; it is acked like the first."""
     second = w.slack.replay(first)
@@ -44,13 +40,11 @@ def again(w: World, first: Invocation) -> Invocation:
 
 
 def standing(w: World) -> object:
-    assert w.app is not None
     return w.app.ledger.freezes.current()
 
 
 def served(w: World) -> list[str]:
     """What the ledger remembers."""
-    assert w.app is not None
     return w.app.ledger._read(lambda c: list(c.exec_driver_sql("SELECT digest FROM served_requests").scalars()))
 
 
@@ -80,7 +74,7 @@ def test_a_freeze_stops_nothing_anew(w: World) -> None:
 
 def test_a_command_posts_no_second_card(w: World) -> None:
     """The first card was cancelled; the same command does not offer the job again."""
-    job = failed_job(w)
+    job = w.failed_job()
     asked = w.ask(job)
     (card,) = w.slack.messages(w.ops)
     w.press(card, "dh_cancel", w.ben)
@@ -93,8 +87,7 @@ def test_a_command_posts_no_second_card(w: World) -> None:
 
 def test_a_click_that_was_refused_deletes_nothing_later(w: World) -> None:
     """Pressed while deletions are frozen, it was answered "this click deleted nothing", and that stays true."""
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     w.ask("freeze for a while", w.ben)
     pressed = w.press(card)
     assert "This click deleted nothing." in w.said_to(w.anna)[-1]
@@ -108,7 +101,7 @@ def test_a_click_that_was_refused_deletes_nothing_later(w: World) -> None:
 
 def test_a_button_of_a_search_offers_once(w: World) -> None:
     """*Offer* below `find` is a command of its own."""
-    job = failed_job(w)
+    job = w.failed_job()
     w.ask(f"find {job}")
     pressed = w.press(w.slack.ephemerals(w.anna)[-1], "dh_offer")
     (card,) = w.slack.messages(w.ops)
@@ -121,9 +114,7 @@ def test_a_button_of_a_search_offers_once(w: World) -> None:
 @pytest.mark.parametrize("what", ["a command", "a click"])
 def test_what_was_turned_away_is_not_done_later(w: World, what: str) -> None:
     """Whoever was told "busy, nothing was deleted" decides whether to try again, and nobody else."""
-    assert w.app is not None
-    job = failed_job(w)
-    card = w.card(job)
+    job, card = w.offered()
     permits = []
     while w.app.pool.take():
         permits.append(1)
@@ -178,7 +169,6 @@ def test_only_a_digest_is_kept_and_only_for_ten_minutes(w: World) -> None:
 
 def test_a_ledger_in_trouble_is_said_each_time(w: World) -> None:
     """Where nothing can be remembered nothing is done either, and that is what is answered."""
-    assert w.app is not None
 
     def broken(name: str) -> None:
         if name == "note_request":
@@ -238,7 +228,7 @@ def test_another_replica_knows_it_too(two: Two) -> None:
 
 def test_many_at_once_have_one_effect(two: Two) -> None:
     """Sent to both replicas at the same time, over and over: one card, and an answer to each of the rest."""
-    job = failed_job(two)
+    job = two.failed_job()
     first = two.slack.command(two.anna, two.ops, job)
     slack = two.slack
     slack.wait_for(lambda: first.http is not None, 5)
@@ -248,8 +238,6 @@ def test_many_at_once_have_one_effect(two: Two) -> None:
     slack.wait_for(lambda: all(one.acked for one in (first, *copies)) or slack.violations, 5)
     slack.wait_for(lambda: two.reasons(two.anna).count(Reason.ALREADY_HANDLED) == len(copies), 10)
     two.idle()
-    slack.wait_for(lambda: two.deletion(job), 5)
+    slack.wait_for(lambda: two.find_deletion(job), 5)
     assert len(two.slack.messages(two.ops)) == 1
-    found = two.deletion(job)
-    assert found is not None
-    assert found.state is State.AWAITING
+    assert two.deletion(job).state is State.AWAITING

@@ -198,7 +198,6 @@ def test_a_delete_never_leaves_with_expired_keys_of_the_agency(w: World, metadat
     w.run_bot(METASTUDIO_AUTH="agency")
     w.clock.add(23 * HOUR + 50 * 60)
     card = w.card(job := w.cloud.add_job(state="TRAIN_FAILED"))
-    assert w.app is not None
     _, dies_at = w.app.ports.jobs.client._credentials._held
     w.clock.add(dies_at - w.clock.monotonic() - 2)
 

@@ -13,8 +13,7 @@ DELETE = "Delete2dModelTrainingJob"
 
 def treated_as_not_deleted(w: World) -> tuple[str, Message]:
     """A job whose DELETE was answered 500 and did nothing, and the card of that deletion, which is settled."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.error(500, "MSS.00000004"), when="before")
     w.press(card)
     for _ in range(4):
@@ -43,7 +42,6 @@ def test_what_a_later_deletion_did_is_not_the_firsts(w: World) -> None:
     assert deletion_id(second) in last
     assert "MetaStudio has confirmed" in last
     assert "deleted" not in first.text.split("Deletion")[0].replace("not deleted", "")
-    assert w.app is not None
     found = w.app.ledger.get(deletion_id(first))
     assert found is not None
     assert found.state == "failed"

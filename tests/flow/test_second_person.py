@@ -30,10 +30,6 @@ def second(tmp_path: Path) -> Iterator[World]:
         made.stop()
 
 
-def job(w: World) -> str:
-    return w.cloud.add_job(state="TRAIN_FAILED", supported_service=[])
-
-
 def reminders(w: World, card: Message) -> list[Message]:
     """What reminds of the card in its thread."""
     return [reply for reply in w.slack.thread(card) if "still waits" in reply.text]
@@ -42,7 +38,7 @@ def reminders(w: World, card: Message) -> list[Message]:
 def test_a_new_card_calls_whoever_may_be_the_second_person(second: World) -> None:
     """Ben and the group are notified by the post, and nothing that is drawn later mentions them again."""
     (group,) = second.slack.groups
-    card = second.card(job(second))
+    card = second.card(second.failed_job())
     assert second.slack.notified(card) == {second.anna, second.ben, group}
     second.press(card, user=second.carl)
     assert card.buttons == []
@@ -64,7 +60,7 @@ def test_who_may_not_confirm_is_not_called(tmp_path: Path) -> None:
     try:
         others = [made.slack.add_user(name, **flags) for name, flags in MAY_NOT.items()]
         made.run_bot(AUTHORIZED_USERS=",".join([made.anna, made.ben, *others, "U0NOBODY00"]))
-        card = made.card(job(made))
+        card = made.card(made.failed_job())
         assert made.slack.notified(card) == {made.anna, made.ben}
         assert "U0NOBODY00" not in card.text
         made.slack.users[made.ben].deleted = True
@@ -83,7 +79,7 @@ def test_where_nobody_may_confirm_the_card_says_so(tmp_path: Path) -> None:
     try:
         made.slack.users[made.ben].deleted = True
         made.run_bot()
-        card = made.card(job(made))
+        card = made.card(made.failed_job())
         assert "A second person has to confirm this, but nobody else on the list may confirm." in card.text
         made.press(card, "dh_cancel")
         assert "Cancelled by" in made.thread(card)[-1]
@@ -97,7 +93,7 @@ def test_who_cannot_be_looked_up_in_time_is_called(second: World, monkeypatch: p
     (group,) = second.slack.groups
     silent = second.slack.faults.add("users.info", "silence", where=lambda args: args["user"] == second.ben)
     try:
-        card = second.card(job(second))
+        card = second.card(second.failed_job())
         assert silent.hits == 1
         assert second.slack.notified(card) == {second.anna, second.ben, group}
     finally:
@@ -106,14 +102,12 @@ def test_who_cannot_be_looked_up_in_time_is_called(second: World, monkeypatch: p
 
 def test_look_ups_that_hang_hold_up_no_click(second: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A card waits for its look-ups while a click on another one is carried out and its outcome told."""
-    assert second.app is not None
-    to_delete = job(second)
-    card = second.card(to_delete)
+    to_delete, card = second.offered()
     second.clock.add(61)
     monkeypatch.setattr(second_people, "WITHIN", 30)
     silent = second.slack.faults.add("users.info", "silence", where=lambda args: args["user"] == second.ben)
     try:
-        second.slack.command(second.anna, second.ops, job(second)).wait_ack()
+        second.slack.command(second.anna, second.ops, second.failed_job()).wait_ack()
         second.slack.wait_for(lambda: silent.hits, 10)
         second.slack.click(second.carl, card, "dh_confirm").wait_ack()
         second.slack.wait_for(lambda: any("is deleted" in said for said in second.thread(card)), 10)
@@ -127,20 +121,20 @@ def test_look_ups_that_hang_hold_up_no_click(second: World, monkeypatch: pytest.
 
 def test_a_card_that_needs_no_second_person_calls_nobody(w: World) -> None:
     """Whoever asked is named, and nobody else is woken."""
-    assert w.slack.notified(w.card(job(w))) == {w.anna}
+    assert w.slack.notified(w.card(w.failed_job())) == {w.anna}
 
 
 def test_second_person_states_call_too(tmp_path: Path) -> None:
     """The rule is the card's own: a finished job calls for ben, another one does not."""
     with world(tmp_path, SECOND_PERSON_STATES="JOB_FINISH") as w:
         assert w.slack.notified(w.card(w.cloud.add_job(state="JOB_FINISH"))) == {w.anna, w.ben}
-        assert w.slack.notified(w.card(job(w))) == {w.anna}
+        assert w.slack.notified(w.card(w.failed_job())) == {w.anna}
 
 
 def test_at_half_time_a_card_is_brought_to_mind_once(second: World) -> None:
     """Not before, then once, also across a restart; whoever may confirm is mentioned."""
     (group,) = second.slack.groups
-    card = second.card(job(second))
+    card = second.card(second.failed_job())
     second.tick(290)
     assert reminders(second, card) == []
     second.tick(11)
@@ -157,8 +151,7 @@ def test_at_half_time_a_card_is_brought_to_mind_once(second: World) -> None:
 
 def test_two_replicas_remind_once(second: World) -> None:
     """The ledger says who does it: another round of the same work finds nothing left to do."""
-    assert second.app is not None
-    card = second.card(job(second))
+    card = second.card(second.failed_job())
     second.clock.add(301)
     remind = next(ticker for ticker in second.app.tickers if ticker.name == "remind")
     assert (remind.work(), remind.work()) == (1, 0)
@@ -168,9 +161,8 @@ def test_two_replicas_remind_once(second: World) -> None:
 
 def test_a_freeze_during_the_look_ups_holds_the_reminder_back(second: World) -> None:
     """The people to call are looked up first, which may take seconds; nobody is asked to press what is forbidden."""
-    assert second.app is not None
     ports = second.app.ports
-    card = second.card(job(second))
+    card = second.card(second.failed_job())
     second.clock.add(301)
 
     def look_up_while_ben_freezes(deletion: Deletion) -> Called:
@@ -185,7 +177,7 @@ def test_a_freeze_during_the_look_ups_holds_the_reminder_back(second: World) -> 
 def test_a_short_lived_card_is_not_brought_to_mind(tmp_path: Path, seconds: str) -> None:
     """With a minute or less left nobody who is only now reminded would come in time."""
     with world(tmp_path, CONFIRM_WITHIN_SECONDS=seconds) as w:
-        card = w.card(job(w))
+        card = w.card(w.failed_job())
         for _ in range(int(seconds) + 1):
             w.tick(1)
         assert reminders(w, card) == []
@@ -194,7 +186,7 @@ def test_a_short_lived_card_is_not_brought_to_mind(tmp_path: Path, seconds: str)
 @pytest.mark.parametrize("action", ["dh_confirm", "dh_cancel"])
 def test_a_card_that_was_decided_is_not_brought_to_mind(w: World, action: str) -> None:
     """Half time of a card that no longer waits passes in silence."""
-    card = w.card(job(w))
+    card = w.card(w.failed_job())
     w.press(card, action)
     w.tick(301)
     assert reminders(w, card) == []
@@ -202,8 +194,7 @@ def test_a_card_that_was_decided_is_not_brought_to_mind(w: World, action: str) -
 
 def test_a_reminder_that_slack_takes_too_late_is_not_said(w: World) -> None:
     """Slack throttles it; meanwhile somebody confirms: by then it would be untrue."""
-    to_delete = job(w)
-    card = w.card(to_delete)
+    to_delete, card = w.offered()
     w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=30)
     w.tick(301)
     assert reminders(w, card) == []
@@ -216,7 +207,7 @@ def test_a_reminder_that_slack_takes_too_late_is_not_said(w: World) -> None:
 
 def test_a_reminder_whose_thread_is_gone_goes_to_the_requester(w: World) -> None:
     """The bot was removed from the channel: whoever asked gets it as direct message."""
-    card = w.card(job(w))
+    card = w.card(w.failed_job())
     w.slack.kick_bot(w.ops)
     w.tick(301)
     assert reminders(w, card) == []
@@ -225,13 +216,11 @@ def test_a_reminder_whose_thread_is_gone_goes_to_the_requester(w: World) -> None
 
 def test_having_reminded_of_a_card_says_nothing_about_its_outcome(w: World) -> None:
     """Reminded, confirmed, and then unknown: it is not offered to be closed by hand before a day has passed."""
-    to_delete = job(w)
-    card = w.card(to_delete)
+    to_delete, card = w.offered()
     w.tick(301)
     assert len(reminders(w, card)) == 1
     w.cloud.faults.add(DELETE, drop())
     w.press(card)
     unknown = w.deletion(to_delete)
-    assert unknown is not None
     assert (unknown.state, unknown.reminded) == (State.UNKNOWN, False)
     assert [button["action_id"] for button in card.buttons] == ["dh_check_now"]

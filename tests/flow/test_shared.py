@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from tests.flow.modes import on_sqlite
 from tests.flow.process import Process
 from tests.flow.world import World, world
 from tests.support import postgres
+from tests.support.waiting import until
 
 
 def notices(bot: Process) -> list[str]:
@@ -54,14 +55,6 @@ def census_of(bot: Running) -> census.Census:
     assert isinstance(bot.transport, SocketTransport)
     assert bot.transport._census is not None
     return bot.transport._census
-
-
-def until(is_so: Callable[[], object]) -> None:
-    """Wait for what another thread of the bot is about to do."""
-    give_up = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 class Two:
@@ -158,7 +151,6 @@ def test_of_two_bots_with_ledgers_of_their_own_only_one_ever_deletes(pair: Two, 
 def test_a_command_that_reaches_the_second_connection_is_answered(tmp_path: Path) -> None:
     """The connection that is opened for its hello may be handed a command before it is closed."""
     with world(tmp_path, SLACK_MODE="socket") as w:
-        assert w.app is not None
         transport, count = w.app.transport, census_of(w.app)
         until(lambda: count._was_greeted)
         welcome, asked = w.slack.sockets._welcome, []
@@ -186,7 +178,6 @@ def test_a_count_that_fails_changes_nothing(tmp_path: Path, trouble: str, monkey
     """Neither does it end the worker, nor does it say that somebody came or went; it is made again later."""
     monkeypatch.setattr(census, "WITHIN", 1)
     with world(tmp_path, SLACK_MODE="socket") as w:
-        assert w.app is not None
         transport, count = w.app.transport, census_of(w.app)
         until(lambda: count._was_greeted)
         w.slack.sockets.refuse = trouble == "refused"
@@ -227,7 +218,6 @@ def test_who_is_alone(count: int, ours: int, lingering: int, verdict: object) ->
 def test_an_old_connection_that_slack_still_counts_is_not_somebody_else(tmp_path: Path) -> None:
     """It is taken for one of ours for half a minute; what is counted after that is not ours."""
     with world(tmp_path, SLACK_MODE="socket") as w:
-        assert w.app is not None
         (old,) = w.slack.sockets.wait_connected()
         w.slack.sockets.lingering = 1
         w.slack.sockets.drop()

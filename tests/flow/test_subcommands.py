@@ -15,10 +15,6 @@ from sandbox.slack.slack import Message
 from tests.flow.world import World, world
 
 
-def failed_job(w: World, **fields: str) -> str:
-    return w.cloud.add_job(state="TRAIN_FAILED", **fields)
-
-
 def answer(w: World, text: str, user: str | None = None, channel: str | None = None) -> Message:
     """What only this person sees after typing this."""
     before = len(w.slack.ephemerals(user or w.anna))
@@ -34,7 +30,7 @@ READING = ["history", "history job-1", "open", "find Anchor", "dry-run job-1"]
 @pytest.mark.parametrize("text", READING)
 def test_a_colleague_without_rights_reads_nothing(w: World, text: str) -> None:
     """Whoever may delete may read, and nobody else: the refusal costs MetaStudio no call and is recorded."""
-    w.card(failed_job(w))
+    w.card(w.failed_job())
     calls = len(w.cloud.requests)
     assert "not among the people" in answer(w, text, w.carl).text
     assert len(w.cloud.requests) == calls
@@ -75,7 +71,7 @@ def test_bad_input_is_named_by_its_length_and_the_rule(w: World, text: str, says
 
 def test_the_history_of_a_channel_goes_back_page_by_page(w: World) -> None:
     """Newest first, ten at a time; *Older* shows the next page below, and each entry links to its card."""
-    jobs = [failed_job(w) for _ in range(12)]
+    jobs = [w.failed_job() for _ in range(12)]
     cards = [w.card(job) for job in jobs]
     w.press(cards[0])
     first = answer(w, "history")
@@ -100,7 +96,7 @@ def test_an_empty_history_says_so(w: World) -> None:
 def test_a_jobs_history_tells_nothing_of_what_was_said_elsewhere(w: World) -> None:
     """Another channel's deletion is a link, without its reason and without the channel's name; pages too."""
     secret = w.slack.add_channel("acquisition", members=[w.anna], private=True)
-    job = failed_job(w)
+    job = w.failed_job()
     for _ in range(11):
         w.ask(f"{job} because we buy Acme", channel=secret)
         w.press(w.slack.messages(secret)[-1], "dh_cancel")
@@ -117,7 +113,7 @@ def test_a_jobs_history_tells_nothing_of_what_was_said_elsewhere(w: World) -> No
 
 def test_an_older_page_is_checked_like_the_command(w: World) -> None:
     """A forged value, another channel's page and a stranger's click show nothing."""
-    cards = [w.card(failed_job(w)) for _ in range(11)]
+    cards = [w.card(w.failed_job()) for _ in range(11)]
     first = answer(w, "history")
     elsewhere = w.slack.add_channel("elsewhere", members=[w.anna, w.ben, w.carl])
     there = answer(w, "history", channel=elsewhere)
@@ -137,7 +133,7 @@ def test_an_older_page_is_checked_like_the_command(w: World) -> None:
 
 def test_open_shows_what_waits_and_what_is_unknown(w: World) -> None:
     """Oldest first, of every channel, each with its deadline and a link."""
-    lost, waits, over = failed_job(w), failed_job(w), failed_job(w)
+    lost, waits, over = w.failed_job(), w.failed_job(), w.failed_job()
     first = w.card(lost)
     w.cloud.faults.add(play.DELETE, play.error(500, "MSS.00000004"))
     w.press(first)
@@ -148,7 +144,6 @@ def test_open_shows_what_waits_and_what_is_unknown(w: World) -> None:
     assert told.index(lost) < told.index(waits)
     assert over not in told
     deletion = w.deletion(waits)
-    assert deletion is not None
     assert deletion.deadline_at is not None
     assert f"waits for a decision until {when(deletion.deadline_at)}" in told
     assert "outcome not known yet" in told
@@ -169,7 +164,7 @@ def test_nothing_open(w: World) -> None:
 
 def test_find_by_name_offers_the_normal_flow(w: World) -> None:
     """State and deletability are shown; the button checks everything anew and posts the card in this channel."""
-    job = failed_job(w, name="Anchor <b> Li")
+    job = w.failed_job(name="Anchor <b> Li")
     running = w.cloud.add_job(state="TRAINING", name="Anchor Wu")
     w.cloud.add_job(name="Somebody else")
     told = answer(w, "find Anchor")
@@ -191,7 +186,7 @@ def test_find_by_name_offers_the_normal_flow(w: World) -> None:
 
 def test_finds_button_is_checked_like_the_command(w: World) -> None:
     """Who presses it, where, and what it carries; a state that changed since is refused with its meaning."""
-    job = failed_job(w, name="Anchor Li")
+    job = w.failed_job(name="Anchor Li")
     told = answer(w, "find Anchor")
     w.press(told, "dh_offer", w.carl, force=True)
     assert "not among the people" in w.said_to(w.carl)[-1]
@@ -206,7 +201,7 @@ def test_finds_button_is_checked_like_the_command(w: World) -> None:
 def test_where_a_reason_is_required_find_has_no_buttons(tmp_path: Path) -> None:
     """A button carries no reason; the command to type is shown instead."""
     with world(tmp_path, REASON_REQUIRED="true") as w:
-        failed_job(w, name="Anchor Li")
+        w.failed_job(name="Anchor Li")
         told = answer(w, "find Anchor")
         assert told.buttons == []
         assert "&lt;job_id&gt; reason" in told.text
@@ -217,7 +212,7 @@ def test_without_a_hit_by_name_the_newest_jobs_are_searched(w: World, *, ignored
     """By name and id, whatever the case, in pages of 100; it says so. A filter that is ignored is no hit."""
     if ignored:
         w.cloud.ignored_filters.add("name")
-    job = failed_job(w, name="Anchor Li", create_time="2020-01-01T00:00:00Z")
+    job = w.failed_job(name="Anchor Li", create_time="2020-01-01T00:00:00Z")
     for number in range(150):
         w.cloud.add_job(name=f"Other {number}")
     told = answer(w, "find aNCHOR")
@@ -233,7 +228,7 @@ def test_no_more_than_the_newest_thousand_are_searched(w: World) -> None:
     """Ten pages, and it says how many more fit than it shows."""
     for number in range(1005):
         w.cloud.add_job(name=f"Other {number}")
-    oldest = failed_job(w, name="Other one", create_time="2020-01-01T00:00:00Z")
+    oldest = w.failed_job(name="Other one", create_time="2020-01-01T00:00:00Z")
     told = answer(w, "find oTHER")
     assert "Found 1000 jobs" in told.text
     assert "990 more are not shown" in told.text
@@ -245,7 +240,7 @@ def test_no_more_than_the_newest_thousand_are_searched(w: World) -> None:
 def test_more_hits_by_name_than_one_page(w: World) -> None:
     """What lies beyond the first hundred is not counted as found: the filter may be ignored."""
     w.cloud.ignored_filters.add("name")
-    failed_job(w, name="Somebody else", create_time="2020-01-01T00:00:00Z")
+    w.failed_job(name="Somebody else", create_time="2020-01-01T00:00:00Z")
     for number in range(100):
         w.cloud.add_job(name=f"Other {number}")
     told = answer(w, "find Other").text
@@ -285,12 +280,12 @@ def test_a_slow_search_says_that_it_goes_on(w: World) -> None:
 
 def test_a_dry_run_shows_the_card_and_does_nothing(w: World) -> None:
     """Word for word what the card would have said, privately, without buttons; no message, no row, one event."""
-    job = failed_job(w, name="Anchor Li")
+    job = w.failed_job(name="Anchor Li")
     told = answer(w, f"--dry-run {job} gone customer")
     assert "Dry run" in told.text
     assert told.buttons == []
     assert w.slack.messages(w.ops) == []
-    assert w.deletion(job) is None
+    assert w.find_deletion(job) is None
     assert [one.event.kind for one in w.trail()] == [Kind.COMMAND]
     card = w.card(job, reason="gone customer")
     kept = [line for line in card.text.splitlines() if not line.startswith(("Until:", "Buttons:", "Deletion "))]
@@ -304,13 +299,13 @@ def test_a_dry_run_is_stopped_by_what_would_stop_the_command(w: World, state: st
     """The state and the look-up of the job; nothing is kept of it."""
     job = w.cloud.add_job(state=state) if state else "no-such-job"
     assert says in answer(w, f"--dry-run {job}").text
-    assert w.deletion(job) is None
+    assert w.find_deletion(job) is None
 
 
 def test_a_dry_run_meets_what_stands_in_the_way(tmp_path: Path) -> None:
     """The card that waits, the most that may be open, and a freeze."""
     with world(tmp_path, MAX_OPEN="1") as w:
-        job, other = failed_job(w), failed_job(w)
+        job, other = w.failed_job(), w.failed_job()
         w.card(job)
         assert "already waits" in answer(w, f"--dry-run {job}").text
         assert "which is the most allowed" in answer(w, f"--dry-run {other}").text

@@ -33,8 +33,7 @@ def card_with_a_token_of(w: World, minutes: int) -> tuple[str, play.Any]:
     """A job and its card; the bot's token has so many minutes left, and was fetched for something else."""
     w.ask(w.cloud.add_job(state="TRAIN_FAILED"))
     w.clock.add(DAY - 40 * MINUTE)
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     assert len(w.cloud.sign_ins) == 1
     w.clock.add((40 - minutes) * MINUTE)
     return job, card
@@ -71,8 +70,7 @@ def test_a_token_that_expired_between_card_and_click_is_renewed_by_the_read(w: W
 
 def test_a_token_that_metastudio_takes_no_longer_is_exchanged_once(w: World) -> None:
     """It died early, as after a changed permission: one more GET with a new token, and the breaker stays closed."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.gate.tokens.clear()
     w.press(card)
     assert job in w.cloud.deleted
@@ -96,8 +94,7 @@ def test_new_tokens_that_are_rejected_too_open_the_breaker(w: World) -> None:
 
 def test_a_token_rejected_at_the_delete_fails_it_and_stops_the_calls(w: World) -> None:
     """The DELETE is not repeated, the team reads why; after the five minutes a read fetches a new token."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.after_call = lambda seen: w.cloud.gate.tokens.clear() if seen.operation == SHOW else None
     w.press(card)
     w.cloud.after_call = None
@@ -148,7 +145,6 @@ def test_a_delete_never_leaves_without_a_token_and_never_asks_for_one(w: World) 
     """Another thread's read finds the token rejected between the GET and the DELETE: never sent, IAM is not asked."""
     job, card = card_with_a_token_of(w, minutes=20)
     w.cloud.faults.add(TOKEN, play.http(503), times=None)
-    assert w.app is not None
     source = w.app.ports.jobs.client._credentials
 
     def reject(name: str) -> None:

@@ -22,8 +22,7 @@ DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List
 
 def in_doubt(w: World, *, effect: bool) -> tuple[str, object]:
     """A job whose DELETE lost its answer, and its card."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.drop(), when="after" if effect else "before")
     w.press(card)
     return job, card
@@ -50,8 +49,7 @@ def test_an_unknown_outcome_is_not_read_in_another_project(w: World) -> None:
 def test_an_unknown_outcome_is_not_read_with_another_app_user_id(w: World) -> None:
     """Another X-App-UserId may not be shown the job [?]: under it no read and no click takes the job to be gone."""
     job, card = in_doubt(w, effect=False)
-    other = w.cloud.add_job(state="TRAIN_FAILED")
-    waiting = w.card(other)
+    other, waiting = w.offered()
     w.stop_bot()
     w.run_bot(METASTUDIO_APP_USER_ID="somebody-else")
     hidden = {each: w.cloud.jobs.pop(each) for each in (job, other)}
@@ -80,9 +78,7 @@ def test_the_checks_are_made_after_the_wait_for_the_limiter(tmp_path: Path) -> N
     """Rights and the job are looked at behind the queue, not before it: what changed while waiting counts."""
     with world(tmp_path, DELETES_PER_SECOND="0.05") as w:
         w.press(w.card(w.cloud.add_job(state="TRAIN_FAILED")))
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
-        assert w.app is not None
+        job, card = w.offered()
         sleep = w.clock.sleep
 
         def change_while_waiting(seconds: float) -> None:
@@ -112,8 +108,7 @@ def test_no_refusal_says_that_nothing_was_deleted_while_that_is_in_doubt(w: Worl
 def test_whoever_is_refused_while_another_click_wins_hears_who_confirmed(tmp_path: Path) -> None:
     """Ben may not confirm; while Slack is slow about him, Anna does: he is told that, not that the card still waits."""
     with world(tmp_path) as w:
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        _, card = w.offered()
         w.clock.add(6)
         slow = w.slack.faults.add("users.info", "latency", where=lambda args: args.get("user") == w.ben)
         bens = w.slack.click(w.ben, card, "dh_confirm")
@@ -128,9 +123,7 @@ def test_whoever_is_refused_while_another_click_wins_hears_who_confirmed(tmp_pat
 
 def test_a_reply_that_waits_for_the_ledger_goes_before_the_takeover(w: World) -> None:
     """The ledger fails between the DELETE and its record, for longer than the claim: the outcome is MetaStudio's."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
-    assert w.app is not None
+    _, card = w.offered()
     ledger = w.app.ledger
 
     def fail(_: str) -> None:
@@ -155,15 +148,13 @@ def test_a_read_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
     with world(tmp_path, READ_TIMEOUT="10") as w:
         for _ in range(2):
             in_doubt(w, effect=False)
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        _, card = w.offered()
         sending, reading = play.late(), play.late()
         w.cloud.faults.add(DELETE, sending)
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
         w.cloud.wait_for(lambda: len(w.cloud.requests_to(DELETE)) == 3, 5)
         w.clock.add(60)
         reads = w.cloud.faults.add(SHOW, reading, times=None)
-        assert w.app is not None
         threads = [threading.Thread(target=one.work) for one in w.app.tickers if "reader" in one.name]
         for thread in threads:
             thread.start()
@@ -182,10 +173,8 @@ def test_a_read_that_hangs_holds_up_nothing_else(tmp_path: Path) -> None:
 
 def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
     """Taken up as lost while its sender waited out a 429: once that one has claimed its next DELETE it is not lost."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add(DELETE, play.throttled("1"))
-    assert w.app is not None
     ports, ledger = w.app.ports, w.app.ledger
     sleep, taken_up = w.clock.sleep, []
 
@@ -217,8 +206,7 @@ def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
     """The sender is overtaken while MetaStudio takes its time: unknown, then settled, then the late request ID."""
     # The connection waits by the real clock, and all of this has to fit into its patience.
     with world(tmp_path, READ_TIMEOUT="30") as w:
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         held = play.late()
         sent = w.cloud.faults.add(DELETE, held, when="after")
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
@@ -240,9 +228,7 @@ def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
 def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Taken over between claim and sending, and the job removed by somebody else: the correction names the reason."""
     with world(tmp_path) as w:
-        assert w.app is not None
-        job = w.cloud.add_job(state="TRAIN_FAILED")
-        card = w.card(job)
+        job, card = w.offered()
         jobs = w.app.ports.jobs
         entered, gate, delete = threading.Event(), threading.Event(), jobs.delete
 
@@ -270,10 +256,8 @@ def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatc
 
 def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
     """Between a 429 and the next attempt nobody takes the row over, however long the limiter takes."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.throttled("10"), times=2)
-    assert w.app is not None
     sleep = w.clock.sleep
 
     def tick_while_waiting(seconds: float) -> None:
@@ -306,8 +290,7 @@ def test_why_a_throttled_delete_is_not_sent_again_is_told(
     w: World, meanwhile: Callable[[World, str], object], since: str
 ) -> None:
     """What the checks before the next DELETE found is the reason in the thread; nothing is said of each time."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.throttled("6"))
     w.cloud.after_call = lambda seen: meanwhile(w, job) if seen.operation == DELETE else None
     w.press(card)
@@ -342,7 +325,6 @@ def test_busy_is_said_again_where_slack_did_not_take_it(tmp_path: Path) -> None:
 def test_while_it_stops_every_click_is_answered(w: World) -> None:
     """Draining takes no new work, and says so to whoever presses."""
     card = w.card(w.cloud.add_job(state="TRAIN_FAILED"))
-    assert w.app is not None
     assert w.app.pool.drain(5)
     w.press(card)
     assert "restarting" in w.said_to(w.anna)[-1]
@@ -377,7 +359,6 @@ def test_a_strangers_clicks_do_not_hold_up_a_thread(w: World) -> None:
     w.slack.faults.add("chat.update", "ratelimited", retry_after=30)
     for _ in range(20):
         w.press(card, user=w.carl, force=True)
-    assert w.app is not None
     assert w.app.ledger.outbox_count() <= 2
 
 
@@ -416,11 +397,9 @@ def test_a_click_before_slack_answered_makes_that_card_count(w: World) -> None:
 
 def test_a_message_without_words_holds_up_no_other(w: World) -> None:
     """What a newer version has left in the ledger may have no words here; every other thread gets its outcome."""
-    assert w.app is not None
     stays, goes = (w.cloud.add_job(state="TRAIN_FAILED") for _ in range(2))
     first, second = w.card(stays), w.card(goes)
     odd = w.deletion(stays)
-    assert odd is not None
     w.app.ledger.enqueue(
         Notification(NotificationKind.REFUSED, odd.id, odd.channel, odd.message_ts, {"reason": "of_a_newer_version"})
     )
@@ -435,7 +414,6 @@ def test_a_message_without_words_holds_up_no_other(w: World) -> None:
 
 def test_an_answer_without_words_holds_up_no_other(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """People who wait after a restart are answered one by one; one answer that cannot be made is tried again later."""
-    assert w.app is not None
     for number, person in enumerate((w.anna, w.ben)):
         actor = Actor(person, w.slack.team_id)
         w.app.ledger.note_request(PendingRequest(f"w{number}", "command", actor, w.ops, w.clock.now()))

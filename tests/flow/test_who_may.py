@@ -102,8 +102,7 @@ def test_only_the_authorized_channels_are_used(tmp_path: Path) -> None:
 
 def test_a_strangers_click_is_answered_and_the_card_still_waits(w: World) -> None:
     """A colleague without rights presses: told why, no DELETE, and the requester can still confirm."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.press(card, user=w.carl)
     assert "not among the people" in w.said_to(w.carl)[-1]
     assert len(card.buttons) == 2
@@ -113,8 +112,7 @@ def test_a_strangers_click_is_answered_and_the_card_still_waits(w: World) -> Non
 
 def test_another_operators_click_is_answered_when_only_the_requester_may(w: World) -> None:
     """CONFIRM_BY=requester: somebody else who is authorized is told that only the requester may."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.press(card, user=w.ben)
     assert "Only the person who asked" in w.said_to(w.ben)[-1]
     assert len(card.buttons) == 2
@@ -148,8 +146,7 @@ def test_second_person_states_ask_for_a_second_person(tmp_path: Path) -> None:
 
 def test_a_foreign_workspaces_click_is_refused_although_slack_names_our_team(w: World) -> None:
     """In a Slack Connect click `team` is ours and `user.team_id` theirs: they are refused, the card still waits."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     other = w.slack.add_team("partner")
     mallory = w.slack.add_user("mallory", team=other)
     w.press(card, user=mallory, force=True)
@@ -160,8 +157,7 @@ def test_a_foreign_workspaces_click_is_refused_although_slack_names_our_team(w: 
 
 def test_losing_the_right_between_card_and_click_refuses_the_click(w: World) -> None:
     """The requester is made a guest after the card: no DELETE, the card closes and says why."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.slack.users[w.anna].is_restricted = True
     w.clock.add(6)
     w.press(card)
@@ -172,8 +168,7 @@ def test_losing_the_right_between_card_and_click_refuses_the_click(w: World) -> 
 
 def test_a_failed_look_up_at_the_click_leaves_the_card_waiting(w: World) -> None:
     """users.info hangs or fails at the click: no, in words; the next click works."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.clock.add(6)
     w.slack.faults.add("users.info", "error", error="ratelimited")
     w.press(card)
@@ -187,8 +182,7 @@ def test_a_failed_look_up_at_the_click_leaves_the_card_waiting(w: World) -> None
 )
 def test_forged_and_stale_button_values_are_answered_and_delete_nothing(w: World, value: str) -> None:
     """A value is only a pointer: one that the ledger does not know is answered, and nothing happens."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.press(card, value=value, force=True)
     assert "does not know this deletion" in w.said_to(w.anna)[-1]
     assert len(card.buttons) == 2
@@ -204,8 +198,7 @@ def test_a_button_of_another_version_is_answered(w: World) -> None:
 
 def test_a_card_of_another_project_is_answered(w: World) -> None:
     """The bot was pointed at another project: old cards are answered and delete nothing there."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.stop_bot()
     w.run_bot(METASTUDIO_PROJECT_ID="f" * 32)
     w.press(card)

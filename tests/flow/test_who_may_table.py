@@ -75,16 +75,13 @@ class Cast(World):
 
     def unknown(self) -> Message:
         """A card whose outcome has been unknown for a day; anna asked, and whoever may confirmed."""
-        job = self.cloud.add_job(state="TRAIN_FAILED")
-        card = self.card(job)
+        job, card = self.offered()
         self.cloud.faults.add(DELETE, drop())
         self.press(card, user=self.confirmer)
         self.clock.add(DAY + 60)
         # The first look after a day puts the buttons for closing by hand on the card.
         self.press(card, "dh_check_now")
-        found = self.deletion(job)
-        assert found is not None
-        assert found.state is State.UNKNOWN
+        assert self.deletion(job).state is State.UNKNOWN
         return card
 
 
@@ -115,8 +112,7 @@ def test_the_command_and_the_buttons_of_another_s_card(cast: Cast) -> None:
         asks = cast.command(user, job)
         assert asks == expected(who, Action.COMMAND), who
         for action, deed in (("dh_confirm", Action.CONFIRM), ("dh_cancel", Action.CANCEL)):
-            job = cast.cloud.add_job(state="TRAIN_FAILED")
-            card = cast.card(job)
+            job, card = cast.offered()
             rule = cast.rule if deed is Action.CONFIRM else ConfirmBy.REQUESTER
             no = cast.click(user, card, action)
             assert no == expected(who, deed, rule), (who, action)
@@ -144,8 +140,7 @@ def test_the_buttons_of_one_s_own_card(cast: Cast) -> None:
     for who, user in cast.who.items():
         if expected(who, Action.COMMAND) is not None:
             continue
-        job = cast.cloud.add_job(state="TRAIN_FAILED")
-        card = cast.card(job, user)
+        job, card = cast.offered(user)
         no = cast.click(user, card, "dh_confirm")
         assert no == expected(who, Action.CONFIRM, cast.rule, is_own=True), who
         assert cast.cloud.deletes_arrived(job) == int(no is None), who
@@ -171,8 +166,7 @@ def test_in_a_place_that_may_no_longer_be_used_only_taking_back_works(tmp_path: 
         cast.start()
         # Without it Slack does not say that a conversation is a group message, which refuses too.
         cast.slack.scopes.add("mpim:read")
-        job = cast.cloud.add_job(state="TRAIN_FAILED")
-        card = cast.card(job)
+        job, card = cast.offered()
         BECOMES[where](cast)
         if where == "other channel":
             cast.stop_bot()
@@ -183,9 +177,7 @@ def test_in_a_place_that_may_no_longer_be_used_only_taking_back_works(tmp_path: 
             assert cast.click(user, card, action) == reason
         assert cast.command(cast.anna, job) == reason
         assert cast.click(cast.anna, card, "dh_cancel") is None
-        found = cast.deletion(job)
-        assert found is not None
-        assert found.state is State.CANCELLED
+        assert cast.deletion(job).state is State.CANCELLED
         assert cast.cloud.deletes_arrived(job) == 0
     finally:
         cast.stop()

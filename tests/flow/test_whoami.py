@@ -98,7 +98,6 @@ def test_it_is_recorded_and_answered_when_the_bot_is_busy(tmp_path: Path) -> Non
         assert [(event.actor.user, event.facts) for event in commands if event.actor] == [
             (w.anna, {"subcommand": "whoami"})
         ]
-        assert w.app is not None
         while w.app.pool.take():
             pass
         said = w.slack.command(w.anna, w.ops, "whoami").wait_ack()["text"]

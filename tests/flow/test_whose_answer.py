@@ -40,9 +40,7 @@ def test_a_refused_deletion_is_not_told_with_the_answer_to_another(w: World, shi
     assert "is deleted" in said[a]
     assert ids[a] in said[a]
     assert ids[b] not in said[a]
-    deletion = w.deletion(b)
-    assert deletion is not None
-    assert deletion.state is State.FAILED
+    assert w.deletion(b).state is State.FAILED
     assert "is deleted" not in said[b]
     assert "MSS.41000012" in said[b]
     assert ids[b] in said[b]
@@ -59,14 +57,11 @@ def test_a_refused_deletion_is_not_told_with_the_answer_to_another(w: World, shi
 )
 def test_a_200_whose_body_says_no_is_not_told_as_confirmed(w: World, body: dict[str, object], shows: str) -> None:
     """The job stands all the same: the outcome is not known, code and request ID are told, and reading finds out."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.http(200, body))
     w.press(card)
     first = w.thread(card)[0]
-    deletion = w.deletion(job)
-    assert deletion is not None
-    assert deletion.state is State.UNKNOWN
+    assert w.deletion(job).state is State.UNKNOWN
     assert "not known yet" in first
     assert "MetaStudio confirmed it" not in first
     assert w.cloud.requests_to(DELETE)[-1].request_id in first
@@ -101,14 +96,11 @@ def test_a_200_of_which_not_all_was_understood_is_not_told_as_confirmed(w: World
 
     It was "Job … is deleted. MetaStudio confirmed it", and the job stood there.
     """
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.raw(whole))
     w.press(card)
     first = w.thread(card)[0]
-    deletion = w.deletion(job)
-    assert deletion is not None
-    assert deletion.state is State.UNKNOWN
+    assert w.deletion(job).state is State.UNKNOWN
     assert "not known yet" in first
     assert "confirmed it" not in first
     assert "of-metastudio-01" in first
@@ -140,8 +132,7 @@ def test_reads_that_a_proxy_compresses_and_cuts_decide_nothing(w: World) -> None
 
 def test_a_second_request_id_is_kept_with_the_first(w: World) -> None:
     """A gateway and MetaStudio each give one: both stand in the thread, in what a ticket needs, and in the trail."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     refused = play.error(403, "MSS.41000012")
     second = play.request_id_lines("{}", "of-the-gateway-01")
     w.cloud.faults.add(DELETE, lambda seen, due: second(seen, refused(seen, due)))
@@ -156,12 +147,10 @@ def test_a_second_request_id_is_kept_with_the_first(w: World) -> None:
 
 def test_a_malformed_request_id_proves_nothing(w: World) -> None:
     """A 200 whose only request ID is "-" has none, so it may come from whatever stands in between."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.request_id_lines("-"))
     w.press(card)
     deletion = w.deletion(job)
-    assert deletion is not None
     assert deletion.state is State.UNKNOWN
     assert deletion.attempts[-1].request_id is None
 

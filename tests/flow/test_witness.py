@@ -61,8 +61,7 @@ def test_every_end_is_told_with_its_event(w: World, action: str | None, kind: Ki
 
 def test_a_doubt_and_its_end_are_told_with_their_events(w: World) -> None:
     """Two messages, two events."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add(DELETE, play.error(500, "MSS.00000004", "x"))
     w.press(card)
     for _ in range(40):

@@ -20,8 +20,7 @@ DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List
 
 def undetermined(w: World) -> tuple[str, Message]:
     """A job whose DELETE lost its answer, and its card after a day on which MetaStudio could not be read."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     w.cloud.faults.add(DELETE, play.drop(), when="before")
     w.press(card)
     for operation in (SHOW, LIST):
@@ -33,8 +32,7 @@ def undetermined(w: World) -> tuple[str, Message]:
 
 def test_the_settled_outcome_brings_request_id_and_error_code(w: World) -> None:
     """Where the message about the unknown outcome is overtaken before Slack takes it, the ID is told all the same."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add(DELETE, play.error(500, "MSS.00000004"), when="after")
     w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=60)
     w.press(card)
@@ -48,8 +46,7 @@ def test_the_settled_outcome_brings_request_id_and_error_code(w: World) -> None:
 
 def test_a_look_that_was_made_already_is_not_announced(w: World) -> None:
     """Slack takes "treated as not deleted" an hour late, after the last look: nothing is promised any more."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     w.cloud.faults.add(DELETE, play.error(500, "MSS.00000004"), when="before")
     w.press(card)
     w.slack.faults.add("chat.postMessage", "error", error="fatal_error", times=None)
@@ -149,9 +146,7 @@ def test_an_attempt_that_ended_today_stands_on_the_next_card(w: World) -> None:
 
 def test_a_ledger_that_fails_between_claim_and_send_leaves_no_doubt(w: World) -> None:
     """The breaker could not be asked, so nothing was sent: that is what is told, not that nobody knows."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
-    assert w.app is not None
+    job, card = w.offered()
     ledger = w.app.ledger
 
     def fail(_: str) -> None:

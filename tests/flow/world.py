@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ class World:
         self.cloud.elapsed = self.clock.monotonic
         self.slack = Slack(now=self.clock.timestamp, enterprise=enterprise)
         self.extra = modes.settings() | settings
-        self.app: Running | None = None
+        self._app: Running | None = None
         self.processes: list[BotProcess] = []
         self.patch = pytest.MonkeyPatch()
         if "postgresql" in self.extra.get("DATABASE_URL", "") and not real_database_clock:
@@ -98,7 +99,7 @@ class World:
         return self
 
     def stop(self) -> None:
-        if self.app is not None:
+        if self.has_bot:
             self.stop_bot()
         self.slack.stop()
         self.cloud.stop()
@@ -159,14 +160,26 @@ class World:
         """Slack's request URL is there from now on."""
         self.slack.deliver_http_to = f"http://127.0.0.1:{port}/slack/events"
 
+    @property
+    def app(self) -> Running:
+        """The bot that runs in this world."""
+        assert self._app is not None, "no bot runs"
+        return self._app
+
+    @app.setter
+    def app(self, app: Running | None) -> None:
+        self._app = app
+
+    @property
+    def has_bot(self) -> bool:
+        return self._app is not None
+
     def stop_bot(self) -> None:
-        assert self.app is not None
         self.app.stop(5)
         self.app = None
 
     def tick(self, seconds: float = 0) -> None:
         """Let so much time pass, then let every worker do what is due."""
-        assert self.app is not None
         self.clock.add(seconds)
         for _ in range(20):
             if not sum(ticker.work() for ticker in self.app.tickers):
@@ -189,6 +202,15 @@ class World:
         assert len(cards) == before + 1, f"no card was posted; anna was told {self.said_to(user or self.anna)}"
         return cards[-1]
 
+    def failed_job(self, **fields: Any) -> str:
+        """A job that may be deleted and is of no use to anybody."""
+        return self.cloud.add_job(state="TRAIN_FAILED", **fields)
+
+    def offered(self, user: str | None = None, reason: str = "") -> tuple[str, Message]:
+        """Such a job, and the card on which its deletion was asked for."""
+        job = self.failed_job()
+        return job, self.card(job, user, reason)
+
     def press(self, card: Message, action: str = "dh_confirm", user: str | None = None, **how: object) -> Invocation:
         """Press a button and wait for the ack."""
         pressed = self.slack.click(user or self.anna, card, action, **how)
@@ -198,7 +220,6 @@ class World:
 
     def idle(self) -> None:
         """Wait until nothing is in flight on the bot's pool."""
-        assert self.app is not None
         assert self.app.pool.wait_idle(15)
 
     # -- what can be seen --
@@ -212,20 +233,23 @@ class World:
         told = [message.text for message in (*self.slack.ephemerals(user), *self.slack.dm(user))]
         return [text for text in told if not text.startswith(("Checking ", "Looking "))]
 
-    def deletion(self, job: str) -> Deletion | None:
-        """The newest deletion of that job."""
-        assert self.app is not None
+    def find_deletion(self, job: str) -> Deletion | None:
+        """The newest deletion of that job, if there is one."""
         found = self.app.ledger.overview.history(job=job, limit=1)
         return found[0] if found else None
 
+    def deletion(self, job: str) -> Deletion:
+        """The newest deletion of that job."""
+        found = self.find_deletion(job)
+        assert found is not None, f"nobody asked for a deletion of {job}"
+        return found
+
     def trail(self) -> list[Recorded]:
         """The audit trail."""
-        assert self.app is not None
         return list(self.app.ledger.events(limit=100_000))
 
     def verdict(self) -> Verdict:
         """What verifying the trail says."""
-        assert self.app is not None
         return self.app.ledger.verify()
 
     def reasons(self, user: str) -> list[str]:

@@ -53,13 +53,6 @@ def delete(client: MetaStudio, job: JobId = JOB) -> Reply:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-        assert cloud.errors == []
-
-
-@pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port that nobody listens on: bound, so that nobody else gets it."""
     with socket.socket() as bound:

@@ -23,11 +23,6 @@ from tests.support.clock import HeldClock
 
 
 @pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
-
-
-@pytest.fixture
 def cloud(clock: HeldClock) -> Iterator[Cloud]:
     with Cloud(now=clock.now) as cloud:
         yield cloud

@@ -69,13 +69,6 @@ def clock() -> SleeplessClock:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with Cloud() as cloud:
-        yield cloud
-        assert cloud.errors == []
-
-
-@pytest.fixture
 def client(cloud: Cloud, clock: SleeplessClock) -> Iterator[MetaStudio]:
     client = MetaStudio(
         Target(cloud.url, "cn-north-4", cloud.project_id),

@@ -15,18 +15,9 @@ from slack_sdk.webhook import WebhookClient
 from sandbox.slack.slack import Slack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sandbox.slack.slack import Call
 
 POST = "chat.postMessage"
-
-
-@pytest.fixture
-def slack() -> Iterator[Slack]:
-    with Slack() as running:
-        yield running
-        assert running.front.errors == []
 
 
 @pytest.fixture

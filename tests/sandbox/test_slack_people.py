@@ -99,18 +99,6 @@ def hang_up(slack: Slack, handler: SocketModeHandler) -> None:
 
 
 @pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
-
-
-@pytest.fixture
-def slack(clock: HeldClock) -> Iterator[Slack]:
-    with Slack(now=clock.timestamp) as running:
-        yield running
-        assert running.front.errors == []
-
-
-@pytest.fixture
 def anna(slack: Slack) -> str:
     return slack.add_user("anna")
 

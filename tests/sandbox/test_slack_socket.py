@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def slack() -> Iterator[Slack]:
-    with Slack() as running:
-        yield running
-        assert running.front.errors == []
-
-
-@pytest.fixture
 def anna(slack: Slack) -> str:
     return slack.add_user("anna")
 

@@ -15,7 +15,7 @@ from sandbox.slack.slack import Slack
 from tests.support.clock import HeldClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 BUTTONS = [
     {
@@ -23,18 +23,6 @@ BUTTONS = [
         "elements": [{"type": "button", "action_id": "go", "text": {"type": "plain_text", "text": "Go"}}],
     }
 ]
-
-
-@pytest.fixture
-def clock() -> HeldClock:
-    return HeldClock()
-
-
-@pytest.fixture
-def slack(clock: HeldClock) -> Iterator[Slack]:
-    with Slack(now=clock.timestamp) as running:
-        yield running
-        assert running.front.errors == []
 
 
 @pytest.fixture

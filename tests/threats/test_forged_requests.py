@@ -79,8 +79,7 @@ def stamped(at: str, signed: str) -> Headers:
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_forged_click_deletes_nothing(w: World, name: str) -> None:
     """Everything about it is right but the signature."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    job, card = w.offered()
     elsewhere = w.slack.deliver_http_to
     w.slack.deliver_http_to = None
     pressed = w.slack.click(w.anna, card, "dh_confirm", force=True)

@@ -57,8 +57,7 @@ def test_no_text_starts_a_line_of_the_log(form: str, text: str) -> None:
 
 def test_what_the_cloud_says_stays_in_its_place(w: World) -> None:
     """A hostile error code, message and request id: the thread pings nobody and the trail verifies and lists them."""
-    job = w.cloud.add_job(state="TRAIN_FAILED")
-    card = w.card(job)
+    _, card = w.offered()
     evil = "x\r\n<!channel> `*_~ \x1b[31m"
     w.cloud.faults.add(
         DELETE,

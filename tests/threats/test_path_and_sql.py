@@ -45,10 +45,8 @@ def test_a_name_or_reason_that_would_be_sql(w: World, name: str) -> None:
     job = w.cloud.add_job(state="TRAIN_FAILED", name=name, asset_id=name, last_update_time=name)
     w.press(w.card(job, reason=name))
     found = w.deletion(job)
-    assert found is not None
     assert (found.job.name, found.reason, found.state.value) == (name, name, "deleted")
     assert w.cloud.deletes_arrived(job) == 1
-    assert w.app is not None
     assert w.app.ledger.missing_triggers() == frozenset()
 
 
