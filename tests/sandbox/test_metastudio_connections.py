@@ -6,11 +6,10 @@ import contextlib
 import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -36,6 +35,7 @@ from sandbox.metastudio.metastudio import MetaStudio as Cloud
 from tests.support import certificates
 from tests.support.clock import RunningClock
 from tests.support.outcomes import outcome
+from tests.support.proxies import Proxy, forward, refuse, tunnel
 
 JOB = JobId("job-1")
 
@@ -50,6 +50,14 @@ def client_of(endpoint: str, cloud: Cloud | None = None, **options: Any) -> Meta
 
 def delete(client: MetaStudio, job: JobId = JOB) -> Reply:
     return client.delete(job, may_send=lambda: True)
+
+
+@pytest.fixture
+def connections(cloud: Cloud) -> list[object]:
+    """The connections that arrived."""
+    arrived: list[object] = []
+    cloud.on_connect = arrived.append
+    return arrived
 
 
 @pytest.fixture
@@ -198,10 +206,10 @@ def test_a_tls_connection_that_breaks_after_sending_is_not_known(tls_cloud: Clou
 # --------------------------------------------------------------------------------------------------- kept connections
 
 
-def test_connections_are_kept_and_a_dropped_one_is_noticed(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_are_kept_and_a_dropped_one_is_noticed(
+    cloud: Cloud, connections: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One connection serves many calls; one that the server closed meanwhile is replaced before sending."""
-    connections: list[object] = []
-    cloud.on_connect = connections.append
     job = JobId(cloud.add_job())
     client = client_of(cloud.url, cloud)
     for _ in range(5):
@@ -265,10 +273,8 @@ def test_what_stands_behind_an_interim_answer_counts(cloud: Cloud, final: int) -
     assert delete(client_of(cloud.url, cloud), JobId(cloud.add_job())).status == final
 
 
-def test_switching_protocols_is_no_interim_answer(cloud: Cloud) -> None:
+def test_switching_protocols_is_no_interim_answer(cloud: Cloud, connections: list[object]) -> None:
     """Behind a 101 comes something that is not HTTP: unclear, and that connection is used no more."""
-    connections: list[object] = []
-    cloud.on_connect = connections.append
     job = JobId(cloud.add_job())
     client = client_of(cloud.url, cloud)
     cloud.faults.add("*", http(101, b"", {"Upgrade": "websocket", "Connection": "Upgrade"}), times=2)
@@ -328,10 +334,8 @@ def test_what_stands_behind_an_answer_is_nobodys(
 # ------------------------------------------------------------------------------------------ a DELETE's own connection
 
 
-def test_each_delete_has_a_connection_of_its_own(cloud: Cloud) -> None:
+def test_each_delete_has_a_connection_of_its_own(cloud: Cloud, connections: list[object]) -> None:
     """Opened for it, used once, closed; what is read keeps its own."""
-    connections: list[object] = []
-    cloud.on_connect = connections.append
     client = client_of(cloud.url, cloud)
     for number in range(1, 4):
         job = JobId(cloud.add_job())
@@ -348,7 +352,7 @@ def test_a_connection_that_was_opened_ahead_is_the_one_that_is_used(
     world = tls_cloud if way in ("TLS", "tunnel") else cloud
     connections: list[object] = []
     world.on_connect = connections.append
-    with Proxy(tunnel(tls_cloud.port)) if way == "tunnel" else Forwarding(cloud.port) as proxy:
+    with Proxy(tunnel(tls_cloud.port) if way == "tunnel" else forward) as proxy:
         through = {"proxy": proxy.url} if way in ("tunnel", "plain proxy") else {}
         client = client_of(world.url, world, ssl_context=trusting, **through)
         first, second = JobId(world.add_job()), JobId(world.add_job())
@@ -374,10 +378,10 @@ def test_a_connection_that_was_closed_before_it_was_used_is_replaced(cloud: Clou
     assert cloud.deletes_arrived(job) == 1
 
 
-def test_a_connection_that_waited_too_long_is_replaced(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_waited_too_long_is_replaced(
+    cloud: Cloud, connections: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What stands in between forgets idle connections silently; a DELETE on such a one would end as unknown."""
-    connections: list[object] = []
-    cloud.on_connect = connections.append
     client = client_of(cloud.url, cloud)
     client.prepare_delete(JOB)
     monkeypatch.setattr(session, "KEPT_AHEAD", 0.0)
@@ -437,7 +441,7 @@ def test_opening_ahead_may_fail_and_the_delete_says_why(
     tls_cloud: Cloud, trusting: ssl.SSLContext, closed_port: int
 ) -> None:
     """Nobody listens, no trust, a hung handshake, a proxy that refuses: nothing is raised, the DELETE has the cause."""
-    refusing = Proxy(lambda sock, _: sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
+    refusing = Proxy(refuse)
     for options, url, cause in (
         ({}, f"http://127.0.0.1:{closed_port}", Cause.CONNECTION_REFUSED),
         ({"ssl_context": ssl.create_default_context()}, tls_cloud.url, Cause.BAD_CERTIFICATE),
@@ -476,98 +480,30 @@ def test_two_request_id_lines_are_two_request_ids(
 # ------------------------------------------------------------------------------------------ the environment and proxies
 
 
-def test_the_environment_has_no_say(
-    cloud: Cloud, closed_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Neither ~/.netrc, nor proxy variables, nor REQUESTS_CA_BUNDLE change a request."""
+@pytest.fixture
+def misleading(closed_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment that names proxies, certificates and a ~/.netrc."""
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login somebody password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(netrc))
-    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
-    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "none"))
+        monkeypatch.setenv(name.lower(), f"http://127.0.0.1:{closed_port}")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+
+@pytest.mark.usefixtures("misleading")
+def test_the_environment_has_no_say(cloud: Cloud) -> None:
+    """Neither ~/.netrc, nor proxy variables, nor REQUESTS_CA_BUNDLE change a request, or one to IAM."""
     job = JobId(cloud.add_job())
     client = client_of(cloud.url, cloud)
     assert client.show(job).job is not None
     assert delete(client, job).status == 200
-
-
-class Proxy:
-    """A proxy of few words: `act` gets the socket and the first line that arrived, less HTTP's version.
-
-    Python says HTTP/1.1 to proxies since 3.12, and said HTTP/1.0 before.
-    """
-
-    def __init__(self, act: Callable[[socket.socket, str], None]) -> None:
-        self.lines: list[str] = []
-        self.accepted = 0
-        self._act = act
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                self.accepted += 1
-                threading.Thread(target=self._handle, args=(sock,), daemon=True).start()
-
-    def _handle(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += sock.recv(65536)
-            self.lines.append(head.split(b"\r\n")[0].decode().rpartition(" ")[0])
-            self._act(sock, self.lines[-1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-
-
-def tunnel(port: int) -> Callable[[socket.socket, str], None]:
-    """Grant every tunnel, to one port."""
-
-    def act(sock: socket.socket, line: str) -> None:
-        assert line.startswith("CONNECT ")
-        sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with socket.create_connection(("127.0.0.1", port)) as server:
-            back = threading.Thread(target=_pump, args=(server, sock), daemon=True)
-            back.start()
-            _pump(sock, server)
-            back.join(5)
-
-    return act
-
-
-class Forwarding(Proxy):
-    """Passes plain HTTP on to one port: the first request of each connection, addressed as a server wants it."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        super().__init__(lambda _, __: None)
-
-    def _handle(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port)) as server:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += sock.recv(65536)
-            server.sendall(head.replace(f"http://127.0.0.1:{self._port}".encode(), b"", 1))
-            _pump(server, sock)
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+    iam_of(cloud)()
+    assert cloud.sign_ins[0].header("Authorization") is None
 
 
 def test_a_proxy_from_the_settings_is_used(tls_cloud: Cloud, trusting: ssl.SSLContext) -> None:
@@ -584,7 +520,7 @@ def test_a_proxy_from_the_settings_is_used(tls_cloud: Cloud, trusting: ssl.SSLCo
 
 def test_a_proxy_that_refuses_has_sent_nothing(tls_cloud: Cloud, trusting: ssl.SSLContext, closed_port: int) -> None:
     """No tunnel, or no proxy at all: never sent."""
-    with Proxy(lambda sock, _: sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
+    with Proxy(refuse) as proxy:
         for url in (proxy.url, f"http://127.0.0.1:{closed_port}"):
             reply = delete(client_of(tls_cloud.url, tls_cloud, ssl_context=trusting, proxy=url))
             assert (reply.cause, outcome(reply)) == (Cause.PROXY_REFUSED, State.FAILED)
@@ -666,17 +602,3 @@ def test_iam_is_not_followed_elsewhere(cloud: Cloud) -> None:
     with pytest.raises(NoCredentials):
         iam_of(cloud)()
     assert len(cloud.sign_ins) == 1
-
-
-def test_the_environment_has_no_say_towards_iam(
-    cloud: Cloud, closed_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Neither proxies nor ~/.netrc."""
-    netrc = tmp_path / ".netrc"
-    netrc.write_text("default login somebody password secret\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port}")
-    iam_of(cloud)()
-    assert cloud.sign_ins[0].header("Authorization") is None

@@ -2,67 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
-from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from sandbox.bot_process import shut_in
 from tests.flow.modes import usual
 from tests.flow.world import World
+from tests.support.proxies import Proxy, forward, refuse
 
 PASSWORD = "hun@ter22:w/ord#?pAsS"
 PIECES = ("ter22", "pAsS", "hun%40ter22", "w%2Ford")
 WRITTEN = (PASSWORD, PASSWORD.replace("/", ""), quote(PASSWORD, safe=""))
 
 
-class Proxy:
-    """Hands plain HTTP on and refuses every tunnel, which is where slack_sdk quotes the whole address of the proxy."""
-
-    def __init__(self) -> None:
-        self.tunnels = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                threading.Thread(target=self._handle, args=(sock,), daemon=True).start()
-
-    def _handle(self, sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += sock.recv(65536)
-            method, address, rest = head.split(b" ", 2)
-            if method == b"CONNECT":
-                self.tunnels += 1
-                sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-                return
-            url = urlsplit(address.decode())
-            with socket.create_connection((url.hostname or "", url.port or 80), timeout=10) as server:
-                server.sendall(b" ".join((method, url.path.encode(), rest)))
-                threading.Thread(target=_pump, args=(sock, server), daemon=True).start()
-                _pump(server, sock)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.close()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
+def refuse_tunnels(sock: socket.socket, head: bytes) -> None:
+    """Hand plain HTTP on and refuse every tunnel, which is where slack_sdk quotes the whole address of the proxy."""
+    (refuse if head.startswith(b"CONNECT ") else forward)(sock, head)
 
 
 def start(w: World, *words: str, **environ: str) -> subprocess.Popen[str]:
@@ -87,7 +46,7 @@ def test_a_tunnel_that_is_refused_betrays_nothing(tmp_path: Path) -> None:
     """slack_sdk logs "Failed to connect to the proxy (proxy: …)" with the address; the log has it without password."""
     w = World(tmp_path, **usual(tmp_path)).start()
     try:
-        with Proxy() as proxy:
+        with Proxy(refuse_tunnels) as proxy:
             for written in (PASSWORD.replace("/", "").replace("#?", ""), quote(PASSWORD, safe="")):
                 tunnels = proxy.tunnels
                 bot = start(w, "run", HTTPS_PROXY=f"http://user:{written}@127.0.0.1:{proxy.port}")
