@@ -115,7 +115,7 @@ def test_rejected_credentials(worlds: Keeper, name: str, call: str) -> None:
 
 def recovers_if_it_can(cell: Cell) -> None:
     """The job is offered again, unless its deletion was settled as done; and another one is, in any case."""
-    deletion = cell.w.deletion(cell.job)
+    deletion = cell.w.find_deletion(cell.job)
     if deletion is not None and deletion.state is State.AWAITING:
         cell.press(cell.cards()[-1], force=True)
         cell.quiet()
@@ -234,7 +234,7 @@ def test_a_wrong_clock_is_named(worlds: Keeper, how: str, when: Callable[[Cell, 
         assert cell.job in cloud.jobs
         cell.w.tick(301)
         cell.quiet()
-        if cell.w.deletion(cell.job) is None or cell.deletion().state is not State.AWAITING:
+        if cell.w.find_deletion(cell.job) is None or cell.deletion().state is not State.AWAITING:
             recovers(cell, ROWS["200"])
         else:
             cell.press(cell.cards()[-1], CANCEL)

@@ -113,8 +113,6 @@ def test_a_click_cannot_be_turned_into_another(w: World) -> None:
     body = form(pressed)
     signed = list(w.slack.sign(body, None).items())
     this, other = w.deletion(first), w.deletion(second)
-    assert this is not None
-    assert other is not None
     for changed in (body.replace(this.id.encode(), other.id.encode()), body.replace(w.anna.encode(), w.ben.encode())):
         assert changed != body
         assert post(w, changed, signed) == 401
