@@ -9,7 +9,7 @@ from typing import Any
 from bot.deletion.propose import propose
 from bot.domain.events import Event, Kind
 from bot.domain.model import Ask
-from bot.domain.notifications import PendingRequest
+from bot.domain.notifications import PendingRequest, ResponseUrl
 from bot.domain.refusals import Reason, Refused
 from handlers import subcommands
 from handlers.dispatch import Dispatcher, new_id
@@ -43,11 +43,11 @@ def delete_dh_job(dispatcher: Dispatcher, ack: Ack, body: Mapping[str, Any]) -> 
             pending = PendingRequest(
                 new_id(), "command", actor, channel, dispatcher.ports.clock.now(), request=request_digest(body)
             )
-            subcommands.run(dispatcher, partial(say, ack), pending, typed, body.get("response_url"))
+            subcommands.run(dispatcher, partial(say, ack), pending, typed, _response_url(body))
 
 
 def say(ack: Ack, text: str) -> None:
-    """Ack with a text that only the person sees. Nothing replaces that text later."""
+    """Ack with a text that only the person sees. It has to be true by itself: Slack may not let it be replaced."""
     ack(text=text, response_type="ephemeral")
 
 
@@ -55,9 +55,13 @@ def _delete(dispatcher: Dispatcher, ack: Ack, ask: Ask, body: Mapping[str, Any])
     now, request = dispatcher.ports.clock.now(), request_digest(body)
     pending = PendingRequest(ask.id, "command", ask.actor, ask.channel, now, job=ask.job_id, request=request)
     first = f"Checking {code(ask.job_id)} …"
-    dispatcher.begin(
-        partial(say, ack), first, pending, partial(propose, ask, dispatcher.ports), body.get("response_url")
-    )
+    use_case = partial(propose, ask, dispatcher.ports)
+    dispatcher.begin(partial(say, ack), first, pending, use_case, _response_url(body))
+
+
+def _response_url(body: Mapping[str, Any]) -> ResponseUrl | None:
+    url = body.get("response_url")
+    return ResponseUrl(url, replaces_ack=True) if url else None
 
 
 def crashed(ack: Ack, dispatcher: Dispatcher) -> None:

@@ -13,7 +13,7 @@ import structlog
 from bot.domain.events import Event, Kind
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Deletion, DeletionId
-from bot.domain.notifications import PendingRequest
+from bot.domain.notifications import PendingRequest, ResponseUrl
 from bot.domain.ports import Delivered, Ports, RetryLater
 from bot.domain.refusals import Reason, Refused
 from bot.logs import about
@@ -62,7 +62,7 @@ class Dispatcher:
         first: str,
         pending: PendingRequest,
         use_case: Callable[[], Result],
-        response_url: str | None,
+        response_url: ResponseUrl | None,
         **facts: object,
     ) -> None:
         """Start a command that needs more than its ack: take a permit, ack ``first``, submit; or ack "busy".
@@ -78,7 +78,7 @@ class Dispatcher:
         self.pool.run(partial(self.serve, pending, event, use_case, response_url))
 
     def serve(
-        self, pending: PendingRequest, event: Event, use_case: Callable[[], Result], response_url: str | None
+        self, pending: PendingRequest, event: Event, use_case: Callable[[], Result], response_url: ResponseUrl | None
     ) -> None:
         """Run behind the ack, on the pool, on a permit that the caller has taken. Never raises.
 
@@ -95,7 +95,9 @@ class Dispatcher:
                 self.ports.messenger.answer(pending, self._text(no, pending.kind), response_url)
                 return
             if not is_first:
-                self._turn_away(pending, _with_subcommand(Refused(Reason.ALREADY_HANDLED), event), response_url)
+                # The answer to the first delivery may stand where the ack was.
+                url = response_url and response_url.for_a_new_message()
+                self._turn_away(pending, _with_subcommand(Refused(Reason.ALREADY_HANDLED), event), url)
                 return
             result = self._run(use_case)
             if isinstance(result, Refused):
@@ -110,7 +112,7 @@ class Dispatcher:
                 no = _with_subcommand(Refused(Reason.BUG), event)
                 self._give(pending, self._text(no, pending.kind), response_url)
 
-    def refuse(self, pending: PendingRequest, response_url: str | None, no: Refused) -> bool:
+    def refuse(self, pending: PendingRequest, response_url: ResponseUrl | None, no: Refused) -> bool:
         """Answer in the background why there is no permit; False if the small pool is full too."""
 
         def say() -> None:
@@ -119,7 +121,7 @@ class Dispatcher:
 
         return self.pool.overflow(say)
 
-    def _turn_away(self, pending: PendingRequest, no: Refused, response_url: str | None) -> None:
+    def _turn_away(self, pending: PendingRequest, no: Refused, response_url: ResponseUrl | None) -> None:
         """Refuse a request that is not recorded in the ledger."""
         event = self._refused_event(pending, no)
         self._give(pending, self._text(no, pending.kind), response_url, event, is_noted=False)
@@ -147,7 +149,7 @@ class Dispatcher:
             log.exception("use_case_failed")
             return Refused(Reason.BUG)
 
-    def _finish(self, pending: PendingRequest, result: Result, response_url: str | None) -> None:
+    def _finish(self, pending: PendingRequest, result: Result, response_url: ResponseUrl | None) -> None:
         if isinstance(result, Refused):
             text = self._text(result, pending.kind)
             self._give(pending, text, response_url, self._refused_event(pending, result))
@@ -162,7 +164,7 @@ class Dispatcher:
         self,
         pending: PendingRequest,
         text: str,
-        response_url: str | None,
+        response_url: ResponseUrl | None,
         *events: Event,
         blocks: Sequence[Block] = (),
         is_noted: bool = True,

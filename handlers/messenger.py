@@ -19,7 +19,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.domain.events import Recorded
 from bot.domain.model import Deletion
-from bot.domain.notifications import Notification, NotificationKind, PendingRequest
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest, ResponseUrl
 from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from bot.slack.errors import CUT_OFF, MISSING_SCOPE, Troubles, error_code, retry_after
 from handlers.views.blocks import Message, cut
@@ -129,7 +129,11 @@ class SlackMessenger:
         return self._send(self._client.chat_postMessage, Message(text, blocks), channel=channel, **NO_UNFURLING)
 
     def answer(
-        self, pending: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+        self,
+        pending: PendingRequest,
+        text: str,
+        response_url: ResponseUrl | None,
+        blocks: Sequence[Mapping[str, Any]] = (),
     ) -> Answer:
         """Answer one person, by the first way that works: response_url, ephemeral message, direct message."""
         if response_url is not None and self._by_url(response_url, text, blocks):
@@ -171,15 +175,21 @@ class SlackMessenger:
             return None
         return link if isinstance(link, str) and "|" not in link and ">" not in link else None
 
-    def _by_url(self, url: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+    def _by_url(self, to: ResponseUrl, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
         content: dict[str, Any] = {"text": text} | ({"blocks": list(blocks)} if blocks else {})
-        try:
-            # By default, a click's response_url replaces the clicked message (rulebook 1.5).
-            sent = self.webhook(url).send(**content, response_type="ephemeral", replace_original=False)
-        except CUT_OFF:
-            return False
-        # Slack refuses content with 200 and ok: false, and a proxy may answer 200 to anything.
-        return sent.status_code == HTTPStatus.OK and _is_ok(sent.body)
+        # Slack does not document whether a command's ack can be replaced (rulebook 1.5), so where it refuses that, the
+        # answer is a new message. Without ``replace_original`` a click's answer would replace the clicked message.
+        for replaces in (True, False) if to.replaces_ack else (False,):
+            try:
+                sent = self.webhook(to.url).send(**content, response_type="ephemeral", replace_original=replaces)
+            except CUT_OFF:
+                return False
+            if sent.status_code != HTTPStatus.OK:
+                return False
+            # Slack refuses content with 200 and ok: false, and a proxy may answer 200 to anything.
+            if _is_ok(sent.body):
+                return True
+        return False
 
     def _send(self, method: Callable[..., Any], said: Message, **place: Any) -> Answer:
         answer = _call(method, self._troubles, **said.as_arguments(), **place)

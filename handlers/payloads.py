@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.model import DELETION_ID_PATTERN, JOB_ID_PATTERN, Actor, DeletionId, JobId
+from bot.domain.notifications import ResponseUrl
 from handlers.actions import ABOUT_A_JOB, small_print
 
 
@@ -50,7 +51,7 @@ class Click:
     message_ts: str | None
     thread_ts: str | None
     deletion: DeletionId | None
-    response_url: str | None
+    response_url: ResponseUrl | None
     job: JobId | None = None
     is_copy: bool = False
 
@@ -68,7 +69,7 @@ def click(body: Mapping[str, Any]) -> Click:
         message_ts=container.get("message_ts"),
         thread_ts=container.get("thread_ts"),
         deletion=DeletionId(str(value)) if known else None,
-        response_url=body.get("response_url"),
+        response_url=ResponseUrl(url) if (url := body.get("response_url")) else None,
         job=_job(value),
         is_copy=known is not None and _is_card_of(DeletionId(str(value)), _mapping(body.get("message"))),
     )

@@ -6,7 +6,7 @@ A message is written in the transaction of its change, so no outcome is recorded
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -117,6 +117,20 @@ class PendingRequest:
     def about(self) -> DeletionId | None:
         """The deletion that it is about. A command's own id is the id of the deletion that it is to become."""
         return self.deletion or (DeletionId(self.id) if self.job else None)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseUrl:
+    """Slack's address for answers to one request. It is a secret, so it is kept in memory only and never shown."""
+
+    url: str = field(repr=False)
+    replaces_ack: bool = False
+    """Whether the answer takes the place of the ack's text. Only a command's ack has one: for a click the original is
+    the message with the button."""
+
+    def for_a_new_message(self) -> ResponseUrl:
+        """The same address for an answer that leaves what was shown before alone."""
+        return replace(self, replaces_ack=False)
 
 
 def notifications_about(deletion: Deletion, kind: NotificationKind, **facts: Any) -> tuple[Notification, ...]:

@@ -25,7 +25,7 @@ from bot.domain.model import (
     Shown,
     Target,
 )
-from bot.domain.notifications import Notification, PendingRequest
+from bot.domain.notifications import Notification, PendingRequest, ResponseUrl
 from bot.domain.policy import Rules
 from bot.domain.refusals import Reason, Refused
 
@@ -144,7 +144,11 @@ class Messenger(Protocol):
         ...
 
     def answer(
-        self, pending: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+        self,
+        pending: PendingRequest,
+        text: str,
+        response_url: ResponseUrl | None,
+        blocks: Sequence[Mapping[str, Any]] = (),
     ) -> Delivered | RetryLater | Undeliverable:
         """Answer one user. ``text`` is complete by itself; ``blocks`` show the same, with buttons."""
         ...

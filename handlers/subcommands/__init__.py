@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bot.domain.events import Event, Kind
-from bot.domain.notifications import PendingRequest
+from bot.domain.notifications import PendingRequest, ResponseUrl
 from handlers.dispatch import Dispatcher, Result
 from handlers.grammar import Command
 from handlers.subcommands.dry_run import dry_run
@@ -39,11 +39,15 @@ def run(
     say: Callable[[str], None],
     pending: PendingRequest,
     typed: Command,
-    response_url: str | None,
+    response_url: ResponseUrl | None,
 ) -> None:
     """Answer a subcommand; ``say`` is the ack. No I/O happens before the ack."""
     if behind := BEHIND_THE_ACK.get(typed.name):
         use_case = partial(behind, dispatcher, pending, typed)
+        if behind is find:
+            # Where the ack was, like the answer that follows: else this would stand below the answer.
+            say_meanwhile = partial(dispatcher.ports.messenger.answer, pending, response_url=response_url)
+            use_case = partial(use_case, say=say_meanwhile)
         dispatcher.begin(say, "Looking …", pending, use_case, response_url, subcommand=typed.name)
         return
     say(AT_ONCE[typed.name](dispatcher))

@@ -35,7 +35,7 @@ class Invocation:
         self.ack: dict[str, Any] = {}
         self.ack_seconds: float | None = None
         self.answers: list[Message] = []
-        """The messages that the ack and the response_url showed, in order."""
+        """The messages that the ack and the response_url showed, in order. A replaced one is in it again."""
         self.uses = 0
         self.born = slack.now()
         self._error: str | None = None

@@ -93,7 +93,11 @@ class Hooks:
         if replace and invocation.kind == CLICK and invocation.message is not None:
             slack.rewrite(invocation.message, said)
             return
-        if replace:
-            slack.violation("response_url: replace_original does not apply to a command (1.5)")
+        original = next((shown for shown in invocation.answers if shown.ephemeral and not shown.deleted), None)
+        if replace and slack.replaces_acks and original is not None and said.get("response_type") != "in_channel":
+            # A command has no message, so its first private answer is the original: the text of the ack [?].
+            slack.rewrite(original, said)
+            invocation.answers.append(original)
+            return
         only_for = None if said.get("response_type") == "in_channel" else invocation.user
         invocation.answers.append(slack.put(invocation.channel, said, via="response_url", only_for=only_for))

@@ -32,7 +32,8 @@ enterprise=False)`; `start()`, `stop()`, context manager. `strict=False` switche
   The records `users[id]`, `groups[id]`, `channels[id]` may be changed: `slack.users[anna].deleted = True`.
 
 **Switches**  `scopes` (set), `rate_limit` (1 message/s/channel, burst `rate_burst`), `paid_plan`,
-  `messages_tab`, `home_tab`, `edit_window` (seconds or None), `socket_mode`, `ack_within` (3.0),
+  `messages_tab`, `home_tab`, `edit_window` (seconds or None), `socket_mode`, `ack_within` (3.0), `replaces_acks`
+  (False: replace_original with a command's response_url shows a new message),
   `deliver_http_to` (a URL: payloads go there as signed requests instead of to sockets; `trusts` is the TLS context for
   an https one), `before_call(call)` and
   `after_call(call)` (hooks, called without a lock held, so they may block: the world stops at that boundary).

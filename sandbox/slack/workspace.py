@@ -227,6 +227,7 @@ class Workspace(State):
         self.rate_limit, self.rate_burst = False, 3
         self.rate_levels: dict[str, tuple[float, float]] = {}
         self.paid_plan = self.messages_tab = self.home_tab = self.socket_mode = True
+        self.replaces_acks = True
         self.edit_window: float | None = None
         self.ack_within = 3.0
         self.deliver_http_to: str | None = None

@@ -212,7 +212,8 @@ class Cell:
         user = asked.invocation.user
         dm = self.w.slack.im_with_bot(user)
         for saying in sayings[asked.since :]:
-            if saying.what != "posted" or saying.text.startswith("Checking "):
+            is_shown = saying.what == "posted" or (saying.what == "updated" and saying.only_for is not None)
+            if not is_shown or saying.text.startswith("Checking "):
                 continue
             if saying.only_for == user or saying.place == dm or f"<@{user}>" in saying.text:
                 return

@@ -264,15 +264,16 @@ def test_a_search_that_fails_says_why(w: World) -> None:
 
 
 def test_a_slow_search_says_that_it_goes_on(w: World) -> None:
-    """Once, after some seconds; the answer follows."""
+    """Once, after some seconds, in place of the ack; the answer takes its place."""
     for number in range(250):
         w.cloud.add_job(name=f"Other {number}")
     w.cloud.after_call = lambda seen: w.clock.add(6)
     w.ask("find anchor")
-    told = [message.text for message in w.slack.ephemerals(w.anna) if message.text != "Looking …"]
-    assert told[0].startswith("Looking … 100 jobs so far")
-    assert "Found no jobs" in told[1]
-    assert len(told) == 2
+    (told,) = w.slack.ephemerals(w.anna)
+    first, meanwhile, last = (text for text, _ in told.contents)
+    assert first == "Looking …"
+    assert meanwhile.startswith("Looking … 100 jobs so far")
+    assert "Found no jobs" in last
 
 
 # -- --dry-run --

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot.domain.age import Moment
 from bot.domain.events import Recorded
 from bot.domain.model import Actor, Conversation, ConversationKind, Deletion, LookupFailed, Person
-from bot.domain.notifications import Notification, NotificationKind, PendingRequest
+from bot.domain.notifications import Notification, NotificationKind, PendingRequest, ResponseUrl
 from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from handlers.views.blocks import Message
 from handlers.views.card import deletion_card
@@ -189,7 +189,11 @@ class SlackMessenger:
         return answer
 
     def answer(
-        self, waiting: PendingRequest, text: str, response_url: str | None, blocks: Sequence[Mapping[str, Any]] = ()
+        self,
+        waiting: PendingRequest,
+        text: str,
+        response_url: ResponseUrl | None,
+        blocks: Sequence[Mapping[str, Any]] = (),
     ) -> Answer:
         self.world.judge_answer(waiting, text)
         self.world.reach("answer:before")

@@ -322,12 +322,34 @@ def test_a_response_url_of_a_click_may_replace_or_delete(slack: Slack, anna: str
 
 
 def test_forgetting_replace_original_is_noted(slack: Slack, anna: str, ops: str) -> None:
-    """In a click's answer it decides whether the card survives; in a command's it has no meaning."""
+    """In a click's answer it decides whether the card survives."""
     card = slack.put(ops, {"text": "x", "blocks": CARD}, via="chat.postMessage")
     WebhookClient(slack.click(anna, card, "go").response_url).send(text="hm")
-    WebhookClient(slack.command(anna, ops, "x").response_url).send(text="hm", replace_original=True)
-    assert len(slack.violations) == 2
+    assert len(slack.violations) == 1
     assert card.text == "x"
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_the_ack_of_a_command_can_be_replaced(slack: Slack, anna: str, ops: str, *, replaces: bool) -> None:
+    """The answer takes its place; with the switch off, without an ack, or for all to see, it is a new message."""
+    slack.replaces_acks = replaces
+    with listening(slack, "socket"):
+        asked = slack.command(anna, ops, "job-1")
+        asked.wait_ack()
+        silent = slack.command(anna, ops, "nothing")
+        silent.wait_ack()
+    hook = WebhookClient(asked.response_url)
+    hook.send(text="Done.", replace_original=True, response_type="ephemeral")
+    acks = [] if replaces else ["Checking job-1"]
+    assert [each.text for each in slack.ephemerals(anna)] == [*acks, "Done."]
+    assert asked.answers[-1].text == "Done."
+    assert len(asked.answers) == 2
+    hook.send(text="More.", replace_original=False)
+    hook.send(text="For all.", replace_original=True, response_type="in_channel")
+    WebhookClient(silent.response_url).send(text="Late.", replace_original=True)
+    assert [each.text for each in slack.ephemerals(anna)] == [*acks, "Done.", "More.", "Late."]
+    assert [each.text for each in slack.messages(ops)] == ["For all."]
+    assert slack.violations == []
 
 
 @pytest.mark.parametrize("said", [{"text": ""}, {"text": "x", "blocks": [{"type": "section"}]}])

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientNotConnectedError, SlackR
 
 from bot.domain.events import Event, Kind, Recorded
 from bot.domain.model import DeletionId
-from bot.domain.notifications import QUOTES_THE_TRAIL, Notification, NotificationKind, PendingRequest
+from bot.domain.notifications import QUOTES_THE_TRAIL, Notification, NotificationKind, PendingRequest, ResponseUrl
 from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from bot.slack.errors import WITHOUT_RETRY_AFTER, Troubles, error_code, is_passing
 from handlers import messenger
@@ -303,16 +303,54 @@ def test_the_thread_shows_the_event_behind_an_end(kind: NotificationKind) -> Non
 
 # -- answers to one person -----------------------------------------------------------------------------------------
 
-URL = "https://hooks.slack.example/secret"
+URL = ResponseUrl("https://hooks.slack.example/secret")
+OF_A_COMMAND = ResponseUrl(URL.url, replaces_ack=True)
 
 
 def test_an_answer_goes_by_response_url_first() -> None:
     """Ephemeral, and never in place of the card that was clicked."""
     web, hook = RepeatingWeb(POSTED), Hook()
     assert slack_messenger(web, hook).answer(waiting(), "No.", URL) == Delivered()
-    assert hook.urls == [URL]
+    assert hook.urls == [URL.url]
     assert hook.sent == [{"text": "No.", "response_type": "ephemeral", "replace_original": False}]
     assert web.calls == []
+
+
+def test_the_answer_to_a_command_takes_the_place_of_its_ack() -> None:
+    """One call, and one message is left."""
+    web, hook = RepeatingWeb(POSTED), Hook()
+    assert slack_messenger(web, hook).answer(waiting(), "No.", OF_A_COMMAND) == Delivered()
+    assert hook.sent == [{"text": "No.", "response_type": "ephemeral", "replace_original": True}]
+    assert web.calls == []
+
+
+def test_an_ack_that_cannot_be_replaced_is_followed_by_the_answer() -> None:
+    """Where Slack refuses to replace, the answer is a new message at the same address."""
+    web, hook = RepeatingWeb(POSTED), Hook()
+
+    def send(**arguments: Any) -> Hook:
+        hook.sent.append(arguments)
+        hook.body = '{"ok": false, "error": "message_not_found"}' if arguments["replace_original"] else "ok"
+        return hook
+
+    hook.send = send  # type: ignore[method-assign]
+    assert slack_messenger(web, hook).answer(waiting(), "No.", OF_A_COMMAND) == Delivered()
+    assert [sent["replace_original"] for sent in hook.sent] == [True, False]
+    assert web.calls == []
+
+
+@pytest.mark.parametrize("hook", [Hook(404, "used_url"), Hook(500), Hook(error=TimeoutError("secret"))])
+def test_an_address_that_does_not_answer_is_not_tried_twice(hook: Hook) -> None:
+    """The answer to a command then goes as an ephemeral message, at once."""
+    web = RepeatingWeb(POSTED)
+    assert isinstance(slack_messenger(web, hook).answer(waiting(), "No.", OF_A_COMMAND), Delivered)
+    assert len(hook.sent) == 1
+    assert [method for method, _ in web.calls] == ["chat.postEphemeral"]
+
+
+def test_the_secret_address_is_not_shown() -> None:
+    """Neither in a log nor in a traceback."""
+    assert "secret" not in repr(OF_A_COMMAND)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Actor, DeletionId
+from bot.domain.notifications import ResponseUrl
 from handlers.actions import small_print
 from handlers.payloads import Click, click, click_actor, command_actor, request_digest
 from handlers.views.card import deletion_card
@@ -68,7 +69,7 @@ PAYLOAD: dict[str, Any] = {
     "trigger_id": "t",
     "response_url": "https://hooks.example/r",
 }
-WHOLE = Click(Actor("UFAR", "TFAR"), "C1", "1.2", "1.1", ID, "https://hooks.example/r")  # type: ignore[arg-type]
+WHOLE = Click(Actor("UFAR", "TFAR"), "C1", "1.2", "1.1", ID, ResponseUrl("https://hooks.example/r"))
 
 
 def changed(**fields: Any) -> dict[str, Any]:
