@@ -24,9 +24,10 @@ from sandbox.metastudio.fault_list import Fault as CloudFault
 from sandbox.metastudio.faults import BEFORE, DELETE, LIST, SHOW, Spoil
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Invocation, Message
-from tests.faults.oracle import DELETED, NOT_BY_THIS, NOT_DELETED, STILL_THERE, UNDETERMINED, UNKNOWN, Saying, Witness
+from tests.faults.oracle import Saying, Witness
 from tests.flow.world import World
 from tests.support import markers
+from tests.support.claims import NOT_DELETED, Claim, claims_of
 from tests.support.ledger_files import folder_in_memory
 
 CONFIRM, CANCEL, CHECK_NOW = "dh_confirm", "dh_cancel", "dh_check_now"
@@ -34,6 +35,7 @@ LIVE = [CONFIRM, CANCEL]
 BY_HAND = ["dh_close_deleted", "dh_close_present"]
 REST = 300
 """Seconds that nothing is sent after the credentials were rejected."""
+DOUBTS = {Claim.UNKNOWN, Claim.UNDETERMINED}
 MOST_REQUESTS = 4000
 MOST_ROUNDS = 400
 SECRETS = ("ENCODED-DENIAL", "SIGNED-PART")
@@ -200,7 +202,6 @@ class Cell:
             assert not leaks, f"{secret!r} was said: {leaks}"
         for asked in self.asked:
             self._check_answered(asked, sayings)
-        self._check_confirmer(sayings)
         assert self.deletes() <= self.most_deletes
         self._check_breaker()
         self._check_trail()
@@ -218,13 +219,6 @@ class Cell:
             if saying.only_for == user or saying.place == dm or f"<@{user}>" in saying.text:
                 return
         raise AssertionError(f"{asked.invocation.kind} of {user} was never answered: {[s.text for s in sayings]}")
-
-    def _check_confirmer(self, sayings: list[Saying]) -> None:
-        """Whose click deleted the job is not told afterwards that it deleted nothing."""
-        found = self.w.find_deletion(self.job)
-        who = found.confirmer.user if found is not None and found.confirmer is not None else None
-        about = [said for said in sayings if said.only_for == who and said.truth.ours and NOT_BY_THIS.search(said.text)]
-        assert not about, about
 
     def _check_breaker(self) -> None:
         """After a rejected signature the next request with the same key comes five minutes later, or not at all."""
@@ -260,9 +254,9 @@ class Cell:
         """Nothing is open or left to be told; the card has no buttons; thread, card and ledger say what is true."""
         assert self.next_due() is None
         deletion = self.deletion()
-        truth = self.witness.truth(self.job)
+        truth = self.witness.moment(self.job).truth()
         assert deletion.state in {State.DELETED, State.FAILED, State.REFUSED, State.CANCELLED, State.EXPIRED}
-        assert (deletion.state is State.DELETED) == truth.ours, f"{deletion.state} is not true: {truth}"
+        assert (deletion.state is State.DELETED) == truth.removed, f"{deletion.state} is not true: {truth}"
         remover = self.witness.remover(self.job)
         for one in self.witness.deletions(self.job):
             assert (one.state is State.DELETED) == (one.id == remover), f"{one.id} is {one.state}, by {remover}"
@@ -270,25 +264,25 @@ class Cell:
             if card.ts == deletion.message_ts:
                 assert [button["action_id"] for button in card.buttons] == []
                 last = self.last_word(card)
-                assert DELETED.search(last) if truth.ours else NOT_DELETED.search(last) or STILL_THERE.search(last)
+                assert Claim.DELETED in last if truth.removed else last & {*NOT_DELETED, Claim.STILL_THERE}
                 self._check_order(card)
         return deletion
 
-    def last_word(self, card: Message) -> str:
+    def last_word(self, card: Message) -> set[Claim]:
         """What the thread said last about whether the job is deleted."""
-        words = (DELETED, NOT_DELETED, STILL_THERE)
-        said = [text for text in self.thread(card) if not UNKNOWN.search(text) and not UNDETERMINED.search(text)]
-        return next(text for text in reversed(said) if any(word.search(text) for word in words))
+        said = [claims_of(text) for text in self.thread(card)]
+        sure = {Claim.DELETED, *NOT_DELETED, Claim.STILL_THERE}
+        return next(claims for claims in reversed(said) if claims & sure and not claims & DOUBTS)
 
     def _check_order(self, card: Message) -> None:
         """Doubt never follows certainty in a thread."""
         marks = []
-        for text in self.thread(card):
-            if UNKNOWN.search(text):
+        for claims in map(claims_of, self.thread(card)):
+            if Claim.UNKNOWN in claims:
                 marks.append("unknown")
-            elif UNDETERMINED.search(text):
+            elif Claim.UNDETERMINED in claims:
                 marks.append("undetermined")
-            elif DELETED.search(text) or NOT_DELETED.search(text):
+            elif claims & {Claim.DELETED, *NOT_DELETED}:
                 marks.append("known")
         assert marks == sorted(marks, key=["unknown", "undetermined", "known"].index), self.thread(card)
 

@@ -1,13 +1,13 @@
 """The oracle: everything that was said, held against what was true at that moment.
 
 `Witness` stands at Slack's door. Whenever something becomes visible there, to whomever, it notes what it says and how
-the world stood: whether the job was there, and whether a DELETE of the deletion that it speaks of had had its effect.
-`CLAIMS` is the table of what may be said when. The sandbox's world is the truth; nothing that the bot believes counts.
+the world stood: whether the job was there, and what had become of the DELETEs that had arrived. The table in
+`tests/support/claims.py` says what may be claimed when, and `STRICTER` adds what holds in this world. The sandbox's
+world is the truth; nothing that the bot believes counts.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,40 +19,59 @@ from sandbox.metastudio.faults import DELETE, SHOW
 from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
 from tests.flow.world import World
+from tests.support.claims import Claim, Must, Truth, named_deletion, untrue
+
+STRICTER: dict[Claim, Must] = {
+    Claim.BY_NOBODY_KNOWN: lambda t: not t.confirmed,
+    Claim.CLOSED_AS_GONE: lambda t: not t.is_there,
+    Claim.CLOSED_AS_PRESENT: lambda t: t.is_there,
+}
+"""What has to be true besides. Here nobody dies with an answer unread, and whoever closes by hand says what is true."""
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """How the world stood when something was said."""
+class Sent:
+    """A DELETE that had arrived when something was said."""
 
-    present: bool
-    """The job was there."""
-    effects: tuple[datetime, ...]
-    """When the DELETEs of ours arrived that had removed it."""
-    sent: tuple[datetime, ...]
-    """When DELETEs of ours had arrived."""
-    successes: tuple[datetime, ...]
-    """When those arrived that MetaStudio had answered with success by then, rightly or not."""
-    ours: bool = False
-    """The one that removed it belonged to the deletion that was spoken of; to any, if none was named."""
-    confirmed: bool = False
-    """And so for the successes."""
-    arrived: int = 0
-    """How many DELETEs of the deletion that was spoken of had arrived; of any, if none was named."""
-    denied: bool = False
-    """What MetaStudio answered to the last Show was no job."""
+    at: datetime
+    removed: bool
+    """It had removed the job."""
+    confirmed: bool
+    """MetaStudio had answered it with success by then, rightly or not."""
+    throttled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How the world stood, as far as one job goes, when something was said."""
+
+    is_there: bool
+    denied: bool
+    sent: tuple[Sent, ...]
+
+    def truth(self, is_meant: Callable[[Sent], bool] = lambda _: True) -> Truth:
+        """The truth about the deletion whose DELETEs are meant."""
+        sent = [one for one in self.sent if is_meant(one)]
+        return Truth(
+            self.is_there,
+            arrived=len(sent),
+            removed=any(one.removed for one in sent),
+            confirmed=any(one.confirmed for one in sent),
+            throttled=bool(sent) and all(one.throttled for one in sent),
+            denied=self.denied,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One thing that became visible in Slack, and the truth of that moment."""
+    """One thing that became visible in Slack, and how the world stood then."""
 
     at: float
     what: str
     """posted or updated."""
     message: Message
     text: str
-    truth: Truth
+    moment: Moment
     buttons: tuple[str, ...]
 
     @property
@@ -64,74 +83,10 @@ class Saying:
         return self.message.only_for
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Words, and what has to be true of the job when they are said."""
-
-    name: str
-    words: re.Pattern[str]
-    may_be_said: Callable[[Truth], bool]
-
-
-_NO_CLAIM = re.compile(
-    r"whether (the )?job \S+ is deleted"  # the unknown outcome
-    r"|Buttons: .*"  # what a button would do
-    r"|This (click|command) deleted nothing"  # about that one alone; see Cell.check
-    r"|(whether|[Ii]f) (it|the job) is (still there|gone)"  # questions too
-    r"|• .*"  # earlier requests for the same job, on a card
-)
-
-
-def _claim(name: str, words: str, may_be_said: Callable[[Truth], bool]) -> Claim:
-    return Claim(name, re.compile(words, re.MULTILINE), may_be_said)
-
-
-NOT_DONE = (
-    r"(was|treated as) not deleted|[Nn]othing was deleted|did not delete|[Nn]ot deleted by this|deleted nothing"
-    r"|not deleted by it"
-)
-BY_WHOM = "whether this request or something else removed it cannot be told"
-REFUSED = re.compile(r"MetaStudio refused to delete|Refused: MetaStudio rejected|refused the DELETE")
-
-CLAIMS = (
-    # what is claimed        the words                                              when it may be said
-    _claim("is deleted",     rf"\bis deleted\b(?!.*{BY_WHOM})|^Job deleted\b",      lambda t: t.ours or t.confirmed),
-    _claim("is gone",        rf"\bis deleted\b.*{BY_WHOM}|^Job gone\b",             lambda t: not t.present),
-    _claim("by whom",        BY_WHOM,                                              lambda t: not t.confirmed),
-    _claim("confirmed",      r"MetaStudio confirmed|confirmed by MetaStudio",        lambda t: t.confirmed),
-    _claim("not deleted",    NOT_DONE,                                               lambda t: not t.ours),
-    _claim("nothing at all", r"[Nn]othing was deleted|deleted nothing",              lambda t: t.arrived == 0),
-    _claim("gone",           r"no longer there|is not there\b|neither Show nor List", lambda t: not t.present),
-    _claim("not shown",      r"no longer shows the job|has no such job",             lambda t: t.denied),
-    _claim("looked: gone",   r"[Vv]erified gone|found it gone",                      lambda t: not t.present),
-    _claim("still there",    r"is still there\b|[Ss]till present|still shows the job", lambda t: t.present),
-    _claim("there again",    r"Correction: job \S+ is there",                        lambda t: t.present),
-    _claim("refused",        REFUSED.pattern,                                        lambda t: t.arrived > 0),
-    _claim("never sent",     r"The DELETE never left the bot",                       lambda t: t.arrived == 0),
-    _claim("was sent",       r"The DELETE was sent",                                 lambda t: t.arrived > 0),
-    _claim("sent no DELETE", r"sent no DELETE",                                      lambda t: t.arrived == 0),
-)  # fmt: skip
-
-DELETED = re.compile(r"\bis deleted\b")
-NOT_DELETED = re.compile(r"(was|treated as) not deleted|[Nn]othing was deleted|did not delete|deleted nothing")
-NOT_BY_THIS = re.compile(r"This (click|command) deleted nothing")
-STILL_THERE = re.compile(r"^Looked at \S+ UTC: the job is still there\b", re.MULTILINE)
-UNKNOWN = re.compile(r"not known yet")
-UNDETERMINED = re.compile(r"could not be determined")
-
-
-def without_questions(text: str) -> str:
-    """The text without the phrases that mention deleting and claim nothing."""
-    return _NO_CLAIM.sub("…", text)
-
-
 def sender_at(moment: datetime, deletions: Iterable[Deletion]) -> str | None:
     """Whose DELETE arrived then: that of the newest claim before. One deletion of a job is open at a time."""
     claims = [(attempt.claimed_at, one.id) for one in deletions for attempt in one.attempts]
     return max((claim for claim in claims if claim[0] <= moment), default=(moment, None))[1]
-
-
-DELETION_ID = re.compile(r"Deletion `([0-9a-f]{16})`")
 
 
 @dataclass
@@ -167,8 +122,8 @@ class Witness:
                 if message is None or happening.what not in {"posted", "updated"} or message.via == "typed":
                     continue
                 buttons = tuple(button["action_id"] for button in message.buttons)
-                truth = self.truth(self._job_of(message))
-                self.sayings.append(Saying(happening.at, happening.what, message, happening.text, truth, buttons))
+                moment = self.moment(self._job_of(message))
+                self.sayings.append(Saying(happening.at, happening.what, message, happening.text, moment, buttons))
 
     def _job_of(self, message: Message) -> str:
         parent = self.world.slack.channels[message.channel].by_ts.get(message.thread_ts or "")
@@ -178,23 +133,13 @@ class Witness:
                     return job
         return self.about.get(message.only_for or "", self.jobs[0])
 
-    def truth(self, job: str) -> Truth:
+    def moment(self, job: str) -> Moment:
         """How the world stands now."""
         cloud = self.world.cloud
         with cloud.changed:
-            sent = [seen for seen in cloud.requests if seen.operation == DELETE and seen.job_id == job]
-            successes = tuple(seen.at for seen in sent if self._is_success(seen))
-            effects = tuple(seen.at for seen in sent if seen.had_effect)
-            return Truth(
-                job in cloud.jobs,
-                effects,
-                tuple(seen.at for seen in sent),
-                successes,
-                ours=bool(effects),
-                confirmed=bool(successes),
-                arrived=len(sent),
-                denied=self._was_denied(job),
-            )
+            arrived = [seen for seen in cloud.requests if seen.operation == DELETE and seen.job_id == job]
+            sent = [Sent(one.at, one.had_effect, self._is_success(one), one.status in (400, 429)) for one in arrived]
+            return Moment(job in cloud.jobs, self._was_denied(job), tuple(sent))
 
     def _was_denied(self, job: str) -> bool:
         """Whether the last Show was answered with a 4xx."""
@@ -208,23 +153,19 @@ class Witness:
         """What these sayings claim against the truth, by the ledger as it stands now."""
         of = cache(self.deletions)
         for saying in sayings:
-            yield from self._untruths(saying, of)
+            truth = self._truth(saying, of(self._job_of(saying.message)))
+            yield from untrue(saying.text, truth, STRICTER)
 
-    def _untruths(self, saying: Saying, deletions_of: Callable[[str], list[Deletion]]) -> Iterator[str]:
-        """What this saying claims against the truth about the deletion that it speaks of."""
-        text, truth = without_questions(saying.text), saying.truth
-        named = DELETION_ID.search(saying.text)
-        if named is not None:
-            deletions = deletions_of(self._job_of(saying.message))
-            truth = replace(
-                truth,
-                ours=any(sender_at(moment, deletions) == named[1] for moment in truth.effects),
-                confirmed=any(sender_at(moment, deletions) == named[1] for moment in truth.successes),
-                arrived=sum(sender_at(moment, deletions) == named[1] for moment in truth.sent),
-            )
-        for claim in CLAIMS:
-            if claim.words.search(text) and not claim.may_be_said(truth):
-                yield f"said {claim.name!r} while {truth}: {saying.text!r}"
+    @staticmethod
+    def _truth(saying: Saying, deletions: list[Deletion]) -> Truth:
+        """The truth about the deletion that this saying speaks of."""
+        named = named_deletion(saying.text)
+        moment = saying.moment
+        truth = moment.truth(lambda sent: named in {None, sender_at(sent.at, deletions)})
+        # Whose click deleted the job is not told afterwards that it deleted nothing.
+        confirmer = deletions[0].confirmer if deletions else None
+        is_for_confirmer = confirmer is not None and saying.only_for == confirmer.user
+        return replace(truth, sent_for_reader=is_for_confirmer and moment.truth().removed)
 
     def deletions(self, job: str) -> list[Deletion]:
         """All deletions of that job."""
@@ -233,8 +174,8 @@ class Witness:
 
     def remover(self, job: str) -> str | None:
         """The deletion that removed the job, if one did."""
-        effects = self.truth(job).effects
-        return sender_at(effects[0], self.deletions(job)) if effects else None
+        removed = [sent.at for sent in self.moment(job).sent if sent.removed]
+        return sender_at(removed[0], self.deletions(job)) if removed else None
 
     def all_said(self) -> list[Saying]:
         """Everything since `begin`, what came without a call (acks) included."""

@@ -19,6 +19,7 @@ from sandbox.slack.slack import Message
 from tests.faults.cells import CANCEL, CHECK_NOW, LIVE, Cell, Keeper, some
 from tests.faults.replies import ONE_OF_EACH, ROWS, Row
 from tests.faults.test_metastudio import buttons, lose, recovers
+from tests.support.claims import Claim
 
 KEY_ROWS = [name for name, row in ROWS.items() if row.opens]
 STOPPED = "rejected the bot's credentials"
@@ -252,7 +253,7 @@ def test_what_happens_to_a_lost_deletion_while_the_key_is_rejected_for_a_day(wor
         cell.press(card)
         key = w.cloud.gate.keys.pop(w.cloud.ak)
         cell.quiet(until=timedelta(hours=25))
-        assert any("could not be determined" in text for text in cell.thread(card))
+        assert Claim.UNDETERMINED.stands_in_any(cell.thread(card))
         assert cell.deletion().state is State.UNKNOWN
         w.cloud.gate.keys[key.ak] = key
         w.tick(301)

@@ -23,12 +23,8 @@ from sandbox.metastudio.faults import (
     throttled,
 )
 from tests.faults.cells import BY_HAND, CANCEL, CHECK_NOW, LIVE, REST, Cell, Keeper, some
-from tests.faults.oracle import DELETED as SAYS_DELETED
-from tests.faults.oracle import NOT_DELETED as SAYS_NOT_DELETED
-from tests.faults.oracle import REFUSED as SAYS_REFUSED
-from tests.faults.oracle import UNDETERMINED as SAYS_UNDETERMINED
-from tests.faults.oracle import UNKNOWN as SAYS_UNKNOWN
 from tests.faults.replies import DELETED, MISSING, ONE_OF_EACH, READ, ROWS, THROTTLED, UNKNOWN, Row
+from tests.support.claims import BY_WHOM, NOT_DELETED, Claim, claims_of
 
 READS = [(name, how) for name, row in ROWS.items() for how in ("always", "once") if how == "always" or row.repeated]
 """A read that is not repeated need not be played twice."""
@@ -81,8 +77,8 @@ def test_first_read(worlds: Keeper, name: str, how: str) -> None:
         assert cell.cards() == []
         assert len(cell.requests(SHOW)) == (3 if row.repeated else 1)
         (told,) = cell.told(cell.w.anna)
-        assert SAYS_NOT_DELETED.search(told)
-        assert ("has no such job" if row.show == MISSING else "could not be read") in told
+        assert claims_of(told) & NOT_DELETED
+        assert Claim.NOT_SHOWN.stands_in(told) if row.show == MISSING else "could not be read" in told
         check_told_with(cell, row, told, SHOW)
         assert cell.deletes() == 0
         recovers(cell, row)
@@ -101,7 +97,7 @@ def test_second_read(worlds: Keeper, name: str, how: str) -> None:
         cell.spoil(SHOW, row.play(), times=1 if how == "once" else None)
         cell.press(card, user=cell.w.ben)
         if row.show == READ or (row.repeated and how == "once"):
-            assert SAYS_DELETED.search(cell.thread(card)[0])
+            assert Claim.DELETED.stands_in(cell.thread(card)[0])
             cell.quiet()
             cell.must_be_over()
             return
@@ -113,7 +109,7 @@ def test_second_read(worlds: Keeper, name: str, how: str) -> None:
         if row.opens:
             cell.w.tick(REST + 1)
         cell.press(card, user=cell.w.ben)
-        assert SAYS_DELETED.search(cell.thread(card)[0])
+        assert Claim.DELETED.stands_in(cell.thread(card)[0])
         cell.quiet()
         cell.must_be_over()
 
@@ -160,9 +156,9 @@ def test_delete(worlds: Keeper, name: str, effect: str, earlier: str) -> None:
         cell.press(card, user=w.ben)
         assert cell.deletes() == cell.most_deletes
         first = cell.thread(card)[0]
-        says = {DELETED: SAYS_DELETED, UNKNOWN: SAYS_UNKNOWN}.get(row.delete, SAYS_REFUSED)
-        assert says.search(first)
-        assert not SAYS_NOT_DELETED.search(first)
+        says = {DELETED: Claim.DELETED, UNKNOWN: Claim.UNKNOWN}.get(row.delete, Claim.REFUSED)
+        assert says.stands_in(first)
+        assert not claims_of(first) & NOT_DELETED
         for person in (w.anna, w.ben):
             assert f"<@{person}>" in first
         check_told_with(cell, row, first, DELETE)
@@ -192,7 +188,7 @@ def lose(cell: Cell, effect: str, lost: str = "lost") -> object:
     card = cell.card()
     cell.spoil(DELETE, LOST[lost](), when=effect)
     cell.press(card, user=cell.w.ben)
-    assert SAYS_UNKNOWN.search(cell.thread(card)[0])
+    assert Claim.UNKNOWN.stands_in(cell.thread(card)[0])
     assert buttons(card) == [CHECK_NOW]
     return card
 
@@ -208,7 +204,7 @@ def test_settling_reads_meet_it_twice(worlds: Keeper, name: str, truth: str) -> 
         cell.spoil(SHOW, row.play(), times=4 if row.repeated else 2)
         cell.quiet()
         cell.must_be_over()
-        assert not any(SAYS_UNDETERMINED.search(text) for text in cell.thread(card))
+        assert not Claim.UNDETERMINED.stands_in_any(cell.thread(card))
 
 
 @SOME_ROWS
@@ -244,7 +240,7 @@ def test_settling_reads_meet_it_for_a_day(worlds: Keeper, name: str, truth: str)
         for _ in range(6):
             cell.w.tick(5 * 3600)
         decides = row.half_gone or row.show == READ or (truth == BEFORE and not row.opens)
-        undetermined = [text for text in cell.thread(card) if SAYS_UNDETERMINED.search(text)]
+        undetermined = [text for text in cell.thread(card) if Claim.UNDETERMINED.stands_in(text)]
         assert len(undetermined) == (0 if decides else 1)
         if not decides:
             assert cell.deletion().state is State.UNKNOWN
@@ -266,14 +262,14 @@ def test_a_delete_that_something_in_between_repeats(worlds: Keeper, lies: float 
         cell.spoil(DELETE, repeated_on_the_way, when=AFTER)
         cell.press(card, user=cell.w.ben)
         first = cell.thread(card)[0]
-        assert SAYS_UNKNOWN.search(first)
+        assert Claim.UNKNOWN.stands_in(first)
         assert "MSS.41000003" in first
         assert "can be the answer to a second one" in first
         if lies is not None:
             cell.w.cloud.forget(cell.job, lies)
         cell.quiet()
         assert cell.must_be_over().state is State.DELETED
-        assert "MetaStudio answered 404; whether this request or something else removed it" in cell.thread(card)[1]
+        assert f"MetaStudio answered 404; {BY_WHOM}" in cell.thread(card)[1]
 
 
 @pytest.mark.parametrize("lost", LOST)
@@ -328,10 +324,10 @@ def test_a_glitch_at_the_press_closes_the_card_and_says_only_what_was_answered(w
         cell.press(card, user=cell.w.ben)
         assert cell.deletes() == 0
         assert buttons(card) == []
-        assert "no longer shows the job" in cell.thread(card)[0]
+        assert Claim.NOT_SHOWN.stands_in(cell.thread(card)[0])
         cell.w.clock.add(4)
         again = cell.card()
         cell.press(again, user=cell.w.ben)
-        assert SAYS_DELETED.search(cell.thread(again)[0])
+        assert Claim.DELETED.stands_in(cell.thread(again)[0])
         cell.quiet()
         cell.must_be_over()

@@ -21,14 +21,10 @@ from sandbox.metastudio.faults import DELETE, SHOW, drop, error
 from sandbox.slack.slack import Call, Message
 from tests.faults import troubles
 from tests.faults.cells import CANCEL, CONFIRM, LIVE, Cell, Keeper, some
-from tests.faults.oracle import DELETED as SAYS_DELETED
-from tests.faults.oracle import NOT_DELETED as SAYS_NOT_DELETED
-from tests.faults.oracle import STILL_THERE
-from tests.faults.oracle import UNKNOWN as SAYS_UNKNOWN
 from tests.faults.troubles import GONE, PASSES, Trouble, cells, cells_with
 from tests.flow.world import World
+from tests.support.claims import NOT_DELETED, Claim, claims_of
 
-VERIFIED = "Verified gone"
 SOME_POSTS = {(name, when) for name, when in cells(troubles.POST) if name in troubles.ONE_OF_EACH}
 
 
@@ -126,8 +122,8 @@ def buttons(card: Message) -> list[str]:
 
 def check_order(texts: list[str]) -> None:
     """The outcome comes before what was found afterwards; either may be said twice."""
-    outcome = next((i for i, text in enumerate(texts) if SAYS_DELETED.search(text)), None)
-    verified = next((i for i, text in enumerate(texts) if text.startswith(VERIFIED)), None)
+    outcome = next((i for i, text in enumerate(texts) if Claim.DELETED.stands_in(text)), None)
+    verified = next((i for i, text in enumerate(texts) if Claim.VERIFIED_GONE.stands_in(text)), None)
     assert verified is None or outcome is None or outcome < verified, texts
 
 
@@ -137,7 +133,7 @@ def outcome_told_to(cell: Cell, *users: str) -> bool:
     for user in users:
         texts = [message.text for message in cell.w.slack.dm(user) if cell.job in message.text]
         check_order(texts)
-        if not any(SAYS_DELETED.search(text) and request_id in text for text in texts):
+        if not any(Claim.DELETED.stands_in(text) and request_id in text for text in texts):
             return False
     return True
 
@@ -145,7 +141,7 @@ def outcome_told_to(cell: Cell, *users: str) -> bool:
 def outcome_in_thread(cell: Cell, card: Message) -> bool:
     check_order(cell.thread(card))
     request_id = cell.requests(DELETE)[-1]
-    return any(SAYS_DELETED.search(text) and request_id in text for text in cell.thread(card))
+    return any(Claim.DELETED.stands_in(text) and request_id in text for text in cell.thread(card))
 
 
 def pass_time(cell: Cell) -> None:
@@ -183,7 +179,7 @@ def test_look_up_at_the_command(worlds: Keeper, name: str, method: str) -> None:
         trouble.at(cell.w.slack, method, times=None)
         cell.ask()
         (told,) = cell.told(cell.w.anna)
-        assert SAYS_NOT_DELETED.search(told)
+        assert claims_of(told) & NOT_DELETED
         assert cell.cards() == []
         calls.check(trouble)
         ends(cell)
@@ -205,7 +201,7 @@ def test_look_up_at_the_click(worlds: Keeper, name: str, method: str) -> None:
         trouble.at(cell.w.slack, method, times=None)
         cell.press(card, user=cell.w.ben)
         (told,) = cell.told(cell.w.ben)
-        assert SAYS_NOT_DELETED.search(told)
+        assert claims_of(told) & NOT_DELETED
         assert cell.deletes() == 0
         assert buttons(card) == LIVE
         calls.check(trouble)
@@ -257,7 +253,7 @@ def refused_without_card(cell: Cell, trouble: Trouble) -> None:
     ends(cell)
     (told,) = cell.told(cell.w.anna)
     assert "could not be posted" in told
-    assert SAYS_NOT_DELETED.search(told)
+    assert claims_of(told) & NOT_DELETED
     deletion = cell.deletion()
     assert deletion.state is State.REFUSED
     for card in cell.cards():
@@ -314,7 +310,7 @@ def test_thread_post(worlds: Keeper, name: str, when: str, how: str) -> None:
             assert outcome_told_to(cell, w.anna, w.ben)
         else:
             assert outcome_in_thread(cell, card)
-            assert cell.thread(card)[-1].startswith(VERIFIED)
+            assert Claim.VERIFIED_GONE.stands_in(cell.thread(card)[-1])
 
 
 def test_thread_post_without_ts(worlds: Keeper) -> None:
@@ -326,7 +322,7 @@ def test_thread_post_without_ts(worlds: Keeper) -> None:
         cell.press(card, user=cell.w.ben)
         pass_time(cell)
         ends(cell)
-        assert len([text for text in cell.thread(card) if SAYS_DELETED.search(text)]) == 1
+        assert len([text for text in cell.thread(card) if Claim.DELETED.stands_in(text)]) == 1
         assert outcome_in_thread(cell, card)
 
 
@@ -351,11 +347,11 @@ def test_thread_post_of_doubt(worlds: Keeper, name: str, when: str) -> None:
         assert buttons(card) == []
         if trouble.then == GONE:
             for user in (w.anna, w.ben):
-                assert any(SAYS_DELETED.search(text) and cell.job in text for text in cell.told(user))
+                assert any(Claim.DELETED.stands_in(text) and cell.job in text for text in cell.told(user))
         else:
             cell.must_be_over()
             if trouble.then == PASSES and when == troubles.BEFORE:
-                assert not any(SAYS_UNKNOWN.search(text) for text in cell.thread(card))
+                assert not Claim.UNKNOWN.stands_in_any(cell.thread(card))
 
 
 # ------------------------------------------------------------------------------------------------------- the card again
@@ -376,7 +372,7 @@ def test_card_update(worlds: Keeper, name: str, when: str, how: str) -> None:
         cell.press(card, user=w.ben)
         assert outcome_in_thread(cell, card)
         pass_time(cell)
-        assert cell.thread(card)[-1].startswith(VERIFIED)
+        assert Claim.VERIFIED_GONE.stands_in(cell.thread(card)[-1])
         if buttons(card):
             cell.press(card, user=w.anna)
             assert "deleted" in cell.told(w.anna)[-1]
@@ -574,9 +570,9 @@ def test_the_place_goes_between_claim_and_outcome(worlds: Keeper, place: str, st
         cell.at_the_claim(lambda: PLACES[place](cell, card))
         cell.press(card, user=w.ben)
         cell.quiet()
-        says = STILL_THERE if story == "rejected" else SAYS_DELETED
+        says = Claim.STILL_THERE if story == "rejected" else Claim.DELETED
         for user in (w.anna, w.ben):
-            assert any(says.search(text) and cell.job in text for text in cell.told(user)), cell.told(user)
+            assert any(says.stands_in(text) and cell.job in text for text in cell.told(user)), cell.told(user)
         assert any(cell.job in message.text for message in w.slack.messages(w.audit))
 
 
@@ -613,7 +609,7 @@ def test_the_rate_law_of_slack(worlds: Keeper) -> None:
             cell.quiet()
             for card in cell.cards():
                 check_order(cell.thread(card))
-                assert cell.thread(card)[-1].startswith(VERIFIED)
+                assert Claim.VERIFIED_GONE.stands_in(cell.thread(card)[-1])
                 assert buttons(card) == []
         finally:
             w.slack.rate_limit = False
