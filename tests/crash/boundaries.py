@@ -71,10 +71,6 @@ class Life:
             if self.dead:
                 raise end(f"{when} {name}")
 
-    def has_claimed(self) -> bool:
-        """Whether this process, still alive, has claimed a deletion."""
-        return any(isinstance(step, Boundary) and step.name == "ledger change:claim" for step in self.trace)
-
     def tick(self) -> None:
         """Note that the workers begin a round."""
         if not self.dead:

@@ -104,8 +104,6 @@ class Moment:
     """The deletions whose time to confirm was over, whether or not the ledger says so already."""
     throttled: frozenset[str]
     """The deletions whose every DELETE so far was answered with 429."""
-    sender_lives: bool
-    """Whether this very process has claimed a deletion."""
 
 
 class Witnessed(list[Happening]):
@@ -265,7 +263,6 @@ class Stage(World):
                 self.late | self._late_now(),
                 frozenset(one.deletion for one in self.arrivals)
                 - frozenset(one.deletion for one in self.arrivals if not one.was_throttled),
-                self.life.has_claimed(),
             )
         )
 

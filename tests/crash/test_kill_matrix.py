@@ -75,9 +75,6 @@ class RealLife(Life):
                 self.popen.wait()
             raise
 
-    def has_claimed(self) -> bool:
-        return not self.has_ended()
-
     def has_ended(self) -> bool:
         self.dead = self.dead or (self.popen is not None and self.popen.poll() is not None)
         return self.dead

@@ -4,93 +4,59 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from bot.domain.events import SHOWN, Event, Kind
 from bot.domain.lifecycle import TABLE
 from bot.domain.model import OPEN_STATES, Deletion, State
 from bot.domain.notifications import NotificationKind
 from tests.crash.scene import Done, Moment, Stage
+from tests.support import claims
+from tests.support.claims import Claim, Must, Truth, named_deletion
 
-DELETION_ID = re.compile(r"Deletion `([0-9a-f]{16})`")
-Holds = Callable[[Moment, str | None], bool]
-
-
-def _state_is(*states: State) -> Holds:
-    """The deletion that the text names, or any one where it names none, was in one of these."""
-
-    def holds(moment: Moment, deletion: str | None) -> bool:
-        found = [moment.states.get(deletion)] if deletion else list(moment.states.values())
-        return any(state in states for state in found)
-
-    return holds
+STRICTER: dict[Claim, Must] = {
+    Claim.DELETED: lambda t: not t.is_there,
+    Claim.CLOSED_AS_GONE: lambda t: not t.is_there,
+    Claim.CLOSED_AS_PRESENT: lambda t: t.is_there,
+    Claim.TREATED_AS_NOT_DELETED: lambda t: t.is_there,
+}
+"""What has to be true besides. Here MetaStudio does what it says, and whoever closes by hand says what is true."""
 
 
-def _is_late(moment: Moment, deletion: str | None) -> bool:
-    found = [deletion] if deletion else list(moment.states)
-    return any(one in moment.late and moment.states[one] in {State.AWAITING, State.EXPIRED} for one in found)
-
-
-def _is_gone(moment: Moment, _: str | None) -> bool:
-    return not moment.job_is_there
-
-
-def _no_effect(moment: Moment, deletion: str | None) -> bool:
-    return deletion not in moment.effects if deletion else not moment.effects
-
-
-CLAIMS: list[tuple[str, Holds]] = [
-    (r"(?<!whether )job `[^`]+` is deleted|: the job is deleted|^(\[.*\] )?job deleted", _is_gone),
-    (r"verified gone|found it gone|no longer there|no longer shows the job|has no such job", _is_gone),
-    (r"something else removed it cannot be told", _is_gone),
-    (r"nothing was deleted|deleted nothing", lambda m, d: d is None or d not in m.arrived),
-    (r"(refused to delete|(rejected|refused) the delete)", lambda m, d: d in m.arrived if d else bool(m.arrived)),
-    (r"metastudio confirmed", lambda m, d: d in m.effects),
-    (r"not deleted|did not delete|deleted nothing|nothing (was|is) deleted", _no_effect),
-    (r"still present|still there|still shows", lambda m, _: m.job_is_there),
-    (r"the delete was sent", lambda m, d: d in m.arrived if d else bool(m.arrived)),
-    (r"(?<!next one )never left the bot", lambda m, d: d not in m.arrived),
-    (r"throttled the delete each time", lambda m, d: d in m.throttled),
-    (r"is being sent|on its way to metastudio|deleting this job", lambda m, _: m.sender_lives),
-]  # fmt: skip
-"""What the bot says, and what has to be so at the moment when it becomes visible."""
-
-CLAIMS_ABOUT_NOW: list[tuple[str, Holds]] = [
-    (r"waits for a decision|delete this job permanently\?", _state_is(State.AWAITING)),
-    (r"outcome unknown|may or may not|is being found out", _state_is(State.UNKNOWN)),
-    (r"not known yet", _state_is(State.DELETING, State.UNKNOWN)),
-    (r"^cancelled by|was cancelled|^cancelled:", _state_is(State.CANCELLED)),
-    (r"nobody confirmed in time|^expired:|its time ran out", _is_late),
-]  # fmt: skip
-"""The same of how a deletion stands. The lines of the running log are dated, so these are not asked of them."""
+def _truth(moment: Moment, deletion: str | None) -> Truth:
+    """The truth about the deletion that the text names, or about any where it names none."""
+    meant = {one for one in moment.states if deletion in {None, one}}
+    arrived, removed = meant & moment.arrived, bool(meant & moment.effects)
+    return Truth(
+        moment.job_is_there,
+        arrived=len(arrived),
+        removed=removed,
+        # Who is told so is told of which deletion.
+        confirmed=removed and deletion is not None,
+        throttled=bool(arrived) and arrived <= moment.throttled,
+        denied=not moment.job_is_there,
+        sent_for_reader=removed,
+        states=frozenset(moment.states[one] for one in meant),
+        is_over=any(moment.states[one] in {State.AWAITING, State.EXPIRED} for one in meant & moment.late),
+    )
 
 
 def untrue(stage: Stage) -> Iterator[str]:
     """Everything that was said and was not so."""
     for number, moment in enumerate(stage.moments):
         happening = moment.happening
-        is_log = happening.message is not None and happening.message.channel == stage.audit
-        text = happening.text
-        # What a card says of earlier deletions is about them, and what stands on a button is what a person says.
-        text = re.sub(r"Earlier requests for this job.*?(?=According to)", "", text, flags=re.DOTALL)
-        text = re.sub(r"^Buttons: .*$", "", text, flags=re.MULTILINE)
-        text = re.sub(r"(whether|if) (it|the job) is (still there|gone)", "", text, flags=re.IGNORECASE)
-        named = DELETION_ID.search(text) or _pressed(number, stage)
-        deletion = named[1] if named else None
-        for pattern, holds in CLAIMS if is_log else (*CLAIMS, *CLAIMS_ABOUT_NOW):
-            if re.search(pattern, text, re.IGNORECASE | re.MULTILINE) and not holds(moment, deletion):
-                was = f"job there: {moment.job_is_there}, {moment.states}"
-                yield f"untrue ({pattern}): {happening.what}: {text[:300]!r}; {was}"
+        deletion = named_deletion(happening.text) or _pressed(number, stage)
+        yield from claims.untrue(happening.text, _truth(moment, deletion), STRICTER)
 
 
-def _pressed(number: int, stage: Stage) -> re.Match[str] | None:
+def _pressed(number: int, stage: Stage) -> str | None:
     """The deletion on the card that somebody pressed last, where "this deletion" is all that the answer says."""
     happening = stage.moments[number].happening
     if happening.user is None or not re.match("(this|how this) deletion", happening.text, re.IGNORECASE):
         return None
     before = [done for done in stage.done if done.since <= number and done.invocation.user == happening.user]
     last = next((done.message for done in reversed(before) if done.message is not None), None)
-    return DELETION_ID.search(last.text) if last else None
+    return named_deletion(last.text) if last else None
 
 
 # -- at most one DELETE --------------------------------------------------------------------------------------------
