@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from bot.domain.outcomes import Ending
 from handlers.actions import CLOSE_DELETED, CLOSE_PRESENT
 from tests.model.cloud import CONSOLE, Arrival
 from tests.model.slack import OPERATORS
+from tests.support.claims import NOT_DELETED, Claim, Truth, claims_of, untrue
 
 if TYPE_CHECKING:
     from tests.model.strands import Strand
@@ -73,54 +74,49 @@ def _judge_the_approval(world: World, strand: Strand, row: Deletion) -> None:
 
 # -- what is said --
 
-CONFIRMED = re.compile(r"\*Job `[^`]*` is deleted\.\* MetaStudio confirmed it")
-NOT_BY_US = re.compile(r"not deleted by this request|this request did not delete|was not deleted by it")
-CLAIM_DELETED = re.compile(r"^(<@\w+> )*\*Job `[^`]*` is deleted\.\*")
-CLAIM_NOT = re.compile(
-    r"^(<@\w+> )*(\*Job `[^`]*` was not deleted|\*MetaStudio refused to delete job|Job `[^`]*`: \*Still present)"
-)
-CORRECTED_DELETED = re.compile(r"\*Correction: job `[^`]*` is deleted\.\*")
-CORRECTED_NOT = re.compile(r"\*Correction: (this request did not delete job|job `[^`]*` is there)")
-REFUSED = re.compile(r"refused to delete|rejected the DELETE|refused the DELETE|refused by MetaStudio")
+
+def _truth(world: World, deletion: str, job: str) -> Truth:
+    """The truth about this deletion. Where the job is about to go, its DELETE has removed it already."""
+    cloud = world.cloud
+    sent = cloud.sent(deletion)
+    reads = [was_found for read, _, was_found in cloud.reads if read == job]
+    strand = world.strand
+    return Truth(
+        cloud.is_there(job),
+        arrived=len(sent),
+        removed=cloud.is_gone_by(deletion, ever=True),
+        confirmed=cloud.was_accepted(deletion),
+        throttled=bool(sent) and all(one.plan.throttled for one in sent),
+        denied=not all(reads),
+        sent_for_reader=strand is not None and strand.press is not None and strand.has_sent,
+        was_seen=any(reads),
+        states=frozenset({world.states[deletion]}) if deletion in world.states else None,
+    )
 
 
-def _judge_text(world: World, deletion: str, text: str) -> None:
-    """What holds for every text about a deletion, whoever is told."""
+def _judge_text(world: World, deletion: str, job: str, text: str) -> None:
+    """What holds for every text about a deletion, whoever reads it."""
     cloud, expect = world.cloud, world.expect
-    job = world.job_of.get(deletion, "")
-    # Until its sender is back nobody can know that there was a claim; it then says by name what was told wrongly.
-    corrects = "That nothing was deleted" in text
-    if "othing was deleted" in text and deletion not in world.forgotten and not corrects:
-        expect(not cloud.may_have_worked(deletion), f"{text!r} although the DELETE left and may have worked")
-    if CONFIRMED.search(text):
-        expect(cloud.was_accepted(deletion), f"{text!r} although MetaStudio never said so")
-    if REFUSED.search(text) and deletion in world.states:  # A list speaks of other deletions than of who asked for it.
-        sure = not cloud.sent(deletion) or NOT_BY_US.search(text)
-        expect(not sure, f"{text!r}: none was sent, or a refusal is taken for proof")
-    if "found it gone" in text or "Verified gone" in text or "the job is gone;" in text:
-        expect(not cloud.is_there(job), f"{text!r} although the job is there")
-    if NOT_BY_US.search(text) and not _is_provisional(world, deletion):
-        expect(not cloud.is_gone_by(deletion, ever=True), f"{text!r} although this deletion removed it")
-    if "The DELETE never left" in text:
-        expect(not [one for one in cloud.sent(deletion) if not one.plan.throttled], f"{text!r} although it did")
-    if "he DELETE was sent" in text:
-        expect(cloud.sent(deletion), f"{text!r} although it was not")
-    _judge_gone_at_the_press(world, deletion, text)
-    if "the job is deleted" in text:
-        expect(cloud.was_accepted(deletion) or not cloud.is_there(job) or _is_by_hand(world, deletion), text)
+    for problem in untrue(text, _truth(world, deletion, job), {}, set(_not_to_be_judged(world, deletion))):
+        expect(False, problem)  # noqa: FBT003
+    if Claim.REFUSED.stands_in(text):
+        expect(not claims_of(text) & NOT_DELETED, f"{text!r}: a refusal is taken for proof")
+    if "This deletion sent no DELETE" in text:
+        end = cloud.end_of(job)
+        by_us = end is not None and end[1] != CONSOLE
+        expect(not by_us or "an earlier one of this bot" in text, f"{text!r} although {end} did")
     expect("Something in the bot went wrong" not in text, "a bug was met")
 
 
-def _judge_gone_at_the_press(world: World, deletion: str, text: str) -> None:
-    if "This deletion sent no DELETE" in text:
-        world.expect(not world.cloud.sent(deletion), f"{text!r} although it did")
-        end = world.cloud.end_of(world.job_of.get(deletion, ""))
-        by_us = end is not None and end[1] != CONSOLE
-        world.expect(not by_us or "an earlier one of this bot" in text, f"{text!r} although {end} did")
-
-
-def _is_by_hand(world: World, deletion: str) -> bool:
-    return world.scalar("SELECT ended_why FROM deletions WHERE id = ?", deletion) == Ending.BY_HAND
+def _not_to_be_judged(world: World, deletion: str) -> Iterator[Claim]:
+    if deletion in world.forgotten:
+        # Until its sender is back nobody can know that there was a claim; it then says by name what was wrong.
+        yield Claim.NOTHING_DELETED
+    if deletion not in world.states:
+        # A list speaks of other deletions than of the request that it answers.
+        yield Claim.REFUSED
+    if _is_provisional(world, deletion):
+        yield from (Claim.TREATED_AS_NOT_DELETED, Claim.NOT_DELETED_BY_IT)
 
 
 def _is_provisional(world: World, deletion: str) -> bool:
@@ -132,12 +128,7 @@ def _is_provisional(world: World, deletion: str) -> bool:
 def judge_answer(world: World, waiting: PendingRequest, text: str) -> None:
     """What one person is told."""
     deletion = waiting.deletion or waiting.id
-    _judge_text(world, deletion, text)
-    if "deleted nothing." in text and world.strand is not None and world.strand.press is not None:
-        world.expect(not world.strand.has_sent, f"{text!r} although it sent the DELETE")
-    if "The card still waits" in text:
-        state = world.states.get(deletion)
-        world.expect(state is State.AWAITING, f"{text!r} although it is {state}")
+    _judge_text(world, deletion, world.job_of.get(deletion) or waiting.job or "", text)
 
 
 def judge_telling(world: World, notification: Notification, deletion: Deletion, text: str) -> None:
@@ -147,8 +138,8 @@ def judge_telling(world: World, notification: Notification, deletion: Deletion, 
     if notification.kind is NotificationKind.CARD:
         # Below stand the facts of the job and earlier requests, which are about others.
         text = "\n".join(text.split("\n")[:2])
-    _judge_text(world, deletion.id, text)
-    if "Still present at" in text:
+    _judge_text(world, deletion.id, deletion.job.job_id, text)
+    if notification.kind is NotificationKind.SETTLED and Claim.STILL_THERE.stands_in(text):
         _judge_patience(world, deletion)
     if notification.kind is NotificationKind.UNDETERMINED:
         assert deletion.unknown_since is not None
@@ -173,7 +164,17 @@ def _judge_patience(world: World, deletion: Deletion) -> None:
     world.expect(enough, f"treated as not deleted after {len(seen)} reads")
 
 
-def claims(
+OUTCOMES = {
+    NotificationKind.OUTCOME.value,
+    NotificationKind.SETTLED.value,
+    NotificationKind.CORRECTION.value,
+    NotificationKind.CLOSED.value,
+}
+GONE = {Claim.DELETED, Claim.CLOSED_AS_GONE}
+NOT_GONE = {*NOT_DELETED, Claim.REFUSED, Claim.THERE_AGAIN, Claim.CLOSED_AS_PRESENT}
+
+
+def outcomes(
     world: World, deletion: str, *places: tuple[str, str | None], late_too: bool = False
 ) -> list[tuple[bool, str]]:
     """What was claimed about the outcome at these places, in order: (whether it is a correction, deleted | not).
@@ -182,18 +183,16 @@ def claims(
     """
     found = []
     for message in world.slack.messages:
-        if message.deletion != deletion or (message.where, message.thread_ts) not in places or message.is_card:
+        if message.deletion != deletion or (message.where, message.thread_ts) not in places:
             continue
-        for pattern, is_correction, claim in (
-            (CLAIM_DELETED, False, "deleted"),
-            (CLAIM_NOT, False, "not"),
-            (CORRECTED_DELETED, True, "deleted"),
-            (CORRECTED_NOT, True, "not"),
-        ):
-            if pattern.search(message.text) and (late_too or not message.is_late):
-                found.append((is_correction, claim))
-        if message.kind == NotificationKind.CLOSED.value:
-            found.append((False, "deleted" if "is gone" in message.text else "not"))
+        if message.kind not in OUTCOMES or (message.is_late and not late_too):
+            continue
+        claims = claims_of(message.text)
+        is_correction = Claim.CORRECTED in claims or message.kind == NotificationKind.CLOSED.value
+        if claims & GONE:
+            found.append((is_correction, "deleted"))
+        elif claims & NOT_GONE:
+            found.append((is_correction, "not"))
     return found
 
 
@@ -243,7 +242,7 @@ def later_ones(world: World, deletion: str) -> set[str]:
 
 def _judge_thread(world: World, deletion: str, state: State, channel: str, message_ts: str) -> None:
     thread = (channel, message_ts)
-    said = claims(world, deletion, thread)
+    said = outcomes(world, deletion, thread)
     expect = world.expect
     for (_, before), (is_correction, after) in pairwise(said):
         expect(before == after or is_correction, f"{deletion}: first {before}, then {after}, without a correction")
@@ -252,7 +251,7 @@ def _judge_thread(world: World, deletion: str, state: State, channel: str, messa
         # Where the place of the card is gone by then, people are told by direct message.
         places = (thread, *((actor.user, None) for actor in OPERATORS))
         # Where Slack took nobody else's message meanwhile, the late one is the one that told.
-        everywhere = claims(world, deletion, *places) or claims(world, deletion, *places, late_too=True)
+        everywhere = outcomes(world, deletion, *places) or outcomes(world, deletion, *places, late_too=True)
         expect(everywhere and everywhere[-1][1] == claim, f"{deletion} is {state}, but the thread says {everywhere}")
 
 
