@@ -101,7 +101,7 @@ def _judge_text(world: World, deletion: str, job: str, text: str) -> None:
         expect(False, problem)  # noqa: FBT003
     if Claim.REFUSED.stands_in(text):
         expect(not claims_of(text) & NOT_DELETED, f"{text!r}: a refusal is taken for proof")
-    if "This deletion sent no DELETE" in text:
+    if Claim.SENT_NO_DELETE.stands_in(text):
         end = cloud.end_of(job)
         by_us = end is not None and end[1] != CONSOLE
         expect(not by_us or "an earlier one of this bot" in text, f"{text!r} although {end} did")
@@ -111,7 +111,7 @@ def _judge_text(world: World, deletion: str, job: str, text: str) -> None:
 def _not_to_be_judged(world: World, deletion: str) -> Iterator[Claim]:
     if deletion in world.forgotten:
         # Until its sender is back nobody can know that there was a claim; it then says by name what was wrong.
-        yield Claim.NOTHING_DELETED
+        yield from (Claim.NOTHING_DELETED, Claim.WAITS, Claim.CANCELLED, Claim.EXPIRED)
     if deletion not in world.states:
         # A list speaks of other deletions than of the request that it answers.
         yield Claim.REFUSED

@@ -64,18 +64,18 @@ class Claim(Enum):
     DELETED = (
         lambda t: t.confirmed or not t.is_there,
         rf"\b{JOB} is deleted\b",
-        rf"{HEADING}Job deleted\b",
+        r"Job deleted",
         r": the job is deleted\b",
         r"confirms that the job is deleted\b",
     )
     DELETED_BY_IT = (
         lambda t: t.confirmed or t.removed,
         rf"\bis deleted\b(?!.*{BY_WHOM})",
-        rf"{HEADING}Job deleted\b",
+        r"Job deleted",
     )
     CONFIRMED = (
         lambda t: t.confirmed,
-        r"is deleted\.\*? MetaStudio confirmed it\b",
+        r"\bMetaStudio confirmed it\b",
         r"MetaStudio confirmed the deletion\b",
         r"answer arrived late and confirms it\b",
         r"It confirms that the job is deleted\b",
@@ -85,7 +85,7 @@ class Claim(Enum):
         lambda t: not t.is_there,
         r"\bfound it gone\b",
         r"\bneither Show nor List\b",
-        rf"{HEADING}Job gone: found by look-ups",
+        r"Job gone: found by look-ups",
         r"\bthe job is gone; whether by this deletion\b",
         r"\bthe job is gone now\b",
     )
@@ -127,7 +127,8 @@ class Claim(Enum):
 
     # -- the DELETE --
     WAS_SENT = (lambda t: t.arrived > 0, r"\bThe DELETE was sent\b")
-    NEVER_SENT = (lambda t: not t.arrived, r"\bDELETE never left the bot\b", r"\bThis deletion sent no DELETE\b")
+    NEVER_LEFT = (lambda t: not t.arrived, r"\bDELETE never left the bot\b")
+    SENT_NO_DELETE = (lambda t: not t.arrived, r"\bThis deletion sent no DELETE\b")
     REFUSED = (
         lambda t: t.arrived > 0,
         r"\bMetaStudio refused to delete\b",

@@ -56,7 +56,7 @@ OF_ENDINGS: dict[str, set[Claim]] = {
     "reply_deleted": CONFIRMED,
     **{ending: {Claim.REFUSED} for ending in ("reply_rejected", "bad_credentials", "forbidden")},
     "throttled": {Claim.REFUSED, Claim.THROTTLED},
-    "never_sent": {Claim.NOT_DELETED_BY_IT, Claim.NEVER_SENT, Claim.NOTHING_DELETED},
+    "never_sent": {Claim.NOT_DELETED_BY_IT, Claim.NEVER_LEFT, Claim.NOTHING_DELETED},
     **{ending: {Claim.UNKNOWN} for ending in ("lost", "sender_gone")},
     **{ending: {Claim.UNKNOWN, Claim.WAS_SENT} for ending in ("unclear", "server_error", "conflict")},
     "read_gone": {Claim.DELETED, Claim.FOUND_GONE, Claim.BY_NOBODY_KNOWN},
