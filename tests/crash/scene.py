@@ -98,6 +98,8 @@ class Moment:
     job_is_there: bool
     effects: frozenset[str]
     """The deletions whose DELETE had its effect."""
+    confirmed: frozenset[str]
+    """The deletions of which MetaStudio had answered a DELETE with success."""
     arrived: frozenset[str]
     states: dict[str, State]
     late: frozenset[str]
@@ -258,6 +260,7 @@ class Stage(World):
                 happening,
                 self.job in self.cloud.jobs,
                 frozenset(one.deletion for one in self.arrivals if one.seen.had_effect),
+                frozenset(one.deletion for one in self.arrivals if one.seen.status in {200, 204}),
                 frozenset(one.deletion for one in self.arrivals),
                 {row[0]: State(row[1]) for row in rows},
                 self.late | self._late_now(),

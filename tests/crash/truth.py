@@ -31,8 +31,8 @@ def _truth(moment: Moment, deletion: str | None) -> Truth:
         moment.job_is_there,
         arrived=len(arrived),
         removed=removed,
-        # Who is told so is told of which deletion.
-        confirmed=removed and deletion is not None,
+        # Whoever reads so reads of which deletion.
+        confirmed=deletion in moment.confirmed,
         throttled=bool(arrived) and arrived <= moment.throttled,
         denied=not moment.job_is_there,
         sent_for_reader=removed,
