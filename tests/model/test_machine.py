@@ -34,9 +34,10 @@ from bot.domain.model import Actor, State
 from bot.domain.outcomes import CLAIM_LOST
 from handlers.actions import CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM
 from tests.model import cloud as sky
-from tests.model.slack import ANNA, BEN, CARL, DIRECT, DORA, FAULTS, OPS, Said
+from tests.model.slack import DIRECT, FAULTS, OPS, Said
 from tests.model.strands import Stop
 from tests.model.world import Ground, Outage, Replica, World, ground, held
+from tests.support.values import ANNA, BEN, CARL, DORA
 
 EXAMPLES = 1000
 QUICK = 24
