@@ -17,13 +17,13 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import growing, measuring
 from benchmarks.arena import FLOOR, OURS, PROFILED, TUTORIAL, Arena, Way
-from benchmarks.measuring import Figures
+from benchmarks.measuring import Figures, Pace
 from benchmarks.report import Run, terminal, write_page
 from tests.support import postgres
 
@@ -55,11 +55,15 @@ class Plan:
     jobs: int = 0
     steps: int = 4
     """Points of each curve. An even number, so that one point is the middle."""
+    pace: Pace = field(default_factory=Pace)
 
 
 FULL = Plan((PLAIN, TLS, OTHERS), 2, 3, 15, 5, 200, 5, 5, 10_000, 1_000_000, 5_000, 50_000)
 QUICK = Plan((PLAIN[:2],), rounds=1, starts=1, singles=6, seconds=1)
-TINY = Plan((PLAIN[:2],), 1, 1, 2, 0.5, 3, 0.5, 1, 40, 900, 10, 500, steps=1)
+TINY = Plan(
+    (PLAIN[:2],), 1, 1, 2, 0.2, 3, 0.2, 1, 10, 900, 10, 500, steps=1,
+    pace=Pace(ramp=0, warm_flows=10, warm_profile=10, samples=5, singles=2, idle=0.5, burst_api_seconds=(0.1, 0.5)),
+)  # fmt: skip
 """Too small for figures that mean anything: for the test that a run works."""
 
 
@@ -95,19 +99,19 @@ def take_turns(run: Run, plan: Plan, arenas: Mapping[Way, Arena]) -> None:
             measuring.one_by_one(arena, run.figures[way], plan.singles)
         say(f"round {turn + 1} of {plan.rounds}: {measuring.IN_FLIGHT} in flight")
         for way, arena in arenas.items():
-            measuring.in_flight(arena, run.figures[way], plan.seconds)
+            measuring.in_flight(arena, run.figures[way], plan.seconds, plan.pace)
     for way in PLAIN if plan.burst else ():
         if way in arenas:
             say(f"{plan.burst} commands at once: {way}")
-            measuring.burst(arenas[way], run.figures[way], plan.burst)
+            measuring.burst(arenas[way], run.figures[way], plan.burst, plan.pace)
 
 
-def profiled(run: Run, seconds: float, folder: Path) -> None:
+def profiled(run: Run, plan: Plan, folder: Path) -> None:
     """Measure where the CPU of a deletion goes."""
     say("the parts of dh-bot")
     arena = Arena(Way(PROFILED), folder)
     arena.start()
-    run.profile = measuring.profile(arena, seconds)
+    run.profile = measuring.profile(arena, plan.profiled, plan.pace)
     arena.close()
 
 
@@ -126,11 +130,11 @@ def limited(run: Run, many: int, folder: Path) -> None:
 def grow(run: Run, plan: Plan, folder: Path) -> None:
     """Measure the curves."""
     if plan.flows:
-        run.growth.flows = growing.flows(folder / "flows", plan.flows, plan.steps, say)
+        run.growth.flows = growing.flows(folder / "flows", plan.flows, plan.steps, plan.pace, say)
     if plan.events:
-        growing.trail(run.growth, folder / "trail", plan.events, plan.steps, say)
+        growing.trail(run.growth, folder / "trail", plan.events, plan.steps, plan.pace, say)
     if plan.open:
-        run.growth.open = growing.open_deletions(folder / "open", plan.open, plan.steps, say)
+        run.growth.open = growing.open_deletions(folder / "open", plan.open, plan.steps, plan.pace, say)
     if plan.jobs:
         run.growth.jobs = growing.jobs(folder / "jobs", plan.jobs, plan.steps, say)
 
@@ -153,7 +157,7 @@ def main() -> None:
         for number, ways in enumerate(asked.plan.groups):
             compare(run, asked.plan, ways, Path(folder) / f"group-{number}")
         if asked.plan.profiled:
-            profiled(run, asked.plan.profiled, Path(folder) / "profiled")
+            profiled(run, asked.plan, Path(folder) / "profiled")
         if asked.plan.limited:
             limited(run, asked.plan.limited, Path(folder) / "limited")
         grow(run, asked.plan, Path(folder))

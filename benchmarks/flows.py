@@ -119,11 +119,11 @@ class Flows:
             flow.over.wait(max(give_up - time.perf_counter(), 0))
         return flows
 
-    def in_flight(self, many: int, seconds: float = NEVER, total: float = NEVER) -> Window:
+    def in_flight(self, many: int, seconds: float = NEVER, total: float = NEVER, ramp: float = RAMP) -> Window:
         """Keep this many in flight, for some seconds or until a total is done; then wait for the rest.
 
         The seconds count from when the first ``many`` are done: until then all flows do the same at the same time. They
-        count from ``RAMP`` at the earliest, so that dh-bot's look-ups after an outcome are part of the figures.
+        count from ``ramp`` at the earliest, so that dh-bot's look-ups after an outcome are part of the figures.
         """
         lock, is_over = threading.Lock(), threading.Event()
         before = len(self.jobs)
@@ -134,7 +134,7 @@ class Flows:
             nonlocal asked, done, began, done_before
             with lock:
                 done += 1
-                if began == NEVER and done >= many and (total != NEVER or time.perf_counter() - asked_at >= RAMP):
+                if began == NEVER and done >= many and (total != NEVER or time.perf_counter() - asked_at >= ramp):
                     began, done_before = time.perf_counter(), done
                 is_late = time.perf_counter() - began >= seconds
                 goes_on = asked < total and not is_late

@@ -12,7 +12,7 @@ from statistics import median
 
 from benchmarks import ledgers
 from benchmarks.arena import OURS, Arena, Way
-from benchmarks.measuring import API_SECONDS, IN_FLIGHT
+from benchmarks.measuring import API_SECONDS, IN_FLIGHT, Pace
 from bot.domain.model import DeletionId, Target
 from bot.ledger.database.engine import connect
 from bot.ledger.factory import open_ledger
@@ -20,9 +20,6 @@ from bot.ledger.schema.migrations import upgrade
 from bot.ledger.store import Store
 from bot.ledger.trail.reader import open_trail
 from sandbox.metastudio.world import make_job
-
-SAMPLES = 100
-SINGLES = 15
 
 
 @dataclass
@@ -64,7 +61,7 @@ def _places(most: int, steps: int) -> list[int]:
     return [most * step // steps for step in range(1, steps + 1)]
 
 
-def flows(folder: Path, most: int, steps: int, say: Say) -> Curve:
+def flows(folder: Path, most: int, steps: int, pace: Pace, say: Say) -> Curve:
     """This many deletions through one bot: its memory, its threads, its ledger's file."""
     curve = Curve("deletions")
     arena = Arena(Way(OURS), folder)
@@ -77,8 +74,7 @@ def flows(folder: Path, most: int, steps: int, say: Say) -> Curve:
         curve.add(done, memory_mib=memory, threads=arena.process.num_threads(), file_mib=size / 2**20)
         say(f"{done:,} deletions: {memory:.0f} MiB")
 
-    # The first few flows make the threads, connections and other things that a bot makes once.
-    arena.flows.in_flight(IN_FLIGHT, total=300)
+    arena.flows.in_flight(IN_FLIGHT, total=pace.warm_flows)
     there = 0
     note(there)
     for place in _places(most, steps):
@@ -89,7 +85,7 @@ def flows(folder: Path, most: int, steps: int, say: Say) -> Curve:
     return curve
 
 
-def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None:
+def trail(growth: Growth, folder: Path, most: int, steps: int, pace: Pace, say: Say) -> None:
     """An audit trail of this many events: appending to it, queries of it, and verifying all of it."""
     folder.mkdir(parents=True)
     url = f"sqlite:///{folder / 'ledger.db'}"
@@ -106,12 +102,12 @@ def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None
         gc.collect()
         with closing(open_ledger(url, ledgers.TARGET)) as ledger:
             job = ledgers.event(there // 2).deletion or DeletionId("0" * 16)
-            samples = [_sample(ledger, there + number, job) for number in range(SAMPLES)]
-        there += SAMPLES
+            samples = [_sample(ledger, there + number, job) for number in range(pace.samples)]
+        there += pace.samples
         append, history, home, story = (median(column) for column in zip(*samples, strict=True))
         curve.add(place, append_ms=append, history_ms=history, home_ms=home, story_ms=story)
         say(f"{place:,} events: append {append:.2f} ms, history {history:.2f} ms")
-    growth.append_ms = _appended(url, f"sqlite:///{folder / 'empty.db'}", there)
+    growth.append_ms = _appended(url, f"sqlite:///{folder / 'empty.db'}", there, 5 * pace.samples)
     with open_trail(url) as opened:
         cpu = time.process_time()
         checked = opened.verify().verdict
@@ -120,17 +116,17 @@ def trail(growth: Growth, folder: Path, most: int, steps: int, say: Say) -> None
         say(f"{checked.checked:,} events verified, sound: {checked.is_sound}")
 
 
-def _appended(full: str, empty: str, there: int) -> tuple[float, float]:
+def _appended(full: str, empty: str, there: int, pairs: int) -> tuple[float, float]:
     """Milliseconds for an event on an empty ledger and on a full one, measured in turn, since a disk's speed varies."""
     with closing(open_ledger(empty, ledgers.TARGET)) as one, closing(open_ledger(full, ledgers.TARGET)) as other:
-        pairs = [
+        measured = [
             (
                 _milliseconds(lambda number=number: one.record(ledgers.event(number))),  # type: ignore[misc]
                 _milliseconds(lambda number=number: other.record(ledgers.event(there + number))),  # type: ignore[misc]
             )
-            for number in range(5 * SAMPLES)
+            for number in range(pairs)
         ]
-    on_empty, on_full = (median(column) for column in zip(*pairs, strict=True))
+    on_empty, on_full = (median(column) for column in zip(*measured, strict=True))
     return on_empty, on_full
 
 
@@ -144,7 +140,7 @@ def _sample(ledger: Store, number: int, job: DeletionId) -> tuple[float, float, 
     )
 
 
-def open_deletions(folder: Path, most: int, steps: int, say: Say) -> Curve:
+def open_deletions(folder: Path, most: int, steps: int, pace: Pace, say: Say) -> Curve:
     """This many waiting cards: the time of a new deletion, of the list of them, and their cost while nobody asks."""
     curve = Curve("open deletions")
     arena = Arena(Way(OURS), folder)
@@ -162,10 +158,10 @@ def open_deletions(folder: Path, most: int, steps: int, say: Say) -> Curve:
         arena.flows.one_by_one(3)
         arena.rest()
         cpu, began = arena.cpu(), time.perf_counter()
-        time.sleep(3)
+        time.sleep(pace.idle)
         idle = (arena.cpu() - cpu) / (time.perf_counter() - began)
         arena.answers_take(API_SECONDS, API_SECONDS)
-        outcomes = [1000 * (flow.to_outcome or 0) for flow in arena.flows.one_by_one(SINGLES)]
+        outcomes = [1000 * (flow.to_outcome or 0) for flow in arena.flows.one_by_one(pace.singles)]
         arena.answers_take(0, 0)
         listed = median(_milliseconds(lambda: arena.flows.answered("open")) for _ in range(5))
         curve.add(

@@ -8,13 +8,31 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.arena import Arena
+from benchmarks.flows import RAMP
 
 API_SECONDS = 0.02
 """Seconds that MetaStudio takes for each answer while deletions are measured one at a time."""
-BURST_API_SECONDS = (0.5, 5.0)
 IN_FLIGHT = 32
 ACK_WITHIN = 3.0
 BURST_WITHIN = 40.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long each part runs or waits before its figures count. The defaults are those of every published figure."""
+
+    ramp: float = RAMP
+    warm_flows: int = 300
+    """The first deletions of the curve of memory: they make the threads, connections and other things made once."""
+    warm_profile: int = 100
+    samples: int = 100
+    """Measurements of each quantity at each point of the trail's curve."""
+    singles: int = 15
+    """Deletions one at a time at each point of the curve of open deletions."""
+    idle: float = 3.0
+    """Seconds over which the cost of an idle bot is measured."""
+    burst_api_seconds: tuple[float, float] = (0.5, 5.0)
+    """The shortest and the longest time that MetaStudio takes for an answer during a burst."""
 
 
 @dataclass
@@ -106,12 +124,12 @@ def one_by_one(arena: Arena, figures: Figures, many: int) -> None:
     figures.singly.to_outcome += [1000 * flow.to_outcome for flow in flows if flow.to_outcome is not None]
 
 
-def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
+def in_flight(arena: Arena, figures: Figures, seconds: float, pace: Pace) -> None:
     """Measure one window with 32 in flight, and wait until the work after its outcomes is over."""
     arena.rest()
     bot, load = arena.cpu(), time.process_time()
     began = time.perf_counter()
-    window = arena.flows.in_flight(IN_FLIGHT, seconds)
+    window = arena.flows.in_flight(IN_FLIGHT, seconds, ramp=pace.ramp)
     load = (time.process_time() - load) / (time.perf_counter() - began)
     arena.rest()
     if not window.all_done:
@@ -121,12 +139,12 @@ def in_flight(arena: Arena, figures: Figures, seconds: float) -> None:
     figures.together.load_share.append(load)
 
 
-def profile(arena: Arena, seconds: float) -> dict[str, tuple[float, float]]:
+def profile(arena: Arena, seconds: float, pace: Pace) -> dict[str, tuple[float, float]]:
     """CPU in milliseconds, and calls, of each part of dh-bot for one deletion, with ``IN_FLIGHT`` in flight."""
-    arena.flows.in_flight(IN_FLIGHT, total=100)
+    arena.flows.in_flight(IN_FLIGHT, total=pace.warm_profile)
     arena.rest()
     before = _counted(arena)
-    done = arena.flows.in_flight(IN_FLIGHT, seconds).all_done
+    done = arena.flows.in_flight(IN_FLIGHT, seconds, ramp=pace.ramp).all_done
     arena.rest()
     after = _counted(arena)
     found = {}
@@ -143,10 +161,10 @@ def _counted(arena: Arena) -> dict[str, tuple[float, float]]:
     return found
 
 
-def burst(arena: Arena, figures: Figures, many: int) -> None:
+def burst(arena: Arena, figures: Figures, many: int, pace: Pace) -> None:
     """Measure this many commands at once."""
     arena.rest()
-    arena.answers_take(*BURST_API_SECONDS)
+    arena.answers_take(*pace.burst_api_seconds)
     flows = arena.flows.at_once(many, BURST_WITHIN)
     arena.answers_take(0, 0)
     acks = [ack for flow in flows for ack in flow.acks]
