@@ -4,7 +4,7 @@ Hypothesis drives the product's own code (listeners, use-cases, workers, SQLite 
 simulated MetaStudio. After every step the ledger is compared with the model and every text with the simulated world; at
 the end all faults pass and everything has to come to rest, told, answered and true.
 
-`make test` runs a few examples, `make test-long` 1,000. More on demand: ``DHBOT_MODEL_EXAMPLES=20000``, and
+`make test` runs a few examples, `make test-long` 500. More on demand: ``DHBOT_MODEL_EXAMPLES=20000``, and
 other ones than in CI with ``DHBOT_MODEL_SEED=7``.
 """
 
@@ -39,10 +39,10 @@ from tests.model.strands import Stop
 from tests.model.world import Ground, Outage, Replica, World, ground, held
 from tests.support.values import ANNA, BEN, CARL, DORA
 
-EXAMPLES = 1000
+EXAMPLES = 500
 QUICK = 24
 STEPS = 25
-SHARDS = 4
+SHARDS = 2
 SEED = int(os.environ.get("DHBOT_MODEL_SEED", "0"))
 
 PEOPLE = st.sampled_from([ANNA, BEN, DORA, CARL])
@@ -493,7 +493,10 @@ def test_a_reply_that_comes_after_the_job_was_seen(ledger: Ground, step: str, re
 @pytest.mark.long
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_many_lives(ledger: Ground, capsys: pytest.CaptureFixture[str], shard: int) -> None:
-    """1,000 examples in four shards, in each of which every edge of the table was taken but the rarest."""
+    """500 examples in two shards, in each of which every edge of the table was taken but the rarest.
+
+    Two shards suffice, since one finds all edges by itself; the second finds them in another way.
+    """
     began = time.monotonic()
     wanted = int(os.environ.get("DHBOT_MODEL_EXAMPLES", str(EXAMPLES))) // SHARDS
     counts = drive(ledger, wanted, shard)
