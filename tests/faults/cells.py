@@ -160,14 +160,15 @@ class Cell:
     def quiet(self, *, stride: float = 0, until: timedelta = timedelta(days=12)) -> None:
         """Let time pass, from one due thing to the next, until nothing is due any more."""
         end = self.w.clock.now() + until
-        self.w.tick()
+        self.w.work_after(0)
         for rounds in itertools.count():
             due = self.next_due()
             if due is None or due >= end:
                 break
             assert rounds < MOST_ROUNDS, f"it never comes to rest; due at {due}"
             wait = (due - self.w.clock.now()).total_seconds()
-            self.w.tick(max(wait, stride, 0) + 0.001)
+            self.w.work_after(max(wait, stride, 0) + 0.001)
+        self.w.tick()
         assert due is None or until < timedelta(days=12), f"something is still due at {due}"
 
     def next_due(self) -> datetime | None:

@@ -28,6 +28,7 @@ from bot.ledger.database import dialects
 from bot.settings.load import read_settings
 from bot.settings.schema import Settings
 from bot.slack.http_mode import HttpTransport
+from bot.workers.tickers import READERS
 from sandbox.bot_process import BotProcess, settings_for
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Invocation, Message, Slack
@@ -39,6 +40,9 @@ from tests.support.ledger_files import make_ledger
 IAM_USER = {"IAM_DOMAIN": "acme", "IAM_USER": "dh-bot", "IAM_PASSWORD": markers.IAM_PASSWORD}
 
 
+PROBE = "probe"
+SPARE_READERS = {f"reader-{number}" for number in range(2, READERS + 1)}
+"""All readers do the same. Where they run one after the other until nothing is due, the first does all of it."""
 TLS = ssl.create_default_context()
 
 
@@ -179,10 +183,18 @@ class World:
         self.app = None
 
     def tick(self, seconds: float = 0) -> None:
-        """Let so much time pass, then let every worker do what is due."""
+        """Let so much time pass, then let every worker do what is due, and the probe look at what that left."""
+        self.work_after(seconds)
+        for ticker in self.app.tickers:
+            if ticker.name == PROBE:
+                ticker.work()
+
+    def work_after(self, seconds: float) -> None:
+        """The same without the probe, which finds nothing in a sound ledger and costs as much as all idle workers."""
         self.clock.add(seconds)
+        tickers = [ticker for ticker in self.app.tickers if ticker.name not in {PROBE, *SPARE_READERS}]
         for _ in range(20):
-            if not sum(ticker.work() for ticker in self.app.tickers):
+            if not sum(ticker.work() for ticker in tickers):
                 return
 
     # -- what people do --
