@@ -8,6 +8,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 JOBS   ?= 5 --dist worksteal
 CODE   := bot handlers sandbox tests docs deploy benchmarks
 
+# Without its cache each of the workers, and each bot that a test starts, would compile every file anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install sandbox test short test-long test-real test-newest test-modes test-matrix pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
 
@@ -27,10 +30,11 @@ short: $(VENV)/.for-work
 	@echo "== tests"
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not long and not real" $(TESTS)
 
-# pytest ends with 5 when no test matches, which is no failure as long as no test is marked long.
+# pytest ends with 5 when no test matches, which is no failure as long as no test is marked long. No unit test is, and
+# each worker would collect thousands of them.
 test-long: $(VENV)/.for-work  ## Run the tests that take longer
 	@echo "== long tests"
-	@$(BIN)/python -m pytest -n $(JOBS) -m long || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
+	@$(BIN)/python -m pytest -n $(JOBS) -m long --ignore tests/unit || { code=$$?; test $$code -eq 5 && echo "There are no long tests yet."; }
 
 # One after the other: each starts servers, containers and network namespaces of its own.
 test-real: $(VENV)/.for-work  ## Run the tests on real parts of Debian: the image, PostgreSQL, nginx, proxies (as root)

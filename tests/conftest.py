@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from bot import logs
-from tests.support import markers
+from tests.support import markers, schedule
 
 UNIT = Path(__file__).parent / "unit"
 
@@ -45,11 +45,18 @@ def pytest_sessionfinish() -> None:
         postgres.stop()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Unit tests get no sockets at all; the others keep what pyproject.toml allows, which is loopback."""
+    """Unit tests get no sockets at all; the others keep what pyproject.toml allows, which is loopback.
+
+    The longest tests begin first: one that began last would go on alone. Behind them the order stays shuffled.
+    """
     for item in items:
         if item.path.is_relative_to(UNIT):
             item.add_marker(pytest.mark.disable_socket)
+            if item.get_closest_marker("long") is not None:
+                raise pytest.UsageError(f"{item.nodeid} is marked long, but `make test-long` leaves tests/unit out")
+    items[:] = schedule.longest_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def pytest_collection_finish() -> None:
