@@ -8,6 +8,8 @@ import pytest
 
 LONG = {
     "tests/replicas/test_storm.py": 400,
+    "tests/crash/test_kill_matrix.py::test_killed[deleted, with an audit channel]": 250,
+    "tests/crash/test_kill_matrix.py::test_killed[deleted]": 150,
     "tests/model/test_machine.py::test_many_lives": 150,
     "tests/documents/test_install_page.py": 120,
     "tests/bench/test_goals.py::test_a_run_measures_every_row": 100,
@@ -18,7 +20,9 @@ LONG = {
     "tests/crash/test_kill_matrix.py": 30,
     "tests/crash/test_clock_matrix.py::test_the_clock_is_set_anywhere": 20,
 }
-"""About how many seconds one of these tests takes on two cores among four others. The storm waits for most of its."""
+"""About how many seconds one of these tests takes on two cores among four others; the first name that fits counts.
+
+The storm, and whoever waits for the daily head in the audit channel, mostly wait."""
 
 
 def seconds(item: pytest.Item) -> int:
