@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Message, Slack
+from tests.support.claims import Claim
 
 
 def main_job(
@@ -34,7 +35,7 @@ def main_job(
 
     (sent,) = [one for one in cloud.requests_to("Delete2dModelTrainingJob") if one.job_id == job]
     outcome = slack.thread(card)[0].text
-    assert "is deleted" in outcome
+    assert Claim.DELETED.stands_in(outcome)
     assert f"<@{person}>" in outcome
     assert sent.request_id in outcome
     assert sent.request_id in card.text

@@ -8,6 +8,7 @@ from bot.domain.job_states import DELETABLE, STATES
 from sandbox.metastudio import faults as play
 from tests.flow.main_job import main_job
 from tests.flow.world import World
+from tests.support.claims import Claim
 
 SHOW = "Show2dModelTrainingJob"
 
@@ -24,25 +25,27 @@ def test_after_the_outcome_the_bot_looks_whether_the_job_is_gone(w: World) -> No
     w.tick(6)
     assert len(w.thread(card)) == 1
     w.tick(31)
-    assert w.thread(card)[1].startswith("Verified gone ")
-    assert "Verified gone" in card.text
+    assert Claim.VERIFIED_GONE.stands_in(w.thread(card)[1])
+    assert Claim.VERIFIED_GONE.stands_in(card.text)
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "claim", "says"),
     [
         (
             play.error(400, "MSS.00000003", "Invalid parameter"),
-            ("refused to delete", "MSS.00000003", "Invalid parameter", "400"),
+            Claim.REFUSED,
+            ("MSS.00000003", "Invalid parameter", "400"),
         ),
         (
             play.error(500, "MSS.00000004", "Internal Error"),
-            ("not known yet", "MSS.00000004", "Internal Error", "500"),
+            Claim.UNKNOWN,
+            ("MSS.00000004", "Internal Error", "500"),
         ),
     ],
 )
 def test_the_documented_errors_are_told_with_what_became_of_the_job(
-    w: World, spoil: play.Spoil, says: tuple[str, ...]
+    w: World, spoil: play.Spoil, claim: Claim, says: tuple[str, ...]
 ) -> None:
     """400 MSS.00000003 and 500 MSS.00000004: code, message, request ID and what became of the job, in the thread."""
     job, card = w.offered()
@@ -50,11 +53,12 @@ def test_the_documented_errors_are_told_with_what_became_of_the_job(
     w.press(card)
     request_id = w.cloud.requests_to("Delete2dModelTrainingJob")[0].request_id
     first = w.thread(card)[0]
+    assert claim.stands_in(first)
     for text in (*says, request_id):
         assert text in first
     for _ in range(4):
         w.tick(20)
-    assert any("still there" in said or "Still present" in said for said in w.thread(card)[1:])
+    assert Claim.STILL_THERE.stands_in_any(w.thread(card)[1:])
     assert w.cloud.deletes_arrived(job) == 1
     assert job in w.cloud.jobs
 
@@ -76,7 +80,7 @@ def test_every_other_state_is_refused_without_buttons_and_without_a_delete(w: Wo
         w.ask(job)
         told = w.said_to(w.anna)[-1]
         assert state in told
-        assert "deleted nothing" in told
+        assert Claim.REQUEST_DELETED_NOTHING.stands_in(told)
         assert w.cloud.deletes_arrived(job) == 0
     assert w.slack.messages(w.ops) == []
 
@@ -161,8 +165,8 @@ def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World, how: str) -> 
     if how == "filter ignored":
         w.cloud.ignored_filters.add("job_id")
     w.press(card)
-    assert "MetaStudio no longer shows the job" in w.said_to(w.anna)[-1]
-    assert "sent no DELETE" in w.thread(card)[0]
+    assert Claim.NOT_SHOWN.stands_in(w.said_to(w.anna)[-1])
+    assert Claim.SENT_NO_DELETE.stands_in(w.thread(card)[0])
     assert card.buttons == []
     assert w.cloud.deletes_arrived(job) == 0
 

@@ -7,6 +7,7 @@ import re
 from sandbox.metastudio import faults as play
 from sandbox.slack.slack import Message
 from tests.flow.world import World
+from tests.support.claims import Claim
 
 DELETE = "Delete2dModelTrainingJob"
 
@@ -18,7 +19,7 @@ def treated_as_not_deleted(w: World) -> tuple[str, Message]:
     w.press(card)
     for _ in range(4):
         w.tick(20)
-    assert "Still present" in w.thread(card)[-1]
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
     return job, card
 
 
@@ -37,8 +38,8 @@ def test_what_a_later_deletion_did_is_not_the_firsts(w: World) -> None:
     w.tick(3600)
     w.tick(31)
     last = w.thread(first)[-1]
-    assert "Correction" not in last
-    assert "the job is gone now" in last
+    assert not Claim.CORRECTED.stands_in(last)
+    assert Claim.FOUND_GONE.stands_in(last)
     assert deletion_id(second) in last
     assert "MetaStudio has confirmed" in last
     assert "deleted" not in first.text.split("Deletion")[0].replace("not deleted", "")
@@ -64,7 +65,7 @@ def test_while_the_later_deletion_is_in_doubt_nothing_is_said_about_the_first(w:
     [last] = w.thread(first)[said:]
     assert deletion_id(second) in last
     assert "which of the two cannot be told" in last
-    assert "found it gone" in w.thread(second)[-1]
+    assert Claim.FOUND_GONE.stands_in(w.thread(second)[-1])
 
 
 def test_a_late_effect_is_corrected_although_the_job_was_asked_for_again(w: World) -> None:
@@ -76,7 +77,7 @@ def test_a_late_effect_is_corrected_although_the_job_was_asked_for_again(w: Worl
     assert "Correction" not in w.thread(first)[-1]
     w.tick(31)
     assert "Correction" in w.thread(first)[-1]
-    assert "whether this request or something else removed it cannot be told" in w.thread(first)[-1]
+    assert Claim.BY_NOBODY_KNOWN.stands_in(w.thread(first)[-1])
 
 
 def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: World) -> None:
@@ -86,5 +87,5 @@ def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: 
     w.cloud.remove(job)
     w.press(second)
     for said in (w.said_to(w.anna)[-1], w.thread(second)[-1]):
-        assert "This deletion sent no DELETE" in said
+        assert Claim.SENT_NO_DELETE.stands_in(said)
         assert deletion_id(first) in said

@@ -14,6 +14,7 @@ from sandbox.metastudio import faults as play
 from sandbox.slack.slack import Message
 from tests.flow.test_second_deletion import treated_as_not_deleted
 from tests.flow.world import World, world
+from tests.support.claims import Claim
 
 DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
 
@@ -39,7 +40,7 @@ def test_the_settled_outcome_brings_request_id_and_error_code(w: World) -> None:
     w.tick(20)
     w.tick(61)
     [said] = w.thread(card)
-    assert "found it gone" in said
+    assert Claim.FOUND_GONE.stands_in(said)
     assert w.cloud.requests_to(DELETE)[0].request_id in said
     assert "MSS.00000004" in said
 
@@ -55,7 +56,7 @@ def test_a_look_that_was_made_already_is_not_announced(w: World) -> None:
     w.tick(3700)
     w.slack.faults.clear()
     w.tick(700)
-    assert "treated as not deleted" in w.thread(card)[-1]
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
     assert "once more" not in w.thread(card)[-1]
 
 
@@ -63,13 +64,13 @@ def test_what_only_seems_so_is_said_as_such(w: World) -> None:
     """Before the last look a press hears "treated as not deleted", never that the job was not deleted."""
     job, card = treated_as_not_deleted(w)
     assert "once more" in w.thread(card)[-1]
-    assert "Treated as not deleted" in card.text
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(card.text)
     w.cloud.remove(job)  # The late effect of that DELETE, which nobody has seen yet.
     w.press(card, force=True)
     w.press(card, "dh_check_now", w.ben, force=True)
     for user in (w.anna, w.ben):
-        assert "treated as not deleted" in w.said_to(user)[-1]
-        assert "was not deleted" not in w.said_to(user)[-1]
+        assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.said_to(user)[-1])
+        assert not Claim.NOT_DELETED_BY_IT.stands_in(w.said_to(user)[-1])
 
 
 def test_who_may_close_by_hand_is_said_and_a_failure_so_closed_can_be_escalated(w: World) -> None:
@@ -168,8 +169,8 @@ def test_a_ledger_that_fails_between_claim_and_send_leaves_no_doubt(w: World) ->
     w.press(card)
     ledger.after_commit = ledger.before_commit = lambda _: None
     w.tick(120)
-    assert "The DELETE never left the bot" in w.thread(card)[0]
-    assert "never left" in w.thread(card)[-1]
+    assert Claim.NEVER_LEFT.stands_in(w.thread(card)[0])
+    assert Claim.NEVER_LEFT.stands_in(w.thread(card)[-1])
     assert w.cloud.deletes_arrived(job) == 0
 
 
