@@ -10,6 +10,7 @@ from bot.domain.events import Kind
 from bot.domain.model import State
 from sandbox.metastudio import faults as play
 from tests.flow.world import World, world
+from tests.support.claims import Claim
 
 WHY = "the wrong jobs went *tonight* <!channel>"
 
@@ -24,7 +25,7 @@ def test_a_freeze_stops_all_deletions_until_it_is_lifted(w: World) -> None:
     told = w.said_to(w.anna)[-1]
     assert f"<@{w.ben}> stopped all deletions" in told
     assert "`the wrong jobs went *tonight* &lt;!channel&gt;`" in told
-    assert "This click deleted nothing." in told
+    assert Claim.REQUEST_DELETED_NOTHING.stands_in(told)
     assert (len(w.cloud.requests), w.cloud.deletes_arrived(job)) == (reads, 0)
     assert w.deletion(job).state is State.AWAITING
     assert len(card.buttons) == 2

@@ -13,10 +13,11 @@ from sandbox.metastudio.world import Seen
 from sandbox.slack.slack import Message
 from sandbox.wire.server import Reply
 from tests.flow.world import World, world
+from tests.support.claims import BY_WHOM, NOT_DELETED, Claim, claims_of
 
 DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
-SURE = re.compile(r"othing was deleted|deleted nothing|not deleted by this|did not delete|was not deleted")
-"""Words that only a DELETE which never left, or a look that sees the job, allows."""
+SURE = NOT_DELETED - {Claim.TREATED_AS_NOT_DELETED}
+"""What only a DELETE which never left, or a look that sees the job, allows to say."""
 
 
 def pressed(w: World, spoil: play.Spoil, *, effect: bool) -> tuple[str, Message]:
@@ -32,17 +33,18 @@ def test_a_gateway_that_repeats_the_delete_by_itself(w: World) -> None:
     job, card = pressed(w, play.repeated_on_the_way, effect=True)
     assert job not in w.cloud.jobs
     [first] = w.thread(card)
-    assert "It is not known yet" in first
+    assert Claim.UNKNOWN.stands_in(first)
     assert "MSS.41000003" in first
     assert "Proxies and gateways repeat a DELETE by themselves" in first
     w.tick(3)
     assert len(w.thread(card)) == 1
     w.tick(31)
     settled = w.thread(card)[1]
-    assert f"*Job `{job}` is deleted.*" in settled
-    assert "MetaStudio answered 404; whether this request or something else removed it cannot be told" in settled
-    assert not any(SURE.search(said) for said in w.thread(card))
-    assert "MetaStudio confirmed" not in "".join(w.thread(card))
+    assert Claim.DELETED.stands_in(settled)
+    assert job in settled
+    assert f"MetaStudio answered 404; {BY_WHOM}" in settled
+    assert not any(claims_of(said) & SURE for said in w.thread(card))
+    assert not Claim.CONFIRMED.stands_in_any(w.thread(card))
 
 
 REFUSALS = {
@@ -62,20 +64,20 @@ REFUSALS = {
 def test_a_refusal_claims_nothing_before_a_look(w: World, name: str, *, effect: bool) -> None:
     """With an effect all the same there is a correction, without one the look says that the job is still there."""
     job, card = pressed(w, REFUSALS[name](), effect=effect)
-    assert f"*MetaStudio refused to delete job `{job}`.*" in w.thread(card)[0]
-    assert not SURE.search(w.thread(card)[0])
-    assert not SURE.search(card.text)
+    assert Claim.REFUSED.stands_in(w.thread(card)[0])
+    assert job in w.thread(card)[0]
+    assert not claims_of(w.thread(card)[0]) & SURE
+    assert not claims_of(card.text) & SURE
     for _ in range(3):
         w.tick(311)
     last = w.thread(card)[-1]
     if effect:
-        assert f"*Correction: job `{job}` is deleted.*" in last
-        assert f"MetaStudio answered {name[:3]}; whether this request or something else removed it" in last
+        assert claims_of(last) >= {Claim.CORRECTED, Claim.DELETED}
+        assert f"MetaStudio answered {name[:3]}; {BY_WHOM}" in last
     else:
-        assert re.search(
-            r"^Looked at \d\d:\d\d UTC: the job is still there in state `TRAIN_FAILED`\. The bot looks", last
-        )
-        assert not any(SURE.search(said) for said in w.thread(card))
+        assert Claim.STILL_THERE.stands_in(last)
+        assert re.search(r"\d\d:\d\d UTC.* in state `TRAIN_FAILED`\. The bot looks", last)
+        assert not any(claims_of(said) & SURE for said in w.thread(card))
         for _ in range(3):
             w.tick(3600)
         assert w.thread(card)[-1] == last
@@ -103,13 +105,12 @@ def test_a_repeated_delete_that_has_its_effect_after_the_refusal(w: World, name:
     deletes = w.cloud.deletes_arrived(job)
     w.tick(seconds)
     w.cloud.remove(job)
-    assert not any(SURE.search(said) for said in w.thread(card))
+    assert not any(claims_of(said) & SURE for said in w.thread(card))
     for _ in range(70):
         w.tick(60)
     last = w.thread(card)[-1]
-    assert f"*Correction: job `{job}` is deleted.*" in last
-    assert "whether this request or something else removed it" in last
-    assert sum("is still there in state" in said for said in w.thread(card)) <= 1
+    assert claims_of(last) >= {Claim.CORRECTED, Claim.DELETED, Claim.BY_NOBODY_KNOWN}
+    assert sum(map(Claim.STILL_THERE.stands_in, w.thread(card))) <= 1
     assert w.cloud.deletes_arrived(job) == deletes
 
 
@@ -119,11 +120,8 @@ def test_somebody_else_removes_what_metastudio_refused_to_delete(w: World) -> No
     w.cloud.remove(job)
     w.tick(3)
     w.tick(31)
-    assert (
-        "MetaStudio answered 409; whether this request or something else removed it cannot be told"
-        in (w.thread(card)[-1])
-    )
-    assert "MetaStudio confirmed" not in "".join(w.thread(card))
+    assert f"MetaStudio answered 409; {BY_WHOM}" in w.thread(card)[-1]
+    assert not Claim.CONFIRMED.stands_in_any(w.thread(card))
 
 
 class LateRefusal(Held):
@@ -144,7 +142,7 @@ def test_a_late_refusal_does_not_make_a_job_that_is_gone_not_deleted(tmp_path: P
         w.cloud.wait_for(lambda: sent.hits, 5)
         w.tick(60)
         w.tick(31)
-        assert "found it gone" in w.thread(card)[-1]
+        assert Claim.FOUND_GONE.stands_in(w.thread(card)[-1])
         held.gate.set()
         w.idle()
         last = w.thread(card)[-1]
@@ -165,8 +163,8 @@ def test_a_job_that_is_forgotten_for_a_moment_is_not_gone(w: World, seconds: flo
     assert "found: gone" in w.said_to(w.anna)[-1]
     for _ in range(10):
         w.tick(100)
-    assert not any(f"*Job `{job}` is deleted.*" in said for said in w.thread(card))
-    assert "Still present" in w.thread(card)[-1]
+    assert not Claim.DELETED.stands_in_any(w.thread(card))
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
 
 
 def test_an_outcome_that_only_reads_have_found_is_corrected_an_hour_later(w: World) -> None:
@@ -175,15 +173,15 @@ def test_an_outcome_that_only_reads_have_found_is_corrected_an_hour_later(w: Wor
     w.cloud.forget(job, 120)
     w.tick(3)
     w.tick(31)
-    assert "found it gone" in w.thread(card)[-1]
+    assert Claim.FOUND_GONE.stands_in(w.thread(card)[-1])
     w.tick(3601)
-    assert "found it gone" in w.thread(card)[-1]
+    assert Claim.FOUND_GONE.stands_in(w.thread(card)[-1])
     w.tick(31)
     correction = w.thread(card)[-1]
-    assert f"*Correction: job `{job}` is there.*" in correction
-    assert "treated as not deleted" in correction
+    assert Claim.THERE_AGAIN.stands_in(correction)
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(correction)
     assert "For a Huawei Cloud ticket" in correction
-    assert "Treated as not deleted" in card.text
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(card.text)
     w.tick(3601)
     assert w.thread(card)[-1] == correction
     assert w.deletion(job).read_due_at is None
@@ -210,7 +208,7 @@ def test_one_look_that_denies_the_job_verifies_nothing(w: World) -> None:
     for _ in range(30):
         w.tick(120)
     assert job in w.cloud.jobs
-    assert "Verified gone" not in "".join([*w.thread(card), card.text])
+    assert not Claim.VERIFIED_GONE.stands_in("".join([*w.thread(card), card.text]))
     assert "it still shows the job" in w.thread(card)[-1]
 
 
@@ -268,7 +266,7 @@ def test_where_show_fails_for_ever_the_list_settles_it(w: World, spoil: play.Spo
     w.cloud.faults.add(SHOW, spoil(), times=None)
     for _ in range(9):
         w.tick(100)
-    assert "Still present" in w.thread(card)[-1]
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
     assert job in w.cloud.jobs
 
 

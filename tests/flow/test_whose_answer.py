@@ -11,6 +11,7 @@ from bot.domain.model import State
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.faults import AFTER, DELETE, LIST, SHOW
 from tests.flow.world import World
+from tests.support.claims import Claim
 
 SHIFTS = {
     "102": play.interim(102),
@@ -37,14 +38,14 @@ def test_a_refused_deletion_is_not_told_with_the_answer_to_another(w: World, shi
     w.press(cards[b])
     ids = {seen.job_id: seen.request_id for seen in w.cloud.requests_to(DELETE)}
     said = {job: "\n".join([*w.thread(cards[job]), cards[job].text]) for job in (a, b)}
-    assert "is deleted" in said[a]
+    assert Claim.DELETED.stands_in(said[a])
     assert ids[a] in said[a]
     assert ids[b] not in said[a]
     assert w.deletion(b).state is State.FAILED
-    assert "is deleted" not in said[b]
+    assert not Claim.DELETED.stands_in(said[b])
     assert "MSS.41000012" in said[b]
     assert ids[b] in said[b]
-    assert "confirmed it" not in said[b]
+    assert not Claim.CONFIRMED.stands_in(said[b])
     assert ids[a] not in said[b]
     assert "of-an-interim-answer" not in said[a] + said[b]
     assert b in w.cloud.jobs
@@ -62,8 +63,8 @@ def test_a_200_whose_body_says_no_is_not_told_as_confirmed(w: World, body: dict[
     w.press(card)
     first = w.thread(card)[0]
     assert w.deletion(job).state is State.UNKNOWN
-    assert "not known yet" in first
-    assert "MetaStudio confirmed it" not in first
+    assert Claim.UNKNOWN.stands_in(first)
+    assert not Claim.CONFIRMED.stands_in(first)
     assert w.cloud.requests_to(DELETE)[-1].request_id in first
     assert shows in first
 
@@ -101,8 +102,8 @@ def test_a_200_of_which_not_all_was_understood_is_not_told_as_confirmed(w: World
     w.press(card)
     first = w.thread(card)[0]
     assert w.deletion(job).state is State.UNKNOWN
-    assert "not known yet" in first
-    assert "confirmed it" not in first
+    assert Claim.UNKNOWN.stands_in(first)
+    assert not Claim.CONFIRMED.stands_in(first)
     assert "of-metastudio-01" in first
     assert job in w.cloud.jobs
     assert w.cloud.deletes_arrived(job) == 1
@@ -117,8 +118,8 @@ def test_reads_that_a_proxy_compresses_are_read_all_the_same(w: World) -> None:
     w.press(card)
     w.tick(6)
     w.tick(31)
-    assert "is deleted" in w.thread(card)[0]
-    assert "Verified gone" in w.thread(card)[-1]
+    assert Claim.DELETED.stands_in(w.thread(card)[0])
+    assert Claim.VERIFIED_GONE.stands_in(w.thread(card)[-1])
     assert {seen.header("Accept-Encoding") for seen in w.cloud.requests_to(DELETE)} == {"identity"}
 
 
