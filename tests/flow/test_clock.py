@@ -16,6 +16,7 @@ from bot.domain.model import Cause, State
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from tests.flow.world import World, world
+from tests.support.claims import Claim
 
 DELETE, SHOW = "Delete2dModelTrainingJob", "Show2dModelTrainingJob"
 HOUR = 3600.0
@@ -94,7 +95,7 @@ def test_between_the_checks_and_the_delete_it_ends_as_never_sent(w: World, bound
     assert w.cloud.deletes_arrived(job) == 0
     deletion = w.deletion(job)
     assert (deletion.state, deletion.attempts[-1].cause) == (State.FAILED, Cause.TOO_LATE)
-    assert "was not deleted by this request" in w.thread(card)[0]
+    assert Claim.NOT_DELETED_BY_IT.stands_in(w.thread(card)[0])
     assert w.verdict().is_sound
 
 
@@ -118,7 +119,7 @@ def test_each_attempt_is_signed_at_its_own_time(tmp_path: Path) -> None:
         dates = [seen.header("X-Sdk-Date") or "" for seen in w.cloud.requests_to(DELETE)]
         first, second = (datetime.strptime(f"{date}+0000", "%Y%m%dT%H%M%SZ%z") for date in dates)
         assert second - first >= timedelta(seconds=2)
-        assert "is deleted" in w.thread(card)[0]
+        assert Claim.DELETED.stands_in(w.thread(card)[0])
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
@@ -197,14 +198,14 @@ def test_an_unknown_outcome_is_found_out(w: World, step: float, *, effect: bool)
     w.press(card)
     for _ in range(0 if effect else 5):
         w.tick(70)
-    assert not any("present" in text for text in w.thread(card))
+    assert not Claim.STILL_THERE.stands_in_any(w.thread(card))
     w.clock.step(step)
     w.tick()
-    assert not any("Still present" in text for text in w.thread(card))
+    assert not Claim.STILL_THERE.stands_in_any(w.thread(card))
     for _ in range(40):
         w.tick(70)
-    ends = "is deleted" if effect else "Still present"
-    assert any(ends in text for text in w.thread(card))
+    ends = Claim.DELETED if effect else Claim.TREATED_AS_NOT_DELETED
+    assert ends.stands_in_any(w.thread(card))
     assert not any("in 70 min" in text or "in 1 h" in text for text in w.thread(card))
 
 
@@ -217,7 +218,7 @@ def test_what_slack_did_not_take_is_said_again(w: World) -> None:
     w.clock.step(-24 * HOUR)
     w.tick()
     w.tick(601)
-    assert "is deleted" in w.thread(card)[0]
+    assert Claim.DELETED.stands_in(w.thread(card)[0])
 
 
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
@@ -249,4 +250,4 @@ def test_a_delete_under_way_is_not_called_lost(tmp_path: Path, step: float) -> N
         w.tick()
         held.gate.set()
         w.idle()
-        assert "is deleted" in w.thread(card)[0]
+        assert Claim.DELETED.stands_in(w.thread(card)[0])

@@ -18,6 +18,7 @@ from bot.slack.http_mode import HttpTransport
 from sandbox.slack.slack import Invocation
 from tests.flow.world import World, free_port, world
 from tests.support import postgres
+from tests.support.claims import Claim
 
 ALREADY = "Already handled"
 
@@ -90,7 +91,7 @@ def test_a_click_that_was_refused_deletes_nothing_later(w: World) -> None:
     job, card = w.offered()
     w.ask("freeze for a while", w.ben)
     pressed = w.press(card)
-    assert "This click deleted nothing." in w.said_to(w.anna)[-1]
+    assert Claim.REQUEST_DELETED_NOTHING.stands_in(w.said_to(w.anna)[-1])
     w.ask("unfreeze", w.ben)
     again(w, pressed)
     assert w.said_to(w.anna)[-1].startswith(ALREADY)

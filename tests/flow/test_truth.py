@@ -16,6 +16,7 @@ from bot.workers import take_over
 from sandbox.metastudio import faults as play
 from sandbox.metastudio.world import Seen
 from tests.flow.world import World, world
+from tests.support.claims import Claim, claims_of
 
 DELETE, SHOW, LIST = "Delete2dModelTrainingJob", "Show2dModelTrainingJob", "List2dModelTrainingJob"
 
@@ -36,13 +37,13 @@ def test_an_unknown_outcome_is_not_read_in_another_project(w: World) -> None:
     w.cloud.requests.clear()
     for _ in range(20):
         w.tick(300)
-    assert not any("is deleted" in said for said in w.thread(card)[1:])
+    assert not Claim.DELETED.stands_in_any(w.thread(card)[1:])
     assert not w.cloud.requests
     w.stop_bot()
     w.run_bot(METASTUDIO_PROJECT_ID=w.cloud.project_id)
     for _ in range(12):
         w.tick(600)
-    assert "Still present" in w.thread(card)[-1]
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
     assert job in w.cloud.jobs
 
 
@@ -61,7 +62,7 @@ def test_an_unknown_outcome_is_not_read_with_another_app_user_id(w: World) -> No
     w.cloud.jobs |= hidden
     for _ in range(8):
         w.tick(100)
-    assert "Still present" in w.thread(card)[-1]
+    assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
 
 
 def test_an_entry_of_a_list_that_cannot_be_read_may_be_the_job(w: World) -> None:
@@ -101,7 +102,7 @@ def test_no_refusal_says_that_nothing_was_deleted_while_that_is_in_doubt(w: Worl
     w.press(card, "dh_cancel", w.ben, force=True)
     for user in (w.anna, w.ben, w.carl):
         assert w.said_to(user)
-        assert not any("Nothing was deleted" in text for text in w.said_to(user))
+        assert not Claim.NOTHING_DELETED.stands_in_any(w.said_to(user))
     assert "under way" in w.said_to(w.ben)[0]
 
 
@@ -199,7 +200,7 @@ def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
     w.cloud.before_call = taken_over
     w.press(card)
     assert len(taken_up) == 1
-    assert "is deleted" in w.thread(card)[0]
+    assert Claim.DELETED.stands_in(w.thread(card)[0])
 
 
 def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
@@ -214,15 +215,16 @@ def test_a_reply_that_comes_after_the_takeover_is_told(tmp_path: Path) -> None:
         w.clock.add(60)
         w.tick()
         w.tick(31)
-        assert any("found it gone" in said for said in w.thread(card))
+        assert Claim.FOUND_GONE.stands_in_any(w.thread(card))
         held.gate.set()
         w.idle()
         assert w.cloud.requests_to(DELETE)[0].request_id in w.thread(card)[-1]
-        assert "arrived late. It confirms that the job is deleted." in w.thread(card)[-1]
+        assert "arrived late" in w.thread(card)[-1]
+        assert Claim.CONFIRMED.stands_in(w.thread(card)[-1])
         assert w.cloud.deletes_arrived(job) == 1
         w.tick(6)
         w.tick(31)
-        assert "Verified gone" in w.thread(card)[-1]
+        assert Claim.VERIFIED_GONE.stands_in(w.thread(card)[-1])
 
 
 def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,13 +246,13 @@ def test_a_sender_that_sent_nothing_is_no_late_answer(tmp_path: Path, monkeypatc
         w.cloud.remove(job)
         w.tick(100)
         w.tick(31)
-        assert any("found it gone" in said for said in w.thread(card))
+        assert Claim.FOUND_GONE.stands_in_any(w.thread(card))
         gate.set()
         w.idle()
         assert w.cloud.deletes_arrived(job) == 0
         correction = w.thread(card)[-1]
-        assert "*Correction: this request did not delete job" in correction
-        assert "the DELETE never left the bot" in correction
+        assert claims_of(correction) >= {Claim.CORRECTED, Claim.NOT_DELETED_BY_IT}
+        assert Claim.NEVER_LEFT.stands_in(correction)
         assert "answer" not in correction.partition("\n")[0]
 
 
@@ -266,7 +268,7 @@ def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
 
     w.clock.sleep = tick_while_waiting
     w.press(card)
-    assert "is deleted" in w.thread(card)[0]
+    assert Claim.DELETED.stands_in(w.thread(card)[0])
     assert w.cloud.deletes_arrived(job) == 3
 
 
@@ -389,7 +391,7 @@ def test_a_click_before_slack_answered_makes_that_card_count(w: World) -> None:
     w.slack.wait_for(lambda: w.thread(card) or done.is_set(), 5)
     hangs.release()
     w.idle()
-    assert "is deleted" in w.thread(card)[0]
+    assert Claim.DELETED.stands_in(w.thread(card)[0])
     assert w.cloud.deletes_arrived(job) == 1
     assert card.buttons == []
     assert w.said_to(w.anna) == []
@@ -407,7 +409,7 @@ def test_a_message_without_words_holds_up_no_other(w: World) -> None:
     w.press(second)
     assert w.thread(second) == []
     w.tick(60)
-    assert "is deleted" in w.thread(second)[0]
+    assert Claim.DELETED.stands_in(w.thread(second)[0])
     assert w.thread(first) == []
     assert w.app.ledger.outbox_count() == 1
 
@@ -444,6 +446,6 @@ def test_another_name_of_the_region_is_no_other_project(w: World) -> None:
     w.press(cards[1], "dh_check_now")
     w.clock.add(31)
     w.press(cards[1], "dh_check_now")
-    assert "found it gone" in w.thread(cards[1])[-1]
+    assert Claim.FOUND_GONE.stands_in(w.thread(cards[1])[-1])
     w.press(cards[0])
     assert w.cloud.deletes_arrived(waits) == 1
