@@ -12,7 +12,7 @@ CODE   := bot handlers sandbox tests docs deploy benchmarks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install sandbox test short test-long test-real test-newest test-modes test-matrix pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
+.PHONY: help install sandbox test quick short test-long test-real test-newest test-modes test-matrix pictures mutants lint fix docs lock bench bench-quick release manifest-http clean
 
 help:  ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ sandbox: $(VENV)/.for-use  ## Show the bot at work on one page in the browser, w
 	@$(BIN)/dh-bot sandbox || test $$? -eq 130
 
 test: lint short  ## Check style and types, then run the tests (under five minutes)
+
+quick: $(VENV)/.for-work  ## Run the unit tests of the rooms that you have changed, or all of them, in seconds
+	@DHBOT_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist worksteal $$($(BIN)/python -m tests.quick)
 
 short: $(VENV)/.for-work
 	@echo "== tests"

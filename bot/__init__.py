@@ -33,4 +33,18 @@ why two replicas agree    the UPDATE of ``Step.CLAIM``: ``ledger/deletions.py``,
 an unknown outcome        ``workers/read.py``, ``deletion/settle.py``, ``domain/evidence.py``
 the words of a card       ``handlers/views/endings.py``; of a refusal ``refusals.py``; of a thread ``thread.py``
 a new setting             ``settings/schema.py``
+
+The words:
+
+deletion    one request to delete one job, from the command to its end; it has an id of its own
+card        the bot's message with the buttons, for a deletion; what happens is told in its thread
+claim       the UPDATE by which one press, of one replica, gets the right to send the DELETE
+attempt     one DELETE, with its reply
+reply       what Huawei answered, or the cause of there being no answer
+ending      why a deletion is in its state
+ledger      the database: deletions, events, what Slack is owed
+outbox      the messages that Slack has not taken yet
+trail       the events, each with the hash of the one before
+witness     a copy of the newest event's number and hash outside the database
+breaker     stops all calls to Huawei after rejected credentials
 """

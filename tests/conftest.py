@@ -32,7 +32,9 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),  # it also takes the test classes of each run for new ones
 )
-settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "dh-bot")
+# `make quick` is for the minute between two edits.
+settings.register_profile("quick", settings.get_profile("dh-bot"), max_examples=15)
+settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else os.environ.get("DHBOT_PROFILE", "dh-bot"))
 
 # A shell lets what it runs in the background ignore Ctrl-C, and so would every bot that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
