@@ -74,7 +74,8 @@ def changes(table: ast.Assign | ast.AnnAssign, known: dict[str, list[str]]) -> I
                 other = all_of_them[(all_of_them.index(attr) + 1) % len(all_of_them)]
                 yield f"{name}.{attr} -> {other}", lambda node=node, other=other: setattr(node, "attr", other)
             case ast.Dict(keys=keys, values=values):
-                for at, key in enumerate(keys):
+                # No key: another dictionary is spread here, and its entries are changed where it stands.
+                for at, key in ((at, key) for at, key in enumerate(keys) if key):
                     yield f"without {ast.unparse(key)}", lambda k=keys, v=values, at=at: (k.pop(at), v.pop(at))
             case ast.Tuple(elts=elements) | ast.Set(elts=elements) if len(elements) > 1 and node is not table:
                 for at, element in enumerate(elements):

@@ -81,7 +81,7 @@ def test_the_first_change_is_still_one() -> None:
         ("docs/commands.md", "### What else can be typed"),
         ("tests/unit/domain/test_policy.py", "def test_the_words_for_reasons_are_fixed"),
         ("handlers/views/refusals.py", "SENTENCES: "),
-        ("tests/unit/handlers/test_views_refusals.py", "def test_what_is_said"),
+        ("tests/unit/handlers/test_views_refusals.py", "def test_sentences_that_the_page_of_messages_does_not_show"),
         ("docs/generate/message_examples.py", "NEXT: "),
         ("docs/generate/message_examples.py", "FACTS: "),
     ]:
