@@ -94,7 +94,8 @@ def unanswered(stage: Stage) -> Iterator[str]:
 
 def _answers(moment: Moment, done: Done, stage: Stage) -> bool:
     message, user = moment.happening.message, done.invocation.user
-    if message is None or message.via == "ack":
+    # The ack itself is no answer. What stands in its place later is one.
+    if message is None or (message.via == "ack" and moment.happening.what == "posted"):
         return False
     if message.only_for == user or message.channel == stage.slack.im_with_bot(user):
         return True
