@@ -84,7 +84,7 @@ def _already_offered(facts: Facts, wording: Wording) -> str:
     link = facts.get("link")
     where = f"<{link}|its card>" if link else f"its card in <#{deletion.channel}>"
     if deletion.state is State.AWAITING:
-        return f"A deletion of this job already waits for a decision: see {where}. {wording.nothing}"
+        return f"A deletion of this job was already asked for: see {where}. {wording.nothing}"
     return f"A deletion of this job is under way: see {where}. A second one is not sent."
 
 
@@ -246,10 +246,10 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.GROUPS_UNKNOWN: _groups_unknown,
     Reason.MAY_NOT_FREEZE: _ask("You are not among the people who may freeze deletions or allow them again."),
     Reason.NOT_THE_REQUESTER: _again(
-        "Only the person who asked may confirm this deletion. The card still waits for them."
+        "Only the person who asked may confirm this deletion. This press changed nothing."
     ),
     Reason.SECOND_PERSON_NEEDED: _again(
-        "This deletion needs a second person: somebody else who is authorized has to confirm. The card still waits."
+        "This deletion needs a second person: somebody else who may delete jobs. This press changed nothing."
     ),
     Reason.NOT_DELETABLE: _not_deletable,
     Reason.JOB_NOT_FOUND: _not_found,

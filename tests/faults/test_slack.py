@@ -479,7 +479,7 @@ def test_permalink(worlds: Keeper, name: str) -> None:
         trouble.at(cell.w.slack, "chat.getPermalink", times=None)
         cell.ask(cell.w.ben)
         (told,) = cell.told(cell.w.ben)
-        assert "already waits" in told
+        assert "already asked for" in told
         assert f"<#{cell.channel}>" in told
         assert len(cell.cards()) == 1
         ends(cell)

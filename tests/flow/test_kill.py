@@ -44,7 +44,7 @@ def card_of(w: World, job: str) -> Message:
     """Ask, and wait for the card until it is written down: asking again says so."""
     w.slack.command(w.anna, w.ops, job).wait_ack()
     card = w.slack.wait_for(lambda: w.slack.messages(w.ops), 10)[-1]
-    while not any("already waits" in text for text in w.said_to(w.ben)):
+    while not any("already asked for" in text for text in w.said_to(w.ben)):
         w.slack.command(w.ben, w.ops, job).wait_answer(10, 2)
     return card
 

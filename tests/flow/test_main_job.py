@@ -114,7 +114,7 @@ def test_a_second_asker_gets_a_link_to_the_card(w: World) -> None:
     w.ask(job, w.ben)
     assert len(w.slack.messages(w.ops)) == 1
     told = w.said_to(w.ben)[-1]
-    assert "already waits" in told
+    assert "already asked for" in told
     assert card.ts.replace(".", "") in told
 
 

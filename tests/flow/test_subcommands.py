@@ -308,7 +308,7 @@ def test_a_dry_run_meets_what_stands_in_the_way(tmp_path: Path) -> None:
     with world(tmp_path, MAX_OPEN="1") as w:
         job, other = w.failed_job(), w.failed_job()
         w.card(job)
-        assert "already waits" in answer(w, f"--dry-run {job}").text
+        assert "already asked for" in answer(w, f"--dry-run {job}").text
         assert "which is the most allowed" in answer(w, f"--dry-run {other}").text
         w.ask("freeze wrong jobs went")
         assert "stopped all deletions" in answer(w, f"--dry-run {other}").text

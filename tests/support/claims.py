@@ -141,7 +141,6 @@ class Claim(Enum):
     WAITS = (
         lambda t: t.stood(State.AWAITING),
         rf"{HEADING}Delete this job permanently\?",
-        r"\bdeletion of this job already waits for a decision\b",
         r"\bThe card still waits\b",
         r"\bThis card still waits\b",
     )

@@ -356,11 +356,11 @@ WITH_FACTS = [
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": AWAITING, "link": LINK}),
-        f"A deletion of this job already waits for a decision: see <{LINK}|its card>. Nothing was deleted.",
+        f"A deletion of this job was already asked for: see <{LINK}|its card>. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": AWAITING, "link": None}),
-        "A deletion of this job already waits for a decision: see its card in <#C1>. Nothing was deleted.",
+        "A deletion of this job was already asked for: see its card in <#C1>. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": PLAUSIBLE["unknown, lost"], "link": LINK}),
