@@ -24,7 +24,7 @@ from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from bot.slack.errors import CUT_OFF, MISSING_SCOPE, Troubles, error_code, retry_after
 from handlers.views.blocks import Message, cut
 from handlers.views.card import deletion_card
-from handlers.views.endings import restart_text
+from handlers.views.endings import late_text, restart_text
 from handlers.views.freezing import freeze_message
 from handlers.views.log_lines import head_line, log_lines
 from handlers.views.thread import thread_message
@@ -163,6 +163,10 @@ class SlackMessenger:
     def answer_after_restart(self, pending: PendingRequest, deletion: Deletion | None) -> Answer:
         """Answer a command or click that a restart interrupted: how the deletion stands now."""
         return self.answer(pending, restart_text(pending, deletion, self._wording, self.link), None)
+
+    def answer_late(self, pending: PendingRequest) -> Answer:
+        """Give an answer that Slack did not take at once. The deletion may have gone on since."""
+        return self.answer(pending, late_text(pending), None)
 
     def link(self, deletion: Deletion) -> str | None:
         """The permalink to the card, or None if there is no card or Slack does not return one."""

@@ -167,6 +167,10 @@ class Messenger(Protocol):
         """Answer a user whose command or click was interrupted by a crash: post how the deletion stands now."""
         ...
 
+    def answer_late(self, pending: PendingRequest) -> Delivered | RetryLater | Undeliverable:
+        """Give an answer that Slack did not take at once: ``pending.text``, and of when it is."""
+        ...
+
 
 class Future(Protocol[T_co]):
     """The result of work in the background; the part of ``concurrent.futures.Future`` that is used."""

@@ -40,7 +40,7 @@ from docs.generate.message_examples import (
 )
 from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE
 from handlers.views.blocks import plain
-from handlers.views.endings import BY_ENDING, BY_STATE, restart_text
+from handlers.views.endings import BY_ENDING, BY_STATE, late_text, restart_text
 from handlers.views.refusals import refusal_text
 from handlers.views.replies import REPLY_SENTENCES
 from handlers.views.thread import WHY_NOT_AGAIN, thread_message
@@ -91,6 +91,7 @@ OF_RESTARTS = """\
 ## After a restart
 
 What somebody is told whose command or click the end of the bot cut off. Each is true of the moment when it is said.
+An answer that Slack did not take at once says of when it is.
 """
 
 OF_HEADINGS = """\
@@ -217,6 +218,11 @@ def restarts() -> Iterator[tuple[str, str]]:
         for deletion in (None, *(replace(CARD, state=state) for state in State if state is not State.NEW)):
             stands = deletion.state.value if deletion else "none"
             yield f"{kind}, {stands}", shown(restart_text(waiting, deletion, Wording(), lambda _: None))
+    text = refusal_text(Refused(Reason.NOT_THE_REQUESTER), Wording().for_("click"))
+    yield (
+        "an answer that Slack took late",
+        shown(late_text(PendingRequest("1", "click", ANNA, "C0OPS0000", AT, text=text))),
+    )
 
 
 def headings() -> Iterator[tuple[str, str]]:

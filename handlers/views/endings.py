@@ -1,4 +1,4 @@
-"""How a deletion stands or ended, in words; and the answer to a request that a restart interrupted. Pure."""
+"""How a deletion stands or ended, in words; and the answers that come late or after a restart. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bot.domain.model import Deletion, State
 from bot.domain.notifications import PendingRequest
 from bot.domain.outcomes import REFUSED, Ending
+from handlers.views.blocks import when
 from handlers.views.wording import Wording
 
 
@@ -120,3 +121,8 @@ def restart_text(
     return (
         f"The bot restarted meanwhile. How the deletion stands: {words(deletion).sentence}. See the thread of {where}."
     )
+
+
+def late_text(pending: PendingRequest) -> str:
+    """An answer that Slack did not take at once, with the time of its request: the deletion may have gone on since."""
+    return f"Late answer to your {pending.kind} of {when(pending.since)}, as things stood then: {pending.text}"

@@ -13,7 +13,7 @@ from bot.domain.notifications import Notification, NotificationKind, PendingRequ
 from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from handlers.views.blocks import Message
 from handlers.views.card import deletion_card
-from handlers.views.endings import restart_text
+from handlers.views.endings import late_text, restart_text
 from handlers.views.freezing import freeze_message
 from handlers.views.log_lines import log_lines
 from handlers.views.thread import thread_message
@@ -207,6 +207,9 @@ class SlackMessenger:
 
     def answer_after_restart(self, waiting: PendingRequest, deletion: Deletion | None) -> Answer:
         return self.answer(waiting, restart_text(waiting, deletion, WORDING, self.link), None)
+
+    def answer_late(self, waiting: PendingRequest) -> Answer:
+        return self.answer(waiting, late_text(waiting), None)
 
     def link(self, deletion: Deletion) -> str | None:
         return f"https://slack.example/{deletion.message_ts}" if deletion.message_ts else None

@@ -109,8 +109,6 @@ def _judge_text(world: World, deletion: str, job: str, text: str) -> None:
 
 
 def _not_to_be_judged(world: World, deletion: str) -> Iterator[Claim]:
-    # Slack may take an answer late. How the deletion stood is true of the moment of the press.
-    yield from (Claim.UNKNOWN, Claim.IN_DOUBT, Claim.WAITS)
     if deletion in world.forgotten:
         # Until its sender is back nobody can know that there was a claim; it then says by name what was wrong.
         yield from (Claim.NOTHING_DELETED, Claim.WAITS, Claim.CANCELLED, Claim.EXPIRED)

@@ -217,8 +217,16 @@ NOT_DELETED = {
 """Each of these says no, about more or less."""
 
 
+LATE = re.compile(r"Late answer to your (?:command|click) of <!date\^\d+\^[^>]*>, as things stood then: ")
+"""The first words of an answer that Slack did not take at once."""
+HOW_IT_STOOD = frozenset({Claim.WAITS, Claim.UNKNOWN, Claim.IN_DOUBT})
+"""Claims of how a deletion stands that hold only for a while."""
+
+
 def untrue(text: str, truth: Truth, stricter: Mapping[Claim, Must], unless: Container[Claim] = ()) -> Iterator[str]:
     """The claims of this text that are not true, by the table and by an oracle's own rules, `unless` it leaves them."""
     for claim in claims_of(text):
+        if claim in HOW_IT_STOOD and LATE.match(text):
+            continue  # The text says of when this is.
         if claim not in unless and not (claim.must(truth) and stricter.get(claim, claim.must)(truth)):
             yield f"{claim.name} is not true: {text!r}, while {truth}"

@@ -10,11 +10,13 @@ import pytest
 
 from bot.domain.model import State
 from docs.generate import messages as page
+from handlers.views.blocks import when
 from handlers.views.card import deletion_card
 from handlers.views.endings import BY_ENDING, BY_STATE, Words
 from handlers.views.lost_commits import CORRECTION, STOOD
 from tests.support.claims import Claim, Truth, claims_of, untrue
 from tests.support.messages import PLAUSIBLE, WORDING
+from tests.support.values import AT
 
 HOW_IT_STANDS: dict[tuple[str | None, State], Words] = {**{(None, state): words for state, words in BY_STATE.items()}}
 HOW_IT_STANDS |= BY_ENDING
@@ -132,3 +134,20 @@ def test_what_is_untrue_is_named_with_its_truth() -> None:
     assert problem.startswith("DELETED is not true: ")
     assert list(untrue("Nothing was deleted.", truth, {}, {Claim.NOTHING_DELETED})) == []
     assert len(list(untrue("Nothing was deleted.", truth, {}))) == 1
+
+
+def test_a_late_answer_is_excused_only_for_how_the_deletion_stood() -> None:
+    """It says of when it is. What does not pass, such as whether a DELETE had left, is judged all the same."""
+    truth = Truth(
+        is_there=False,
+        arrived=1,
+        removed=True,
+        confirmed=True,
+        throttled=False,
+        denied=True,
+        states=frozenset({State.DELETED}),
+    )
+    late = f"Late answer to your click of {when(AT)}, as things stood then: "
+    assert len(list(untrue("The card still waits.", truth, {}))) == 1
+    assert list(untrue(f"{late}The card still waits.", truth, {})) == []
+    assert len(list(untrue(f"{late}Nothing was deleted.", truth, {}))) == 1

@@ -17,6 +17,7 @@ from bot.domain.ports import Called, Delivered, RetryLater, Undeliverable
 from bot.slack.errors import WITHOUT_RETRY_AFTER, Troubles, error_code, is_passing
 from handlers import messenger
 from handlers.messenger import GONE, OUR_FAULT, TOO_FAST, UNSURE, SlackMessenger
+from handlers.views.blocks import when
 from handlers.views.card import deletion_card
 from handlers.views.thread import thread_message
 from tests.support.messages import AWAITING, PLAUSIBLE, WORDING
@@ -446,6 +447,16 @@ def test_after_a_restart_the_answer_says_how_it_stands() -> None:
     assert [method for method, _ in web.calls] == ["chat.getPermalink", "chat.postEphemeral"]
     assert "the job is deleted" in web.calls[1][1]["text"]
     assert "<https://ours.example/p99|its card>" in web.calls[1][1]["text"]
+
+
+def test_a_late_answer_says_of_when_it_is() -> None:
+    """The deletion may have gone on since; the rest of the text is what was to be said then."""
+    web = RepeatingWeb(POSTED)
+    kept = replace(waiting(), text="The card still waits.")
+    assert isinstance(slack_messenger(web).answer_late(kept), Delivered)
+    assert web.calls[0][1]["text"] == (
+        f"Late answer to your {kept.kind} of {when(kept.since)}, as things stood then: The card still waits."
+    )
 
 
 # -- links ---------------------------------------------------------------------------------------------------------
