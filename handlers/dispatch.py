@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 Result = Deletion | Refused | Message | str | None
 """A use-case returns a deletion (the thread has the outcome), a refusal, an answer for the person, or None."""
 
+Progress = Callable[[str], object]
+"""Shows the person a text while the work goes on; the answer takes its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:

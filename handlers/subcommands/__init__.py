@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.domain.events import Event, Kind
 from bot.domain.notifications import PendingRequest, ResponseUrl
-from handlers.dispatch import Dispatcher, Result
+from handlers.dispatch import Dispatcher, Progress, Result
 from handlers.grammar import Command
 from handlers.subcommands.dry_run import dry_run
 from handlers.subcommands.find import find
@@ -22,7 +22,7 @@ AT_ONCE: dict[str, Callable[[Dispatcher], str]] = {
 }
 """Subcommands that need only the settings: their answer is the ack."""
 
-BEHIND_THE_ACK: dict[str, Callable[[Dispatcher, PendingRequest, Command], Result]] = {
+BEHIND_THE_ACK: dict[str, Callable[[Dispatcher, PendingRequest, Command, Progress], Result]] = {
     "history": history,
     "find": find,
     "open": open_ones,
@@ -43,11 +43,9 @@ def run(
 ) -> None:
     """Answer a subcommand; ``say`` is the ack. No I/O happens before the ack."""
     if behind := BEHIND_THE_ACK.get(typed.name):
-        use_case = partial(behind, dispatcher, pending, typed)
-        if behind is find:
-            # Where the ack was, like the answer that follows: else this would stand below the answer.
-            say_meanwhile = partial(dispatcher.ports.messenger.answer, pending, response_url=response_url)
-            use_case = partial(use_case, say=say_meanwhile)
+        # Progress takes the place of the ack, as the answer does. A message of its own would stand below the answer.
+        progress = partial(dispatcher.ports.messenger.answer, pending, response_url=response_url)
+        use_case = partial(behind, dispatcher, pending, typed, progress)
         dispatcher.begin(say, "Looking …", pending, use_case, response_url, subcommand=typed.name)
         return
     say(AT_ONCE[typed.name](dispatcher))

@@ -7,14 +7,14 @@ compares them itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bot.deletion import permission
 from bot.domain.model import Cause, Job, Reply
 from bot.domain.notifications import PendingRequest
 from bot.domain.policy import Action
 from bot.domain.refusals import Reason, Refused
-from handlers.dispatch import Dispatcher, Result
+from handlers.dispatch import Dispatcher, Progress, Result
 from handlers.grammar import Command
 from handlers.views.lists import Found, found_message
 
@@ -25,13 +25,8 @@ MOST_SEARCHED = 1000
 SLOW = 5.0
 
 
-def find(
-    dispatcher: Dispatcher, pending: PendingRequest, typed: Command, say: Callable[[str], object] = lambda _: None
-) -> Result:
-    """The jobs that match, each with its state and a button that starts the normal flow.
-
-    ``say`` shows the person how far a slow search is.
-    """
+def find(dispatcher: Dispatcher, pending: PendingRequest, typed: Command, progress: Progress) -> Result:
+    """The jobs that match, each with its state and a button that starts the normal flow."""
     rest = typed.text
     if no := _unusable(rest) or permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
@@ -42,7 +37,7 @@ def find(
         # Jobs beyond this page exist but may not match: MetaStudio may ignore the filter.
         found: Found | Refused = _found(rest, by_name.jobs, is_more=by_name.count > len(by_name.jobs))
     else:
-        found = _among_the_newest(dispatcher, rest, say)
+        found = _among_the_newest(dispatcher, rest, progress)
     if isinstance(found, Refused):
         return found
     # A button cannot carry a reason, so if one is required, the person has to type the command.
@@ -66,7 +61,7 @@ def _fits(job: Job, text: str) -> bool:
     return wanted in name or wanted in job.job_id.casefold()
 
 
-def _among_the_newest(dispatcher: Dispatcher, text: str, say: Callable[[str], object]) -> Found | Refused:
+def _among_the_newest(dispatcher: Dispatcher, text: str, progress: Progress) -> Found | Refused:
     """Read the newest jobs page by page. Pages shift while jobs are created and deleted, so each job counts once."""
     seen: dict[str, Job] = {}
     began, is_cut_short, said = dispatcher.ports.clock.monotonic(), False, False
@@ -82,7 +77,7 @@ def _among_the_newest(dispatcher: Dispatcher, text: str, say: Callable[[str], ob
             break
         if not said and dispatcher.ports.clock.monotonic() - began > SLOW:
             said = True
-            say(f"Looking … {len(seen)} jobs so far; MetaStudio is slow.")
+            progress(f"Looking … {len(seen)} jobs so far; MetaStudio is slow.")
     fitting = tuple(job for job in seen.values() if _fits(job, text))
     return _found(text, fitting, searched=len(seen), is_more=is_cut_short)
 

@@ -11,7 +11,7 @@ from bot.domain.model import Deletion, JobId
 from bot.domain.notifications import PendingRequest
 from bot.domain.policy import Action
 from bot.domain.refusals import Reason, Refused
-from handlers.dispatch import Dispatcher, Result
+from handlers.dispatch import Dispatcher, Progress, Result
 from handlers.grammar import Command
 from handlers.payloads import Click
 from handlers.views.lists import history_message
@@ -19,7 +19,7 @@ from handlers.views.lists import history_message
 PAGE = 10
 
 
-def history(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
+def history(dispatcher: Dispatcher, pending: PendingRequest, typed: Command, progress: Progress) -> Result:
     """The first page."""
     if no := permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.deletion import permission
 from bot.domain.notifications import PendingRequest
 from bot.domain.policy import Action
-from handlers.dispatch import Dispatcher, Result
+from handlers.dispatch import Dispatcher, Progress, Result
 from handlers.grammar import Command
 from handlers.views.lists import open_message
 
@@ -13,7 +13,7 @@ MOST_SHOWN = 10
 MOST_COUNTED = 1000
 
 
-def open_ones(dispatcher: Dispatcher, pending: PendingRequest, typed: Command) -> Result:
+def open_ones(dispatcher: Dispatcher, pending: PendingRequest, typed: Command, progress: Progress) -> Result:
     """The open deletions of this project in all channels, the oldest first, each with a link and its deadline."""
     if no := permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
