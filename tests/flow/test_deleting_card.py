@@ -15,6 +15,7 @@ from bot.runtime.ticker import Ticker
 from handlers.views.card import deletion_card
 from handlers.views.wording import Wording
 from sandbox.metastudio import faults as play
+from sandbox.slack.faults import Fault
 from sandbox.slack.slack import Message
 from tests.flow.world import World, world
 
@@ -35,7 +36,6 @@ def w(tmp_path: Path) -> Iterator[World]:
 
 def timers(w: World) -> Ticker:
     """The thread of the bot that waits for the moment to draw."""
-    assert w.app is not None
     return next(ticker for ticker in w.app.tickers if ticker.name == "later")
 
 
@@ -162,7 +162,6 @@ def test_an_outcome_in_time_calls_the_drawing_off(w: World) -> None:
     card = w.card(job)
     timers(w).ask_to_stop()
     w.press(card)
-    assert w.app is not None
     asked: list[str] = []
     w.app.ledger.after_commit = asked.append
     w.clock.add(1)
@@ -180,7 +179,6 @@ def test_a_drawing_that_slack_rate_limits_is_dropped(w: World) -> None:
     first, second = offered(w), offered(w)
     w.slack.click(w.anna, first[1], "dh_confirm").wait_ack()
     w.slack.wait_for(lambda: limited.hits, PATIENCE)
-    assert w.app is not None
     assert w.app.pool.wait_idle(PATIENCE, in_flight=1)
     w.slack.click(w.anna, second[1], "dh_confirm").wait_ack()
     w.slack.wait_for(lambda: w.cloud.deletes_arrived(second[0]), PATIENCE)
@@ -207,13 +205,19 @@ def test_a_drawing_whose_answer_is_lost_is_followed_by_its_outcome_twice(w: Worl
     assert drawings(card) == [as_deleting(w, job), end, end]
 
 
-def test_the_outcome_is_posted_while_a_drawing_hangs_and_drawn_behind_it(w: World) -> None:
-    """DELETE, record and thread wait for no drawing; the card's outcome comes after the drawing under way."""
+def outlasted(w: World) -> tuple[Fault, str, Message]:
+    """A drawing that hangs at Slack while the outcome is in the thread already; its job and its card."""
     hangs = w.slack.faults.add(UPDATE, "latency")
     job, card, held = confirmed(w)
     w.slack.wait_for(lambda: hangs.hits, PATIENCE)
     held.gate.set()
     w.slack.wait_for(lambda: w.thread(card), PATIENCE)
+    return hangs, job, card
+
+
+def test_the_outcome_is_posted_while_a_drawing_hangs_and_drawn_behind_it(w: World) -> None:
+    """DELETE, record and thread wait for no drawing; the card's outcome comes after the drawing under way."""
+    hangs, job, card = outlasted(w)
     assert w.deletion(job).state is State.DELETED
     assert drawings(card) == []
     hangs.release()
@@ -251,7 +255,6 @@ def test_a_drawing_of_a_process_that_died_is_owed_to_nobody(w: World) -> None:
     timers(w).ask_to_stop()
     job, card, held = confirmed(w)
     w.slack.wait_for(lambda: w.cloud.deletes_arrived(job), PATIENCE)
-    assert w.app is not None
     turn = fleeting_card(w.deletion(job))
     assert w.app.ledger.cards.hold(turn, w.clock.now(), seconds=20) is not None
     end = ends(w, job, card, held)
@@ -264,12 +267,7 @@ def test_a_drawing_of_a_process_that_died_is_owed_to_nobody(w: World) -> None:
 
 def test_a_drawing_that_hangs_does_not_hold_up_the_end(w: World) -> None:
     """The bot stops within seconds, and the next one draws the outcome when the turn is over."""
-    hangs = w.slack.faults.add(UPDATE, "latency")
-    job, card, held = confirmed(w)
-    w.slack.wait_for(lambda: hangs.hits, PATIENCE)
-    held.gate.set()
-    w.slack.wait_for(lambda: w.thread(card), PATIENCE)
-    assert w.app is not None
+    hangs, job, card = outlasted(w)
     assert w.app.stop(5)
     hangs.release()
     w.slack.wait_for(lambda: drawings(card), PATIENCE)
