@@ -37,7 +37,7 @@ a new setting             ``settings/schema.py``
 The words:
 
 deletion    one request to delete one job, from the command to its end; it has an id of its own
-card        the bot's message with the buttons, for a deletion; what happens is told in its thread
+card        the bot's message with the buttons, for one deletion; its thread has the outcome
 claim       the UPDATE by which one press, of one replica, gets the right to send the DELETE
 attempt     one DELETE, with its reply
 reply       what Huawei answered, or the cause of there being no answer
