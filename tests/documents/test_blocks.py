@@ -135,7 +135,7 @@ def the_run_of_the_newcomer(command: str, _place: Place) -> None:
 
 
 def said_what_would_be_done(command: str, _place: Place) -> None:
-    """`make test` is what runs this very test, so make only says what it would do."""
+    """Each of these runs tests, `make test` this very one, so make only says what it would do."""
     done = _run("make", "--dry-run", *shlex.split(command)[1:])
     assert "pytest" in done
 
@@ -170,7 +170,7 @@ WAYS: dict[str, Callable[[str, Place], None]] = {
     r"dh-bot (doctor|db|audit)\b.*": typed,
     r"(\(umask 077 && pg_dump|pg_restore) .*": typed_at_databases,
     r"\S*dh-bot run": the_run_of_the_newcomer,
-    r"make test": said_what_would_be_done,
+    r"make (test|quick)": said_what_would_be_done,
     r"\.venv/bin/python -m pytest .*": collected,
     r"docker (exec|cp) .*": docker_is_told_what_it_knows,
     r"make (sandbox|install)|git clone .*|cd dh-bot|chmod 600 \.env|\.venv/bin/dh-bot doctor": typed_by_the_newcomer,
