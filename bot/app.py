@@ -69,6 +69,7 @@ DRAIN_SECONDS = 60.0
 START_ENDS_SECONDS = 2.0
 TICKERS_SECONDS = 3.0
 LAST_ANSWERS_SECONDS = 2.0
+SIGNAL_SECONDS = 0.5
 
 
 class CannotStart(Exception):
@@ -166,7 +167,9 @@ class Running:
             self.stop(START_ENDS_SECONDS)
             raise
         log.info("ready")
-        asked_to_stop.wait()
+        # The system may hand a signal to any thread; this one handles it only when it wakes (seen with Python 3.14).
+        while not asked_to_stop.wait(SIGNAL_SECONDS):
+            pass
         log.info("stopping")
         # A second Ctrl-C ends the process at once, as people expect.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

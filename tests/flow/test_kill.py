@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ from sandbox.slack.slack import Message
 from tests.flow.modes import on_sqlite
 from tests.flow.process import Process
 from tests.flow.world import World
+from tests.support.waiting import until
 
 SHOW = "Show2dModelTrainingJob"
 
@@ -121,6 +123,17 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(w: World) -> None:
     assert bot.wait() == 0
     assert "is deleted" in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_a_signal_that_another_thread_takes_ends_the_process(w: World) -> None:
+    """The system may hand SIGTERM to any thread, and Python handles it in the main one."""
+    bot = Process(w)
+    until(lambda: any('"ready"' in line for line in bot.log))
+    other = next(
+        int(task.name) for task in Path(f"/proc/{bot.popen.pid}/task").iterdir() if task.name != str(bot.popen.pid)
+    )
+    assert ctypes.CDLL(None).tgkill(bot.popen.pid, other, signal.SIGTERM) == 0
+    assert bot.wait() == 0
 
 
 def hold(bot: Process, seconds: float) -> None:

@@ -8,6 +8,8 @@ long at each start of a bot is there already: the CA bundle is loaded, and the l
 
 from __future__ import annotations
 
+import itertools
+import os
 import secrets
 import socket
 import ssl
@@ -60,12 +62,20 @@ def is_listening(port: int) -> bool:
     return True
 
 
+def ports_of_this_worker() -> Iterator[int]:
+    """Ports below those that the system gives to outgoing connections. Those of two workers of one run differ."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 11
+    first = 10_000 + 2000 * worker
+    start = secrets.randbelow(2000)
+    return (first + (start + number) % 2000 for number in itertools.count())
+
+
+PORTS = ports_of_this_worker()
+
+
 def free_port() -> int:
-    """A port that nobody listens on, below those that the system gives to outgoing connections meanwhile."""
-    while True:
-        port = secrets.choice(range(10_000, 32_000))
-        if not is_listening(port):
-            return port
+    """A port that nobody listens on, and that no other test of this run takes before it is used."""
+    return next(port for port in PORTS if not is_listening(port))
 
 
 class World:
