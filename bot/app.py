@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import ssl
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -38,6 +37,7 @@ from bot.runtime.clock import SystemClock
 from bot.runtime.http_server import CannotListen
 from bot.runtime.later import Later
 from bot.runtime.pool import KeyedLocks, Pool
+from bot.runtime.signals import StopSignals
 from bot.runtime.ticker import Ticker, stop_all
 from bot.settings.schema import Settings
 from bot.slack.identity import who_are_we
@@ -69,7 +69,6 @@ DRAIN_SECONDS = 60.0
 START_ENDS_SECONDS = 2.0
 TICKERS_SECONDS = 3.0
 LAST_ANSWERS_SECONDS = 2.0
-SIGNAL_SECONDS = 0.5
 
 
 class CannotStart(Exception):
@@ -150,26 +149,16 @@ class Running:
 
     def run(self) -> int:
         """Run until SIGTERM (exit status 0) or SIGINT (130)."""
-        asked_to_stop = threading.Event()
-        received: list[int] = []
-
-        def on_signal(number: int, _frame: object) -> None:
-            received.append(number)
-            asked_to_stop.set()
-
         try:
             self.start()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, on_signal)
+            signals = StopSignals()
         except (SystemExit, KeyboardInterrupt):
             # Asked to stop during the start, which may wait for Slack: end within seconds.
             log.info("stopping")
             self.stop(START_ENDS_SECONDS)
             raise
         log.info("ready")
-        # The system may hand a signal to any thread; this one handles it only when it wakes (seen with Python 3.14).
-        while not asked_to_stop.wait(SIGNAL_SECONDS):
-            pass
+        received = signals.wait()
         log.info("stopping")
         # A second Ctrl-C ends the process at once, as people expect.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -177,7 +166,7 @@ class Running:
         self.hand_over()
         finished = self.stop(max(give_up - time.monotonic(), 0))
         log.info("stopped", outcome="finished" if finished else "left unfinished work to the next start")
-        status = 130 if received[0] == signal.SIGINT else 0
+        status = 130 if received == signal.SIGINT else 0
         if not finished:
             # Python would wait for the pool's threads for ever. The next start resumes their work from the ledger.
             os._exit(status)
