@@ -89,6 +89,13 @@ def sender_at(moment: datetime, deletions: Iterable[Deletion]) -> str | None:
     return max((claim for claim in claims if claim[0] <= moment), default=(moment, None))[1]
 
 
+def throttles(seen: Seen) -> bool:
+    """Whether MetaStudio has answered with "too many requests": by the status, or with another 4xx by the code."""
+    if seen.status is None or seen.reply is None:
+        return False
+    return seen.status == 429 or (400 <= seen.status < 500 and b"APIGW.0308" in seen.reply.body)
+
+
 @dataclass
 class Witness:
     """Notes everything that becomes visible in Slack, from `begin` on, with the truth about the job it speaks of."""
@@ -138,7 +145,7 @@ class Witness:
         cloud = self.world.cloud
         with cloud.changed:
             arrived = [seen for seen in cloud.requests if seen.operation == DELETE and seen.job_id == job]
-            sent = [Sent(one.at, one.had_effect, self._is_success(one), one.status in (400, 429)) for one in arrived]
+            sent = [Sent(one.at, one.had_effect, self._is_success(one), throttles(one)) for one in arrived]
             return Moment(job in cloud.jobs, self._was_denied(job), tuple(sent))
 
     def _was_denied(self, job: str) -> bool:
