@@ -100,6 +100,9 @@ export function backstage(store, send, redraw, desk) {
         h("div", {},
           h("p", { id: `t-${each.key}`, class: "head" }, h("strong", {}, each.title), state(each)),
           h("p", { id: `d-${each.key}` }, each.plays)))]));
+    const on = store.troubles.filter((each) => each.on);
+    $("armed").hidden = on.length === 0;
+    $("armed").firstElementChild.textContent = `Trouble is on: ${on.map((each) => each.title).join(", ")}.`;
     for (const id of ["restart", "kill"]) $(id).disabled = store.bot.state !== "running" && store.bot.state !== "failed";
   }
 
@@ -156,6 +159,8 @@ export function backstage(store, send, redraw, desk) {
     $("more-jobs").addEventListener("click", () => send("more_jobs"));
     $("restart").addEventListener("click", () => send("restart", { kill: false }));
     $("kill").addEventListener("click", () => send("restart", { kill: true }));
+    $("all-off").addEventListener("click", () => store.troubles.filter((each) => each.on)
+      .forEach((each) => send("trouble", { key: each.key, on: false })));
     for (const box of document.querySelectorAll("[data-side]")) box.addEventListener("change", redraw);
     $("verify").addEventListener("click", async (event) => {
       const button = event.currentTarget;

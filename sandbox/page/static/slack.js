@@ -52,7 +52,11 @@ export function slack(store, send, redraw) {
     keyed(box, messages.length
       ? messages.map((each) => [each.ts, `${each.edited}/${each.replies}/${store.thread === each.ts}`, () => message(each)])
       : [["nothing", "", () => h("p", { class: "note" }, nothing)]]);
-    if (atEnd || before === "nothing") box.scrollTop = box.scrollHeight;
+    if (!atEnd && before !== "nothing") return;
+    // The beginning of a message that is higher than the box, for example a card on a phone; else the end.
+    const last = box.lastElementChild;
+    const isHigher = last && last.offsetHeight > box.clientHeight;
+    box.scrollTop = isHigher ? last.offsetTop - box.offsetTop : box.scrollHeight;
   }
 
   function message(each) {
