@@ -66,6 +66,10 @@ class Window:
     all_done: int = 0
 
 
+OUTCOME = ("*Deleted:*", "is deleted")
+"""What dh-bot and the other two say of a deleted job."""
+
+
 class Flows:
     """Asks, presses, and notices outcomes."""
 
@@ -181,7 +185,7 @@ class Flows:
                 self._soon(SEES_THE_CARD, lambda: self._press(flow))
             return
         flow = self._cards.get(thread)
-        if flow is not None and flow.outcome_at is None and "is deleted" in call.args["text"]:
+        if flow is not None and flow.outcome_at is None and any(words in call.args["text"] for words in OUTCOME):
             flow.outcome_at = now
             self.outcomes += 1
             flow.over.set()

@@ -139,12 +139,11 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
         return result
     if result.state is State.DELETING:
         return (
-            "The deletion was confirmed, but the bot cannot record how it ended at the moment. "
-            "The thread will say it as soon as it can."
+            "*Confirmed, but the bot can't save how it ended* at the moment. The thread will say it as soon as it can."
         )
     if use_case is check_now and result.state is State.UNKNOWN:
         seen = result.reads_last or "nothing that decides it"
-        return f"Looked just now; {words(result).sentence}. So far the reads found: {seen}. The bot goes on looking."
+        return f"*Checked just now:* {words(result).sentence}. So far the checks found: {seen}."
     return result
 
 

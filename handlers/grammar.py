@@ -54,7 +54,7 @@ _ENTITY = re.compile("&(amp|lt|gt);")
 _DECODED = {"amp": "&", "lt": "<", "gt": ">"}
 
 NO_JOB = JobId("")
-NEARLY = "it is nearly one of MetaStudio's (put `--` before it if it is the reason)"
+NEARLY = "it is nearly one of Huawei's (put `--` before it if it is the reason)"
 OPTIONS_COME_FIRST = "An option stands before the reason; a reason that contains one begins with `--` and a space"
 
 

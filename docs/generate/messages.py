@@ -225,12 +225,12 @@ def restarts() -> Iterator[tuple[str, str]]:
     )
 
 
-def headings() -> Iterator[tuple[str, str]]:
-    """How the card begins, by state; some endings say it otherwise."""
+def headings() -> Iterator[tuple[str, str, str]]:
+    """How the card begins, by state, and its next line; some endings say it otherwise."""
     for state, words in BY_STATE.items():
-        yield state.value, words.heading
+        yield state.value, words.heading.format(job="Anchor Li"), words.line
     for (ending, state), words in BY_ENDING.items():
-        yield f"{state.value}, `{ending}`", words.heading
+        yield f"{state.value}, `{ending}`", words.heading.format(job="Anchor Li"), words.line
 
 
 def meanings() -> Iterator[tuple[str, str, str, str, str]]:
@@ -282,7 +282,7 @@ def page() -> str:
         OF_LATER,
         *table(["about, state", "what the thread says", "next step"], later()),
         OF_HEADINGS,
-        *table(["state", "the card's heading"], headings()),
+        *table(["state", "the card's heading", "below it"], headings()),
         OF_RESTARTS,
         *table(["cut off, the deletion", "what the person is told"], restarts()),
         OF_ANSWERS,

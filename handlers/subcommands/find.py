@@ -77,7 +77,7 @@ def _among_the_newest(dispatcher: Dispatcher, text: str, progress: Progress) -> 
             break
         if not said and dispatcher.ports.clock.monotonic() - began > SLOW:
             said = True
-            progress(f"Looking … {len(seen)} jobs so far; MetaStudio is slow.")
+            progress(f"Looking … {len(seen)} jobs so far; Huawei is slow.")
     fitting = tuple(job for job in seen.values() if _fits(job, text))
     return _found(text, fitting, searched=len(seen), is_more=is_cut_short)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from handlers.views.wording import Wording
 
 LINES = (
-    ("&lt;job_id&gt; [reason]", "offers one MetaStudio avatar training job for deletion."),
+    ("&lt;job_id&gt; [reason]", "asks to delete one MetaStudio avatar training job."),
     ("dry-run &lt;job_id&gt; [reason]", "makes every check and shows the card, only to you, without posting it."),
-    ("find &lt;text&gt;", "looks for jobs by name or id."),
+    ("find &lt;text&gt;", "finds jobs by name or id."),
     ("open", "shows the cards that wait and the outcomes that are not known yet."),
     ("history [job_id]", "shows what was asked in this channel, or for one job."),
     ("freeze [reason]", "stops all deletions at once, until `unfreeze`."),

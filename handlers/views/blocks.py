@@ -53,7 +53,11 @@ def mention(actor: Actor) -> str:
     return f"<@{actor.user}>"
 
 
-def when(moment: datetime, form: str = "{date_short_pretty} {time_secs}") -> str:
+DATE_AND_TIME = "{date_short_pretty} {time_secs}"
+DATE_AND_MINUTE = "{date_short_pretty} {time}"
+
+
+def when(moment: datetime, form: str = DATE_AND_TIME) -> str:
     """A time in the reader's own zone; the raw text has it in UTC (rulebook 3.12)."""
     return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
 
@@ -63,9 +67,9 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def clock_time(moment: datetime) -> str:
-    """The time of day, for sentences: ``03:12 UTC``."""
-    return moment.astimezone(UTC).strftime("%H:%M UTC")
+def time_of_day(moment: datetime) -> str:
+    """The time of day in the reader's own zone, for sentences; the raw text has ``03:12 UTC``."""
+    return f"<!date^{int(moment.timestamp())}^{{time}}|{moment.astimezone(UTC):%H:%M UTC}>"
 
 
 _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
@@ -126,6 +130,21 @@ class Typed:
 
     def lines(self) -> list[str]:
         return [f"{self.label}: {escape(self.raw)}"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedNote:
+    """Text that a person typed, as small print."""
+
+    label: str
+    raw: str
+
+    def blocks(self) -> list[Block]:
+        (section,) = Typed(self.label, self.raw).blocks()
+        return [{"type": "context", "elements": [section["text"]]}]
+
+    def lines(self) -> list[str]:
+        return Typed(self.label, self.raw).lines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +259,7 @@ class Entry:
         return [self.text, *([f'Button: "{self.button.label}".'] if self.button else [])]
 
 
-Part = Heading | Para | Typed | Fields | Note | Quote | Buttons | Entry
+Part = Heading | Para | Typed | TypedNote | Fields | Note | Quote | Buttons | Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,34 +11,38 @@ from bot.domain.outcomes import Ending
 from bot.domain.ports import Called
 from handlers.actions import BY_HAND, CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, LIVE, small_print
 from handlers.views.blocks import (
+    DATE_AND_MINUTE,
+    DATE_AND_TIME,
     Button,
     Buttons,
-    Fields,
     Heading,
     Message,
     Note,
     Para,
     Part,
     Typed,
+    TypedNote,
     code,
     escape,
     mention,
     message,
     request_ids,
+    shorten,
     visible,
     when,
 )
-from handlers.views.endings import words
+from handlers.views.endings import LONGEST_NAME, heading, named, words
 from handlers.views.wording import Wording, as_slack_shows
 
 CONSEQUENCES = (
-    "According to Huawei's documentation this deletes the training video, the ID-card photos, the authorization file "
-    "and the model asset. It cannot be undone. Not mentioned there: a linked voice job, finished videos."
+    "Deletes the training video, ID-card photos, authorization file and model asset. No undo. "
+    "Huawei's documentation does not mention: a linked voice job, finished videos."
 )
 
-WHAT_GOES = "Job {job} with its training video, ID-card photos, authorization file and model. This cannot be undone."
+WHAT_GOES = "With its training video, ID-card photos, authorization file and model asset. This cannot be undone."
+LONGEST_DIALOG = 300
 
-IN_USE_WARNING = "MetaStudio names services that use this model. Whatever uses it stops working."
+IN_USE_WARNING = "Huawei names services that use this model. Whatever uses it stops working."
 
 NOBODY_ELSE = "nobody else on the list may confirm"
 """Everybody else on the list has left, is a guest or a bot, or is unknown to Slack."""
@@ -46,9 +50,9 @@ NOBODY_ELSE = "nobody else on the list may confirm"
 EPOCH = 1970
 
 MAY_PRESS: dict[ConfirmBy, str] = {
-    ConfirmBy.REQUESTER: "only {requester}",
-    ConfirmBy.ANY_OPERATOR: "anybody who may delete jobs",
-    ConfirmBy.SECOND_PERSON: "anybody who may delete jobs, except {requester} (a second person is required)",
+    ConfirmBy.REQUESTER: "Only {requester} can confirm",
+    ConfirmBy.ANY_OPERATOR: "Anybody who may delete jobs can confirm",
+    ConfirmBy.SECOND_PERSON: "Anybody who may delete jobs can confirm, except {requester} (a second person is needed)",
 }
 
 
@@ -60,11 +64,14 @@ def deletion_card(
     Only the post of a new card passes ``called`` and mentions the people who may be the second person. Slack does not
     document whether a mention in an update notifies anybody, so an update has none.
     """
+    is_open = deletion.state is State.AWAITING
     return message(
         [
             *_shown(deletion, wording, earlier),
             _call(deletion, wording, called) if called is not None else None,
             _buttons(deletion),
+            Note(_until(deletion)) if is_open else None,
+            Note(_facts(deletion.job, deletion) if is_open else _few_facts(deletion)),
             Note(small_print(deletion.id)),
         ]
     )
@@ -73,66 +80,66 @@ def deletion_card(
 def rehearsed_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) -> Message:
     """The card that a dry run would have posted, without buttons and without the id, which no ledger row has."""
     says = Para("*Dry run.* Every check passed. This card would have been posted here, with its buttons. It was not.")
-    return message([says, *_shown(deletion, wording, earlier)])
+    small = (Note(_until(deletion)), Note(_facts(deletion.job, deletion)))
+    return message([says, *_shown(deletion, wording, earlier), *small])
 
 
 def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) -> list[Part | None]:
-    job = deletion.job
-    state = job_states.describe(job.state)
+    is_open = deletion.state is State.AWAITING
     return [
-        Heading(_heading(deletion, wording)),
-        _ending_line(deletion),
-        Typed("Name", job.name) if job.name else None,
-        Fields(_rows(deletion)),
-        Typed("Reason", deletion.reason) if deletion.reason else None,
-        *(_question(deletion, state.warning, earlier) if deletion.state is State.AWAITING else ()),
+        Heading(f"[{wording.environment}] {heading(deletion)}" if wording.environment else heading(deletion)),
+        Para(_asked(deletion) if is_open else _ending_line(deletion)),
+        Typed("Name", name) if len(visible(name := deletion.job.name)) > LONGEST_NAME else None,
+        (Typed if is_open else TypedNote)("Reason", deletion.reason) if deletion.reason else None,
+        *(_question(deletion, earlier) if is_open else ()),
     ]
 
 
-def _heading(deletion: Deletion, wording: Wording) -> str:
-    heading = words(deletion).heading
-    return f"[{wording.environment}] {heading}" if wording.environment else heading
+def _asked(deletion: Deletion) -> str:
+    """The job's state, its age and who asked, in one line."""
+    job = deletion.job
+    state = f"{job_states.describe(job.state).meaning} ({code(job.state)})"
+    created = f"created {job_time(job.create_time, '{date_short_pretty}')}" if job.create_time else ""
+    return " · ".join(part for part in (state, created, f"asked by {mention(deletion.requester)}") if part)
 
 
-def _ending_line(deletion: Deletion) -> Para | None:
-    """Who did what, and Huawei's request ID or error code, for readers who see only the card and not its thread."""
-    who = f" Confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
-    at = f" ({when(deletion.ended_at)})" if deletion.ended_at else ""
-    reply = last_reply(deletion)
+def _ending_line(deletion: Deletion) -> str:
+    """Why, who and when, and Huawei's request ID or error code: all of it, for readers who do not see the thread."""
+    at = f" {when(deletion.ended_at, DATE_AND_MINUTE)}" if deletion.ended_at else ""
+    parts = [words(deletion).line]
     match deletion.state:
-        case State.DELETING:
-            return Para(f"The thread will say how it ends.{who}")
-        case State.UNKNOWN:
-            return Para(
-                "The DELETE may or may not have worked. It is not sent again; the bot looks until it knows."
-                f"{who}{reply}"
-            )
+        case State.DELETING | State.UNKNOWN:
+            parts += [_confirmed_by(deletion, ""), last_reply(deletion)]
         case State.DELETED | State.FAILED:
-            return Para(f"{words(deletion).heading}{at}.{who}{_by_hand(deletion)}{reply}{_verified_gone(deletion)}")
+            parts += [_by_hand(deletion), _confirmed_by(deletion, at), last_reply(deletion), _checked(deletion)]
         case State.CANCELLED if deletion.ended_why != Ending.LOST_COMMITS:
-            by = f" by {mention(deletion.ended_by)}" if deletion.ended_by else ""
-            return Para(f"Cancelled{by}{at}. Nothing was deleted.")
-        case State.EXPIRED | State.REFUSED | State.CANCELLED:
-            return Para(f"{words(deletion).heading}{at}.")
+            parts += [f"Cancelled{f' by {mention(deletion.ended_by)}' if deletion.ended_by else ''}{at}."]
         case _:
-            return None
+            parts += [f"Closed{at}." if at else ""]
+    return " ".join(part for part in parts if part) or "It is over."
+
+
+def _confirmed_by(deletion: Deletion, at: str) -> str:
+    if deletion.confirmer:
+        return f"Confirmed by {mention(deletion.confirmer)}{at and f', ended{at}'}."
+    return f"Ended{at}." if at else ""
 
 
 def _by_hand(deletion: Deletion) -> str:
     # A late reply may have changed the ending since; ``ended_by`` still names the person who closed it by hand.
     if deletion.ended_by is None or deletion.ended_why != Ending.BY_HAND:
         return ""
-    return f" By the word of {mention(deletion.ended_by)}."
+    return f"By the word of {mention(deletion.ended_by)}."
 
 
-def _verified_gone(deletion: Deletion) -> str:
-    if deletion.state is not State.DELETED or deletion.verified_at is None:
+def _checked(deletion: Deletion) -> str:
+    if deletion.state is not State.DELETED or deletion.verified_at is None or deletion.ended_why == Ending.READ_GONE:
         return ""
-    return f" Verified gone {when(deletion.verified_at, '{time}')}."
+    return f"Double-checked {when(deletion.verified_at, '{time}')}: it is gone."
 
 
 def last_reply(deletion: Deletion) -> str:
-    """The reply to the last DELETE, or why there is none, as one more sentence; empty if no DELETE was tried."""
+    """The reply to the last DELETE, or why there is none, as one sentence; empty if no DELETE was tried."""
     last = deletion.last_attempt
     if last is None:
         return ""
@@ -143,31 +150,35 @@ def last_reply(deletion: Deletion) -> str:
         f"{last.cause.value}" if last.cause is not None else "",
     ]
     text = ", ".join(part for part in facts if part)
-    who = "MetaStudio" if last.status is not None else "The DELETE"
-    return f" {who}: {text}." if text else ""
+    who = "Huawei" if last.status is not None else "The DELETE"
+    return f"{who}: {text}." if text else ""
 
 
-def _rows(deletion: Deletion) -> list[tuple[str, str]]:
-    job = deletion.job
-    state = job_states.describe(job.state)
+def _until(deletion: Deletion) -> str:
+    """Who may confirm, and until when."""
+    until = f", until {when(deletion.deadline_at)}" if deletion.deadline_at else ""
+    return f"{may_press(deletion)}{until}."
+
+
+def _facts(job: Job, deletion: Deletion) -> str:
+    """What one rarely reads, small. Each id has a line of its own, where it can be copied on a phone."""
+    model = " ".join(code(part) for part in (job.model_version, job.model_resolution) if part)
     rows = [
-        ("Job id", code(job.job_id)),
-        ("State when asked", f"{code(job.state)} {state.meaning}"),
-        ("Created", job_time(job.create_time)),
-        ("Last submitted", job_time(job.last_update_time)),
-        ("Model", " ".join(code(part) for part in (job.model_version, job.model_resolution) if part) or "–"),
-        ("Services that use it", ", ".join(code(name) for name in job.supported_service) or "none named"),
-        ("Asset id", code(job.asset_id)),
-        ("Region and project", f"{code(deletion.target.region)} {code(deletion.target.project_id)}"),
-        ("Asked by", mention(deletion.requester)),
+        f"Job {code(job.job_id)}",
+        f"Asset {code(job.asset_id)}" if job.asset_id else "",
+        f"Linked voice job {code(job.voice_train_job_id)}" if job.voice_train_job_id else "",
+        f"Region {code(deletion.target.region)}, project {code(deletion.target.project_id)}",
+        f"Model {model}" if model else "",
+        f"Created {job_time(job.create_time)}" if job.create_time else "",
+        f"Last submitted {job_time(job.last_update_time)}" if job.last_update_time else "",
+        f"Services that use it: {', '.join(map(code, job.supported_service)) or 'none named'}",
     ]
-    if job.voice_train_job_id:
-        rows.append(("Linked voice job", code(job.voice_train_job_id)))
-    if deletion.state is State.AWAITING:
-        rows.append(("May confirm", may_press(deletion)))
-        if deletion.deadline_at:
-            rows.append(("Until", when(deletion.deadline_at)))
-    return rows
+    return "\n".join(row for row in rows if row)
+
+
+def _few_facts(deletion: Deletion) -> str:
+    """What a card keeps once it is pressed or over: five lines on a phone. The rest is in the audit trail."""
+    return f"Asked by {mention(deletion.requester)}\nJob {code(deletion.job.job_id)}"
 
 
 def may_press(deletion: Deletion) -> str:
@@ -175,7 +186,7 @@ def may_press(deletion: Deletion) -> str:
     return MAY_PRESS[deletion.confirm_by].format(requester=mention(deletion.requester))
 
 
-def job_time(text: str) -> str:
+def job_time(text: str, form: str = DATE_AND_TIME) -> str:
     """A time from MetaStudio. A value that cannot be parsed is shown as it is."""
     try:
         moment = datetime.fromisoformat(text)
@@ -183,10 +194,11 @@ def job_time(text: str) -> str:
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return code(text)
-    return when(moment) if moment.year >= EPOCH else code(text)
+    return when(moment, form) if moment.year >= EPOCH else code(text)
 
 
-def _question(deletion: Deletion, warning: str, earlier: Sequence[Deletion]) -> list[Part | None]:
+def _question(deletion: Deletion, earlier: Sequence[Deletion]) -> list[Part | None]:
+    warning = job_states.describe(deletion.job.state).warning
     is_finished = deletion.job.state in job_states.FINISHED
     hurts = warning if is_finished else IN_USE_WARNING
     return [
@@ -203,7 +215,7 @@ def _is_in_use(job: Job) -> bool:
 
 
 def _uses(job: Job, shown: Callable[[str], str]) -> str:
-    return ", ".join(shown(name) for name in job.supported_service) or "nothing that MetaStudio names"
+    return ", ".join(shown(name) for name in job.supported_service) or "nothing that Huawei names"
 
 
 def _call(deletion: Deletion, wording: Wording, called: Called) -> Para | None:
@@ -226,17 +238,13 @@ MOST_EARLIER = 5
 
 def _earlier(earlier: Sequence[Deletion]) -> str:
     lines = [
-        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {_small(words(one).heading)}.{last_reply(one)}"
+        f"• {when(one.asked_at)}: asked by {mention(one.requester)}, {words(one).in_list}. {last_reply(one)}".rstrip()
         for one in earlier[:MOST_EARLIER]
     ]
     more = len(earlier) - MOST_EARLIER
     return "\n".join(
         ["*Earlier requests for this job in the last 24 hours*", *lines, *([f"• and {more} more"] if more > 0 else [])]
     )
-
-
-def _small(heading: str) -> str:
-    return heading[:1].lower() + heading[1:]
 
 
 def _buttons(deletion: Deletion) -> Buttons | None:
@@ -255,11 +263,13 @@ def _buttons(deletion: Deletion) -> Buttons | None:
 
 
 def _confirm_button(deletion: Deletion) -> Button:
-    title, text = "Delete permanently?", WHAT_GOES.format(job=deletion.job.job_id)
-    if _is_in_use(deletion.job):
+    title, job = "Delete permanently?", deletion.job
+    text = f"{named(job)} ({job_states.describe(job.state).meaning}). {WHAT_GOES}"
+    if _is_in_use(job):
         # The dialog is plain text, which needs no escaping. If it is too long, only services at its end are cut.
         title = "Delete a model that may be in use?"
-        text = f"{text} Whatever uses this model stops working. It serves: {_uses(deletion.job, visible)}."
+        text = f"{text} Whatever uses this model stops working. It serves: {_uses(job, visible)}."
+    text = f"{shorten(text, LONGEST_DIALOG - len(job.job_id) - 1)}\n{job.job_id}"
     return Button(
         CONFIRM,
         "Delete permanently",

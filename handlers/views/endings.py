@@ -5,93 +5,140 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bot.domain.model import Deletion, State
+from bot.domain.model import Deletion, Job, State
 from bot.domain.notifications import PendingRequest
 from bot.domain.outcomes import REFUSED, Ending
-from handlers.views.blocks import when
+from bot.domain.refusals import Reason
+from handlers.views.blocks import shorten, visible, when
 from handlers.views.wording import Wording
+
+LONGEST_NAME = 60
+"""A heading has at most 150 characters, a dialog 300."""
 
 
 class Words(NamedTuple):
     """How a deletion stands or ended, for each place that shows this."""
 
     heading: str
-    """The heading of the card."""
+    """The heading of the card, with a place for the job: the verdict first."""
+    line: str
+    """What the heading leaves open, as the first sentence below it; empty where nothing is."""
     sentence: str
     """The end of a sentence."""
     in_list: str
 
 
 BY_STATE: dict[State, Words] = {
-    State.AWAITING: Words("Delete this job permanently?", "it waits for a decision", "waits for a decision"),
+    State.AWAITING: Words("Delete {job} permanently?", "", "it waits for a decision", "waits for a decision"),
     State.DELETING: Words(
-        "Confirmed: the outcome is not known yet", "its outcome is not known yet", "outcome not known yet"
-    ),
-    State.UNKNOWN: Words(
-        "Outcome unknown: the bot is finding out",
-        "its outcome is not known yet and is being found out",
+        "Deleting {job} …",
+        "Its outcome is not known yet; the thread will say how it ends.",
+        "its outcome is not known yet",
         "outcome not known yet",
     ),
-    State.DELETED: Words("Job deleted", "the job is deleted", "deleted"),
-    State.FAILED: Words("The deletion did not succeed", "it did not succeed; its thread says why", "did not succeed"),
+    State.UNKNOWN: Words(
+        "Not sure yet if {job} is deleted",
+        "The DELETE may or may not have worked. It is not sent again; the bot checks until it knows.",
+        "its outcome is not known yet; the bot is checking",
+        "outcome not known yet",
+    ),
+    State.DELETED: Words("Deleted: {job}", "", "the job is deleted", "deleted"),
+    State.FAILED: Words(
+        "Did not succeed: deleting {job}",
+        "The thread says why.",
+        "it did not succeed; its thread says why",
+        "did not succeed",
+    ),
     State.REFUSED: Words(
-        "Refused: nothing was deleted", "it was refused and nothing was deleted", "refused, nothing deleted"
+        "Refused, nothing deleted: {job}", "", "it was refused and nothing was deleted", "refused, nothing deleted"
     ),
     State.CANCELLED: Words(
-        "Cancelled: nothing was deleted", "it was cancelled and nothing was deleted", "cancelled, nothing deleted"
+        "Cancelled, nothing deleted: {job}",
+        "",
+        "it was cancelled and nothing was deleted",
+        "cancelled, nothing deleted",
     ),
     State.EXPIRED: Words(
-        "Expired: nothing was deleted", "its time ran out and nothing was deleted", "expired, nothing deleted"
+        "Timed out, nothing deleted: {job}",
+        "Nobody confirmed in time.",
+        "its time ran out and nothing was deleted",
+        "timed out, nothing deleted",
     ),
 }
 
 BY_ENDING: dict[tuple[str | None, State], Words] = {
     (Ending.NEVER_SENT, State.FAILED): Words(
-        "Job not deleted by this request",
+        "Not deleted by this request: {job}",
+        "Its DELETE never left the bot.",
         "its DELETE never left the bot, so it deleted nothing",
         "not deleted by this request",
     ),
     **{
         (why, State.FAILED): Words(
-            "Refused: MetaStudio rejected the DELETE",
-            "MetaStudio refused the DELETE; its thread says more",
-            "refused by MetaStudio",
+            "Huawei refused to delete {job}",
+            "The thread says more.",
+            "Huawei refused the DELETE; its thread says more",
+            "refused by Huawei",
         )
         for why in REFUSED
     },
     (Ending.READ_GONE, State.DELETED): Words(
-        "Job gone: found by look-ups",
+        "Gone: {job}",
+        "The checks found it gone; whether by this deletion, the thread says as far as it is known.",
         "the job is gone; whether by this deletion, its thread says as far as it is known",
-        "gone, found by look-ups",
+        "gone, found by checks",
     ),
     (Ending.READ_PRESENT, State.FAILED): Words(
-        "Treated as not deleted: the job was still there",
-        "it is treated as not deleted, since several looks found the job still there; its thread says more",
-        "still there after several reads, so treated as not deleted",
+        "Counts as not deleted: {job}",
+        "Several checks found it still there.",
+        "it counts as not deleted, since several checks found the job still there; its thread says more",
+        "still there after several checks, so it counts as not deleted",
     ),
     (Ending.BY_HAND, State.DELETED): Words(
-        "Closed by hand: deleted, by a person's word",
-        "the job is gone, by the word of a person who looked",
-        "deleted, by a person's word",
+        "Checked by hand, gone: {job}",
+        "",
+        "the job is gone, by the word of a person who checked",
+        "gone, by a person's word",
     ),
     (Ending.BY_HAND, State.FAILED): Words(
-        "Closed by hand: not deleted, by a person's word",
-        "the job is still there, by the word of a person who looked",
+        "Checked by hand, still there: {job}",
+        "",
+        "the job is still there, by the word of a person who checked",
         "still there, by a person's word",
     ),
     (Ending.RESTORED, State.EXPIRED): Words(
-        "Closed: the bot's ledger was restored; see the thread",
-        "the bot's ledger was restored from a backup, so its card is closed; its thread says what was done before",
-        "closed because the ledger was restored; its thread says what was done before",
+        "Closed, see the thread: {job}",
+        "The bot's database was restored from a backup, so this card deletes nothing any more.",
+        "the bot's database was restored from a backup, so its card is closed; its thread says what was done before",
+        "closed because the bot's database was restored; its thread says what was done before",
     ),
     **{
         (Ending.LOST_COMMITS, state): Words(
-            "Not known: the bot's ledger lost commits; see the thread",
-            "what it did is not known, since the bot's ledger lost commits; its thread says more",
-            "not known, since the ledger lost commits; its thread says more",
+            "Not known, see the thread: {job}",
+            "The bot's database lost what was recorded about this.",
+            "what it did is not known, since the bot's database lost commits; its thread says more",
+            "not known, since the bot's database lost commits; its thread says more",
         )
         for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
     },
+    (Reason.JOB_CHANGED, State.REFUSED): Words(
+        "Not deleted, the job has changed: {job}",
+        "Nothing was deleted; the thread says what has changed.",
+        "it was refused and nothing was deleted",
+        "refused, nothing deleted",
+    ),
+    (Reason.JOB_GONE, State.REFUSED): Words(
+        "Already gone: {job}",
+        "Huawei no longer shows the job. This deletion sent no DELETE.",
+        "it was refused and nothing was deleted",
+        "refused, nothing deleted",
+    ),
+    (Reason.REQUESTER_LOST_RIGHT, State.REFUSED): Words(
+        "Refused, nothing deleted: {job}",
+        "The person who asked may no longer delete jobs.",
+        "it was refused and nothing was deleted",
+        "refused, nothing deleted",
+    ),
 }
 """Endings of which the state alone would say too much or too little."""
 
@@ -99,6 +146,16 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
 def words(deletion: Deletion) -> Words:
     """The row of this deletion."""
     return BY_ENDING.get((deletion.ended_why, deletion.state), BY_STATE[deletion.state])
+
+
+def heading(deletion: Deletion) -> str:
+    """The heading of a deletion's card: the verdict, with the job's name, or its id where it has no name."""
+    return words(deletion).heading.format(job=named(deletion.job))
+
+
+def named(job: Job) -> str:
+    """The job in a heading or dialog, in plain text. The whole name and the id stand below it."""
+    return shorten(visible(job.name), LONGEST_NAME) if job.name else str(job.job_id)
 
 
 def restart_text(
@@ -110,19 +167,17 @@ def restart_text(
     if deletion is None:
         # A subcommand is about no job.
         still = " if it should still go" if pending.job or pending.kind == "click" else ""
-        return f"The bot restarted before it could answer. {wording.nothing} {again}{still}."
+        return f"*The bot restarted* before it could answer. {wording.nothing} {again}{still}."
     found = link(deletion)
     where = f"<{found}|its card>" if found else "its card"
     if deletion.state is State.AWAITING and deletion.message_ts is not None:
         do = f"See {where}." if pending.kind == "command" else f"{again} on {where}."
-        return f"The bot restarted. {wording.nothing} The card still waits for a decision. {do}"
+        return f"*The bot restarted.* {wording.nothing} The card still waits for a decision. {do}"
     if deletion.state in {State.AWAITING, State.REFUSED}:
-        return f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
-    return (
-        f"The bot restarted meanwhile. How the deletion stands: {words(deletion).sentence}. See the thread of {where}."
-    )
+        return f"*The bot restarted* before it could finish. {wording.nothing} Run `{wording.command}` again."
+    return f"*The bot restarted.* How the deletion stands: {words(deletion).sentence}. See the thread of {where}."
 
 
 def late_text(pending: PendingRequest) -> str:
     """An answer that Slack did not take at once, with the time of its request: the deletion may have gone on since."""
-    return f"Late answer to your {pending.kind} of {when(pending.since)}, as things stood then: {pending.text}"
+    return f"*Late answer* to your {pending.kind} of {when(pending.since)}, as things stood then: {pending.text}"

@@ -26,7 +26,7 @@ def freeze_parts(facts: Mapping[str, Any], *, in_thread: bool) -> list[Part | No
     then = (
         "This card cannot be confirmed until somebody allows deletions again; its time goes on running out."
         if in_thread
-        else f"Nothing new is offered and no card can be confirmed until somebody allows deletions again. {STILL}"
+        else f"No new card is posted and none can be confirmed until somebody allows deletions again. {STILL}"
     )
     return [
         Para(f"*All deletions are frozen:* {who} stopped them {at}. {then}"),
@@ -43,14 +43,14 @@ def frozen_text(command: str, *, has_audit_channel: bool) -> str:
     """The answer to the person who froze."""
     audit = ", the audit channel" if has_audit_channel else ""
     return (
-        f"All deletions are frozen from now on. This is posted in this channel{audit} and the threads of waiting "
+        f"*All deletions are frozen* from now on. This is posted in this channel{audit} and the threads of waiting "
         f"cards. {STILL} `{command} unfreeze` allows deletions again."
     )
 
 
 def unfrozen_text(lifted: Freeze) -> str:
     """The answer to the person who allowed deletions again."""
-    return f"Deletions are allowed again. They were frozen: {freeze_line(lifted)}"
+    return f"*Deletions are allowed again.* They were frozen: {freeze_line(lifted)}"
 
 
 def freeze_line(freeze: Freeze) -> str:

@@ -103,7 +103,7 @@ def trouble_blocks(diagnosis: str, wording: Wording) -> list[Block]:
         [
             _heading(wording),
             Para(
-                f"*The bot cannot read its ledger ({diagnosis}), and without that it deletes nothing.* "
+                f"*The bot can't read its database ({diagnosis}), and without that it deletes nothing.* "
                 f"{wording.whom_to_ask()}"
             ),
         ]
@@ -125,16 +125,16 @@ def _health(data: HomeData, wording: Wording) -> list[Part | None]:
         f"*Deletions are frozen:* {freeze_line(data.freeze)} `{wording.command} unfreeze` allows them again."
         if data.freeze
         else "",
-        f"*MetaStudio rejected the bot's credentials* {when(data.stopped_since)}, so nothing is sent to it for now. "
+        f"*Paused: Huawei rejected the bot's login* {when(data.stopped_since)}, so nothing is sent to it for now. "
         f"{wording.whom_to_ask()}"
         if data.stopped_since
         else "",
-        f"*The ledger cannot be written ({data.cannot_write}), so nothing is deleted.* {wording.whom_to_ask()}"
+        f"*The bot can't save to its database ({data.cannot_write}), so nothing is deleted.* {wording.whom_to_ask()}"
         if data.cannot_write
         else "",
     ]
     found = [Para(trouble) for trouble in troubles if trouble]
-    return [*found] if found else [Para("The bot is well: it can write its ledger, and nothing stops it.")]
+    return [*found] if found else [Para("All good. Deletions are on.")]
 
 
 def _list(

@@ -37,7 +37,7 @@ def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
         who,
         f"<{link}|its card>" if link else "",
     ]
-    return f"{' · '.join(part for part in parts if part)}.{last_reply(deletion)}"
+    return f"{' · '.join(part for part in parts if part)}. {last_reply(deletion)}".rstrip()
 
 
 def _time_left(deletion: Deletion, now: datetime) -> str:
@@ -126,9 +126,9 @@ def _hit(job: Job, *, can_offer: bool) -> Entry:
 def _how(found: Found) -> str:
     if found.searched is None:
         return (
-            "Found by MetaStudio's own search by name. Its documentation does not say whether that also finds parts "
+            "Found by Huawei's own search by name. Its documentation does not say whether that also finds parts "
             "of names, so there may be others."
         )
     which = f"the newest {found.searched:,} jobs were" if found.searched != 1 else "the newest job was"
-    after = "; then MetaStudio gave no more, so there may be others" if found.is_more else ""
-    return f"MetaStudio's own search by name was no help, so {which} searched{after}."
+    after = "; then Huawei gave no more, so there may be others" if found.is_more else ""
+    return f"Huawei's own search by name was no help, so {which} searched{after}."

@@ -24,8 +24,8 @@ WORDS: dict[Kind, str] = {
     Kind.BREAKER_CLOSED: "MetaStudio accepts the credentials again",
     Kind.FROZEN: "deletions are frozen",
     Kind.UNFROZEN: "deletions are allowed again",
-    Kind.LOST_COMMITS: "the ledger lost commits",
-    Kind.PRUNED: "pruned: old events or personal data were removed by whoever runs the bot",
+    Kind.LOST_COMMITS: "the bot's database lost commits",
+    Kind.PRUNED: "pruned: old events or personal data were removed by the person who runs the bot",
 }
 
 LINE_LIMIT = 415

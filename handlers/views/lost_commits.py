@@ -40,12 +40,12 @@ def lost_parts(deletion: Deletion, facts: Mapping[str, Any]) -> list[Part | None
     """What was lost, what the process that sent the DELETE knows, what was wrong, and that deletions are frozen."""
     people = " ".join(dict.fromkeys(mention(one) for one in (deletion.requester, deletion.confirmer) if one))
     if facts.get("stood") == "overruled":
-        other = "The ledger had lost another confirmation of this deletion; see above."
-        return [Para(_sentences(people, _confirmed(facts), _reply(facts), _stands(facts), other))]
+        overruled = "*The bot's database had lost another confirmation of this deletion;* see above."
+        return [Para(_sentences(overruled, _confirmed(facts), _reply(facts), _stands(facts), people))]
     wrong = CORRECTION.get(str(facts.get("outcome")), "") if facts.get("stood") in SAID_NOTHING else ""
-    lost = "*The bot's ledger lost what it had recorded about this deletion.*"
+    lost = "*The bot's database lost what it had recorded about this deletion.*"
     return [
-        Para(_sentences(people, lost, _confirmed(facts))),
+        Para(_sentences(lost, _confirmed(facts), people)),
         Para(_sentences(_stood(facts), wrong, _reply(facts), _stands(facts))),
         Para(FROZEN),
     ]
@@ -77,7 +77,7 @@ def _reply(facts: Mapping[str, Any]) -> str:
         f"error code {code(str(facts['code']))}" if facts.get("code") else "",
         f"request ID {code(str(facts['request_id']))}" if facts.get("request_id") else "",
     ]
-    return f"MetaStudio's answer to the DELETE of that confirmation: {', '.join(part for part in rows if part)}."
+    return f"Huawei's reply to the DELETE of that confirmation: {', '.join(part for part in rows if part)}."
 
 
 def _stands(facts: Mapping[str, Any]) -> str:

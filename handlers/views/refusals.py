@@ -36,34 +36,34 @@ def _says(text: str) -> Sentence:
 
 def _channels(facts: Facts, wording: Wording) -> str:
     names = ", ".join(f"<#{channel}>" for channel in facts.get("channels", ())[:5])
-    return f"This command is not allowed in this channel. Use it in {names}. {wording.nothing}"
+    return f"*Not in this channel.* Use it in {names}. {wording.nothing}"
 
 
 def _not_deletable(facts: Facts, wording: Wording) -> str:
     known = job_states.describe(facts["state"])
     state = code(facts["state"])
-    return f"The job cannot be deleted in its state {state}: {known.meaning}. {known.hint} {wording.nothing}"
+    return f"*Can't be deleted now:* {known.meaning} ({state}). {known.hint} {wording.nothing}"
 
 
 def _not_read(facts: Facts, wording: Wording) -> str:
     reply: Reply = facts["reply"]
     clock = clock_sentence(reply.clock_skew) if is_clock_skew(reply) else ""
     return _joined(
-        "The job could not be read.", REPLY_SENTENCES[meaning(reply)], clock, reply_facts(reply), wording.nothing
+        "*The job could not be checked.*", REPLY_SENTENCES[meaning(reply)], clock, reply_facts(reply), wording.nothing
     )
 
 
 def _not_listed(facts: Facts, wording: Wording) -> str:
     reply: Reply = facts["reply"]
     return _joined(
-        "The jobs could not be listed.", REPLY_SENTENCES[meaning(reply)], reply_facts(reply), wording.nothing
+        "*The jobs could not be listed.*", REPLY_SENTENCES[meaning(reply)], reply_facts(reply), wording.nothing
     )
 
 
 def _not_found(facts: Facts, wording: Wording) -> str:
     return _joined(
-        "MetaStudio answers that it has no such job in this project. Check the id: it is looked up in the one region "
-        "and project that this bot serves.",
+        "*No job with that id:* Huawei answers that it has no such job in the one region and project that this bot "
+        "serves. Check the id.",
         reply_facts(facts["reply"]),
         wording.nothing,
     )
@@ -72,8 +72,8 @@ def _not_found(facts: Facts, wording: Wording) -> str:
 def _gone(facts: Facts, wording: Wording) -> str:
     before = facts.get("earlier")
     return _joined(
-        "MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card is closed. This "
-        "deletion sent no DELETE.",
+        "*Already gone:* Huawei no longer shows the job and does not list it, so the card is closed. This deletion "
+        "sent no DELETE.",
         f"If the job is gone, an earlier one of this bot, {code(str(before))}, may have removed it." if before else "",
         reply_facts(facts["reply"]) if "reply" in facts else "",
     )
@@ -84,14 +84,14 @@ def _already_offered(facts: Facts, wording: Wording) -> str:
     link = facts.get("link")
     where = f"<{link}|its card>" if link else f"its card in <#{deletion.channel}>"
     if deletion.state is State.AWAITING:
-        return f"A deletion of this job was already asked for: see {where}. {wording.nothing}"
-    return f"A deletion of this job is under way: see {where}. A second one is not sent."
+        return f"*Already asked for,* by {mention(deletion.requester)}: see {where}. {wording.nothing}"
+    return f"*Already under way:* see {where}. A second DELETE is not sent."
 
 
 def _being_offered(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     return (
-        f"This job is being offered for deletion by {mention(deletion.requester)} right now. "
+        f"*Already asked for,* by {mention(deletion.requester)}, right now. "
         f"If its card does not appear within a minute, run `{wording.command}` again."
     )
 
@@ -121,8 +121,8 @@ def changes(differs: Any) -> str:
 
 def _changed(facts: Facts, wording: Wording) -> str:
     return (
-        f"The job is no longer the one on the card ({changes(facts['differs'])}), so the card is closed. "
-        f"{wording.nothing} Look at the job and, if it should still go, run the command again."
+        f"*Not deleted, the job has changed:* it is no longer the one on the card ({changes(facts['differs'])}), so "
+        f"the card is closed. {wording.nothing} Still want it gone? Run the command again."
     )
 
 
@@ -130,37 +130,40 @@ def _ended(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" It was confirmed by {mention(deletion.confirmer)}." if deletion.confirmer else ""
     stands = "How this deletion stands" if deletion.state in OPEN_STATES else "This deletion is over"
-    return f"{stands}: {words(deletion).sentence}.{who}"
+    return f"*{stands}:* {words(deletion).sentence}.{who}"
 
 
 def _confirmed(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     who = f" by {mention(deletion.confirmer)}" if deletion.confirmer else ""
-    return f"This deletion was already confirmed{who}: {words(deletion).sentence}. Its thread says how it ends."
+    return f"*Already confirmed*{who}: {words(deletion).sentence}. The thread says how it ends."
 
 
 def _expired(facts: Facts, wording: Wording) -> str:
     deletion: Deletion = facts["deletion"]
     at = f" at {when(deletion.deadline_at)}" if deletion.deadline_at else ""
-    return f"The time to confirm was over{at}. {wording.nothing} Run `{wording.command}` again if the job should go."
+    return (
+        f"*Timed out.* The time to confirm was over{at}. {wording.nothing} Still want it gone? Run "
+        f"`{wording.command}` again."
+    )
 
 
 def _clock_off(facts: Facts, wording: Wording) -> str:
     seconds = facts.get("seconds")
     off = f"{abs(seconds)} seconds {'ahead of' if seconds > 0 else 'behind'}" if seconds else "not in step with"
     return (
-        f"The clock of the bot's machine is {off} its database's, so this bot takes no commands and clicks until it is "
-        f"set. {wording.nothing} Try again in a minute: where several bots share the work, another one may answer. "
-        f"{wording.whom_to_ask()}"
+        f"*Paused: the bot's clock is wrong.* It is {off} its database's, so this bot takes no commands and clicks "
+        f"until it is set. {wording.nothing} Try again in a minute: where several bots share the work, another one "
+        f"may answer. {wording.whom_to_ask()}"
     )
 
 
 def _in_doubt(facts: Facts, wording: Wording) -> str:
-    hint = f"Look at `{wording.command} open` before you try again."
+    hint = f"See `{wording.command} open` before you try again."
     if facts.get("subcommand") in usage.NOT_DONE:
         hint = f"`{wording.command} open` says whether deletions are frozen."
     return (
-        f"The bot's ledger did not answer whether this was written, so it may have been. {hint} {wording.nothing} "
+        f"*Not sure that this was saved:* the bot's database did not say. {hint} {wording.nothing} "
         f"{wording.whom_to_ask()}"
     )
 
@@ -175,9 +178,8 @@ def _again(text: str) -> Sentence:
 
 def _lookup(what: str) -> Sentence:
     return lambda facts, wording: (
-        f"Slack could not say {what} ({code(str(facts.get('why', 'no answer')))}), "
-        "and without that the bot does nothing. "
-        f"{wording.nothing} Try again in a minute."
+        f"*Slack could not say* {what} ({code(str(facts.get('why', 'no answer')))}), and without that the bot does "
+        f"nothing. {wording.nothing} Try again in a minute."
     )
 
 
@@ -185,8 +187,8 @@ def _place_unknown(facts: Facts, wording: Wording) -> str:
     if facts.get("why") == "missing_scope":
         # With the scopes of manifest.yml only group messages lack one. A retry would not help.
         return (
-            "The bot's Slack app has no scope to look up this kind of conversation, a group message for example, so "
-            f"it cannot be used here. Use a channel the bot is in. {wording.nothing}"
+            "*Not here:* the bot's Slack app has no scope for this kind of conversation, a group message for example. "
+            f"Use a channel the bot is in. {wording.nothing}"
         )
     return _lookup("what kind of channel this is")(facts, wording)
 
@@ -197,10 +199,10 @@ def _who(facts: Facts, you: str, they: str) -> str:
 
 
 NO_GROUPS: dict[str, str] = {
-    "missing_scope": "The bot may not look into user groups: its Slack app lacks the scope `usergroups:read`. The "
+    "missing_scope": "*The bot may not see user groups:* its Slack app lacks the scope `usergroups:read`. The "
     "person who runs the bot has to add it, as in manifest.yml, and install the app again.",
-    "plan_upgrade_required": "Slack has user groups only on its paid plans, and this workspace has none of those, so "
-    "people have to be listed one by one.",
+    "plan_upgrade_required": "*No user groups here:* Slack has them only on its paid plans, and this workspace has "
+    "none of those, so people have to be listed one by one.",
 }
 """Failures that the person who runs the bot has to mend. For all others only the log has the code and the group: the
 reader may have no rights."""
@@ -211,7 +213,7 @@ def _groups_unknown(facts: Facts, wording: Wording) -> str:
         return f"{known} {wording.nothing} {wording.whom_to_ask()}"
     what = _who(facts, "you are in a user group", "{who} is in a user group")
     return (
-        f"Slack could not say whether {what} that may delete jobs, and without that the bot does nothing. "
+        f"*Slack could not say* whether {what} that may delete jobs, and without that the bot does nothing. "
         f"{wording.nothing} Try again in a minute."
     )
 
@@ -219,37 +221,35 @@ def _groups_unknown(facts: Facts, wording: Wording) -> str:
 SENTENCES: dict[Reason, Sentence] = {
     **usage.SENTENCES,
     Reason.IN_DIRECT_MESSAGE: _again(
-        "Deletions are asked for where the team sees them, so not in a direct message. Use a channel the bot is in."
+        "*Not in a direct message:* deletions are asked for where the team sees them. Use a channel the bot is in."
     ),
     Reason.IN_GROUP_MESSAGE: _again(
-        "Deletions are asked for where the team sees them, so not in a group message. Use a channel the bot is in."
+        "*Not in a group message:* deletions are asked for where the team sees them. Use a channel the bot is in."
     ),
     Reason.IN_EXTERNAL_CHANNEL: _again(
-        "This channel is shared with another company (Slack Connect), so the bot shows no jobs here. "
+        "*Not in this channel:* it is shared with another company (Slack Connect), so the bot shows no jobs here. "
         "Use an internal channel."
     ),
     Reason.IN_OTHER_CHANNEL: _channels,
     Reason.BOT_NOT_IN_CHANNEL: _again(
-        "The bot is not in this channel. Invite it with `/invite`, then try again. "
+        "*The bot is not in this channel.* Invite it with `/invite`, then try again. "
         "In a group message it cannot be used."
     ),
-    Reason.CHANNEL_ARCHIVED: _again("This channel is archived, so the outcome could not be posted. Use another one."),
+    Reason.CHANNEL_ARCHIVED: _again("*This channel is archived,* so the outcome could not be posted. Use another one."),
     Reason.CONVERSATION_UNKNOWN: _place_unknown,
-    Reason.NOT_LISTED: _ask("You are not among the people who may delete jobs with this bot."),
+    Reason.NOT_LISTED: _ask("*You don't have access to delete jobs* with this bot."),
     Reason.FOREIGN: _ask(
-        "Only people of the company that installed this bot may use it; you belong to another workspace."
+        "*You belong to another workspace.* Only people of the company that installed this bot may use it."
     ),
-    Reason.DEACTIVATED: _ask("This Slack account is deactivated."),
-    Reason.IS_BOT: _ask("Bots may not delete jobs."),
-    Reason.IS_GUEST: _ask("Guests may not delete jobs, even if they are listed."),
+    Reason.DEACTIVATED: _ask("*This Slack account is deactivated.*"),
+    Reason.IS_BOT: _ask("*Bots may not delete jobs.*"),
+    Reason.IS_GUEST: _ask("*Guests may not delete jobs,* even if they are listed."),
     Reason.PERSON_UNKNOWN: lambda facts, wording: _lookup(_who(facts, "who you are", "who {who} is"))(facts, wording),
     Reason.GROUPS_UNKNOWN: _groups_unknown,
-    Reason.MAY_NOT_FREEZE: _ask("You are not among the people who may freeze deletions or allow them again."),
-    Reason.NOT_THE_REQUESTER: _again(
-        "Only the person who asked may confirm this deletion. This press changed nothing."
-    ),
+    Reason.MAY_NOT_FREEZE: _ask("*You don't have access to freeze deletions* or to allow them again."),
+    Reason.NOT_THE_REQUESTER: _again("*Only the person who asked can confirm this.* This press changed nothing."),
     Reason.SECOND_PERSON_NEEDED: _again(
-        "This deletion needs a second person: somebody else who may delete jobs. This press changed nothing."
+        "*This needs a second person,* somebody else who may delete jobs. This press changed nothing."
     ),
     Reason.NOT_DELETABLE: _not_deletable,
     Reason.JOB_NOT_FOUND: _not_found,
@@ -260,81 +260,80 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.ALREADY_OFFERED: _already_offered,
     Reason.BEING_OFFERED: _being_offered,
     Reason.TOO_MANY_OPEN: lambda facts, wording: (
-        f"{facts.get('open', 'Too many')} deletions are open, which is the most allowed. "
+        f"*Too many open deletions:* {facts.get('open', 'so many')}, which is the most allowed. "
         f"Confirm or cancel some of them first. {wording.nothing}"
     ),
     Reason.CARD_NOT_POSTED: lambda facts, wording: (
-        f"The card could not be posted in this channel ({code(str(facts.get('why') or 'no answer from Slack'))}), "
+        f"*The card could not be posted* in this channel ({code(str(facts.get('why') or 'no answer from Slack'))}), "
         f"so the deletion is closed. {wording.nothing} Invite the bot or use another channel, then run the "
         "command again."
     ),
     Reason.REQUESTER_LOST_RIGHT: lambda facts, wording: (
-        f"{_requester(facts)} may no longer delete jobs, so the card is closed. {wording.nothing}"
+        f"*Refused:* {_requester(facts)} may no longer delete jobs, so the card is closed. {wording.nothing}"
     ),
     Reason.UNKNOWN_BUTTON: lambda facts, wording: (
-        f"This button belongs to another version of the bot. {wording.nothing} Run `{wording.command}` again."
+        f"*This button does nothing any more:* it belongs to another version of the bot. {wording.nothing} Run "
+        f"`{wording.command}` again."
     ),
     Reason.UNKNOWN_DELETION: lambda facts, wording: (
-        "The bot does not know this deletion, or the message is not its card; it may come from another installation. "
-        f"{wording.nothing} "
-        f"Run `{wording.command}` again."
+        "*Not known here:* the bot does not know this deletion, or the message is not its card. It may come from "
+        f"another installation. {wording.nothing} Run `{wording.command}` again."
     ),
     Reason.OTHER_PROJECT: _ask(
-        "This card was made for another MetaStudio project or endpoint than the one the bot serves now."
+        "*Not this project:* the card was made for another project or endpoint than the one the bot serves now."
     ),
-    Reason.NOT_POSTED_YET: _again("The card is still being written down. Press again in a moment."),
+    Reason.NOT_POSTED_YET: _again("*Too early:* the card is still being saved. Press again in a moment."),
     Reason.EXPIRED: _expired,
     Reason.ALREADY_ENDED: _ended,
     Reason.ALREADY_CONFIRMED: _confirmed,
     Reason.NOT_UNKNOWN: lambda facts, wording: (
-        _ended(facts, wording) if facts.get("deletion") else "The outcome of this deletion is known; see its thread."
+        _ended(facts, wording) if facts.get("deletion") else "*The outcome is known;* see the thread."
     ),
     Reason.NOT_YET_BY_HAND: _says(
-        "The bot is still finding out; after a day without a result it can be closed by hand. "
-        "Use *Check now* meanwhile."
+        "*The bot is still checking.* After a day without a result it can be closed by hand. Use *Check now* meanwhile."
     ),
     Reason.RESTARTED: lambda facts, wording: (
-        f"The bot restarted before it could finish. {wording.nothing} Run `{wording.command}` again."
+        f"*The bot restarted* before it could finish. {wording.nothing} Run `{wording.command}` again."
     ),
     Reason.FROZEN: lambda facts, wording: (
-        f"Deletions are frozen: {freeze_line(facts['freeze'])} {wording.nothing} A card that waits goes on waiting "
+        f"*Deletions are frozen:* {freeze_line(facts['freeze'])} {wording.nothing} A card that waits goes on waiting "
         "while its time lasts."
     ),
     Reason.ALREADY_FROZEN: lambda facts, wording: (
-        f"Deletions are frozen already: {freeze_line(facts['freeze'])} "
+        f"*Deletions are frozen already:* {freeze_line(facts['freeze'])} "
         f"{NEW_REASON_DROPPED if facts.get('is_reason_dropped') else ''}"
         f"`{wording.command} unfreeze` allows them again. {wording.nothing}"
     ),
-    Reason.NOT_FROZEN: _again("Deletions are not frozen, so there was nothing to allow again."),
+    Reason.NOT_FROZEN: _again("*Deletions are not frozen,* so there was nothing to allow again."),
     # Not "deleted nothing": the first request may have deleted something.
     Reason.ALREADY_HANDLED: _says(
-        "Already handled: this request reached the bot a second time, and it is not carried out again. "
+        "*Already handled:* this request reached the bot a second time, and it is not carried out again. "
         "The answer to the first one, or the thread of its card, says what came of it."
     ),
-    Reason.BUSY: _again("The bot is busy. Try again in a minute; a card that waits keeps waiting."),
+    Reason.BUSY: _again("*The bot is busy.* Try again in a minute; a card that waits keeps waiting."),
     Reason.CHECKS_TOO_OLD: _again(
-        "Slack or MetaStudio took so long to answer that what they said was too old to delete on. The card keeps "
-        "waiting: press again."
+        "*Too slow:* Slack or Huawei took so long to answer that what they said was too old to delete on. The card "
+        "keeps waiting: press again."
     ),
-    Reason.STOPPING: _again("The bot is restarting. Try again in a minute; a card that waits keeps waiting."),
+    Reason.STOPPING: _again("*The bot is restarting.* Try again in a minute; a card that waits keeps waiting."),
     Reason.BREAKER_OPEN: _ask(
-        "Huawei Cloud rejected the bot's credentials a short while ago, so nothing is sent to MetaStudio for now (more "
+        "*Paused: Huawei rejected the bot's login* a short while ago, so nothing is sent to Huawei for now (more "
         "attempts could lock the key or the user). It is tried again after five minutes."
     ),
-    Reason.LEDGER_TROUBLE: _ask("The bot cannot write to its ledger at the moment, and without that it does nothing."),
+    Reason.LEDGER_TROUBLE: _ask("*The bot can't save to its database* now, and without that it does nothing."),
     Reason.LEDGER_IN_DOUBT: _in_doubt,
     Reason.LEDGER_REPLACED: _ask(
-        "The file of the bot's ledger was removed or replaced while the bot runs, so it takes no commands and clicks "
-        "until that is mended and the bot restarted."
+        "*Paused: the bot's database was replaced.* Its file was removed or replaced while the bot runs, so it takes "
+        "no commands and clicks until that is mended and the bot restarted."
     ),
     Reason.NOT_ALONE: _ask(
-        "Another process is connected to this Slack app, or was a moment ago. This bot has to be alone there, so it "
-        "takes no commands and clicks until it is; it looks again within a minute."
+        "*Paused: a second bot is connected* to this Slack app, or was a moment ago. This bot has to be alone there, "
+        "so it takes no commands and clicks until it is; it checks again within a minute."
     ),
     Reason.CLOCK_OFF: _clock_off,
     Reason.BUG: lambda facts, wording: (
-        "Something in the bot went wrong; its log says what. If a deletion was confirmed, the thread of its card says "
-        f"how it stands. {wording.whom_to_ask()}"
+        "*Something in the bot went wrong;* its log says what. If a deletion was confirmed, the thread of its card "
+        f"says how it stands. {wording.whom_to_ask()}"
     ),
 }
 

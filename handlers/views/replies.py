@@ -7,21 +7,21 @@ from bot.domain.replies import Meaning
 from handlers.views.blocks import code, request_ids
 
 REPLY_SENTENCES: dict[Meaning, str] = {
-    Meaning.OK: "MetaStudio answered, but not with this job; the answer cannot be trusted.",
-    Meaning.UNCLEAR: "MetaStudio gave no usable answer. Try again in a minute.",
-    Meaning.SERVER_ERROR: "MetaStudio had an internal error. Try again in a minute; if it stays, open a Huawei ticket.",
-    Meaning.BAD_CREDENTIALS: "MetaStudio rejected the bot's credentials, so the bot has stopped calling it for five "
+    Meaning.OK: "Huawei answered, but not with this job; the answer cannot be trusted.",
+    Meaning.UNCLEAR: "Huawei gave no usable answer. Try again in a minute.",
+    Meaning.SERVER_ERROR: "Huawei had an internal error. Try again in a minute; if it stays, open a Huawei ticket.",
+    Meaning.BAD_CREDENTIALS: "Huawei rejected the bot's login, so the bot has stopped calling it for five "
     "minutes. The person who runs the bot has to check the access key, the project id and the clock.",
     Meaning.FORBIDDEN: "The bot's Huawei account has no permission for this. Its IAM user needs the MetaStudio actions "
     "for showing, listing and deleting training jobs in this project (MetaStudio FullAccess contains them).",
-    Meaning.THROTTLED: "MetaStudio is throttling this project. Wait a few seconds and try again.",
-    Meaning.CONFLICT: "MetaStudio refused the request.",
+    Meaning.THROTTLED: "Huawei is rate-limiting us. Wait a few seconds and try again.",
+    Meaning.CONFLICT: "Huawei refused the request.",
     Meaning.REJECTED: "The request was rejected.",
-    Meaning.LOST: "MetaStudio did not answer. Try again in a minute.",
-    Meaning.NEVER_SENT: "MetaStudio could not be reached. The person who runs the bot has to check its network.",
-    Meaning.NOT_SIGNED_IN: "The bot could not sign in to Huawei Cloud, so nothing was sent to MetaStudio. Try again in "
+    Meaning.LOST: "Huawei did not answer. Try again in a minute.",
+    Meaning.NEVER_SENT: "Huawei could not be reached. The person who runs the bot has to check its network.",
+    Meaning.NOT_SIGNED_IN: "The bot could not sign in to Huawei Cloud, so nothing was asked. Try again in "
     "a minute; if it stays, the person who runs the bot has to check how it signs in (METASTUDIO_AUTH).",
-    Meaning.SIGN_IN_REFUSED: "Huawei Cloud's IAM refused the bot's sign-in, so nothing was sent to MetaStudio, and the "
+    Meaning.SIGN_IN_REFUSED: "Huawei Cloud's IAM refused the bot's sign-in, so nothing was asked, and the "
     "bot has stopped signing in for five minutes. The person who runs the bot has to check the IAM user, the password "
     "and the project id.",
 }
@@ -46,6 +46,6 @@ def clock_sentence(skew: float | None) -> str:
         return ""
     where = "behind" if skew > 0 else "ahead of"
     return (
-        f"The bot's clock is {abs(skew) / 60:.0f} minutes {where} MetaStudio's, by the date of its answer; more than "
+        f"The bot's clock is {abs(skew) / 60:.0f} minutes {where} Huawei's, by the date of its answer; more than "
         "15 minutes alone make it refuse."
     )

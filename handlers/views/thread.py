@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.model import ConfirmBy, Deletion, State
 from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.outcomes import REFUSED, Ending
@@ -28,30 +30,30 @@ from handlers.views.thread_parts import (
     Renderer,
     confirmed_line,
     escalation,
-    job_line,
+    job_label,
     para_of,
     people,
     reply_line,
+    verdict,
 )
 from handlers.views.wording import NOTHING_DELETED, Wording
 
 NOT_DELETED: dict[str, str] = {
-    Ending.REPLY_REJECTED: "The bot looks at the job and says here whether it is still there.",
-    Ending.BAD_CREDENTIALS: "MetaStudio rejected the bot's credentials. The bot has stopped calling it for five "
-    "minutes; then it looks at the job. The person who runs the bot has to check the access key, the project id "
-    "and the clock.",
-    Ending.FORBIDDEN: "MetaStudio answered that this is forbidden. As a rule the bot's Huawei account then has no "
+    Ending.REPLY_REJECTED: "The bot checks and says here whether the job is still there.",
+    Ending.BAD_CREDENTIALS: "Huawei rejected the bot's login. The bot has stopped calling Huawei for five minutes; "
+    "then it checks the job. The person who runs the bot has to check the access key, the project id and the clock.",
+    Ending.FORBIDDEN: "Huawei answered that this is forbidden. As a rule the bot's Huawei account then has no "
     "permission to delete training jobs in this project: its IAM user needs that MetaStudio action (MetaStudio "
-    "FullAccess contains it). A look at the job follows.",
-    Ending.THROTTLED: "MetaStudio throttled the DELETE each time it was sent. A look at the job follows. If it is "
-    "still there, ask again in a minute.",
+    "FullAccess contains it). A check of the job follows.",
+    Ending.THROTTLED: "Huawei is rate-limiting us: it throttled the DELETE each time it was sent. A check of the job "
+    "follows. If it is still there, ask again in a minute.",
     Ending.NEVER_SENT: "The DELETE never left the bot, so nothing was deleted. It is safe to ask again.",
 }
 """Why a deletion failed. Only a DELETE that never left is certain to have had no effect: a refusal may be the answer to
 a DELETE that a proxy or gateway has repeated."""
 
 NOT_SENT_AGAIN = (
-    "MetaStudio throttled the DELETE, and the next one never left the bot. A look at the job follows. If it is still "
+    "Huawei throttled the DELETE, and the next one never left the bot. A check of the job follows. If it is still "
     "there, ask again."
 )
 
@@ -61,11 +63,11 @@ ELSEWHERE = "If it is still there, ask again in a channel where the bot may be u
 
 WHY_NOT_AGAIN: dict[str, tuple[str, str]] = {
     Reason.JOB_CHANGED: ("the job is no longer the one on the card{differs}", "If it should still go, ask again."),
-    Reason.JOB_GONE: ("MetaStudio no longer shows the job", ""),
+    Reason.JOB_GONE: ("Huawei no longer shows the job", ""),
     Reason.JOB_NOT_READ: ("the job could not be read again", SOON),
     Reason.BREAKER_OPEN: (
-        "Huawei Cloud has rejected the bot's credentials meanwhile",
-        "If it is still there, ask again once they have been checked.",
+        "Huawei has rejected the bot's login meanwhile",
+        "If it is still there, ask again once it has been checked.",
     ),
     Reason.FROZEN: (
         "deletions were frozen meanwhile",
@@ -87,11 +89,11 @@ WHY_NOT_AGAIN: dict[str, tuple[str, str]] = {
         ("the card's channel may no longer be used", ELSEWHERE),
     ),
     **dict.fromkeys(
-        (Reason.CONVERSATION_UNKNOWN, Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN), ("a look-up in Slack failed", SOON)
+        (Reason.CONVERSATION_UNKNOWN, Reason.PERSON_UNKNOWN, Reason.GROUPS_UNKNOWN), ("Slack did not answer", SOON)
     ),
     Reason.BUSY: ("the bot was too busy", SOON),
-    Reason.CHECKS_TOO_OLD: ("Slack or MetaStudio took too long to answer", SOON),
-    Reason.LEDGER_TROUBLE: ("the bot could not write to its ledger", SOON),
+    Reason.CHECKS_TOO_OLD: ("Slack or Huawei took too long to answer", SOON),
+    Reason.LEDGER_TROUBLE: ("the bot could not save to its database", SOON),
     **dict.fromkeys(
         (Reason.LEDGER_REPLACED, Reason.NOT_ALONE, Reason.CLOCK_OFF),
         ("the bot takes no new work for now", SOON),
@@ -100,10 +102,10 @@ WHY_NOT_AGAIN: dict[str, tuple[str, str]] = {
 """Why a throttled DELETE was not sent again, behind "since", and what to do."""
 
 WHY_UNKNOWN: dict[str, str] = {
-    Ending.LOST: "The DELETE may have reached MetaStudio, but no whole answer came back.",
+    Ending.LOST: "The DELETE may have reached Huawei, but no whole reply came back.",
     Ending.UNCLEAR: "The DELETE was sent, and the answer says neither yes nor no.",
-    Ending.SERVER_ERROR: "The DELETE was sent, and MetaStudio answered with an internal error.",
-    Ending.CONFLICT: "The DELETE was sent, and MetaStudio refused it. Proxies and gateways repeat a DELETE by "
+    Ending.SERVER_ERROR: "The DELETE was sent, and Huawei answered with an internal error.",
+    Ending.CONFLICT: "The DELETE was sent, and Huawei refused it. Proxies and gateways repeat a DELETE by "
     "themselves, so this can be the answer to a second one.",
     Ending.SENDER_GONE: "The bot lost track of it while deleting (it restarted or stalled), so nobody knows "
     "whether the DELETE arrived.",
@@ -112,8 +114,10 @@ WHY_UNKNOWN: dict[str, str] = {
 
 def thread_message(notification: Notification, deletion: Deletion, wording: Wording) -> Message:
     """The message for this notification, about the deletion in its present state."""
-    # A direct message has no card above it, so it names the job.
+    # A direct message has no card above it, so it names the job, but by its id: names stay with the card.
     job = "" if notification.thread_ts else f" of job {code(deletion.job.job_id)}"
+    if not notification.thread_ts:
+        deletion = replace(deletion, job=replace(deletion.job, name=""))
     # Written in the transaction of the event, so a repeated message has the same number.
     quote = f"Audit trail: event {code(str(notification.facts['trail']))}" if "trail" in notification.facts else None
     note = Note(f"Deletion {code(deletion.id)}{job}")
@@ -125,21 +129,21 @@ def thread_message(notification: Notification, deletion: Deletion, wording: Word
 def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     if deletion.state is State.DELETED:
         return [
-            Para(f"{people(deletion)} *{job_line(deletion)} is deleted.* MetaStudio confirmed it."),
+            Para(f"{verdict('Deleted', deletion)}. Huawei confirmed it. {people(deletion)}"),
             para_of(reply_line(deletion)),
             para_of(confirmed_line(deletion)),
         ]
     why = NOT_DELETED.get(deletion.ended_why or "", "The DELETE did not succeed.")
     if deletion.ended_why == Ending.THROTTLED:
         why = _throttled(deletion, facts)
-    said = f"The DELETE of job {code(deletion.job.job_id)} did not succeed"
+    said = "The deletion did not succeed"
     if deletion.ended_why in REFUSED:
-        said = f"MetaStudio refused to delete job {code(deletion.job.job_id)}"
+        said = "Huawei refused to delete"
     elif deletion.ended_why == Ending.NEVER_SENT:
-        said = f"{job_line(deletion)} was not deleted by this request"
+        said = "Not deleted by this request"
     clock = clock_sentence(facts.get("clock_skew"))
     return [
-        Para(f"{people(deletion)} *{said}.* {why} {clock}".rstrip()),
+        Para(" ".join(part for part in (f"{verdict(said, deletion)}.", why, clock, people(deletion)) if part)),
         para_of(reply_line(deletion)),
         para_of(confirmed_line(deletion)),
         escalation(deletion),
@@ -158,7 +162,7 @@ def _throttled(deletion: Deletion, facts: Facts) -> str:
         differs=f" ({changes(no['differs'])})" if no.get("differs") else "",
     )
     return (
-        f"MetaStudio throttled the DELETE. It was not sent again, since {since}. A look at the job follows. {do}"
+        f"Huawei throttled the DELETE. It was not sent again, since {since}. A check of the job follows. {do}"
     ).rstrip()
 
 
@@ -166,8 +170,8 @@ def _unknown(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     why = WHY_UNKNOWN.get(deletion.ended_why or "", "The DELETE was sent, but its outcome is not known.")
     return [
         Para(
-            f"{people(deletion)} *It is not known yet whether job {code(deletion.job.job_id)} is deleted.* {why} "
-            "The bot does not send it again; it looks at the job until it knows, and says so here."
+            f"{verdict('Not sure yet if deleted', deletion)}. {why} Nothing to do: the bot does not send it again, it "
+            f"checks until it knows, and will post the answer here. {people(deletion)}"
         ),
         para_of(reply_line(deletion)),
         para_of(confirmed_line(deletion)),
@@ -177,58 +181,56 @@ def _unknown(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 def _cancelled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     who = mention(deletion.ended_by) if deletion.ended_by else "somebody"
-    return [Para(f"Cancelled by {who}. {NOTHING_DELETED}")]
+    return [Para(f"*Cancelled, nothing deleted.* Cancelled by {who}.")]
 
 
 def _expired(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     if deletion.ended_why == Ending.RESTORED:
         return [
             Para(
-                f"{mention(deletion.requester)} The bot's ledger was restored from a backup, so this card is closed "
-                "and deletes nothing any more. What was done with it before stands above."
+                "*Closed: the bot's database was restored from a backup.* This card deletes nothing any more. What was "
+                f"done with it before stands above. {mention(deletion.requester)}"
             )
         ]
     if facts.get("clock_set"):
         return [
             Para(
-                f"{mention(deletion.requester)} The clock of the bot's machine was set forward past the time until "
-                f"which this card waited, so the card is closed, perhaps too early. {NOTHING_DELETED} "
-                f"Run {code(f'{wording.command} {deletion.job.job_id}')} again if the job should go."
+                f"*Closed, perhaps too early.* {NOTHING_DELETED} The clock of the bot's machine was set forward past "
+                f"the time until which this card waited. {_still_wanted(deletion, wording)}"
             )
         ]
-    return [
-        Para(
-            f"{mention(deletion.requester)} Nobody confirmed in time. {NOTHING_DELETED} "
-            f"Run {code(f'{wording.command} {deletion.job.job_id}')} again if the job should go."
-        )
-    ]
+    return [Para(f"*Timed out, nothing deleted.* Nobody confirmed in time. {_still_wanted(deletion, wording)}")]
+
+
+def _still_wanted(deletion: Deletion, wording: Wording) -> str:
+    command = code(f"{wording.command} {deletion.job.job_id}")
+    return f"Still want it gone? Run {command}. {mention(deletion.requester)}"
 
 
 def _refused(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     no = Refused(facts.get("reason", ""), {**facts, "deletion": deletion})
     if "differs" in facts:
         text = (
-            f"{job_line(deletion)} is no longer the one on the card ({changes(facts['differs'])}), "
-            "so the card is closed. "
-            f"{NOTHING_DELETED}"
+            f"*Not deleted, the job has changed:* {job_label(deletion)} is no longer the one on the card "
+            f"({changes(facts['differs'])}), so the card is closed. {NOTHING_DELETED}"
         )
     else:
         shown = ", ".join(f"{label} {code(str(facts[name]))}" for name, label in REPLY_FACTS.items() if facts.get(name))
         text = refusal_text(no, wording) + (f" ({shown})" if shown else "")
     who = mention(deletion.requester)
-    return [Para(text if text.startswith(who) else f"{who} {text}")]
+    return [Para(text if who in text else f"{text} {who}")]
 
 
 REPLY_FACTS = {"status": "HTTP", "code": "error code", "request_id": "request ID"}
 
 
 REMINDS: dict[ConfirmBy, str] = {
-    ConfirmBy.REQUESTER: "{requester} This card still waits for you.",
-    ConfirmBy.ANY_OPERATOR: "{requester} This card still waits for somebody who may delete jobs.",
-    ConfirmBy.SECOND_PERSON: "{called} This card still waits for a second person: anybody who may delete jobs, except "
-    "{requester}.",
+    ConfirmBy.REQUESTER: "*This card still waits* for you, {requester}.",
+    ConfirmBy.ANY_OPERATOR: "*This card still waits* for somebody who may delete jobs. {requester}",
+    ConfirmBy.SECOND_PERSON: "*This card still waits* for a second person: anybody who may delete jobs, except "
+    "{requester}. {called}",
 }
-REMINDS_IN_VAIN = "{requester} This card still waits for a second person, but {nobody}. {ask}"
+REMINDS_IN_VAIN = "*This card still waits* for a second person, but {nobody}. {ask} {requester}"
 
 
 def _reminder(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.domain.model import NEVER_LEFT, Attempt, Deletion, State
-from handlers.views.blocks import Para, Part, Quote, code, mention, request_ids, utc, when
+from handlers.views.blocks import Para, Part, Quote, code, cut, mention, request_ids, utc, when
+from handlers.views.endings import LONGEST_NAME
 from handlers.views.wording import Wording
 
 Facts = Mapping[str, Any]
@@ -23,9 +24,15 @@ def people(deletion: Deletion) -> str:
     return " ".join(dict.fromkeys(mention(actor) for actor in actors if actor is not None))
 
 
-def job_line(deletion: Deletion) -> str:
-    """The job, as the beginning of a sentence."""
-    return f"Job {code(deletion.job.job_id)}"
+def verdict(said: str, deletion: Deletion) -> str:
+    """The beginning of a message: the verdict, then the job. A notification on a phone shows some forty characters."""
+    return f"*{said}:* {job_label(deletion)}"
+
+
+def job_label(deletion: Deletion) -> str:
+    """The job's name, if it has one, and its id."""
+    job = deletion.job
+    return f"{cut(code(job.name), LONGEST_NAME)} ({code(job.job_id)})" if job.name else code(job.job_id)
 
 
 def confirmed_line(deletion: Deletion) -> str:
@@ -57,7 +64,7 @@ def answered_attempt(deletion: Deletion) -> Attempt | None:
 
 
 def reply_line(deletion: Deletion) -> str:
-    """MetaStudio's last reply, with the facts that support asks for, and why there was no later one."""
+    """Huawei's last reply, with the facts that support asks for, and why there was no later one."""
     last, said = deletion.last_attempt, answered_attempt(deletion)
     if last is None or said is None:
         return ""
@@ -113,18 +120,18 @@ def reads(deletion: Deletion, facts: Facts) -> str:
     number, over = facts.get("reads", deletion.reads_agreeing), facts.get("over")
     if over is None and deletion.reads_first_at is not None and deletion.verified_at is not None:
         over = (deletion.verified_at - deletion.reads_first_at).total_seconds()
-    count = f"{number} read{'' if number == 1 else 's'}"
+    count = f"{number} check{'' if number == 1 else 's'}"
     return count if over is None else f"{count} in {duration(over)}"
 
 
 def look_ups(facts: Facts) -> str:
-    """How many look-ups there were, if the message has the number."""
-    return f"{facts['reads']} look-ups" if "reads" in facts else "Look-ups"
+    """How many checks there were, if the message has the number."""
+    return f"{facts['reads']} checks" if "reads" in facts else "Checks"
 
 
 def by_whom(deletion: Deletion) -> str:
     """A sentence for a job that is gone: the bot cannot see who removed it."""
     answered = answered_attempt(deletion)
     status = answered.status if answered else None
-    what = f"MetaStudio answered {status}" if status is not None else "No answer to the DELETE is known"
+    what = f"Huawei answered {status}" if status is not None else "No answer to the DELETE is known"
     return f"{what}; whether this request or something else removed it cannot be told."

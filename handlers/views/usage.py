@@ -56,56 +56,59 @@ def _ways(facts: Facts, wording: Wording) -> str:
 def _bad_job_id(facts: Facts, wording: Wording) -> str:
     detail = facts.get("detail")
     return (
-        f"That is not a job id{': ' + detail if detail else ''}. A job id has 1 to 64 ASCII letters, digits, hyphens "
-        "and underscores and begins with a letter or digit. Nothing was asked of MetaStudio and nothing was deleted. "
-        f"Usage: `{wording.command} {ID} [reason]`"
+        f"*Not a job id{':* ' + detail if detail else '.*'}{'.' if detail else ''} A job id has 1 to 64 ASCII "
+        "letters, digits, hyphens and underscores and begins with a letter or digit. Nothing was asked of Huawei and "
+        f"nothing was deleted. Usage: `{wording.command} {ID} [reason]`"
     )
 
 
 def _reason_too_long(facts: Facts, wording: Wording) -> str:
-    return f"The reason is longer than 500 characters, and the bot does not cut it. Shorten it. {wording.nothing}"
+    return (
+        f"*The reason is too long:* more than 500 characters, and the bot does not cut it. Shorten it. "
+        f"{wording.nothing}"
+    )
 
 
 def _reason_missing(facts: Facts, wording: Wording) -> str:
-    return f"A reason is required here: `{wording.command} {ID} why it has to go`. {wording.nothing}"
+    return f"*A reason is required here:* `{wording.command} {ID} why it has to go`. {wording.nothing}"
 
 
 def _bad_search(facts: Facts, wording: Wording) -> str:
     return (
-        f"`{wording.command} find` takes 1 to {facts.get('most', 'so many')} visible characters, part of a job's "
-        f"name or id; {facts.get('detail', 'that was something else')}. {wording.nothing}"
+        f"*Not a search:* `{wording.command} find` takes 1 to {facts.get('most', 'so many')} visible characters, part "
+        f"of a job's name or id; {facts.get('detail', 'that was something else')}. {wording.nothing}"
     )
 
 
 def _unexpected_text(facts: Facts, wording: Wording) -> str:
     name = facts.get("subcommand") or "help"
     return (
-        f"`{wording.command} {name + ' ' + ID if name == 'history' else name}` stands alone, but "
-        f"{facts.get('detail') or 'some'} characters follow it, so it did nothing. {wording.nothing}"
+        f"*Too much text:* just `{wording.command} {name + ' ' + ID if name == 'history' else name}`, nothing after it "
+        f"(there were {facts.get('detail') or 'some'} characters), so it did nothing. {wording.nothing}"
     )
 
 
 def _near_miss(facts: Facts, wording: Wording) -> str:
     return (
-        f"That is neither a job id nor a subcommand. {_ways(facts, wording)}`{wording.command} help` lists all. "
+        f"*Neither a job id nor a command.* {_ways(facts, wording)}`{wording.command} help` lists all. "
         f"{wording.nothing}"
     )
 
 
 def _unknown_option(facts: Facts, wording: Wording) -> str:
     return (
-        f"There is no such option; there are {SHOWN_OPTIONS}. {_ways(facts, wording)}"
+        f"*No such option;* there are {SHOWN_OPTIONS}. {_ways(facts, wording)}"
         f"A reason that begins with a dash takes `--` and a space before it. {wording.nothing}"
     )
 
 
 def _misplaced_option(facts: Facts, wording: Wording) -> str:
-    return f"{facts.get('detail') or 'That option goes with a job id'}. {wording.nothing}"
+    return f"*Not like that:* {facts.get('detail') or 'that option goes with a job id'}. {wording.nothing}"
 
 
 def _one_job_at_a_time(facts: Facts, wording: Wording) -> str:
     return (
-        "One job at a time: what follows the first job id looks like one more, so none was looked up. Type a command "
+        "*One job at a time:* what follows the first job id looks like one more, so none was looked up. Type a command "
         f"for each. If it is the reason, put `--` before it: `{wording.command} {ID} -- reason`. {wording.nothing}"
     )
 

@@ -60,7 +60,7 @@ def _why(person: Person | LookupFailed, rules: Rules) -> str:
 def _here(conversation: Conversation | LookupFailed, rules: Rules, wording: Wording, *, may_something: bool) -> str:
     no: Refused | None = policy.may_be_used_in(conversation, rules)
     if no is not None:
-        return f"Not here, though: {_no(no, wording)}" if may_something else ""
+        return _no(no, wording) if may_something else ""
     if not may_something:
         return ""
     which = "it is one of `AUTHORIZED_CHANNELS`" if rules.channels else "the bot is in it, and it is internal"

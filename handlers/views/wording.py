@@ -27,7 +27,7 @@ class Wording:
     def whom_to_ask(self) -> str:
         """The end of each refusal that the person cannot mend alone."""
         if not self.help_contact:
-            return "Ask whoever runs this bot."
+            return "Ask the person who runs this bot."
         who = self.help_contact
         # Only a word with a digit is taken for an id. Nearly every id has one. An id without a digit stays readable as
         # text, but WEBMASTER taken for an id would not.

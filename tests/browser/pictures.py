@@ -40,7 +40,7 @@ def take(browser: Browser, scheme: str) -> None:
         save("card", around(card))
         me.confirm(card)
         replies = me.thread(card)
-        expect(replies).to_contain_text("Verified gone")
+        expect(replies).to_contain_text("Double-checked")
         save("success", around(*said_in(replies)))
 
         failing = me.job(0)
@@ -48,7 +48,7 @@ def take(browser: Browser, scheme: str) -> None:
         card = me.ask(failing)
         me.confirm(card)
         replies = me.thread(card)
-        expect(replies).to_contain_text("MetaStudio refused to delete job")
+        expect(replies).to_contain_text("Huawei refused to delete")
         save("failure", around(*said_in(replies)))
 
         lost = me.job(1)

@@ -101,7 +101,7 @@ class Newcomer(Generic[M]):
         card = self.slack.wait_for(lambda: self.slack.messages(self.ops)[before:], 20)[0]
         self.slack.click(self.anna, card, "dh_confirm").wait_ack()
         outcome = self.slack.wait_for(lambda: self.slack.thread(card), 20)[0].text
-        assert "is deleted" in outcome
+        assert "*Deleted:*" in outcome
         assert "Request ID" in outcome
         assert job not in self.cloud.jobs
         assert self.cloud.deletes_arrived(job) == 1

@@ -22,7 +22,7 @@ from tests.faults.test_metastudio import buttons, lose, recovers
 from tests.support.claims import Claim
 
 KEY_ROWS = [name for name, row in ROWS.items() if row.opens]
-STOPPED = "rejected the bot's credentials"
+STOPPED = "rejected the bot's login"
 
 
 def at_the_command(cell: Cell, row: Row) -> None:
@@ -230,7 +230,7 @@ def test_a_wrong_clock_is_named(worlds: Keeper, how: str, when: Callable[[Cell, 
         finally:
             cloud.clock_off = timedelta(0)
         assert "APIGW.0303" in told
-        assert f"The bot's clock is 20 minutes {SKEWS[how][0]} MetaStudio's" in told
+        assert f"The bot's clock is 20 minutes {SKEWS[how][0]} Huawei's" in told
         assert cell.deletes() <= 1
         assert cell.job in cloud.jobs
         cell.w.tick(301)

@@ -78,7 +78,7 @@ def test_first_read(worlds: Keeper, name: str, how: str) -> None:
         assert len(cell.requests(SHOW)) == (3 if row.repeated else 1)
         (told,) = cell.told(cell.w.anna)
         assert claims_of(told) & NOT_DELETED
-        assert Claim.NOT_SHOWN.stands_in(told) if row.show == MISSING else "could not be read" in told
+        assert Claim.NOT_SHOWN.stands_in(told) if row.show == MISSING else "could not be checked" in told
         check_told_with(cell, row, told, SHOW)
         assert cell.deletes() == 0
         recovers(cell, row)
@@ -269,7 +269,7 @@ def test_a_delete_that_something_in_between_repeats(worlds: Keeper, lies: float 
             cell.w.cloud.forget(cell.job, lies)
         cell.quiet()
         assert cell.must_be_over().state is State.DELETED
-        assert f"MetaStudio answered 404; {BY_WHOM}" in cell.thread(card)[1]
+        assert f"Huawei answered 404; {BY_WHOM}" in cell.thread(card)[1]
 
 
 @pytest.mark.parametrize("lost", LOST)

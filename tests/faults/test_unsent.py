@@ -320,7 +320,7 @@ def test_a_read_that_fails_while_somebody_else_deletes(worlds: Keeper, name: str
         cell.press(card, user=cell.w.ben)
         cell.quiet()
         assert cell.must_be_over().state is State.DELETED
-        assert any("confirmed by" in text for text in cell.told(cell.w.ben))
+        assert any("onfirmed" in text and " by <@" in text for text in cell.told(cell.w.ben))
 
 
 @pytest.mark.parametrize("why", ["the key was rejected", "nobody listens"])
@@ -337,7 +337,7 @@ def test_check_now_that_did_not_look_says_so(worlds: Keeper, why: str) -> None:
             with port_closed(cell):
                 cell.press(card, CHECK_NOW)
         told = cell.told(cell.w.anna)[-1]
-        assert "Looked just now" not in told
+        assert "Checked just now" not in told
         cell.quiet()
         cell.must_be_over()
 

@@ -114,11 +114,11 @@ def test_a_file_that_was_removed_or_replaced_ends_all_new_work(
     assert readiness(w) == "ledger_replaced"
     for text in (other, "help", "whoami", "open", "freeze now", f"{other} --dry-run", "no id at all"):
         asked = w.ask(text)
-        assert "ledger was removed or replaced" in str(asked.ack)
+        assert "database was replaced" in str(asked.ack)
         assert "This command deleted nothing." in str(asked.ack)
     for action in ("dh_confirm", "dh_cancel"):
         w.press(card, action)
-        assert "ledger was removed or replaced" in w.said_to(w.anna)[-1]
+        assert "database was replaced" in w.said_to(w.anna)[-1]
     assert len(w.cloud.requests_to("Delete2dModelTrainingJob")) == 0
     assert len(w.slack.messages(w.ops)) == 1
     assert capsys.readouterr().err.count('"event": "no_new_work"') == 1
@@ -156,7 +156,7 @@ def test_what_is_in_flight_is_recorded_and_told(kept: World, attack: str) -> Non
     w.idle()
     w.tick(1)
     assert w.cloud.deletes_arrived(job) == 1
-    assert "is deleted" in w.thread(card)[0]
+    assert "*Deleted:*" in w.thread(card)[0]
 
 
 RESTARTED = {name: attack for name, attack in ATTACKS.items() if attack in {removed, all_removed, replaced_by_nothing}}
@@ -211,7 +211,7 @@ def test_the_home_says_why_too(kept: World) -> None:
     probe(w)
     w.slack.home_opened(w.anna).wait_ack()
     w.idle()
-    assert "ledger was removed or replaced" in json.dumps(w.slack.homes[w.anna])
+    assert "database was replaced" in json.dumps(w.slack.homes[w.anna])
     assert "Waiting for you" not in json.dumps(w.slack.homes[w.anna])
 
 

@@ -127,7 +127,7 @@ def test_it_deletes_a_job_and_stops(image: Image, tmp_path: Path) -> None:
         card = w.slack.wait_for(lambda: w.slack.messages(w.ops), 10)[-1]
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
         w.slack.wait_for(lambda: w.thread(card), 10)
-        assert "is deleted" in w.thread(card)[0]
+        assert "*Deleted:*" in w.thread(card)[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGTERM)

@@ -72,7 +72,7 @@ def made_a_guest(w: World, user: str) -> None:
 
 
 Loss = Callable[[World, str], None]
-LOSSES: dict[Loss, str] = {removed: "not among the people", deactivated: "deactivated", made_a_guest: "Guests"}
+LOSSES: dict[Loss, str] = {removed: "You don't have access", deactivated: "deactivated", made_a_guest: "Guests"}
 
 
 @pytest.mark.parametrize("loses", LOSSES)
@@ -135,7 +135,7 @@ def test_a_look_into_a_group_that_fails_refuses_in_words(
     else:
         w.ask(w.failed_job(), w.ben)
     told = w.said_to(w.ben)[-1]
-    assert "Slack could not say whether you are in a user group that may delete jobs" in told
+    assert "*Slack could not say* whether you are in a user group that may delete jobs" in told
     assert f"This {at_the} deleted nothing. Try again in a minute." in told
     assert next(iter(w.slack.groups)) not in told
     assert w.reasons(w.ben)[-1] == "groups_unknown"

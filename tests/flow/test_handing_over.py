@@ -115,7 +115,7 @@ def test_a_replica_leaves_the_socket_before_it_drains(w: World) -> None:
         w.slack.wait_for(askers.all_were_served, 20)
         assert not leaving.has_ended
     assert BotProcess.wait(leaving) == 0
-    assert "is deleted" in w.thread(card)[0]
+    assert "*Deleted:*" in w.thread(card)[0]
     assert any("socket_left" in line for line in leaving.log)
     assert [line for line in leaving.log if '"level": "error"' in line] == []
     assert staying.stop() == 0
@@ -278,5 +278,5 @@ def test_over_http_a_replica_is_unready_before_it_drains(w: World) -> None:
             until(refuses_connections(first), 60)
         assert not leaving.has_ended
     assert BotProcess.wait(leaving) == 0
-    assert "is deleted" in w.thread(card)[0]
+    assert "*Deleted:*" in w.thread(card)[0]
     assert staying.stop() == 0

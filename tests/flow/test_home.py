@@ -47,7 +47,7 @@ def test_an_operator_sees_what_waits_and_what_was_deleted(tmp_path: Path) -> Non
         w.press(w.card(lost))
         page = home(w)
         assert "[production]" in page
-        assert "The bot is well" in page
+        assert "All good" in page
         for connected in (w.cloud.project_id, w.cloud.url.partition("://")[2], "cn-north-4"):
             assert connected in page
         for title, job in (
@@ -109,7 +109,7 @@ def test_who_cannot_be_looked_up_sees_nothing(w: World) -> None:
     """users.info fails: the page says so; the next opening shows it."""
     w.slack.faults.add("users.info", "error", error="fatal_error")
     assert "could not say who you are" in home(w)
-    assert "The bot is well" in home(w)
+    assert "All good" in home(w)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_it_says_what_is_wrong(w: World) -> None:
     w.cloud.faults.add(play.SHOW, play.gateway(401, "APIGW.0301"), times=None)
     w.ask(w.failed_job())
     page = home(w)
-    assert "MetaStudio rejected the bot's credentials" in page
-    assert "The bot is well" not in page
+    assert "Huawei rejected the bot's login" in page
+    assert "All good" not in page
 
 
 def test_a_ledger_in_trouble_is_said(w: World) -> None:
@@ -162,14 +162,14 @@ def test_a_ledger_in_trouble_is_said(w: World) -> None:
 
     w.app.ledger.before_commit = full_disk
     page = home(w)
-    assert "The ledger cannot be written (" in page
+    assert "can't save to its database (" in page
     assert "Waiting for you" in page
 
     def unreachable(_work: object) -> None:
         raise LedgerTrouble(UNREACHABLE)
 
     w.app.ledger.overview._read = unreachable
-    assert f"cannot read its ledger ({UNREACHABLE})" in home(w)
+    assert f"can't read its database ({UNREACHABLE})" in home(w)
 
 
 def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
@@ -221,7 +221,7 @@ def test_a_page_that_slack_does_not_take_is_let_go(w: World, fault: dict[str, st
     w.slack.home_opened(w.anna).wait_ack()
     w.idle()
     assert w.slack.homes == {}
-    assert "The bot is well" in home(w)
+    assert "All good" in home(w)
     assert w.said_to(w.anna) == []
 
 

@@ -39,7 +39,7 @@ def test_a_bad_job_id_is_refused_in_the_ack_and_no_request_leaves(w: World, text
     asked = w.slack.command(w.anna, w.ops, text)
     said = asked.wait_ack()["text"]
     w.idle()
-    assert "not a job id" in said
+    assert "Not a job id" in said
     assert text.strip() not in said.replace("job id", "")
     assert not w.cloud.requests
     assert len(w.slack.calls) == calls
@@ -75,8 +75,8 @@ NO_CARD = {
     f"{UUID} —because": "there are `--dry-run` and `--help`",
     f"{UUID} old --dry-run": "An option stands before the reason",
     f"{UUID} dry run": "Did you mean `/delete-dh-job dry-run &lt;job_id&gt;`?",
-    f"{UUID} help": "`/delete-dh-job &lt;job_id&gt; [reason]` offers",
-    f"{UUID} --help": "`/delete-dh-job &lt;job_id&gt; [reason]` offers",
+    f"{UUID} help": "`/delete-dh-job &lt;job_id&gt; [reason]` asks",
+    f"{UUID} --help": "`/delete-dh-job &lt;job_id&gt; [reason]` asks",
     "-abc": "there are `--dry-run` and `--help`",
     "hlep": "Did you mean `/delete-dh-job help`?",
     "helſ": "Did you mean `/delete-dh-job help`?",
@@ -248,7 +248,7 @@ def test_the_longest_of_everything_is_still_a_card(w: World) -> None:
         model_version="<" * 99,
     )
     card = w.card(job, reason="&" * 500)
-    assert "cannot be undone" in card.text
+    assert "No undo." in card.text
     assert len(card.text) <= 4000
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1

@@ -46,7 +46,7 @@ def card_of(w: World, job: str) -> Message:
     """Ask, and wait for the card until it is written down: asking again says so."""
     w.slack.command(w.anna, w.ops, job).wait_ack()
     card = w.slack.wait_for(lambda: w.slack.messages(w.ops), 10)[-1]
-    while not any("already asked for" in text for text in w.said_to(w.ben)):
+    while not any("Already asked for" in text for text in w.said_to(w.ben)):
         w.slack.command(w.ben, w.ops, job).wait_answer(10, 2)
     return card
 
@@ -64,7 +64,7 @@ def test_killed_after_the_card_the_card_still_works(w: World) -> None:
     bot.kill()
     bot = Process(w)
     w.slack.click(w.anna, card, "dh_confirm").wait_ack()
-    said(w, lambda: w.thread(card), "is deleted")
+    said(w, lambda: w.thread(card), "*Deleted:*")
     assert w.cloud.deletes_arrived(job) == 1
     assert bot.stop() == 0
 
@@ -84,13 +84,13 @@ def test_killed_after_the_click_the_person_is_told_to_press_again(w: World) -> N
     said(w, lambda: w.said_to(w.anna), "Press the button again")
     assert w.cloud.deletes_arrived(job) == 0
     w.slack.click(w.anna, card, "dh_confirm").wait_ack()
-    said(w, lambda: w.thread(card), "is deleted")
+    said(w, lambda: w.thread(card), "*Deleted:*")
     assert w.cloud.deletes_arrived(job) == 1
     assert bot.stop() == 0
 
 
 @pytest.mark.parametrize(
-    ("when", "ends"), [("after", "found it gone"), ("before", "Still present at")], ids=["it worked", "it did not"]
+    ("when", "ends"), [("after", "found it gone"), ("before", "It was still there at")], ids=["it worked", "it did not"]
 )
 def test_killed_during_the_delete_the_outcome_is_found_out(w: World, when: str, ends: str) -> None:
     """Killed while MetaStudio has the DELETE: unknown first, then what reading shows, and never a second DELETE."""
@@ -102,9 +102,9 @@ def test_killed_during_the_delete_the_outcome_is_found_out(w: World, when: str, 
     w.cloud.wait_for(lambda: sent.hits, 10)
     bot.kill()
     bot = Process(w)
-    said(w, lambda: w.thread(card), "not known yet")
+    said(w, lambda: w.thread(card), "Not sure yet")
     settled = said(w, lambda: w.thread(card), ends)
-    assert ("is deleted" in settled) == (job not in w.cloud.jobs)
+    assert ("*Gone:*" in settled) == (job not in w.cloud.jobs)
     assert w.cloud.deletes_arrived(job) == 1
     assert bot.stop() == 0
 
@@ -121,7 +121,7 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_with_0(w: World) -> None:
     bot.popen.terminate()
     held.gate.set()
     assert bot.wait() == 0
-    assert "is deleted" in w.thread(card)[0]
+    assert "*Deleted:*" in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == 1
 
 
@@ -166,7 +166,7 @@ def test_a_process_that_was_stopped_during_its_checks_checks_anew(w: World, *, b
     if becomes_a_guest:
         said(w, lambda: w.said_to(w.anna), "Guests")
     else:
-        said(w, lambda: w.thread(card), "is deleted")
+        said(w, lambda: w.thread(card), "*Deleted:*")
     assert w.cloud.deletes_arrived(job) == (0 if becomes_a_guest else 1)
     assert len(w.cloud.requests_to(SHOW)) >= reads + 2
     assert bot.stop() == 0

@@ -62,7 +62,7 @@ def test_a_command_is_refused_in_words(w: World, trouble: Trouble, capsys: pytes
     job = w.cloud.add_job(state="TRAIN_FAILED")
     trouble.begin()
     w.ask(job)
-    assert "cannot write to its ledger" in w.said_to(w.anna)[-1]
+    assert "can't save to its database" in w.said_to(w.anna)[-1]
     assert "deleted nothing" in w.said_to(w.anna)[-1]
     assert not w.cloud.requests
     assert f'"diagnosis": "{trouble.diagnosis}"' in capsys.readouterr().err
@@ -76,13 +76,13 @@ def test_a_click_is_refused_in_words_and_the_card_still_waits(w: World, trouble:
     job, card = w.offered()
     trouble.begin()
     w.press(card)
-    assert "cannot write to its ledger" in w.said_to(w.anna)[-1]
+    assert "can't save to its database" in w.said_to(w.anna)[-1]
     assert w.cloud.deletes_arrived(job) == 0
     trouble.end()
     w.tick(1)
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
-    assert "is deleted" in w.thread(card)[-1]
+    assert "*Deleted:*" in w.thread(card)[-1]
 
 
 @pytest.mark.parametrize("when", ["before the claim", "before the DELETE", "after the DELETE"])
@@ -108,13 +108,13 @@ def test_a_ledger_that_fails_in_the_middle_loses_no_outcome(
         assert "deleted nothing" in told
         assert w.cloud.deletes_arrived(job) == 0
     else:
-        assert "cannot record how it ended" in told
+        assert "can't save how it ended" in told
         assert "delete_replied" in capsys.readouterr().err
         assert w.thread(card) == []
     trouble.end()
     w.tick(1)
     if when != "before the claim":
-        assert "is deleted" in w.thread(card)[0]
+        assert "*Deleted:*" in w.thread(card)[0]
         assert w.cloud.requests_to("Delete2dModelTrainingJob")[0].request_id in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == int(when != "before the claim")
 
@@ -254,8 +254,8 @@ class LostAnswer:
         raise LedgerTrouble("unreachable")
 
 
-IN_DOUBT = "The bot's ledger did not answer whether this was written, so it may have been."
-LOOK_AT_OPEN = "Look at `/delete-dh-job open` before you try again."
+IN_DOUBT = "*Not sure that this was saved:* the bot's database did not say."
+LOOK_AT_OPEN = "See `/delete-dh-job open` before you try again."
 LOOK_AT_FREEZE = "`/delete-dh-job open` says whether deletions are frozen."
 
 
@@ -302,19 +302,19 @@ def test_a_job_that_may_not_be_deleted_is_refused_by_its_state(w: World, monkeyp
     job = w.cloud.add_job(state="TRAINING")
     with LostAnswer(w, monkeypatch, "propose"):
         w.ask(job)
-    assert "cannot be deleted in its state `TRAINING`" in w.said_to(w.anna)[-1]
+    assert "Can't be deleted now:* Training is running (`TRAINING`)" in w.said_to(w.anna)[-1]
 
 
 def test_a_freeze_whose_answer_was_lost_stands(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fresh read shows it: who froze is told so, and so is the channel. The same holds for its end."""
     with LostAnswer(w, monkeypatch, "freeze"):
         w.ask("freeze")
-    assert w.said_to(w.anna)[-1].startswith("All deletions are frozen from now on.")
+    assert w.said_to(w.anna)[-1].startswith("*All deletions are frozen* from now on.")
     assert "All deletions are frozen" in w.slack.messages(w.ops)[-1].text
     with LostAnswer(w, monkeypatch, "unfreeze"):
         w.ask("unfreeze")
     assert w.app.ledger.freezes.current() is None
-    assert w.said_to(w.anna)[-1].startswith("Deletions are allowed again.")
+    assert w.said_to(w.anna)[-1].startswith("*Deletions are allowed again.*")
     assert "no longer frozen" in w.slack.messages(w.ops)[-1].text
 
 
@@ -344,7 +344,7 @@ def test_a_freeze_that_cannot_be_written_begins_with_that(w: World, trouble: Tro
     """The ledger refused: it is known that nothing was frozen, and it is said first."""
     trouble.begin()
     w.ask("freeze")
-    assert w.said_to(w.anna)[-1].startswith("*Nothing was frozen.* The bot cannot write to its ledger")
+    assert w.said_to(w.anna)[-1].startswith("*Nothing was frozen.* *The bot can't save to its database*")
     trouble.end()
 
 
@@ -352,7 +352,7 @@ def test_a_freeze_that_meets_a_busy_bot_begins_with_that(w: World) -> None:
     """Without a permit nothing is frozen, and the ack says so first."""
     assert w.app.pool.drain(5)
     told = w.slack.command(w.anna, w.ops, "freeze").wait_ack()["text"]
-    assert told.startswith("*Nothing was frozen.* The bot is restarting.")
+    assert told.startswith("*Nothing was frozen.* *The bot is restarting.*")
 
 
 def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,7 +365,7 @@ def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch
     monkeypatch.setattr(importlib.import_module("handlers.subcommands.freeze"), "frozen_text", broken)
     w.ask("freeze")
     assert w.app.ledger.freezes.current() is not None
-    assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* Something in the bot went wrong")
+    assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* *Something in the bot went wrong;*")
 
 
 def test_a_card_whose_cancelling_got_no_answer_is_cancelled(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,7 +407,7 @@ def test_a_next_attempt_whose_claim_got_no_answer_is_sent(w: World, monkeypatch:
     with LostAnswer(w, monkeypatch, "change:claim again"):
         w.press(card)
     assert w.cloud.deletes_arrived(job) == 2
-    assert "MetaStudio confirmed it" in w.thread(card)[0]
+    assert "Huawei confirmed it" in w.thread(card)[0]
     found = w.deletion(job)
     assert [attempt.status for attempt in found.attempts] == [429, 200]
 
@@ -430,7 +430,7 @@ def test_no_attempt_is_told_that_was_never_sent(
     w.tick(1)
     (sent,) = w.cloud.requests_to("Delete2dModelTrainingJob")
     said = w.thread(card)[0]
-    assert "It was not sent again, since the bot could not write to its ledger." in said
+    assert "It was not sent again, since the bot could not save to its database." in said
     assert f"Request ID: `{sent.request_id}`\nHTTP status: 429\nError code: `APIGW.0308`" in said
     assert "each time" not in said
     assert "no reply known" not in said
@@ -448,7 +448,7 @@ def test_a_throttled_delete_is_not_sent_again_without_the_ledger(w: World, troub
     w.cloud.after_call = None
     trouble.end()
     w.tick(1)
-    assert "It was not sent again, since the bot could not write to its ledger." in w.thread(card)[0]
+    assert "It was not sent again, since the bot could not save to its database." in w.thread(card)[0]
     assert w.cloud.deletes_arrived(job) == 1
 
 
@@ -503,7 +503,7 @@ def test_a_restored_backup_confirms_nothing(
             assert "restored from a backup" in w.thread(card)[-1]
             w.press(card, force=True)
             assert "restored from a backup" in w.said_to(w.anna)[-1]
-        assert "is deleted" in w.thread(first)[0]
+        assert "*Deleted:*" in w.thread(first)[0]
         assert (w.cloud.deletes_arrived(used), w.cloud.deletes_arrived(unused)) == (1, 0)
         assert main.main(["audit", "show", w.deletion(used).id]) == 0
         told = capsys.readouterr().out

@@ -254,11 +254,10 @@ def test_lost_commits(s: Scene, capsys: pytest.CaptureFixture[str], boundary: st
     assert s.w.cloud.deletes_arrived(other) == 1
 
 
-SAYS_DELETED = re.compile(r"(?<!whether )[Jj]ob `[^`]+` is deleted|: the job is deleted|found it gone|Verified gone")
-SAYS_NOT = re.compile(
-    r"not deleted by this request|othing (was|is) deleted|treated as not deleted|did not delete"
-    r"|: the job is still there\b"
+SAYS_DELETED = re.compile(
+    r"(^|\*)(Deleted|Gone):|it is (deleted|gone):|: the job is deleted|found it gone|: it is gone", re.MULTILINE
 )
+SAYS_NOT = re.compile(r"not deleted by this request|othing (was |is |)deleted|ounts as not deleted|\*Still there:")
 
 
 def judge(s: Scene, case: ReplyCase) -> None:
@@ -270,7 +269,7 @@ def judge(s: Scene, case: ReplyCase) -> None:
         assert not (SAYS_DELETED.search(text) and not case.has_effect), text
         # A press that is refused says of itself that it deleted nothing, which is so.
         assert not (SAYS_NOT.search(text) and case.has_effect), text
-        assert "MetaStudio confirmed it" not in text or case.step == "change:reply: deleted", text
+        assert "Huawei confirmed it" not in text or case.step == "change:reply: deleted", text
         assert "never left the bot" not in text or not case.arrives, text
         assert "DELETE was sent" not in text or case.arrives, text
     outcome = [text for text in thread if SAYS_DELETED.search(text) or SAYS_NOT.search(text)]

@@ -114,7 +114,7 @@ def test_a_second_asker_gets_a_link_to_the_card(w: World) -> None:
     w.ask(job, w.ben)
     assert len(w.slack.messages(w.ops)) == 1
     told = w.said_to(w.ben)[-1]
-    assert "already asked for" in told
+    assert "Already asked for" in told
     assert card.ts.replace(".", "") in told
 
 
@@ -176,7 +176,7 @@ def test_a_page_that_says_404_is_not_taken_for_metastudios_word(w: World) -> Non
     job = w.cloud.add_job(state="TRAIN_FAILED")
     w.cloud.faults.add(SHOW, play.html(404), times=None)
     w.ask(job)
-    assert "could not be read" in w.said_to(w.anna)[-1]
+    assert "could not be checked" in w.said_to(w.anna)[-1]
     assert "no such job" not in w.said_to(w.anna)[-1]
     w.cloud.faults.clear()
     w.ask("efc5300ecdba4ea48d1ff13a9d907bc0")
@@ -188,7 +188,7 @@ def test_a_read_that_fails_at_the_click_leaves_the_card_waiting(w: World) -> Non
     job, card = w.offered()
     w.cloud.faults.add("Show2dModelTrainingJob", play.error(503, "MSS.00000004"), times=3)
     w.press(card)
-    assert "could not be read" in w.said_to(w.anna)[-1]
+    assert "could not be checked" in w.said_to(w.anna)[-1]
     assert len(card.buttons) == 2
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1

@@ -285,7 +285,7 @@ def test_while_sigterm_drains_it_is_unready_at_once_and_alive_until_the_end(real
     assert samples(real)["dh_bot_work_in_flight", ()] == 1
     held.gate.set()
     assert bot.wait() == 0
-    assert "is deleted" in real.thread(card)[0]
+    assert "*Deleted:*" in real.thread(card)[0]
 
 
 # Metrics.
@@ -405,7 +405,7 @@ def test_a_metric_that_cannot_be_counted_spoils_nothing(w: World, monkeypatch: p
     monkeypatch.setattr(instrumentation, "_slack_result", lambda error: 1 / 0)
     w.press(w.card(job))
     assert w.cloud.deletes_arrived(job) == 1
-    assert "is deleted" in w.thread(w.slack.messages(w.ops)[-1])[0]
+    assert "*Deleted:*" in w.thread(w.slack.messages(w.ops)[-1])[0]
 
 
 def test_a_scrape_reads_no_file_and_shows_the_process_as_it_was_seen_last(

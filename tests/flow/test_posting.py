@@ -13,8 +13,8 @@ POST = "chat.postMessage"
 
 
 def shown_deadline(card: Message) -> int:
-    """The "Until" of a card, in seconds since 1970."""
-    return int(card.text.partition("Until: <!date^")[2].partition("^")[0])
+    """The "until" of a card, in seconds since 1970."""
+    return int(card.text.partition(", until <!date^")[2].partition("^")[0])
 
 
 def while_waiting(w: World, act: object) -> None:
@@ -85,7 +85,7 @@ def test_the_deadline_counts_from_when_the_card_stood(w: World) -> None:
 
 
 def test_both_copies_of_a_card_show_no_more_time_than_there_is(w: World) -> None:
-    """The first post had no answer: whichever copy somebody looks at, its "Until" holds."""
+    """The first post had no answer: whichever copy somebody looks at, its "until" holds."""
     w.slack.faults.add(POST, "drop", when="after")
     job = w.cloud.add_job(state="TRAIN_FAILED")
     w.ask(job)

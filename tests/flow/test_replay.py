@@ -20,7 +20,7 @@ from tests.flow.world import World, free_port, world
 from tests.support import postgres
 from tests.support.claims import Claim
 
-ALREADY = "Already handled"
+ALREADY = "*Already handled"
 
 
 @pytest.fixture(params=["http", "socket"])
@@ -179,7 +179,7 @@ def test_a_ledger_in_trouble_is_said_each_time(w: World) -> None:
     first = w.ask("freeze the wrong jobs went")
     again(w, first)
     w.app.ledger.before_commit = lambda name: None
-    assert all("cannot write to its ledger" in text for text in w.said_to(w.anna))
+    assert all("can't save to its database" in text for text in w.said_to(w.anna))
     assert standing(w) is None
 
 

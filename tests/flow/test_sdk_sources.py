@@ -267,4 +267,4 @@ def test_rejected_keys_of_an_agency_open_the_breaker_as_any_other(w: World, meta
     for _ in range(3):
         w.ask(w.cloud.add_job(state="TRAIN_FAILED"))
     assert len(w.cloud.requests) == 1
-    assert "rejected the bot's credentials a short while ago" in w.said_to(w.anna)[-1]
+    assert "rejected the bot's login* a short while ago" in w.said_to(w.anna)[-1]

@@ -41,7 +41,7 @@ def test_what_a_later_deletion_did_is_not_the_firsts(w: World) -> None:
     assert not Claim.CORRECTED.stands_in(last)
     assert Claim.FOUND_GONE.stands_in(last)
     assert deletion_id(second) in last
-    assert "MetaStudio has confirmed" in last
+    assert "Huawei has confirmed" in last
     assert "deleted" not in first.text.split("Deletion")[0].replace("not deleted", "")
     found = w.app.ledger.get(deletion_id(first))
     assert found is not None

@@ -67,7 +67,7 @@ def test_nothing_secret_or_personal_is_seen_anywhere(tmp_path: Path, auth: str) 
         w.slack.faults.add("chat.postMessage", "cut", when="after")
         w.slack.faults.add("chat.update", "http", status=500)
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
-        w.slack.wait_for(lambda: any("not known yet" in said for said in w.thread(card)), 15)
+        w.slack.wait_for(lambda: any("Not sure yet" in said for said in w.thread(card)), 15)
         assert bot.stop() == 0
 
         calls = "\n".join(

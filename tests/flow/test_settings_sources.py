@@ -28,9 +28,9 @@ def test_what_compose_makes_of_unset_variables_restricts_all_the_same(tmp_path: 
         bot = Process(w, **EMPTY)
         job = w.cloud.add_job(state="TRAIN_FAILED")
         refused = (
-            ("not allowed in this channel", w.slack.command(w.anna, elsewhere, f"{job} why")),
+            ("Not in this channel", w.slack.command(w.anna, elsewhere, f"{job} why")),
             ("reason", w.slack.command(w.anna, w.ops, job)),
-            ("may freeze", w.slack.command(w.anna, w.ops, "freeze an incident")),
+            ("access to freeze", w.slack.command(w.anna, w.ops, "freeze an incident")),
         )
         for words, asked in refused:
             w.slack.wait_for(lambda asked=asked, words=words: any(words in one.text for one in asked.answers), 10)

@@ -45,7 +45,7 @@ def test_a_second_bot_with_a_ledger_of_its_own_is_named(tmp_path: Path, two: lis
         assert notices(first) == []
         w.slack.sockets.pick = lambda live: live[1]
         asked = w.slack.command(w.anna, w.ops, w.cloud.add_job(state="TRAIN_FAILED"))
-        assert "Another process is connected" in asked.wait_ack()["text"]
+        assert "a second bot is connected" in asked.wait_ack()["text"]
         assert (second.stop(), first.stop()) == (0, 0)
     finally:
         w.stop()
@@ -243,7 +243,7 @@ def test_replicas_on_one_postgresql_are_as_they_should_be(tmp_path: Path) -> Non
         card = w.slack.wait_for(lambda: w.slack.messages(w.ops), 10)[-1]
         w.slack.sockets.pick = lambda live: second
         w.slack.click(w.anna, card, "dh_confirm").wait_ack()
-        w.slack.wait_for(lambda: any("is deleted" in text for text in w.thread(card)), 10)
+        w.slack.wait_for(lambda: any("*Deleted:*" in text for text in w.thread(card)), 10)
         assert w.cloud.deletes_arrived(job) == 1
         assert [bot.stop() for bot in reversed(bots)] == [0, 0]
         assert [notices(bot) for bot in bots] == [[], []]

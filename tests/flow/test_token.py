@@ -15,7 +15,7 @@ from sandbox.metastudio.world import Seen
 from tests.flow.world import IAM_USER, World, world
 
 DAY, MINUTE = 86400, 60
-STOPPED = "rejected the bot's credentials a short while ago"
+STOPPED = "rejected the bot's login* a short while ago"
 PASSWORD = IAM_USER["IAM_PASSWORD"]
 
 
@@ -100,7 +100,7 @@ def test_a_token_rejected_at_the_delete_fails_it_and_stops_the_calls(w: World) -
     w.cloud.after_call = None
     assert w.cloud.deletes_arrived(job) == 1
     assert "APIGW.0301" in w.thread(card)[0]
-    assert "rejected the bot's credentials" in w.thread(card)[0]
+    assert "rejected the bot's login" in w.thread(card)[0]
     w.ask(job)
     assert STOPPED in w.said_to(w.anna)[-1]
     w.clock.add(5 * MINUTE + 1)

@@ -279,12 +279,12 @@ def test_a_throttled_delete_keeps_its_claim_while_it_waits(w: World) -> None:
             lambda w, job: w.cloud.set_state(job, "TRAINING"),
             "the job is no longer the one on the card (state: on the card `TRAIN_FAILED`, now `TRAINING`",
         ),
-        (lambda w, job: w.cloud.remove(job), "MetaStudio no longer shows the job."),
+        (lambda w, job: w.cloud.remove(job), "Huawei no longer shows the job."),
         (
             lambda w, job: w.cloud.faults.add(SHOW, play.error(500, "MSS.00000004"), times=3),
             "the job could not be read",
         ),
-        (lambda w, job: w.slack.faults.add("users.info", "ratelimited", retry_after=1), "a look-up in Slack failed."),
+        (lambda w, job: w.slack.faults.add("users.info", "ratelimited", retry_after=1), "Slack did not answer."),
     ],
     ids=["in training", "gone", "not read", "not looked up"],
 )
@@ -299,10 +299,10 @@ def test_why_a_throttled_delete_is_not_sent_again_is_told(
     w.cloud.after_call = None
     (sent,) = w.cloud.requests_to(DELETE)
     outcome = w.thread(card)[0]
-    assert f"MetaStudio throttled the DELETE. It was not sent again, since {since}" in outcome
+    assert f"Huawei throttled the DELETE. It was not sent again, since {since}" in outcome
     assert "each time" not in outcome
     assert f"Request ID: `{sent.request_id}`" in outcome
-    assert ("ask again in a minute" in outcome) is ("could not be" in since or "look-up" in since)
+    assert ("ask again in a minute" in outcome) is ("could not be" in since or "did not answer" in since)
 
 
 def test_busy_is_said_again_where_slack_did_not_take_it(tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_while_it_stops_every_click_is_answered(w: World) -> None:
     assert w.app.pool.drain(5)
     w.press(card)
     assert "restarting" in w.said_to(w.anna)[-1]
-    assert w.slack.command(w.anna, w.ops, "job").wait_ack()["text"].startswith("The bot is restarting")
+    assert w.slack.command(w.anna, w.ops, "job").wait_ack()["text"].startswith("*The bot is restarting.*")
 
 
 def test_the_running_log_shows_every_line(tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ def test_by_default_nobody_is_allowed(tmp_path: Path) -> None:
     """With no users and no groups everybody is refused, and MetaStudio is not even asked."""
     with world(tmp_path, AUTHORIZED_USERS="", HELP_CONTACT="the media platform team") as w:
         told = refused_without_a_call(w, w.anna)
-        assert "not among the people" in told
+        assert "You don't have access" in told
         assert "the media platform team" in told
         assert not w.cloud.requests
 
 
 def test_a_colleague_who_is_not_listed_is_refused(w: World) -> None:
     """Deny by default; the refusal is recorded with who, where and why, and costs MetaStudio nothing."""
-    assert "not among the people" in refused_without_a_call(w, w.carl)
+    assert "You don't have access" in refused_without_a_call(w, w.carl)
     assert not w.cloud.requests
     refusal = next(one.event for one in w.trail() if one.event.kind == "refused")
     assert (refusal.actor.user, refusal.channel, refusal.facts["reason"]) == (w.carl, w.ops, "not_listed")
@@ -59,7 +59,7 @@ def test_accounts_that_may_never_delete_are_refused_even_if_listed(
 def test_who_cannot_be_looked_up_is_refused(w: World) -> None:
     """users.info fails: no, with Slack's error code, and try again works."""
     w.slack.faults.add("users.info", "error", error="fatal_error")
-    assert "could not say who you are" in refused_without_a_call(w, w.anna)
+    assert "could not say* who you are" in refused_without_a_call(w, w.anna)
     w.card(w.cloud.add_job(state="TRAIN_FAILED"))
 
 
@@ -104,7 +104,7 @@ def test_a_strangers_click_is_answered_and_the_card_still_waits(w: World) -> Non
     """A colleague without rights presses: told why, no DELETE, and the requester can still confirm."""
     job, card = w.offered()
     w.press(card, user=w.carl)
-    assert "not among the people" in w.said_to(w.carl)[-1]
+    assert "You don't have access" in w.said_to(w.carl)[-1]
     assert len(card.buttons) == 2
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
@@ -137,7 +137,7 @@ def test_second_person_states_ask_for_a_second_person(tmp_path: Path) -> None:
     with world(tmp_path, SECOND_PERSON_STATES="JOB_SUCCESS") as w:
         job = w.cloud.add_job(state="JOB_SUCCESS")
         card = w.card(job)
-        assert "a second person is required" in card.text
+        assert "a second person is needed" in card.text
         w.press(card)
         assert "second person" in w.said_to(w.anna)[-1]
         w.press(card, user=w.ben)
@@ -172,7 +172,7 @@ def test_a_failed_look_up_at_the_click_leaves_the_card_waiting(w: World) -> None
     w.clock.add(6)
     w.slack.faults.add("users.info", "error", error="ratelimited")
     w.press(card)
-    assert "could not say who you are" in w.said_to(w.anna)[-1]
+    assert "could not say* who you are" in w.said_to(w.anna)[-1]
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
 
@@ -202,7 +202,7 @@ def test_a_card_of_another_project_is_answered(w: World) -> None:
     w.stop_bot()
     w.run_bot(METASTUDIO_PROJECT_ID="f" * 32)
     w.press(card)
-    assert "another MetaStudio project" in w.said_to(w.anna)[-1]
+    assert "another project" in w.said_to(w.anna)[-1]
     assert w.cloud.deletes_arrived(job) == 0
     w.stop_bot()
     w.run_bot(METASTUDIO_PROJECT_ID=w.cloud.project_id)

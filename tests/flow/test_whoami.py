@@ -60,7 +60,7 @@ def test_whoever_may_nothing_learns_why_and_whom_to_ask(tmp_path: Path) -> None:
     try:
         w.run_bot(AUTHORIZED_USERGROUPS=w.slack.add_group("oncall", [w.ben]))
         told = whoami(w, w.carl)
-        assert "You are not among the people who may delete jobs with this bot. Ask the media platform team." in told
+        assert "*You don't have access to delete jobs* with this bot. Ask the media platform team." in told
         assert "AUTHORIZED" not in told
         assert "CONFIRM_BY" not in told
         assert "subteam" not in told
@@ -81,14 +81,14 @@ def test_in_the_wrong_place_it_says_where_instead(w: World) -> None:
     """It answers also where deletions are refused, and says what to do."""
     told = whoami(w, w.anna, w.slack.add_im(w.anna, w.ben))
     assert "You may delete jobs with this bot" in told
-    assert "Not here, though: Deletions are asked for where the team sees them, so not in a direct message." in told
+    assert "*Not in a direct message:* deletions are asked for where the team sees them." in told
     assert not claims_of(told)
 
 
 def test_when_slack_does_not_say_it_does_not_guess(w: World) -> None:
     """A look-up that fails is told as that."""
     w.slack.faults.add("users.info", "error", error="fatal_error")
-    assert "Slack could not say who you are" in whoami(w, w.anna)
+    assert "*Slack could not say* who you are" in whoami(w, w.anna)
 
 
 def test_it_is_recorded_and_answered_when_the_bot_is_busy(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_reads_that_a_proxy_compresses_and_cuts_decide_nothing(w: World) -> None
     job = w.cloud.add_job(state="TRAIN_FAILED")
     w.cloud.faults.add(SHOW, play.compressed(play.error(404, "MSS.41000003"), keep=12), times=None)
     w.ask(job)
-    assert "could not be read" in w.said_to(w.anna)[-1]
+    assert "could not be checked" in w.said_to(w.anna)[-1]
 
 
 def test_a_second_request_id_is_kept_with_the_first(w: World) -> None:

@@ -57,13 +57,13 @@ def test_a_look_that_was_made_already_is_not_announced(w: World) -> None:
     w.slack.faults.clear()
     w.tick(700)
     assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
-    assert "once more" not in w.thread(card)[-1]
+    assert "One last check" not in w.thread(card)[-1]
 
 
 def test_what_only_seems_so_is_said_as_such(w: World) -> None:
     """Before the last look a press hears "treated as not deleted", never that the job was not deleted."""
     job, card = treated_as_not_deleted(w)
-    assert "once more" in w.thread(card)[-1]
+    assert "One last check" in w.thread(card)[-1]
     assert Claim.TREATED_AS_NOT_DELETED.stands_in(card.text)
     w.cloud.remove(job)  # The late effect of that DELETE, which nobody has seen yet.
     w.press(card, force=True)
@@ -78,7 +78,7 @@ def test_who_may_close_by_hand_is_said_and_a_failure_so_closed_can_be_escalated(
     _, card = undetermined(w)
     assert "A person who may delete jobs with this bot and has looked" in w.thread(card)[-1]
     w.press(card, "dh_close_present", w.carl)
-    assert "not among the people" in w.said_to(w.carl)[-1]
+    assert "You don't have access" in w.said_to(w.carl)[-1]
     w.press(card, "dh_close_present")
     assert "Closed by hand" in w.thread(card)[-1]
     assert "For a Huawei Cloud ticket" in w.thread(card)[-1]
@@ -101,7 +101,7 @@ def test_a_wrong_date_explains_a_rejected_signature_and_nothing_else(w: World, o
             w.press(card)
         told = w.thread(card)[0] if card else w.said_to(w.anna)[-1]
         assert code in told
-        assert ("The bot's clock is 120 minutes ahead of MetaStudio's" in told) is is_named
+        assert ("The bot's clock is 120 minutes ahead of Huawei's" in told) is is_named
         w.cloud.faults.remove(fault)
         for _ in range(4):
             w.tick(20)

@@ -169,7 +169,7 @@ def test_a_stop_lets_the_deletion_under_way_finish(service: Service) -> None:
     answered.set()
     becomes_so(lambda: service.shows("ActiveState") not in {"active", "deactivating"}, "it stops")
     assert (service.shows("Result"), service.shows("ExecMainStatus")) == ("success", "0")
-    assert "is deleted" in service.slack.thread(card)[0].text
+    assert "*Deleted:*" in service.slack.thread(card)[0].text
     assert service.cloud.deletes_arrived(job) == 1
 
 

@@ -198,7 +198,7 @@ class Storm:
 
     def _is_told(self, place: str, job: str) -> bool:
         """Whether a thread says that the job is deleted, also as a correction."""
-        says = re.compile(rf"\*(Correction: j|J)ob `{job}` is deleted\.\*")
+        says = re.compile(rf"\*(Deleted|Gone|Correction, it is (deleted|gone)):\*.*`{job}`")
         return any(says.search(reply.text) for card in self._cards(place, job) for reply in self.slack.thread(card))
 
     def _ask(self, person: str, place: str, job: str) -> None:
@@ -299,8 +299,8 @@ class Storm:
             figures.ends[state] += 1
             if state in {"deleted", "failed"} and ts is not None:
                 said = [reply.text for reply in self.slack.thread(self.slack.message(channel, ts))]
-                wanted = "is deleted" if state == "deleted" else "not deleted"
-                if not any(wanted in one for one in said):
+                wanted = "Deleted:|Gone:|it is (deleted|gone):" if state == "deleted" else "ot deleted"
+                if not any(re.search(wanted, one) for one in said):
                     figures.untold.append(deletion)
         figures.lost_claims = [
             _seconds(told) - _seconds(ran_out)

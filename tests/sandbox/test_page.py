@@ -150,7 +150,7 @@ def test_no_secret_is_told(window: Window, tmp_path: Path) -> None:
     job = window.job()
     card = window.card(job)
     window.press(card, "dh_confirm")
-    window.said("is deleted")
+    window.said("*Deleted:*")
     window.until(lambda: any(row["what"].startswith("DELETE") for row in window.rows.values()))
     told = "\n".join(window.heard)
     assert "Signature=[redacted]" in told

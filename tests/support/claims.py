@@ -51,9 +51,8 @@ class Truth:
 Must = Callable[[Truth], bool]
 
 BY_WHOM = "whether this request or something else removed it cannot be told"
-JOB = r"[Jj]ob `?[\w-]+`?"
-HEADING = r"^(?:\[.*\] )?"
-"""The start of a card, with or without the environment."""
+HEADING = r"^\*?(?:\[.*\] )?"
+"""The start of a card, with or without the environment, or of a message in a thread."""
 NOT_OF_A_REQUEST = r"(?<!This click )(?<!This command )"
 
 
@@ -63,64 +62,63 @@ class Claim(Enum):
     # -- the job is deleted, or gone --
     DELETED = (
         lambda t: t.confirmed or not t.is_there,
-        rf"\b{JOB} is deleted\b",
-        r"Job deleted",
-        r": the job is deleted\b",
+        rf"{HEADING}(?:Deleted|Gone):",
+        r"\bCorrection, it is (?:deleted|gone):",
+        r":\*? the job is deleted\b",
         r"confirms that the job is deleted\b",
     )
     DELETED_BY_IT = (
         lambda t: t.confirmed or t.removed,
-        rf"\bis deleted\b(?!.*{BY_WHOM})",
-        r"Job deleted",
+        rf"{HEADING}Deleted:",
+        r"\bCorrection, it is deleted:",
+        r"\bthe job is deleted\b",
     )
     CONFIRMED = (
         lambda t: t.confirmed,
-        r"\bMetaStudio confirmed it\b",
-        r"MetaStudio confirmed the deletion\b",
-        r"answer arrived late and confirms it\b",
+        r"\bHuawei confirmed it\b",
+        r"Huawei confirmed the deletion\b",
+        r"reply arrived late and confirms it\b",
         r"It confirms that the job is deleted\b",
     )
     BY_NOBODY_KNOWN = (lambda t: not t.is_there, BY_WHOM)
     FOUND_GONE = (
         lambda t: not t.is_there,
+        rf"{HEADING}Gone:",
+        r"\bCorrection, it is gone:",
         r"\bfound it gone\b",
-        r"\bneither Show nor List\b",
-        r"Job gone: found by look-ups",
+        r"\bneither shows nor lists\b",
         r"\bthe job is gone; whether by this deletion\b",
-        r"\bthe job is gone now\b",
+        rf"{HEADING}Gone now:",
     )
-    VERIFIED_GONE = (lambda t: not t.is_there, r"\bVerified gone\b")
-    NOT_SHOWN = (lambda t: t.denied, r"\bno longer shows the job\b", r"\bhas no such job\b")
+    VERIFIED_GONE = (lambda t: not t.is_there, r"\bDouble-checked\b[^\n]*: it is gone\b")
+    NOT_SHOWN = (lambda t: t.denied, r"\bAlready gone\b", r"\bno longer shows the job\b", r"\bhas no such job\b")
     CLOSED_AS_GONE = (
         lambda t: t.stood(State.DELETED),
-        rf"checked that {JOB} is gone\b",
-        r"by hand: deleted, by a person's word",
+        r"\bchecked that [^\n]* is gone\b",
+        rf"{HEADING}Checked by hand, gone:",
         r"the job is gone, by the word of a person",
     )
 
     # -- the job is there, or not deleted by this --
     STILL_THERE = (
         lambda t: t.is_there or t.was_seen,
-        r": the job is still there\b(?!, by the word)",
-        r"\bStill present at\b",
-        r"\bstill shows the job\b",
+        rf"{HEADING}Still there:",
+        r"\bIt was still there at\b",
+        r"\bStill shown by Huawei\b",
     )
-    THERE_AGAIN = (lambda t: t.is_there or t.was_seen, rf"Correction: {JOB} is there\b")
-    TREATED_AS_NOT_DELETED = (lambda t: not t.removed, r"\b[Tt]reated as not deleted\b")
-    NOT_DELETED_BY_IT = (
-        lambda t: not t.removed,
-        r"\bnot deleted by this request\b",
-        rf"\bthis request did not delete {JOB}",
-    )
+    THERE_AGAIN = (lambda t: t.is_there or t.was_seen, r"\bCorrection, it is there:")
+    TREATED_AS_NOT_DELETED = (lambda t: not t.removed, r"\b[Cc]ounts as not deleted\b")
+    NOT_DELETED_BY_IT = (lambda t: not t.removed, r"\b[Nn]ot deleted by this request\b")
     CLOSED_AS_PRESENT = (
         lambda t: t.stood(State.FAILED),
-        rf"checked that {JOB} is still there\b",
-        r"by hand: not deleted, by a person's word",
+        r"\bchecked that [^\n]* is still there\b",
+        rf"{HEADING}Checked by hand, still there:",
         r"the job is still there, by the word of a person",
     )
     NOTHING_DELETED = (
         lambda t: not t.removed and not t.arrived,
         r"\b[Nn]othing was deleted\b",
+        r"\bnothing deleted\b",
         rf"{NOT_OF_A_REQUEST}\bdeleted nothing\b",
     )
     REQUEST_DELETED_NOTHING = (lambda t: not t.sent_for_reader, r"\bThis (?:click|command) deleted nothing\b")
@@ -129,40 +127,35 @@ class Claim(Enum):
     WAS_SENT = (lambda t: t.arrived > 0, r"\bThe DELETE was sent\b")
     NEVER_LEFT = (lambda t: not t.arrived, r"\bDELETE never left the bot\b")
     SENT_NO_DELETE = (lambda t: not t.arrived, r"\bThis deletion sent no DELETE\b")
-    REFUSED = (
-        lambda t: t.arrived > 0,
-        r"\bMetaStudio refused to delete\b",
-        r"\bMetaStudio rejected the DELETE\b",
-        r"\bMetaStudio refused the DELETE\b",
-    )
+    REFUSED = (lambda t: t.arrived > 0, r"\bHuawei refused to delete\b", r"\bHuawei refused the DELETE\b")
     THROTTLED = (lambda t: t.throttled, r"\bthrottled the DELETE each time\b")
 
     # -- how the deletion stands --
     WAITS = (
         lambda t: t.stood(State.AWAITING),
-        rf"{HEADING}Delete this job permanently\?",
+        rf"{HEADING}Delete [^\n]* permanently\?",
         r"\bThe card still waits\b",
         r"\bThis card still waits\b",
     )
     UNKNOWN = (
         lambda t: t.stood(State.DELETING, State.UNKNOWN),
-        r"\bIt is not known yet\b",
-        r"\bthe outcome is not known yet\b",
-        r"\bits outcome is not known yet\b",
+        rf"{HEADING}Deleting [^\n]* …",
+        r"\bNot sure yet if\b",
+        r"\b[Ii]ts outcome is not known yet\b",
     )
     IN_DOUBT = (
         lambda t: t.stood(State.UNKNOWN),
-        rf"{HEADING}Outcome unknown\b",
-        r"\bis being found out\b",
+        rf"{HEADING}Not sure yet if [^\n]* is deleted",
+        r"\bthe bot is checking\b",
         r"\bmay or may not have worked\b",
     )
-    UNDETERMINED = (lambda t: t.stood(State.UNKNOWN), r"\bit could not be determined\b")
-    CORRECTED = (lambda t: t.stood(State.DELETED, State.FAILED), r"\bCorrection: ")
-    CANCELLED = (lambda t: t.stood(State.CANCELLED), r"\bCancelled by\b", r"\bwas cancelled\b", rf"{HEADING}Cancelled:")
+    UNDETERMINED = (lambda t: t.stood(State.UNKNOWN), r"\b[Ii]t could not be determined\b")
+    CORRECTED = (lambda t: t.stood(State.DELETED, State.FAILED), r"\bCorrection, ")
+    CANCELLED = (lambda t: t.stood(State.CANCELLED), r"\bCancelled by\b", r"\bwas cancelled\b", rf"{HEADING}Cancelled,")
     EXPIRED = (
         lambda t: t.stood(State.AWAITING, State.EXPIRED) and t.is_over,
         r"\bNobody confirmed in time\b",
-        rf"{HEADING}Expired:",
+        rf"{HEADING}Timed out, nothing",
         r"\bits time ran out\b",
         r"\bThe time to confirm was over\b",
     )
@@ -182,8 +175,7 @@ class Claim(Enum):
 
 
 NO_CLAIM = re.compile(
-    rf"[Ww]hether {JOB} is deleted"
-    r"|(?:[Ww]hether|[Ii]f|verify that) (?:it|the job) is (?:still there|gone)\b"
+    r"(?:[Ww]hether|[Ii]f|verify that) (?:it|the job) is (?:still there|gone)\b"
     # What a notice about lost commits takes back.
     r"|That nothing was deleted was wrong|That nothing was deleted is not certain|The card was then cancelled"
     # Earlier requests for the same job, on a card; and what a button would do.
@@ -217,7 +209,7 @@ NOT_DELETED = {
 """Each of these says no, about more or less."""
 
 
-LATE = re.compile(r"Late answer to your (?:command|click) of <!date\^\d+\^[^>]*>, as things stood then: ")
+LATE = re.compile(r"\*Late answer\* to your (?:command|click) of <!date\^\d+\^[^>]*>, as things stood then: ")
 """The first words of an answer that Slack did not take at once."""
 HOW_IT_STOOD = frozenset({Claim.WAITS, Claim.UNKNOWN, Claim.IN_DOUBT})
 """Claims of how a deletion stands that hold only for a while."""

@@ -192,7 +192,7 @@ LONGEST_WORDING = Wording(command="/" + "d" * 31, help_contact="h" * 200, enviro
 
 OURS = re.compile(
     r"<@U(?:ANNA|BEN|CARL)>|<#C(?:1|2|9)>|<https://ours\.slack\.com/archives/C1/p12\|its card>"
-    r"|<!date\^[0-9]+\^[^<>|]+\|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC>"
+    r"|<!date\^[0-9]+\^[^<>|]+\|(?:[0-9]{4}-[0-9]{2}-[0-9]{2} )?[0-9]{2}:[0-9]{2}(?::[0-9]{2})? UTC>"
 )
 """Everything in angle brackets that a message of ours may hold; a time always brings its UTC along."""
 

@@ -65,7 +65,7 @@ def test_what_the_cloud_says_stays_in_its_place(w: World) -> None:
     )
     w.press(card)
     said = "\n".join(w.thread(card))
-    assert "MetaStudio refused to delete job" in said
+    assert "Huawei refused to delete" in said
     assert "<!channel>" not in said
     assert "\x1b" not in said
     assert w.slack.violations == []

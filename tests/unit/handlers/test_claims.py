@@ -81,7 +81,7 @@ def test_each_ending_claims_in_its_thread_what_is_known_then() -> None:
 HEADINGS: dict[str, set[Claim]] = {
     "awaiting": {Claim.WAITS},
     "deleting": {Claim.UNKNOWN},
-    "unknown": {Claim.IN_DOUBT},
+    "unknown": {Claim.UNKNOWN, Claim.IN_DOUBT},
     "deleted": {Claim.DELETED, Claim.DELETED_BY_IT},
     "failed": set(),
     "refused": {Claim.NOTHING_DELETED},
@@ -89,18 +89,21 @@ HEADINGS: dict[str, set[Claim]] = {
     "expired": {Claim.EXPIRED, Claim.NOTHING_DELETED},
     "failed, never_sent": {Claim.NOT_DELETED_BY_IT},
     **{f"failed, {why}": {Claim.REFUSED} for why in ("reply_rejected", "bad_credentials", "forbidden", "throttled")},
-    "deleted, read_gone": {Claim.FOUND_GONE},
+    "deleted, read_gone": {Claim.DELETED, Claim.FOUND_GONE},
     "failed, read_present": {Claim.TREATED_AS_NOT_DELETED},
     "deleted, by_hand": {Claim.CLOSED_AS_GONE},
     "failed, by_hand": {Claim.CLOSED_AS_PRESENT},
     "expired, restored": set(),
+    "refused, job_changed": set(),
+    "refused, job_gone": {Claim.NOT_SHOWN},
+    "refused, requester_lost_right": {Claim.NOTHING_DELETED},
     **{f"{state}, lost_commits": set() for state in ("refused", "cancelled", "expired", "failed")},
 }
 
 
 def test_each_heading_claims_what_is_known_then() -> None:
     """The same of the card. *Failed* alone is the heading of no ending that is left."""
-    assert {about.replace("`", ""): claims_of(text) for about, text in page.headings()} == HEADINGS
+    assert {about.replace("`", ""): claims_of(text) for about, text, _ in page.headings()} == HEADINGS
 
 
 def test_what_is_said_later_makes_a_claim() -> None:
@@ -112,7 +115,7 @@ def test_what_is_said_later_makes_a_claim() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "It is not known whether job `j` is deleted",
+        "It is not known whether it is deleted",
         "If it is still there, ask again.",
         "the bot could not verify that the job is gone",
         "• 2026-03-02: asked by @anna, cancelled: nothing was deleted.",
@@ -128,7 +131,7 @@ def test_a_question_claims_nothing(text: str) -> None:
 def test_what_is_untrue_is_named_with_its_truth() -> None:
     """By the table, and by what an oracle adds; what it leaves out it judges itself."""
     truth = Truth(is_there=True, arrived=1, removed=False, confirmed=True, throttled=False, denied=False)
-    text = "*Job `j` is deleted.* MetaStudio confirmed it."
+    text = "*Deleted:* `j`. Huawei confirmed it."
     assert list(untrue(text, truth, {})) == []
     (problem,) = untrue(text, truth, {Claim.DELETED: lambda t: not t.is_there})
     assert problem.startswith("DELETED is not true: ")
@@ -147,7 +150,7 @@ def test_a_late_answer_is_excused_only_for_how_the_deletion_stood() -> None:
         denied=True,
         states=frozenset({State.DELETED}),
     )
-    late = f"Late answer to your click of {when(AT)}, as things stood then: "
+    late = f"*Late answer* to your click of {when(AT)}, as things stood then: "
     assert len(list(untrue("The card still waits.", truth, {}))) == 1
     assert list(untrue(f"{late}The card still waits.", truth, {})) == []
     assert len(list(untrue(f"{late}Nothing was deleted.", truth, {}))) == 1

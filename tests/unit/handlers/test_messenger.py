@@ -455,7 +455,7 @@ def test_a_late_answer_says_of_when_it_is() -> None:
     kept = replace(waiting(), text="The card still waits.")
     assert isinstance(slack_messenger(web).answer_late(kept), Delivered)
     assert web.calls[0][1]["text"] == (
-        f"Late answer to your {kept.kind} of {when(kept.since)}, as things stood then: The card still waits."
+        f"*Late answer* to your {kept.kind} of {when(kept.since)}, as things stood then: The card still waits."
     )
 
 

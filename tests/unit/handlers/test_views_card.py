@@ -19,7 +19,7 @@ from bot.domain.ports import Called
 from bot.slack.second_people import MOST_CALLED
 from handlers import actions
 from handlers.views import card
-from handlers.views.blocks import when
+from handlers.views.blocks import DATE_AND_MINUTE, when
 from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
 from handlers.views.endings import BY_STATE
 from sandbox.slack import block_kit as checks
@@ -72,7 +72,7 @@ def test_no_text_from_outside_does_anything_on_a_card(name: str) -> None:
     """A name full of mentions, links and tricks pings nobody, in whatever place it comes."""
     built = deletion_card(poisoned(PLAUSIBLE[name]), WORDING, [poisoned(one) for one in EARLIER])
     check(built)
-    assert "UEVIL" not in str([block for block in built.blocks if block["type"] == "header"])
+    assert "<@UEVIL>" not in built.text
 
 
 @given(st.text(max_size=256), st.sampled_from(sorted(PLAUSIBLE)))
@@ -88,15 +88,17 @@ def test_the_longest_card_keeps_what_matters(state: State, char: str) -> None:
     deletion = stretched(ONE_OF_EACH[state], char)
     built = deletion_card(deletion, LONGEST_WORDING, [stretched(PLAUSIBLE["unknown, 5xx"], char)] * 20)
     check(built)
-    assert f"Job id: `{deletion.job.job_id}`" in built.text
+    assert f"Job `{deletion.job.job_id}`" in built.text
     assert f"Deletion `{DELETION_ID}`" in built.text
-    assert "Asked by: <@UANNA>" in built.text
+    assert "sked by <@UANNA>" in built.text
     if state is State.AWAITING:
+        assert built.blocks[0]["text"]["text"].endswith(" permanently?")
         assert CONSEQUENCES in built.text
         assert 'Buttons: "Delete permanently" or "Cancel".' in built.text
-        assert "May confirm: only <@UANNA>" in built.text
+        assert "Only <@UANNA> can confirm" in built.text
         assert "and 15 more" in built.text
         assert "Reason: " in built.text
+        assert buttons(built)[0]["confirm"]["text"]["text"].endswith(f"\n{deletion.job.job_id}")
     else:
         assert "request ID `" in built.text or not deletion.attempts or state is State.DELETING
 
@@ -107,21 +109,10 @@ def test_the_longest_card_keeps_what_matters(state: State, char: str) -> None:
 def test_the_card_shows_all_that_the_product_promises() -> None:
     """All of product.md section 1.5, line by line, in the text that screen readers read."""
     text = deletion_card(AWAITING, WORDING).text
+    created = "<!date^1772093560^{date_short_pretty}|2026-02-26 08:12:40 UTC>"
     assert text.split("\n") == [
-        "[production] Delete this job permanently?",
-        "Name: Anchor Li",
-        f"Job id: `{JOB_ID}`",
-        "State when asked: `JOB_FINISH` Finished and accepted by its owner",
-        "Created: <!date^1772093560^{date_short_pretty} {time_secs}|2026-02-26 08:12:40 UTC>",
-        "Last submitted: <!date^1772172191^{date_short_pretty} {time_secs}|2026-02-27 06:03:11 UTC>",
-        "Model: `V3.2` `1080P`",
-        "Services that use it: `VIDEO_2D`, `LIVE_2D`",
-        "Asset id: `a178f6739eec2774a54b16bd581cb8d8`",
-        "Region and project: `cn-north-4` `0123456789abcdef0123456789abcdef`",
-        "Asked by: <@UANNA>",
-        "Linked voice job: `v-1`",
-        "May confirm: only <@UANNA>",
-        f"Until: {when(later(600))}",
+        "[production] Delete Anchor Li permanently?",
+        f"Finished and accepted by its owner (`JOB_FINISH`) · created {created} · asked by <@UANNA>",
         "Reason: the customer took back their consent",
         (
             "*Warning: This model is finished and may be in use. Whatever uses it stops working.* "
@@ -129,15 +120,46 @@ def test_the_card_shows_all_that_the_product_promises() -> None:
         ),
         CONSEQUENCES,
         'Buttons: "Delete permanently" or "Cancel".',
+        f"Only <@UANNA> can confirm, until {when(later(600))}.",
+        f"Job `{JOB_ID}`",
+        "Asset `a178f6739eec2774a54b16bd581cb8d8`",
+        "Linked voice job `v-1`",
+        "Region `cn-north-4`, project `0123456789abcdef0123456789abcdef`",
+        "Model `V3.2` `1080P`",
+        "Created <!date^1772093560^{date_short_pretty} {time_secs}|2026-02-26 08:12:40 UTC>",
+        "Last submitted <!date^1772172191^{date_short_pretty} {time_secs}|2026-02-27 06:03:11 UTC>",
+        "Services that use it: `VIDEO_2D`, `LIVE_2D`",
         f"Deletion `{DELETION_ID}`",
     ]
+
+
+def test_a_card_that_is_over_is_short() -> None:
+    """The verdict, one line, the reason, and the job's id. The rest is in the thread and the audit trail."""
+    assert deletion_card(PLAUSIBLE["deleted"], WORDING).text.split("\n") == [
+        "[production] Deleted: Anchor Li",
+        f"Confirmed by <@UBEN>, ended {when(later(61.5), DATE_AND_MINUTE)}. Huawei: HTTP 200, request ID `req-200`.",
+        "Reason: the customer took back their consent",
+        "Asked by <@UANNA>",
+        f"Job `{JOB_ID}`",
+        f"Deletion `{DELETION_ID}`",
+    ]
+
+
+@pytest.mark.parametrize("state", [State.AWAITING, State.DELETED])
+def test_a_job_is_named_by_its_name_or_by_its_id(state: State) -> None:
+    """A name that is too long for the heading stands whole in the small print."""
+    job = PLAUSIBLE["deleted"].job
+    for name, shown in (("", JOB_ID), ("x" * 61, "x" * 59 + "…"), ("a\nb", "a<U+000A>b")):
+        built = deletion_card(replace(ONE_OF_EACH[state], job=replace(job, name=name)), BARE)
+        assert shown in built.blocks[0]["text"]["text"]
+        assert (f"Name: {name}\n" in built.text) is (len(name) > 60)
 
 
 def test_the_consequences_are_huaweis_words() -> None:
     """What the documentation names, that it is final, and what it does not name."""
     assert CONSEQUENCES == (
-        "According to Huawei's documentation this deletes the training video, the ID-card photos, the authorization "
-        "file and the model asset. It cannot be undone. Not mentioned there: a linked voice job, finished videos."
+        "Deletes the training video, ID-card photos, authorization file and model asset. No undo. "
+        "Huawei's documentation does not mention: a linked voice job, finished videos."
     )
 
 
@@ -146,7 +168,7 @@ def test_the_card_says_what_the_jobs_state_means(state: str) -> None:
     """Name and meaning, and the warning that belongs to it while there is something to decide."""
     job_state = describe(state)
     text = deletion_card(replace(AWAITING, job=replace(JOB, state=state, supported_service=())), WORDING).text
-    assert f"`{state}` {job_state.meaning}" in text
+    assert f"{job_state.meaning} (`{state}`)" in text
     assert (job_state.warning in text) if job_state.warning else ("Warning:" not in text and "Note:" not in text)
     closed = replace(AWAITING, job=replace(JOB, state=state), state=State.CANCELLED)
     assert "Warning:" not in deletion_card(closed, WORDING).text
@@ -154,14 +176,14 @@ def test_the_card_says_what_the_jobs_state_means(state: str) -> None:
 
 
 FINISHED_WORDS = "This model is finished and may be in use. Whatever uses it stops working."
-NAMED_WORDS = "MetaStudio names services that use this model. Whatever uses it stops working."
+NAMED_WORDS = "Huawei names services that use this model. Whatever uses it stops working."
 
 
 @pytest.mark.parametrize(
     ("state", "services", "warning", "note", "dialog"),
     [
         ("JOB_SUCCESS", ("LIVE_2D",), f"*Warning: {FINISHED_WORDS}* It serves: LIVE_2D.", "", "It serves: LIVE_2D."),
-        ("JOB_FINISH", (), f"*Warning: {FINISHED_WORDS}* It serves: nothing that", "", "It serves: nothing that Meta"),
+        ("JOB_FINISH", (), f"*Warning: {FINISHED_WORDS}* It serves: nothing that", "", "It serves: nothing that Hua"),
         (
             "TRAIN_FAILED",
             ("VIDEO_2D", "<x>"),
@@ -228,28 +250,28 @@ def test_a_long_list_of_people_is_not_all_called() -> None:
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        (ConfirmBy.REQUESTER, "only <@UANNA>"),
-        (ConfirmBy.ANY_OPERATOR, "anybody who may delete jobs"),
-        (ConfirmBy.SECOND_PERSON, "anybody who may delete jobs, except <@UANNA> (a second person is required)"),
+        (ConfirmBy.REQUESTER, "Only <@UANNA> can confirm"),
+        (ConfirmBy.ANY_OPERATOR, "Anybody who may delete jobs can confirm"),
+        (
+            ConfirmBy.SECOND_PERSON,
+            "Anybody who may delete jobs can confirm, except <@UANNA> (a second person is needed)",
+        ),
     ],
 )
 def test_the_card_says_who_may_confirm(rule: ConfirmBy, says: str) -> None:
     """The very rule that will be checked at the click."""
     deletion = replace(AWAITING, confirm_by=rule)
     assert may_press(deletion) == says
-    assert f"May confirm: {says}\n" in deletion_card(deletion, WORDING).text
+    assert f"\n{says}, until " in deletion_card(deletion, WORDING).text
 
 
-def test_what_is_empty_is_said_to_be_empty() -> None:
-    """No empty line, no label without a value."""
+def test_what_is_empty_is_left_out() -> None:
+    """No empty line, no label without a value. That no services are named is said: it is a reason to confirm."""
     text = deletion_card(PLAUSIBLE["awaiting with nothing optional"], WORDING).text
-    assert "Created: –\n" in text
-    assert "Model: –\n" in text
     assert "Services that use it: none named\n" in text
-    assert "Asset id: –\n" in text
-    assert not re.search(r"^(Name|Reason|Linked voice job|Until):", text, re.MULTILINE)
+    assert not re.search(r"^(Name:|Reason:|Linked|Created|Model|Asset|Last submitted)|until", text, re.MULTILINE)
     nothing = deletion_card(PLAUSIBLE["awaiting, serving nothing"], WORDING).text
-    assert "It serves: nothing that MetaStudio names." in nothing
+    assert "It serves: nothing that Huawei names." in nothing
 
 
 @pytest.mark.parametrize(
@@ -284,75 +306,73 @@ def test_no_time_breaks_a_card(text: str) -> None:
 
 # -- how it ended --------------------------------------------------------------------------------------------------
 
+UNSURE = "The DELETE may or may not have worked. It is not sent again; the bot checks until it knows."
+ENDED = f"Confirmed by <@UBEN>, ended {when(later(61.5), DATE_AND_MINUTE)}."
 ENDINGS = [
-    ("deleting", "Confirmed: the outcome is not known yet", "The thread will say how it ends. Confirmed by <@UBEN>."),
+    (
+        "deleting",
+        "Deleting Anchor Li …",
+        "Its outcome is not known yet; the thread will say how it ends. Confirmed by <@UBEN>.",
+    ),
     (
         "unknown, lost",
-        "Outcome unknown: the bot is finding out",
-        (
-            "The DELETE may or may not have worked. It is not sent again; the bot looks until it knows. Confirmed by "
-            "<@UBEN>. The DELETE: the connection broke before a whole answer had arrived."
-        ),
+        "Not sure yet if Anchor Li is deleted",
+        f"{UNSURE} Confirmed by <@UBEN>. The DELETE: the connection broke before a whole answer had arrived.",
     ),
     (
         "unknown, 5xx",
-        "Outcome unknown: the bot is finding out",
-        (
-            "The DELETE may or may not have worked. It is not sent again; the bot looks until it knows. Confirmed by "
-            "<@UBEN>. MetaStudio: HTTP 500, error code `MSS.00000004`, request ID `req-500`."
-        ),
+        "Not sure yet if Anchor Li is deleted",
+        f"{UNSURE} Confirmed by <@UBEN>. Huawei: HTTP 500, error code `MSS.00000004`, request ID `req-500`.",
     ),
-    (
-        "deleted",
-        "Job deleted",
-        f"Job deleted ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP 200, request ID `req-200`.",
-    ),
+    ("deleted", "Deleted: Anchor Li", f"{ENDED} Huawei: HTTP 200, request ID `req-200`."),
     (
         "verified gone",
-        "Job deleted",
-        (
-            f"Job deleted ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP 200, request ID `req-200`. "
-            f"Verified gone {when(later(120), '{time}')}."
-        ),
+        "Deleted: Anchor Li",
+        (f"{ENDED} Huawei: HTTP 200, request ID `req-200`. Double-checked {when(later(120), '{time}')}: it is gone."),
     ),
     (
         "rejected",
-        "Refused: MetaStudio rejected the DELETE",
-        (
-            f"Refused: MetaStudio rejected the DELETE ({when(later(61.5))}). Confirmed by <@UBEN>. MetaStudio: HTTP "
-            "400, error code `MSS.00000003`, request ID `req-400`."
-        ),
+        "Huawei refused to delete Anchor Li",
+        f"The thread says more. {ENDED} Huawei: HTTP 400, error code `MSS.00000003`, request ID `req-400`.",
     ),
-    ("cancelled", "Cancelled: nothing was deleted", f"Cancelled by <@UBEN> ({when(later(9))}). Nothing was deleted."),
-    ("expired", "Expired: nothing was deleted", f"Expired: nothing was deleted ({when(later(600))})."),
-    ("refused", "Refused: nothing was deleted", f"Refused: nothing was deleted ({when(later(9))})."),
+    ("cancelled", "Cancelled, nothing deleted: Anchor Li", f"Cancelled by <@UBEN> {when(later(9), DATE_AND_MINUTE)}."),
+    (
+        "expired",
+        "Timed out, nothing deleted: Anchor Li",
+        f"Nobody confirmed in time. Closed {when(later(600), DATE_AND_MINUTE)}.",
+    ),
+    (
+        "refused",
+        "Not deleted, the job has changed: Anchor Li",
+        f"Nothing was deleted; the thread says what has changed. Closed {when(later(9), DATE_AND_MINUTE)}.",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "heading", "line"), ENDINGS, ids=[row[0] for row in ENDINGS])
 def test_the_card_says_how_it_stands(name: str, heading: str, line: str) -> None:
-    """Heading and first line: what, when, by whom, and what MetaStudio said; enough for whoever sees only the card."""
+    """Heading and first line: what, when, by whom, and what Huawei said; enough for people who see only the card."""
     assert deletion_card(PLAUSIBLE[name], BARE).text.split("\n")[:2] == [heading, line]
 
 
-@pytest.mark.parametrize(("name", "word"), [("deleted by a word", "deleted"), ("failed by a word", "not deleted")])
+@pytest.mark.parametrize(("name", "word"), [("deleted by a word", "gone"), ("failed by a word", "still there")])
 def test_a_persons_word_is_named_as_such(name: str, word: str) -> None:
     """The bot does not pass off as its own finding what somebody told it."""
     built = deletion_card(PLAUSIBLE[name], BARE)
-    assert built.text.split("\n")[0] == f"Closed by hand: {word}, by a person's word"
+    assert built.text.split("\n")[0] == f"Checked by hand, {word}: Anchor Li"
     assert "By the word of <@UCARL>." in built.text
 
 
 def test_only_a_deleted_job_is_verified_gone() -> None:
     """A job that is still present keeps the time of its look-up in the same column and must not show it so."""
-    assert "Verified gone" not in deletion_card(PLAUSIBLE["still present"], BARE).text
+    assert "Double-checked" not in deletion_card(PLAUSIBLE["still present"], BARE).text
 
 
 @pytest.mark.parametrize("state", ["deleted", "failed", "refused", "cancelled", "expired", "deleting", "unknown"])
 def test_a_card_that_is_decided_asks_nothing(state: str) -> None:
     """No deadline, no "may confirm", no consequences once there is nothing to confirm."""
     text = deletion_card(ONE_OF_EACH[State(state)], WORDING, EARLIER).text
-    for words in ("May confirm", "Until:", CONSEQUENCES, "Earlier requests", "permanently?"):
+    for words in ("can confirm", ", until", CONSEQUENCES, "Earlier requests", "permanently?"):
         assert words not in text
 
 
@@ -365,15 +385,12 @@ def test_earlier_attempts_are_shown_while_there_is_something_to_decide() -> None
     at = lines.index("*Earlier requests for this job in the last 24 hours*")
     asked = f"• {when(later(-3600))}: asked by <@UANNA>, "
     assert lines[at + 1 : at + 4] == [
+        (f"{asked}refused by Huawei. Huawei: HTTP 400, error code `MSS.00000003`, request ID `req-400`."),
         (
-            f"{asked}refused: MetaStudio rejected the DELETE. MetaStudio: HTTP 400, error code `MSS.00000003`, "
-            "request ID `req-400`."
+            f"{asked}still there after several checks, so it counts as not deleted. The DELETE: the connection broke "
+            "before a whole answer had arrived."
         ),
-        (
-            f"{asked}treated as not deleted: the job was still there. The DELETE: the connection broke before a whole "
-            "answer had arrived."
-        ),
-        f"{asked}cancelled: nothing was deleted.",
+        f"{asked}cancelled, nothing deleted.",
     ]
 
 
@@ -423,7 +440,8 @@ def test_deleting_asks_once_more_and_is_the_only_danger() -> None:
     assert confirm["style"] == confirm["confirm"]["style"] == "danger"
     assert confirm["confirm"]["title"]["text"] == "Delete permanently?"
     assert confirm["confirm"]["text"]["text"] == (
-        "Job j with its training video, ID-card photos, authorization file and model. This cannot be undone."
+        "j (Its files have not been uploaded yet). With its training video, ID-card photos, authorization file and "
+        "model asset. This cannot be undone.\nj"
     )
     assert confirm["confirm"]["confirm"]["text"] == "Delete permanently"
     assert confirm["confirm"]["deny"]["text"] == "Keep the job"
@@ -466,7 +484,7 @@ def test_what_was_typed_stands_as_typed() -> None:
     built = deletion_card(poisoned(AWAITING), WORDING)
     typed = HOSTILE.replace("\u202e", "<U+202E>").replace("\n", "<U+000A>")
     plain = [block["text"]["text"] for block in built.blocks if block.get("text", {}).get("type") == "plain_text"]
-    assert f"Name: {typed}" in plain
+    assert built.blocks[0]["text"]["text"] == f"[production] Delete {typed[:59]}… permanently?"
     assert f"Reason: {typed}" in plain
     assert f"\nReason: {typed}\n" in html.unescape(built.text)
 

@@ -204,8 +204,8 @@ def test_until_when_a_card_waits() -> None:
 def test_every_state_has_its_words() -> None:
     """Short, and true of that state; a person's word and a restored ledger are named as such."""
     assert set(BY_STATE) == set(State) - {State.NEW}
-    assert "deleted, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
-    assert "still there after several reads, so treated as not deleted" in entry(PLAUSIBLE["still present"], {})
+    assert "gone, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
+    assert "still there after several checks, so it counts as not deleted" in entry(PLAUSIBLE["still present"], {})
     assert "still there, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
     restored = entry(PLAUSIBLE["closed after a restore"], {})
     assert "restored" in restored

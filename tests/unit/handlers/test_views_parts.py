@@ -20,7 +20,6 @@ from handlers.views.blocks import (
     Para,
     Quote,
     Typed,
-    clock_time,
     code,
     cut,
     escape,
@@ -29,6 +28,7 @@ from handlers.views.blocks import (
     message,
     plain,
     shorten,
+    time_of_day,
     utc,
     visible,
     when,
@@ -133,7 +133,7 @@ CHINA = timezone(timedelta(hours=8))
 def test_times_in_words_are_utc(moment: datetime, whole: str, clock: str) -> None:
     """What says UTC is UTC, in whatever zone the moment was written."""
     assert utc(moment) == whole
-    assert clock_time(moment) == clock
+    assert time_of_day(moment) == f"<!date^{int(moment.timestamp())}^{{time}}|{clock}>"
     assert when(moment) == f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time_secs}}|{whole}>"
 
 

@@ -183,14 +183,14 @@ def test_who_cannot_help_themselves_is_told_whom_to_ask(reason: Reason) -> None:
     """HELP_CONTACT stands where a person cannot mend it alone, and nowhere else."""
     for facts in FACTS.get(reason, [{}]):
         assert ("Ask the media team." in refusal_text(Refused(reason, facts), WORDING)) is (reason in ASKS)
-        assert ("Ask whoever runs this bot." in refusal_text(Refused(reason, facts), BARE)) is (reason in ASKS)
+        assert ("Ask the person who runs this bot." in refusal_text(Refused(reason, facts), BARE)) is (reason in ASKS)
 
 
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
         ({"why": "missing_scope"}, "lacks the scope `usergroups:read`. The person who runs the bot has to add it"),
-        ({"why": "plan_upgrade_required"}, "Slack has user groups only on its paid plans"),
+        ({"why": "plan_upgrade_required"}, "Slack has them only on its paid plans"),
     ],
 )
 def test_what_user_groups_lack_is_said_by_name(facts: dict[str, Any], says: str) -> None:
@@ -208,8 +208,8 @@ def test_how_a_look_into_a_group_failed_is_for_the_log_only(why: str) -> None:
     they = refusal_text(
         Refused(Reason.GROUPS_UNKNOWN, {"why": why, "whose": "requester", "deletion": AWAITING}), WORDING
     )
-    assert you.startswith("Slack could not say whether you are in a user group that may delete jobs")
-    assert they.startswith("Slack could not say whether <@UANNA> is in a user group that may delete jobs")
+    assert you.startswith("*Slack could not say* whether you are in a user group that may delete jobs")
+    assert they.startswith("*Slack could not say* whether <@UANNA> is in a user group that may delete jobs")
     assert why not in you + they
     assert you.endswith("Nothing was deleted. Try again in a minute.")
 
@@ -287,7 +287,7 @@ def test_even_the_longest_difference_leaves_room_for_the_rest(char: str) -> None
     differs = [("name", char * 256, char * 255), *((name, char * 80, char * 79) for name in COMPARED[1:])]
     text = refusal_text(Refused(Reason.JOB_CHANGED, {"differs": differs}), WORDING)
     is_sound(text)
-    assert text.endswith("Nothing was deleted. Look at the job and, if it should still go, run the command again.")
+    assert text.endswith("Nothing was deleted. Still want it gone? Run the command again.")
 
 
 def test_a_name_of_ordinary_length_is_shown_whole() -> None:
@@ -320,66 +320,67 @@ def test_a_refused_input_is_never_repeated(text: str) -> None:
 WITH_FACTS = [
     pytest.param(
         *(Reason.NEAR_MISS, {"meant": ("delete",)}),
-        "That is neither a job id nor a subcommand. To ask for a deletion, type the id right behind the command: "
+        "*Neither a job id nor a command.* To ask for a deletion, type the id right behind the command: "
         "`/delete-dh-job &lt;job_id&gt; [reason]`. `/delete-dh-job help` lists all. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.UNKNOWN_OPTION, {"meant": ("dry-run",)}),
-        "There is no such option; there are `--dry-run` and `--help`. Did you mean "
+        "*No such option;* there are `--dry-run` and `--help`. Did you mean "
         "`/delete-dh-job dry-run &lt;job_id&gt;`? A reason that begins with a dash takes `--` and a space before it. "
         "Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.REASON_TOO_LONG, {"subcommand": "freeze"}),
-        "*Nothing was frozen.* The reason is longer than 500 characters, and the bot does not cut it. Shorten it. "
+        "*Nothing was frozen.* *The reason is too long:* more than 500 characters, and the bot does not cut it. "
+        "Shorten it. "
         "Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.FROZEN, {"freeze": replace(FREEZE, reason="")}),
-        f"Deletions are frozen: <@UBEN> stopped all deletions {when(AT)}. Nothing was deleted. A card that waits "
+        f"*Deletions are frozen:* <@UBEN> stopped all deletions {when(AT)}. Nothing was deleted. A card that waits "
         "goes on waiting while its time lasts.",
     ),
     pytest.param(
         *(Reason.IN_OTHER_CHANNEL, {"channels": ["C1", "C2"]}),
-        "This command is not allowed in this channel. Use it in <#C1>, <#C2>. Nothing was deleted.",
+        "*Not in this channel.* Use it in <#C1>, <#C2>. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.JOB_NOT_READ, {"reply": MEANT[Meaning.REJECTED]}),
-        "The job could not be read. The request was rejected. (HTTP 400, error code `MSS.00000003`, message "
+        "*The job could not be checked.* The request was rejected. (HTTP 400, error code `MSS.00000003`, message "
         "`Invalid parameter`, request ID `req-1`) Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.JOB_GONE, {"earlier": "fedcba9876543210"}),
-        "MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card is closed. "
+        "*Already gone:* Huawei no longer shows the job and does not list it, so the card is closed. "
         "This deletion sent no DELETE. If the job is gone, an earlier one of this bot, `fedcba9876543210`, may "
         "have removed it.",
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": AWAITING, "link": LINK}),
-        f"A deletion of this job was already asked for: see <{LINK}|its card>. Nothing was deleted.",
+        f"*Already asked for,* by <@UANNA>: see <{LINK}|its card>. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": AWAITING, "link": None}),
-        "A deletion of this job was already asked for: see its card in <#C1>. Nothing was deleted.",
+        "*Already asked for,* by <@UANNA>: see its card in <#C1>. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": PLAUSIBLE["unknown, lost"], "link": LINK}),
-        f"A deletion of this job is under way: see <{LINK}|its card>. A second one is not sent.",
+        f"*Already under way:* see <{LINK}|its card>. A second DELETE is not sent.",
     ),
     pytest.param(
         *(Reason.CARD_NOT_POSTED, {"why": ""}),
-        "The card could not be posted in this channel (`no answer from Slack`), so the deletion is closed. "
+        "*The card could not be posted* in this channel (`no answer from Slack`), so the deletion is closed. "
         "Nothing was deleted. Invite the bot or use another channel, then run the command again.",
     ),
     pytest.param(
         *(Reason.REQUESTER_LOST_RIGHT, {}),
-        "The person who asked may no longer delete jobs, so the card is closed. Nothing was deleted.",
+        "*Refused:* The person who asked may no longer delete jobs, so the card is closed. Nothing was deleted.",
     ),
     pytest.param(
         *(Reason.NOT_UNKNOWN, {"deletion": PLAUSIBLE["deleting"]}),
-        "How this deletion stands: its outcome is not known yet. It was confirmed by <@UBEN>.",
+        "*How this deletion stands:* its outcome is not known yet. It was confirmed by <@UBEN>.",
     ),
-    pytest.param(Reason.NOT_UNKNOWN, {}, "The outcome of this deletion is known; see its thread."),
+    pytest.param(Reason.NOT_UNKNOWN, {}, "*The outcome is known;* see the thread."),
 ]
 
 
@@ -460,7 +461,9 @@ def test_over_is_said_of_what_is_over(name: str) -> None:
     """An open deletion is not called over."""
     deletion = PLAUSIBLE[name]
     text = refusal_text(Refused(Reason.ALREADY_ENDED, {"deletion": deletion}), BARE)
-    assert text.startswith("How this deletion stands: " if deletion.state in OPEN_STATES else "This deletion is over: ")
+    assert text.startswith(
+        "*How this deletion stands:*" if deletion.state in OPEN_STATES else "*This deletion is over:*"
+    )
     assert words(deletion).sentence in text
 
 
@@ -495,7 +498,7 @@ def test_a_card_that_was_never_posted_waits_for_nobody_after_a_restart(kind: str
     """The other answers after a restart, word by word, are in docs/messages.md; there the card is only named."""
     again = f"before it could finish. This {kind} deleted nothing. Run `/delete-dh-job` again."
     for name in ("awaiting without a deadline", "refused"):
-        assert restart_text(waiting(kind), PLAUSIBLE[name], BARE, lambda one: LINK) == f"The bot restarted {again}"
+        assert restart_text(waiting(kind), PLAUSIBLE[name], BARE, lambda one: LINK) == f"*The bot restarted* {again}"
     for name in ("awaiting", "unknown, lost", "deleted"):
         told = restart_text(waiting(kind), PLAUSIBLE[name], BARE, lambda one: LINK)
         assert told.endswith(f" <{LINK}|its card>.")
@@ -582,11 +585,11 @@ def test_what_the_running_log_skips_is_said(skipped: int) -> None:
 @pytest.mark.parametrize(
     ("name", "begins"),
     [
-        ("still present", "it is treated as not deleted, since several looks found the job still there"),
-        ("deleted by a word", "the job is gone, by the word of a person who looked"),
-        ("failed by a word", "the job is still there, by the word of a person who looked"),
-        ("closed after a restore", "the bot's ledger was restored from a backup"),
-        ("rejected", "MetaStudio refused the DELETE; its thread says more"),
+        ("still present", "it counts as not deleted, since several checks found the job still there"),
+        ("deleted by a word", "the job is gone, by the word of a person who checked"),
+        ("failed by a word", "the job is still there, by the word of a person who checked"),
+        ("closed after a restore", "the bot's database was restored from a backup"),
+        ("rejected", "Huawei refused the DELETE; its thread says more"),
         ("never sent", "its DELETE never left the bot, so it deleted nothing"),
         ("found gone", "the job is gone; whether by this deletion, its thread says"),
         ("failed without a word", "it did not succeed"),

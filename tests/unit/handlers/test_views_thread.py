@@ -18,7 +18,7 @@ from bot.domain.notifications import Notification, NotificationKind
 from bot.domain.outcomes import BY_MEANING, Ending
 from bot.domain.refusals import Reason
 from bot.domain.replies import Meaning
-from handlers.views.blocks import when
+from handlers.views.blocks import time_of_day, when
 from handlers.views.thread import NOT_DELETED, SAYS, WHY_UNKNOWN, thread_message
 from handlers.views.thread_parts import duration, escalation, people, reads, reply_line
 from tests.support.messages import (
@@ -45,7 +45,7 @@ from tests.support.messages import (
 )
 from tests.support.values import ANNA, AT, CARL, DELETION_ID
 
-SECOND_PERSON = "This card still waits for a second person: anybody who may delete jobs, except <@UANNA>."
+SECOND_PERSON = "*This card still waits* for a second person: anybody who may delete jobs, except <@UANNA>."
 KINDS = [kind for kind in NotificationKind if kind is not NotificationKind.CARD]
 FACTS: dict[NotificationKind, list[dict[str, Any]]] = {
     NotificationKind.REFUSED: [
@@ -104,9 +104,9 @@ def test_every_message_is_sound_in_every_state(kind: NotificationKind) -> None:
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        (ConfirmBy.REQUESTER, "<@UANNA> This card still waits for you."),
-        (ConfirmBy.ANY_OPERATOR, "<@UANNA> This card still waits for somebody who may delete jobs."),
-        (ConfirmBy.SECOND_PERSON, f"<!subteam^S00ONCALL> <@UBENBENBEN> {SECOND_PERSON}"),
+        (ConfirmBy.REQUESTER, "*This card still waits* for you, <@UANNA>."),
+        (ConfirmBy.ANY_OPERATOR, "*This card still waits* for somebody who may delete jobs. <@UANNA>"),
+        (ConfirmBy.SECOND_PERSON, f"{SECOND_PERSON} <!subteam^S00ONCALL> <@UBENBENBEN>"),
     ],
 )
 def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> None:
@@ -123,7 +123,7 @@ def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> Non
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
-        ({"called": [], "more": 0}, "<@UANNA> This card still waits for a second person, but nobody else on the list"),
+        ({"called": [], "more": 0}, "*This card still waits* for a second person, but nobody else on the list"),
         ({}, SECOND_PERSON),
     ],
     ids=["nobody may", "written by a former version"],
@@ -195,7 +195,7 @@ def test_every_meaning_of_a_reply_is_explained(means: Meaning) -> None:
     tables = {Step.REPLY_FAILED: NOT_DELETED, Step.NEVER_SENT: NOT_DELETED, Step.LOSE: WHY_UNKNOWN}
     if decision.step is not Step.REPLY_DELETED:
         why = tables[decision.step][decision.ending]
-        assert re.fullmatch(r"(The|MetaStudio)[^*_<>]+[.]", why)
+        assert re.fullmatch(r"(The|Huawei)[^*_<>]+[.]", why)
         kind = NotificationKind.UNKNOWN if decision.step is Step.LOSE else NotificationKind.OUTCOME
         state = State.UNKNOWN if decision.step is Step.LOSE else State.FAILED
         assert why in said(kind, replace(OVER, state=state, ended_why=decision.ending.value))
@@ -237,7 +237,8 @@ CONFIRMED = f"Confirmed by <@UBEN> {when(later(60))}."
 TOOK = f"{CONFIRMED} It took 1.5 s."
 CUT = "the connection broke before a whole answer had arrived"
 BOTH, JOB = "<@UANNA> <@UBEN>", f"`{JOB_ID}`"
-BY_READS = "found it gone: neither Show nor List knows it any more."
+BY_READS = "found it gone: Huawei neither shows nor lists it any more."
+NAMED = f"`Anchor Li` ({JOB})"
 
 
 def ticket(*replies: str) -> list[str]:
@@ -290,32 +291,36 @@ def test_what_stands_below_the_sentence(kind: str, name: str) -> None:
 SENTENCES = [
     pytest.param(
         *("settled", "found gone after a 404", {"reads": 2, "over": 30}),
-        f"{BOTH} *Job {JOB} is deleted.* 2 look-ups up to 03:27 UTC {BY_READS} MetaStudio answered 404; whether this "
-        "request or something else removed it cannot be told.",
+        f"*Gone:* {NAMED}. 2 checks up to {time_of_day(later(900))} {BY_READS} Huawei answered 404; whether this "
+        f"request or something else removed it cannot be told. {BOTH}",
     ),
     pytest.param(
         *("outcome", "not sent again", {}),
-        f"{BOTH} *MetaStudio refused to delete job {JOB}.* MetaStudio throttled the DELETE, and the next one never "
-        "left the bot. A look at the job follows. If it is still there, ask again.",
+        f"*Huawei refused to delete:* {NAMED}. Huawei throttled the DELETE, and the next one never left the bot. A "
+        f"check "
+        f"of the job follows. If it is still there, ask again. {BOTH}",
     ),
     pytest.param(
         *("settled", "still present", {}),
-        f"{BOTH} Job {JOB}: *Still present at 03:23 UTC after 9 reads in 10 min; treated as not deleted.* The bot "
-        f"looks once more {when(later(4260))}.",
+        f"*Counts as not deleted:* {NAMED}. It was still there at {time_of_day(later(660))} after 9 checks in 10 "
+        f"min. You "
+        f"can ask again. One last check {when(later(4260))}. {BOTH}",
     ),
     pytest.param(
         *("refused", "refused", {"reason": "job_changed", "differs": [["name", "a  b", "a b"]]}),
-        f"<@UANNA> Job {JOB} is no longer the one on the card (name: on the card `a  b`, now `a b`), so the card is "
-        "closed. Nothing was deleted.",
+        f"*Not deleted, the job has changed:* {NAMED} is no longer the one on the card (name: on the card `a  b`, "
+        f"now `a "
+        "b`), so the card is closed. Nothing was deleted. <@UANNA>",
     ),
     pytest.param(
         *("refused", "refused", {"reason": "requester_lost_right", "why": "not_listed"}),
-        "<@UANNA> may no longer delete jobs, so the card is closed. Nothing was deleted.",
+        "*Refused:* <@UANNA> may no longer delete jobs, so the card is closed. Nothing was deleted.",
     ),
     pytest.param(
         *("refused", "refused", {"reason": "job_gone"}),
-        "<@UANNA> MetaStudio no longer shows the job (Show refuses it, and List does not name it), so the card is "
-        "closed. This deletion sent no DELETE.",
+        "*Already gone:* Huawei no longer shows the job and does not list it, so the card is closed. This deletion "
+        "sent "
+        "no DELETE. <@UANNA>",
     ),
 ]
 
@@ -328,21 +333,34 @@ def test_sentences_that_the_page_of_messages_does_not_show(
     assert said(NotificationKind(kind), PLAUSIBLE[name], facts).split("\n")[0] == sentence
 
 
+TIME = time_of_day(later(661.5))
+
+
 @pytest.mark.parametrize(
     ("name", "found", "job_state", "says"),
     [
-        ("deleted", "gone", None, "Verified gone 03:23 UTC: neither Show nor List knows the job any more."),
+        ("deleted", "gone", None, f"*Double-checked: it is gone,* seen at {TIME}."),
         (
             "deleted",
             "present",
             "TRAINING",
-            "but at 03:23 UTC, 10 min later, it still shows the job in state `TRAINING`.",
+            f"*Still shown by Huawei* at {TIME} (10 min later) in state `TRAINING`, although",
         ),
-        ("deleted", "present", None, "at 03:23 UTC, 10 min later, it still shows the job. Open a Huawei Cloud ticket"),
-        ("deleted", "nothing", None, "up to 03:23 UTC, 10 min later, the bot could not verify that the job is gone."),
-        ("rejected", "gone", None, "Looked at 03:23 UTC: MetaStudio did not show the job."),
-        ("rejected", "present", "JOB_FINISH", "Looked at 03:23 UTC: the job is still there in state `JOB_FINISH`."),
-        ("rejected", "nothing", None, "Up to 03:23 UTC it could not be looked up whether the job is still there."),
+        (
+            "deleted",
+            "present",
+            None,
+            f"*Still shown by Huawei* at {TIME} (10 min later), although Huawei confirmed the deletion. Open",
+        ),
+        ("deleted", "nothing", None, f"up to {TIME} (10 min later) the bot could not verify that the job is gone."),
+        ("rejected", "gone", None, f"*Not shown by Huawei:* checked at {TIME}."),
+        (
+            "rejected",
+            "present",
+            "JOB_FINISH",
+            f"*Still there:* checked at {TIME}, the job is still there in state `JOB_FINISH`.",
+        ),
+        ("rejected", "nothing", None, f"up to {TIME} Huawei did not say whether the job is still there."),
     ],
 )
 def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | None, says: str) -> None:
@@ -354,7 +372,7 @@ def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | No
 @pytest.mark.parametrize(
     ("confirmed", "says"),
     [
-        (True, "MetaStudio has confirmed a later deletion of it, `fedcba9876543210`."),
+        (True, "Huawei has confirmed a later deletion of it, `fedcba9876543210`."),
         (False, "A later deletion of it, `fedcba9876543210`, may have removed it, or this one may have had its effect"),
     ],
 )
@@ -362,24 +380,27 @@ def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: b
     """The other deletion is named, and nothing is claimed about this one that nobody can know."""
     facts = {"found": "gone", "at": AT.timestamp(), "later": "fedcba9876543210", "later_confirmed": confirmed}
     text = said(NotificationKind.INSPECTED, PLAUSIBLE["still present"], facts)
-    assert text.startswith("Looked at 03:12 UTC: the job is gone now. ")
+    assert text.startswith(f"*Gone now:* checked at {time_of_day(AT)}. ")
     assert says in text
 
 
 @pytest.mark.parametrize(
     ("deletion", "how"),
     [
-        (PLAUSIBLE["found gone"], "that no longer holds: later look-ups found it gone. No answer"),
-        (PLAUSIBLE["deleted"], "that was wrong: MetaStudio's answer arrived late and confirms it."),
-        (PLAUSIBLE["found gone after a 404"], "MetaStudio answered 404; whether this request or something"),
-        (PLAUSIBLE["still present"], "look-ups, the last one at 03:23 UTC, found it. It is treated as not deleted."),
+        (PLAUSIBLE["found gone"], "that no longer holds: later checks found it gone. No answer"),
+        (PLAUSIBLE["deleted"], "that was wrong: Huawei's reply arrived late and confirms it."),
+        (PLAUSIBLE["found gone after a 404"], "Huawei answered 404; whether this request or something"),
+        (
+            PLAUSIBLE["still present"],
+            f"checks, the last one at {time_of_day(later(660))}, found it. It counts as not deleted.",
+        ),
         (replace(PLAUSIBLE["rejected"], ended_why=Ending.NEVER_SENT), "that was wrong: the DELETE never left the bot."),
     ],
 )
 def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletion, how: str) -> None:
     """What the thread said before, what is true, and why."""
     text = said(NotificationKind.CORRECTION, deletion)
-    assert "*Correction: " in text
+    assert text.startswith("*Correction, ")
     assert "this thread said otherwise before, that " in text
     assert how in text
     assert "<@UANNA> <@UBEN>" in text
@@ -388,18 +409,18 @@ def test_a_correction_says_what_was_wrong_and_how_it_was_found(deletion: Deletio
 def test_a_correction_of_a_former_version_claims_no_more_than_is_known() -> None:
     """It took a late refusal for proof that the request had deleted nothing."""
     text = said(NotificationKind.CORRECTION, PLAUSIBLE["rejected"])
-    assert "MetaStudio answered 400; whether this request or something else removed it cannot be told." in text
+    assert "Huawei answered 400; whether this request or something else removed it cannot be told." in text
     assert "did not delete" not in text
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("unknown, 5xx", "MetaStudio's answer to the DELETE arrived late. It changes nothing that was said here."),
-        ("unknown, lost", "The DELETE ended without an answer. It changes nothing that was said here."),
-        ("unknown without a word", "The DELETE ended without an answer. It changes nothing that was said here."),
-        ("found gone after a 404", "MetaStudio's answer to the DELETE arrived late. It changes nothing that was said"),
-        ("deleted", "MetaStudio's answer to the DELETE arrived late. It confirms that the job is deleted."),
+        ("unknown, 5xx", "*Huawei's reply to the DELETE arrived late.* It changes nothing that was said here."),
+        ("unknown, lost", "*The DELETE ended without a reply.* It changes nothing that was said here."),
+        ("unknown without a word", "*The DELETE ended without a reply.* It changes nothing that was said here."),
+        ("found gone after a 404", "*Huawei's reply to the DELETE arrived late.* It changes nothing that was said"),
+        ("deleted", "*Huawei's reply to the DELETE arrived late.* It confirms that the job is deleted."),
     ],
 )
 def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None:
@@ -413,7 +434,7 @@ def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None
 def test_a_rejected_signature_is_explained_by_the_clock(skew: int, where: str) -> None:
     """By how much, and in which direction; without such a fact the clock is only something to check."""
     text = said(NotificationKind.OUTCOME, PLAUSIBLE["bad credentials"], {"clock_skew": skew})
-    assert f"The bot's clock is 120 minutes {where} MetaStudio's, by the date of its answer" in text
+    assert f"The bot's clock is 120 minutes {where} Huawei's, by the date of its answer" in text
     assert "minutes behind" not in said(NotificationKind.OUTCOME, PLAUSIBLE["bad credentials"])
 
 
@@ -447,7 +468,12 @@ def test_lengths_of_time(seconds: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("agreeing", "over", "words"),
-    [(9, 600, "9 reads in 10 min"), (1, 0, "1 read in 0.0 s"), (3, 30, "3 reads in 30 s"), (0, 5, "0 reads in 5.0 s")],
+    [
+        (9, 600, "9 checks in 10 min"),
+        (1, 0, "1 check in 0.0 s"),
+        (3, 30, "3 checks in 30 s"),
+        (0, 5, "0 checks in 5.0 s"),
+    ],
 )
 def test_how_many_reads_agreed(agreeing: int, over: float, words: str) -> None:
     """Count and length, in words."""
@@ -462,8 +488,8 @@ def test_how_many_reads_agreed(agreeing: int, over: float, words: str) -> None:
 def test_what_is_told_late_announces_no_look_that_was_made_already() -> None:
     """Slack may take the message an hour later; then nothing is due any more."""
     text = said(NotificationKind.SETTLED, replace(PLAUSIBLE["still present"], read_due_at=None))
-    assert "treated as not deleted.*\n" in text
-    assert "once more" not in text
+    assert "You can ask again. <@UANNA>" in text
+    assert "One last check" not in text
 
 
 @pytest.mark.parametrize("deletion", [AWAITING, replace(OVER, attempts=()), replace(OVER, attempts=(ATTEMPT,))])
@@ -480,7 +506,7 @@ def test_where_the_last_attempt_never_left_the_reply_before_it_is_shown() -> Non
         "Cause: the time allowed for sending had passed"
     )
     gone = replace(PLAUSIBLE["found gone"], attempts=(THROTTLED, never_left))
-    assert "MetaStudio answered 429; whether this request" in said(NotificationKind.SETTLED, gone)
+    assert "Huawei answered 429; whether this request" in said(NotificationKind.SETTLED, gone)
     # Of another claim is what another sender was answered.
     foreign = replace(THROTTLED, claim_token="another")
     assert "429" not in reply_line(replace(OVER, claim_token=ATTEMPT.claim_token, attempts=(foreign, never_left)))
@@ -493,8 +519,8 @@ def test_a_delete_that_was_not_sent_again_is_not_said_to_have_been_throttled_eac
     once = replace(PLAUSIBLE["throttled"], attempts=(THROTTLED,))
     no = {"reason": "job_changed", "differs": [["state", "TRAIN_FAILED", "TRAINING"]]}
     text = said(NotificationKind.OUTCOME, once, {"not_again": no})
-    assert "MetaStudio throttled the DELETE. It was not sent again, since the job is no longer the one" in text
-    assert "(state: on the card `TRAIN_FAILED`, now `TRAINING`). A look" in text
+    assert "Huawei throttled the DELETE. It was not sent again, since the job is no longer the one" in text
+    assert "(state: on the card `TRAIN_FAILED`, now `TRAINING`). A check" in text
     assert "each time" not in text
 
 
@@ -555,7 +581,7 @@ def test_outcomes_mention_requester_and_confirmer_and_name_the_job(kind: Notific
     """Both are notified, whatever became of it, and read which job it was."""
     for name in ("deleted", "rejected", "unknown, lost", "still present"):
         text = said(kind, PLAUSIBLE[name])
-        assert text.startswith("<@UANNA> <@UBEN> ")
+        assert text.split("\n")[0].endswith(" <@UANNA> <@UBEN>")
         assert f"`{JOB_ID}`" in text
 
 
