@@ -27,12 +27,15 @@ cli/                ``dh-bot run | sandbox | doctor | db | audit``
 Where to begin:
 
 who may do what           ``domain/policy.py``: ``may``, ``may_confirm``
-what a reply means        ``domain/replies.py``, ``domain/outcomes.py``; an answer that is cut: ``metastudio/causes.py``
+what a reply means        ``domain/replies.py``, ``domain/outcomes.py``
+a reply that is cut       in this order: ``metastudio/causes.py``, ``domain/replies.py``, ``domain/outcomes.py``,
+                          ``deletion/record.py``, and then the line "an unknown outcome"
 the one DELETE            ``deletion/confirm.py`` checks, ``send.py`` claims and sends, ``record.py`` records the reply
-why two replicas agree    the UPDATE of ``Step.CLAIM``: ``ledger/deletions.py``, ``prepare_change``
+why two replicas agree    the WHERE of ``_change`` in ``ledger/deletions.py``, for ``Step.CLAIM``; asked by ``send.py``
 an unknown outcome        ``workers/read.py``, ``deletion/settle.py``, ``domain/evidence.py``
-the words of a card       ``handlers/views/endings.py``; of a refusal ``refusals.py``; of a thread ``thread.py``
-a new setting             ``settings/schema.py``
+the words of a card       ``handlers/views/endings.py``, put together in ``card.py``; of a refusal ``refusals.py``;
+                          of a thread ``thread.py``, and ``readings.py`` for what checks have found
+a new setting             ``settings/schema.py``; use-cases get it through ``clients.config_of``
 
 The words:
 

@@ -12,6 +12,7 @@ from bot.domain.events import Kind, event_about
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, Press, State
 from bot.domain.notifications import NotificationKind, notifications_about
+from bot.domain.outcomes import Ending
 from bot.domain.policy import Action, CardRule, awaiting
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
@@ -33,7 +34,7 @@ def cancel(press: Press, ports: Ports) -> Deletion | Refused:
     now = ports.clock.now()
     change = Change(
         Step.CANCEL,
-        {"ended_at": now, "ended_why": Kind.CANCELLED.value, "ended_by": press.actor},
+        {"ended_at": now, "ended_why": Ending.CANCELLED.value, "ended_by": press.actor},
         (event_about(Kind.CANCELLED, deletion, now, press.actor),),
         notifications_about(deletion, NotificationKind.CANCELLED, state=State.CANCELLED.value),
         before_deadline=now,

@@ -39,7 +39,7 @@ def _yes(meaning: str, warning: str = "") -> JobState:
 
 
 FINISHED_WARNING = "This model is finished and may be in use. Whatever uses it stops working."
-IN_REVIEW_WARNING = "A person at Huawei is reviewing this job right now."
+IN_REVIEW_WARNING = "When this was asked, a person at Huawei was reviewing the job."
 
 STATES: dict[str, JobState] = {
     # To submit

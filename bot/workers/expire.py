@@ -12,6 +12,7 @@ from bot.domain.ledger_port import DueWork
 from bot.domain.lifecycle import Step
 from bot.domain.model import State
 from bot.domain.notifications import NotificationKind, notifications_about
+from bot.domain.outcomes import Ending
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -32,7 +33,7 @@ def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
         why = {"clock_set": True} if was_cut_short else {}
         change = Change(
             Step.EXPIRE,
-            {"ended_at": now, "ended_why": Kind.EXPIRED.value},
+            {"ended_at": now, "ended_why": Ending.EXPIRED.value},
             (event_about(Kind.EXPIRED, deletion, now),),
             notifications_about(deletion, NotificationKind.EXPIRED, state=State.EXPIRED.value, **why),
         )

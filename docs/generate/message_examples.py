@@ -210,11 +210,11 @@ LOST_FACTS: dict[str, Any] = {
 
 ENDINGS: dict[Ending, tuple[State, NotificationKind, str]] = {
     # How it stands then, which message tells it, and what to do.
-    Ending.REPLY_DELETED: (State.DELETED, NotificationKind.OUTCOME, 'Nothing; "Verified gone" follows.'),
+    Ending.REPLY_DELETED: (State.DELETED, NotificationKind.OUTCOME, 'Nothing; "Double-checked, it is gone" follows.'),
     Ending.REPLY_REJECTED: (
         State.FAILED,
         NotificationKind.OUTCOME,
-        "Read the look that follows; then a Huawei Cloud ticket.",
+        "Read the check that follows; then a Huawei Cloud ticket.",
     ),
     Ending.BAD_CREDENTIALS: (State.FAILED, NotificationKind.OUTCOME, "See [key locked](runbook.md#key-locked)."),
     Ending.FORBIDDEN: (State.FAILED, NotificationKind.OUTCOME, "Give the IAM user the permission; ask again."),
@@ -233,8 +233,8 @@ ENDINGS: dict[Ending, tuple[State, NotificationKind, str]] = {
     ),
     Ending.CONFLICT: (State.UNKNOWN, NotificationKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
     Ending.SENDER_GONE: (State.UNKNOWN, NotificationKind.UNKNOWN, "See [unknown outcome](runbook.md#unknown-outcome)."),
-    Ending.READ_GONE: (State.DELETED, NotificationKind.SETTLED, "Nothing; the bot looks once more an hour later."),
-    Ending.READ_PRESENT: (State.FAILED, NotificationKind.SETTLED, "Wait for the look an hour later, or ask again."),
+    Ending.READ_GONE: (State.DELETED, NotificationKind.SETTLED, "Nothing; the bot checks once more an hour later."),
+    Ending.READ_PRESENT: (State.FAILED, NotificationKind.SETTLED, "Wait for the check an hour later, or ask again."),
     Ending.BY_HAND: (State.DELETED, NotificationKind.CLOSED, "Nothing: it is a person's word."),
     Ending.CANCELLED: (State.CANCELLED, NotificationKind.CANCELLED, "Nothing."),
     Ending.EXPIRED: (State.EXPIRED, NotificationKind.EXPIRED, "Run the command again if the job should go."),

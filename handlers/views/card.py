@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from bot.domain import job_states
+from bot.domain.evidence import Finding
 from bot.domain.model import ConfirmBy, Deletion, Job, State
 from bot.domain.outcomes import Ending
 from bot.domain.ports import Called
@@ -31,12 +32,13 @@ from handlers.views.blocks import (
     visible,
     when,
 )
-from handlers.views.endings import LONGEST_NAME, heading, named, words
+from handlers.views.endings import heading, named, title, words
+from handlers.views.thread_parts import answered_attempt
 from handlers.views.wording import Wording, as_slack_shows
 
 CONSEQUENCES = (
-    "Deletes the training video, ID-card photos, authorization file and model asset. No undo. "
-    "Huawei's documentation does not mention: a linked voice job, finished videos."
+    "By Huawei's documentation this deletes the training video, ID-card photos, authorization file and model asset. "
+    "No undo. Not mentioned there: a linked voice job, finished videos."
 )
 
 WHAT_GOES = "With its training video, ID-card photos, authorization file and model asset. This cannot be undone."
@@ -71,7 +73,8 @@ def deletion_card(
             _call(deletion, wording, called) if called is not None else None,
             _buttons(deletion),
             Note(_until(deletion)) if is_open else None,
-            Note(_facts(deletion.job, deletion) if is_open else _few_facts(deletion)),
+            # Somebody who checks by hand needs the ids, too.
+            Note(_facts(deletion) if is_open or deletion.state is State.UNKNOWN else _few_facts(deletion)),
             Note(small_print(deletion.id)),
         ]
     )
@@ -80,7 +83,7 @@ def deletion_card(
 def rehearsed_card(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) -> Message:
     """The card that a dry run would have posted, without buttons and without the id, which no ledger row has."""
     says = Para("*Dry run.* Every check passed. This card would have been posted here, with its buttons. It was not.")
-    small = (Note(_until(deletion)), Note(_facts(deletion.job, deletion)))
+    small = (Note(_until(deletion)), Note(_facts(deletion)))
     return message([says, *_shown(deletion, wording, earlier), *small])
 
 
@@ -89,7 +92,7 @@ def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) ->
     return [
         Heading(f"[{wording.environment}] {heading(deletion)}" if wording.environment else heading(deletion)),
         Para(_asked(deletion) if is_open else _ending_line(deletion)),
-        Typed("Name", name) if len(visible(name := deletion.job.name)) > LONGEST_NAME else None,
+        Typed("Name", name) if (name := deletion.job.name) and title(deletion.job) != name else None,
         (Typed if is_open else TypedNote)("Reason", deletion.reason) if deletion.reason else None,
         *(_question(deletion, earlier) if is_open else ()),
     ]
@@ -98,7 +101,7 @@ def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) ->
 def _asked(deletion: Deletion) -> str:
     """The job's state, its age and who asked, in one line."""
     job = deletion.job
-    state = f"{job_states.describe(job.state).meaning} ({code(job.state)})"
+    state = f"When asked: {job_states.describe(job.state).meaning} ({code(job.state)})"
     created = f"created {job_time(job.create_time, '{date_short_pretty}')}" if job.create_time else ""
     return " · ".join(part for part in (state, created, f"asked by {mention(deletion.requester)}") if part)
 
@@ -108,14 +111,18 @@ def _ending_line(deletion: Deletion) -> str:
     at = f" {when(deletion.ended_at, DATE_AND_MINUTE)}" if deletion.ended_at else ""
     parts = [words(deletion).line]
     match deletion.state:
-        case State.DELETING | State.UNKNOWN:
+        case State.DELETING:
+            # An answer before the end is the one to a DELETE that is sent again, and no error to act on.
+            parts += [_confirmed_by(deletion, "")]
+        case State.UNKNOWN:
             parts += [_confirmed_by(deletion, ""), last_reply(deletion)]
         case State.DELETED | State.FAILED:
             parts += [_by_hand(deletion), _confirmed_by(deletion, at), last_reply(deletion), _checked(deletion)]
         case State.CANCELLED if deletion.ended_why != Ending.LOST_COMMITS:
             parts += [f"Cancelled{f' by {mention(deletion.ended_by)}' if deletion.ended_by else ''}{at}."]
         case _:
-            parts += [f"Closed{at}." if at else ""]
+            who = f" when {mention(deletion.ended_by)} pressed" if deletion.ended_by else ""
+            parts += [f"Closed{who}{at}." if at else ""]
     return " ".join(part for part in parts if part) or "It is over."
 
 
@@ -135,23 +142,26 @@ def _by_hand(deletion: Deletion) -> str:
 def _checked(deletion: Deletion) -> str:
     if deletion.state is not State.DELETED or deletion.verified_at is None or deletion.ended_why == Ending.READ_GONE:
         return ""
+    if deletion.reads_last == Finding.PRESENT.value:
+        return "But a later check found it; see the thread."
     return f"Double-checked {when(deletion.verified_at, '{time}')}: it is gone."
 
 
 def last_reply(deletion: Deletion) -> str:
     """The reply to the last DELETE, or why there is none, as one sentence; empty if no DELETE was tried."""
-    last = deletion.last_attempt
-    if last is None:
+    last, said = deletion.last_attempt, answered_attempt(deletion)
+    if last is None or said is None:
         return ""
     facts = [
-        f"HTTP {last.status}" if last.status is not None else "",
-        f"error code {code(last.code)}" if last.code else "",
-        f"request ID {request_ids(last)}" if last.request_id else "",
-        f"{last.cause.value}" if last.cause is not None else "",
+        f"HTTP {said.status}" if said.status is not None else "",
+        f"error code {code(said.code)}" if said.code else "",
+        f"request ID {request_ids(said)}" if said.request_id else "",
+        f"{said.cause.value}" if said.cause is not None else "",
     ]
     text = ", ".join(part for part in facts if part)
-    who = "Huawei" if last.status is not None else "The DELETE"
-    return f"{who}: {text}." if text else ""
+    who = "Huawei" if said.status is not None else "The DELETE"
+    then = f"The next DELETE never left the bot: {last.cause.value}." if last is not said and last.cause else ""
+    return " ".join(part for part in (f"{who}: {text}." if text else "", then) if part)
 
 
 def _until(deletion: Deletion) -> str:
@@ -160,10 +170,12 @@ def _until(deletion: Deletion) -> str:
     return f"{may_press(deletion)}{until}."
 
 
-def _facts(job: Job, deletion: Deletion) -> str:
+def _facts(deletion: Deletion) -> str:
     """What one rarely reads, small. Each id has a line of its own, where it can be copied on a phone."""
+    job = deletion.job
     model = " ".join(code(part) for part in (job.model_version, job.model_resolution) if part)
     rows = [
+        f"Asked by {mention(deletion.requester)}" if deletion.state is not State.AWAITING else "",
         f"Job {code(job.job_id)}",
         f"Asset {code(job.asset_id)}" if job.asset_id else "",
         f"Linked voice job {code(job.voice_train_job_id)}" if job.voice_train_job_id else "",
@@ -177,8 +189,9 @@ def _facts(job: Job, deletion: Deletion) -> str:
 
 
 def _few_facts(deletion: Deletion) -> str:
-    """What a card keeps once it is pressed or over: five lines on a phone. The rest is in the audit trail."""
-    return f"Asked by {mention(deletion.requester)}\nJob {code(deletion.job.job_id)}"
+    """What a card keeps once it is pressed or over: few lines on a phone. The rest stays in the ledger."""
+    asset = f"\nAsset {code(deletion.job.asset_id)}" if deletion.job.asset_id else ""
+    return f"Asked by {mention(deletion.requester)}\nJob {code(deletion.job.job_id)}{asset}"
 
 
 def may_press(deletion: Deletion) -> str:
@@ -264,7 +277,7 @@ def _buttons(deletion: Deletion) -> Buttons | None:
 
 def _confirm_button(deletion: Deletion) -> Button:
     title, job = "Delete permanently?", deletion.job
-    text = f"{named(job)} ({job_states.describe(job.state).meaning}). {WHAT_GOES}"
+    text = f"{named(job)} ({job_states.describe(job.state).meaning} when asked). {WHAT_GOES}"
     if _is_in_use(job):
         # The dialog is plain text, which needs no escaping. If it is too long, only services at its end are cut.
         title = "Delete a model that may be in use?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,9 +10,11 @@ from bot.domain.model import Deletion, Job, State
 from bot.domain.notifications import PendingRequest
 from bot.domain.outcomes import REFUSED, Ending
 from bot.domain.refusals import Reason
-from handlers.views.blocks import shorten, visible, when
+from handlers.views.blocks import visible, when
 from handlers.views.wording import Wording
 
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that look like a space."""
 LONGEST_NAME = 60
 """A heading has at most 150 characters, a dialog 300."""
 
@@ -45,7 +48,7 @@ BY_STATE: dict[State, Words] = {
     State.DELETED: Words("Deleted: {job}", "", "the job is deleted", "deleted"),
     State.FAILED: Words(
         "Did not succeed: deleting {job}",
-        "The thread says why.",
+        "See the thread.",
         "it did not succeed; its thread says why",
         "did not succeed",
     ),
@@ -60,7 +63,7 @@ BY_STATE: dict[State, Words] = {
     ),
     State.EXPIRED: Words(
         "Timed out, nothing deleted: {job}",
-        "Nobody confirmed in time.",
+        "The time to confirm is over.",
         "its time ran out and nothing was deleted",
         "timed out, nothing deleted",
     ),
@@ -76,12 +79,18 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
     **{
         (why, State.FAILED): Words(
             "Huawei refused to delete {job}",
-            "The thread says more.",
+            "The thread says whether it is still there.",
             "Huawei refused the DELETE; its thread says more",
             "refused by Huawei",
         )
         for why in REFUSED
     },
+    (Ending.THROTTLED, State.FAILED): Words(
+        "Huawei is rate-limiting us: {job}",
+        "It throttled the DELETE. The thread says whether the job is still there, and when to ask again.",
+        "Huawei throttled the DELETE; its thread says more",
+        "throttled by Huawei",
+    ),
     (Ending.READ_GONE, State.DELETED): Words(
         "Gone: {job}",
         "The checks found it gone; whether by this deletion, the thread says as far as it is known.",
@@ -128,11 +137,23 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
         "refused, nothing deleted",
     ),
     (Reason.JOB_GONE, State.REFUSED): Words(
-        "Already gone: {job}",
-        "Huawei no longer shows the job. This deletion sent no DELETE.",
+        "Huawei no longer shows {job}",
+        "It is neither shown nor listed. The press that found this sent no DELETE.",
         "it was refused and nothing was deleted",
         "refused, nothing deleted",
     ),
+    **{
+        (reason, State.REFUSED): Words(
+            "Closed, nothing deleted: {job}",
+            f"{why} Run the command again.",
+            "it was closed before its card stood, and nothing was deleted",
+            "closed, nothing deleted",
+        )
+        for reason, why in (
+            (Reason.RESTARTED, "The bot restarted before this card was saved."),
+            (Reason.CARD_NOT_POSTED, "Slack did not confirm this card in time."),
+        )
+    },
     (Reason.REQUESTER_LOST_RIGHT, State.REFUSED): Words(
         "Refused, nothing deleted: {job}",
         "The person who asked may no longer delete jobs.",
@@ -154,8 +175,25 @@ def heading(deletion: Deletion) -> str:
 
 
 def named(job: Job) -> str:
-    """The job in a heading or dialog, in plain text. The whole name and the id stand below it."""
-    return shorten(visible(job.name), LONGEST_NAME) if job.name else str(job.job_id)
+    """The job in a heading or dialog, in plain text: its name in quotes, since names are what others typed, or its id.
+
+    The whole name and the id stand below it.
+    """
+    name = title(job)
+    return f"“{name.replace('“', chr(39)).replace('”', chr(39))}”" if name else str(job.job_id)
+
+
+def title(job: Job) -> str:
+    """The job's name, cut to a length that fits; empty if it has none, or none that can be seen."""
+    name = job.name.strip()
+    if not any(unicodedata.category(one)[0] in "LNPS" and one not in BLANKS for one in name):
+        return ""
+    if len(visible(name)) <= LONGEST_NAME:
+        return visible(name)
+    name = name[:LONGEST_NAME]
+    while len(visible(name)) >= LONGEST_NAME:
+        name = name[:-1]
+    return f"{visible(name)}…"
 
 
 def restart_text(

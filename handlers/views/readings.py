@@ -16,7 +16,6 @@ from handlers.views.thread_parts import (
     confirmed_line,
     duration,
     escalation,
-    job_label,
     look_ups,
     para_of,
     people,
@@ -41,7 +40,7 @@ def _settled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             para_of(confirmed_line(deletion)),
         ]
     # Slack may take this message late, when the bot has read the job again already.
-    again = f" One last check {when(deletion.read_due_at)}." if deletion.read_due_at else ""
+    again = f" It is checked once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
     return [
         Para(
             f"{verdict('Counts as not deleted', deletion)}. It was still there at {seen} after "
@@ -83,7 +82,8 @@ def _late(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     what = "Huawei's reply to the DELETE arrived late" if answered else "The DELETE ended without a reply"
     is_confirmed = deletion.ended_why == Ending.REPLY_DELETED
     then = "It confirms that the job is deleted" if is_confirmed else "It changes nothing that was said here"
-    return [Para(f"*{what}.* {then}."), para_of(reply_line(deletion))]
+    said = "Confirmed by Huawei, late" if is_confirmed else "Nothing changes"
+    return [Para(f"{verdict(said, deletion)}. {what}. {then}."), para_of(reply_line(deletion))]
 
 
 def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
@@ -95,36 +95,37 @@ def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         after = (inspected_at - deletion.ended_at).total_seconds() if inspected_at and deletion.ended_at else None
         later = "" if after is None else f" ({duration(after)} later)"
         texts = {
-            "gone": f"*Double-checked: it is gone,* seen at {at}.",
-            "present": f"*Still shown by Huawei* at {at}{later}{state}, although Huawei confirmed the deletion. Open a "
-            f"Huawei Cloud ticket with the request ID above. {people(deletion)}",
-            "nothing": f"*Not double-checked:* Huawei confirmed the deletion, but up to {at}{later} the bot could not "
-            "verify that the job is gone.",
+            "gone": f"{verdict('Double-checked, it is gone', deletion)}, seen at {at}.",
+            "present": f"{verdict('Still shown by Huawei', deletion)}, at {at}{later}{state}, although Huawei "
+            f"confirmed the deletion. Open a Huawei Cloud ticket with the request ID of the DELETE. {people(deletion)}",
+            "nothing": f"{verdict('Not double-checked', deletion)}. Huawei confirmed the deletion, but up to "
+            f"{at}{later} the bot could not verify that the job is gone.",
         }
     else:
         # Slack may take this message late, when the bot has read the job again already.
-        again = f" One last check {when(deletion.read_due_at)}." if deletion.read_due_at else ""
+        again = f" It is checked once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
         texts = {
-            "gone": _gone_by_another(at, facts),
-            "present": f"*Still there:* checked at {at}, the job is still there{state}.{again}",
-            "nothing": f"*Not checked yet:* up to {at} Huawei did not say whether the job is still there. The bot goes "
-            "on checking.",
+            "gone": _gone_by_another(deletion, at, facts),
+            "present": f"{verdict('Still there', deletion)}, checked at {at}{state}.{again}",
+            "nothing": f"{verdict('Not known whether it is still there', deletion)}. No check up to {at} has "
+            "decided it. The bot goes on checking.",
         }
     return [Para(texts.get(str(found), texts["nothing"]))]
 
 
-def _gone_by_another(at: str, facts: Facts) -> str:
+def _gone_by_another(deletion: Deletion, at: str, facts: Facts) -> str:
     """A look-up after "not deleted", when a later deletion of the job has sent a DELETE meanwhile."""
     if "later" not in facts:
         # Only a former version wrote this, after one look-up and without a later deletion.
-        return f"*Not shown by Huawei:* checked at {at}."
+        return f"{verdict('Not shown by Huawei', deletion)}, checked at {at}."
     later = code(str(facts["later"]))
     if facts.get("later_confirmed"):
-        return f"*Gone now:* checked at {at}. Huawei has confirmed a later deletion of it, {later}."
+        return (
+            f"{verdict('Gone now', deletion)}, checked at {at}. Huawei has confirmed a later deletion of it, {later}."
+        )
     return (
-        f"*Gone now:* checked at {at}. A later deletion of it, {later}, may have removed it, or this one "
-        f"may "
-        "have had its effect late; which of the two cannot be told."
+        f"{verdict('Gone now', deletion)}, checked at {at}. A later deletion of it, {later}, may have removed it, or "
+        "this one may have had its effect late; which of the two cannot be told."
     )
 
 
@@ -142,10 +143,11 @@ def _undetermined(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 def _closed(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     who = mention(deletion.ended_by) if deletion.ended_by else "Somebody"
-    word = "is gone" if deletion.state is State.DELETED else "is still there"
+    word = "gone" if deletion.state is State.DELETED else "still there"
     return [
         Para(
-            f"*Closed by hand:* {who} checked that {job_label(deletion)} {word}. The bot could not. {people(deletion)}"
+            f"{verdict(f'Checked by hand, {word}', deletion)}. {who} checked it; the bot could not tell. "
+            f"{people(deletion)}"
         ),
         None if deletion.state is State.DELETED else escalation(deletion),
     ]

@@ -5,6 +5,7 @@ Each text is short, needs no context, and says whether anything was deleted if t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,12 +14,14 @@ from bot.domain.model import OPEN_STATES, Actor, Deletion, Reply, State
 from bot.domain.refusals import Reason, Refused
 from bot.domain.replies import is_clock_skew, meaning
 from handlers.views import usage
-from handlers.views.blocks import code, cut, mention, when
+from handlers.views.blocks import code, mention, when
+from handlers.views.differences import changes
 from handlers.views.endings import words
 from handlers.views.freezing import freeze_line
 from handlers.views.replies import REPLY_SENTENCES, clock_sentence, reply_facts
 from handlers.views.wording import Wording
 
+BOLD = re.compile(r"\*([^*]+)\*")
 NEW_REASON_DROPPED = "That freeze stands as it is: the reason that you gave is not recorded. "
 
 Facts = Mapping[str, Any]
@@ -72,9 +75,11 @@ def _not_found(facts: Facts, wording: Wording) -> str:
 def _gone(facts: Facts, wording: Wording) -> str:
     before = facts.get("earlier")
     return _joined(
-        "*Already gone:* Huawei no longer shows the job and does not list it, so the card is closed. This deletion "
-        "sent no DELETE.",
-        f"If the job is gone, an earlier one of this bot, {code(str(before))}, may have removed it." if before else "",
+        "*Huawei no longer shows the job:* it is neither shown nor listed, so the card is closed. The press that found "
+        "this sent no DELETE.",
+        f"If the job is gone, an earlier deletion by this bot, {code(str(before))}, may have removed it."
+        if before
+        else "",
         reply_facts(facts["reply"]) if "reply" in facts else "",
     )
 
@@ -96,34 +101,16 @@ def _being_offered(facts: Facts, wording: Wording) -> str:
     )
 
 
-FIELD_NAMES = {
-    "name": "name",
-    "asset_id": "asset id",
-    "state": "state",
-    "last_update_time": "last submission",
-}
-LONGEST_VALUE = 300
-"""Only a name of characters shown by code points is longer. Two values of each field fit into one section."""
-
-
-def changes(differs: Any) -> str:
-    """What differs between the card and the job now. A withheld value becomes "another one"."""
-    return "; ".join(
-        f"{FIELD_NAMES.get(name, name)}: "
-        + (
-            "another one now"
-            if then is None
-            else f"on the card {cut(code(then), LONGEST_VALUE)}, now {cut(code(now), LONGEST_VALUE)}"
-        )
-        for name, then, now in differs
-    )
-
-
 def _changed(facts: Facts, wording: Wording) -> str:
     return (
         f"*Not deleted, the job has changed:* it is no longer the one on the card ({changes(facts['differs'])}), so "
         f"the card is closed. {wording.nothing} Still want it gone? Run the command again."
     )
+
+
+def _only_the_requester(facts: Facts, wording: Wording) -> str:
+    who = f", {_requester(facts)}," if facts.get("deletion") else ""
+    return f"*Only the person who asked*{who} can confirm this. {wording.nothing}"
 
 
 def _ended(facts: Facts, wording: Wording) -> str:
@@ -247,10 +234,8 @@ SENTENCES: dict[Reason, Sentence] = {
     Reason.PERSON_UNKNOWN: lambda facts, wording: _lookup(_who(facts, "who you are", "who {who} is"))(facts, wording),
     Reason.GROUPS_UNKNOWN: _groups_unknown,
     Reason.MAY_NOT_FREEZE: _ask("*You don't have access to freeze deletions* or to allow them again."),
-    Reason.NOT_THE_REQUESTER: _again("*Only the person who asked can confirm this.* This press changed nothing."),
-    Reason.SECOND_PERSON_NEEDED: _again(
-        "*This needs a second person,* somebody else who may delete jobs. This press changed nothing."
-    ),
+    Reason.NOT_THE_REQUESTER: _only_the_requester,
+    Reason.SECOND_PERSON_NEEDED: _again("*This needs a second person,* somebody else who may delete jobs."),
     Reason.NOT_DELETABLE: _not_deletable,
     Reason.JOB_NOT_FOUND: _not_found,
     Reason.JOB_NOT_READ: _not_read,
@@ -346,4 +331,6 @@ def _requester(facts: Facts) -> str:
 
 def refusal_text(no: Refused, wording: Wording) -> str:
     """The sentence for a refusal, in mrkdwn, with everything from outside escaped."""
-    return _joined(usage.not_done(no), SENTENCES[no.reason](no.facts, wording))
+    before, text = usage.not_done(no), SENTENCES[no.reason](no.facts, wording)
+    # One verdict in bold is enough.
+    return _joined(before, BOLD.sub(r"\1", text, count=1) if before else text)

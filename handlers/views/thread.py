@@ -19,10 +19,11 @@ from handlers.views.blocks import (
     when,
 )
 from handlers.views.card import NOBODY_ELSE, mentions
+from handlers.views.differences import changes
 from handlers.views.freezing import FROZEN, UNFROZEN, freeze_parts
 from handlers.views.lost_commits import LOST_COMMITS, lost_parts
 from handlers.views.readings import OF_READS
-from handlers.views.refusals import changes, refusal_text
+from handlers.views.refusals import refusal_text
 from handlers.views.replies import clock_sentence
 from handlers.views.thread_parts import (
     Facts,
@@ -133,11 +134,13 @@ def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
             para_of(reply_line(deletion)),
             para_of(confirmed_line(deletion)),
         ]
-    why = NOT_DELETED.get(deletion.ended_why or "", "The DELETE did not succeed.")
+    why = NOT_DELETED.get(deletion.ended_why or "", "Why is not recorded.")
     if deletion.ended_why == Ending.THROTTLED:
         why = _throttled(deletion, facts)
     said = "The deletion did not succeed"
-    if deletion.ended_why in REFUSED:
+    if deletion.ended_why == Ending.THROTTLED:
+        said = "Huawei is rate-limiting us"
+    elif deletion.ended_why in REFUSED:
         said = "Huawei refused to delete"
     elif deletion.ended_why == Ending.NEVER_SENT:
         said = "Not deleted by this request"
@@ -170,8 +173,8 @@ def _unknown(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     why = WHY_UNKNOWN.get(deletion.ended_why or "", "The DELETE was sent, but its outcome is not known.")
     return [
         Para(
-            f"{verdict('Not sure yet if deleted', deletion)}. {why} Nothing to do: the bot does not send it again, it "
-            f"checks until it knows, and will post the answer here. {people(deletion)}"
+            f"{verdict('Not sure yet if it is deleted', deletion)}. {why} Nothing to do: the bot does not send it "
+            f"again, it checks until it knows, and will post the answer here. {people(deletion)}"
         ),
         para_of(reply_line(deletion)),
         para_of(confirmed_line(deletion)),
@@ -181,25 +184,30 @@ def _unknown(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
 
 def _cancelled(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     who = mention(deletion.ended_by) if deletion.ended_by else "somebody"
-    return [Para(f"*Cancelled, nothing deleted.* Cancelled by {who}.")]
+    return [Para(f"{verdict('Cancelled, nothing deleted', deletion)}. Cancelled by {who}.")]
 
 
 def _expired(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     if deletion.ended_why == Ending.RESTORED:
         return [
             Para(
-                "*Closed: the bot's database was restored from a backup.* This card deletes nothing any more. What was "
-                f"done with it before stands above. {mention(deletion.requester)}"
+                f"{verdict('Closed', deletion)}. The bot's database was restored from a backup, so this card deletes "
+                f"nothing any more. What was done with it before stands in its thread. {mention(deletion.requester)}"
             )
         ]
     if facts.get("clock_set"):
         return [
             Para(
-                f"*Closed, perhaps too early.* {NOTHING_DELETED} The clock of the bot's machine was set forward past "
-                f"the time until which this card waited. {_still_wanted(deletion, wording)}"
+                f"{verdict('Closed, perhaps too early', deletion)}. {NOTHING_DELETED} The clock of the bot's machine "
+                f"was set forward past the time until which this card waited. {_still_wanted(deletion, wording)}"
             )
         ]
-    return [Para(f"*Timed out, nothing deleted.* Nobody confirmed in time. {_still_wanted(deletion, wording)}")]
+    return [
+        Para(
+            f"{verdict('Timed out, nothing deleted', deletion)}. Nobody confirmed in time. "
+            f"{_still_wanted(deletion, wording)}"
+        )
+    ]
 
 
 def _still_wanted(deletion: Deletion, wording: Wording) -> str:
@@ -225,28 +233,29 @@ REPLY_FACTS = {"status": "HTTP", "code": "error code", "request_id": "request ID
 
 
 REMINDS: dict[ConfirmBy, str] = {
-    ConfirmBy.REQUESTER: "*This card still waits* for you, {requester}.",
-    ConfirmBy.ANY_OPERATOR: "*This card still waits* for somebody who may delete jobs. {requester}",
+    ConfirmBy.REQUESTER: "*This card still waits* for the person who asked. {press} {requester}",
+    ConfirmBy.ANY_OPERATOR: "*This card still waits* for somebody who may delete jobs. {press} {requester}",
     ConfirmBy.SECOND_PERSON: "*This card still waits* for a second person: anybody who may delete jobs, except "
-    "{requester}. {called}",
+    "{requester}. {press} {called}",
 }
-REMINDS_IN_VAIN = "*This card still waits* for a second person, but {nobody}. {ask} {requester}"
+REMINDS_IN_VAIN = "*This card still waits* for a second person, but {nobody}. {ask} {closes} {requester}"
 
 
 def _reminder(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     # A message of a former version has no ``called``.
     called = Called(tuple(facts["called"]), facts["more"]) if "called" in facts else None
     is_in_vain = deletion.confirm_by is ConfirmBy.SECOND_PERSON and called == Called()
+    until = when(deletion.deadline_at) if deletion.deadline_at else "soon"
+    closes = f"It closes {until}, and then deletes nothing."
     waits = (REMINDS_IN_VAIN if is_in_vain else REMINDS[deletion.confirm_by]).format(
         requester=mention(deletion.requester),
         called=mentions(called or Called()),
         nobody=NOBODY_ELSE,
         ask=wording.whom_to_ask(),
+        closes=closes,
+        press=f"Press *Delete permanently* or *Cancel*. {closes}",
     )
-    until = f" {when(deletion.deadline_at)}" if deletion.deadline_at else " soon"
-    return [
-        Para(f"{waits.strip()} Press *Delete permanently* or *Cancel*. It closes{until}, and then deletes nothing.")
-    ]
+    return [Para(waits.strip())]
 
 
 def _notice(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.domain.model import NEVER_LEFT, Attempt, Deletion, State
-from handlers.views.blocks import Para, Part, Quote, code, cut, mention, request_ids, utc, when
-from handlers.views.endings import LONGEST_NAME
+from handlers.views.blocks import Para, Part, Quote, code, mention, request_ids, utc, when
+from handlers.views.endings import title
 from handlers.views.wording import Wording
 
 Facts = Mapping[str, Any]
@@ -31,8 +31,8 @@ def verdict(said: str, deletion: Deletion) -> str:
 
 def job_label(deletion: Deletion) -> str:
     """The job's name, if it has one, and its id."""
-    job = deletion.job
-    return f"{cut(code(job.name), LONGEST_NAME)} ({code(job.job_id)})" if job.name else code(job.job_id)
+    name, job = title(deletion.job), deletion.job.job_id
+    return f"{code(name)} ({code(job)})" if name else code(job)
 
 
 def confirmed_line(deletion: Deletion) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.metastudio.faults import DELETE, SHOW
 from sandbox.page.scene import SETTLE_AFTER
 
+CHECK_NOW = "dh_check_now"
+
 if TYPE_CHECKING:
     from sandbox.metastudio.world import Seen
     from sandbox.page.scene import Scene
@@ -52,9 +54,9 @@ def _is_unclear(seen: Seen) -> bool:
 
 
 def _is_open(scene: Scene, job_id: str) -> bool:
-    """Whether the newest card about this job still has buttons. A settled card has none."""
+    """Whether a card about this job still offers to check. One that waits or is over does not."""
     cards = [card for card in scene.slack.messages(scene.ops) if job_id in card.text]
-    return bool(cards and cards[-1].buttons)
+    return any(button["action_id"] == CHECK_NOW for card in cards for button in card.buttons)
 
 
 def _undelivered(scene: Scene) -> Waits:

@@ -48,7 +48,7 @@ def take(browser: Browser, scheme: str) -> None:
         card = me.ask(failing)
         me.confirm(card)
         replies = me.thread(card)
-        expect(replies).to_contain_text("Huawei refused to delete")
+        expect(replies).to_contain_text("Huawei is rate-limiting us")
         save("failure", around(*said_in(replies)))
 
         lost = me.job(1)

@@ -49,10 +49,13 @@ def untrue(stage: Stage) -> Iterator[str]:
         yield from claims.untrue(happening.text, _truth(moment, deletion), STRICTER)
 
 
+OF_THE_PRESSED = r"\*(?:This deletion is over|How this deletion stands|Already confirmed)"
+
+
 def _pressed(number: int, stage: Stage) -> str | None:
     """The deletion on the card that somebody pressed last, where "this deletion" is all that the answer says."""
     happening = stage.moments[number].happening
-    if happening.user is None or not re.match("(this|how this) deletion", happening.text, re.IGNORECASE):
+    if happening.user is None or not re.match(OF_THE_PRESSED, happening.text, re.IGNORECASE):
         return None
     before = [done for done in stage.done if done.since <= number and done.invocation.user == happening.user]
     last = next((done.message for done in reversed(before) if done.message is not None), None)

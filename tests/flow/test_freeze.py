@@ -180,10 +180,10 @@ def test_a_freeze_is_asked_for_where_the_team_sees_it(w: World) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (f"freeze {'x' * 501}", "*Nothing was frozen.* *The reason is too long:* more than 500"),
-        ("freeze --now", "*Nothing was frozen.* *No such option;*"),
-        ("freeze --dry-run", "*Nothing was frozen.* *Not like that:* `--dry-run` goes with a job id"),
-        ("freez Huawei incident", "*Nothing was frozen.* *Neither a job id nor a command.*"),
+        (f"freeze {'x' * 501}", "*Nothing was frozen.* The reason is too long: more than 500"),
+        ("freeze --now", "*Nothing was frozen.* No such option;"),
+        ("freeze --dry-run", "*Nothing was frozen.* Not like that: `--dry-run` goes with a job id"),
+        ("freez Huawei incident", "*Nothing was frozen.* Neither a job id nor a command."),
         ("unfreze", "*Nothing was unfrozen.* "),
         ("stop", "*Nothing was frozen.* "),
         ("unfreeze", "not frozen"),
@@ -237,7 +237,7 @@ def test_a_freeze_freezes_at_once(w: World, text: str, reason: str | None) -> No
 def test_who_may_not_freeze_learns_that_nothing_was_frozen(w: World, text: str) -> None:
     """The refusal begins with it."""
     w.ask(text, w.carl)
-    assert w.said_to(w.carl)[-1].startswith(f"*Nothing was {text.replace('freeze', 'frozen')}.* *You don't have access")
+    assert w.said_to(w.carl)[-1].startswith(f"*Nothing was {text.replace('freeze', 'frozen')}.* You don't have access")
 
 
 def test_a_second_freeze_is_told_of_the_first(w: World) -> None:
@@ -262,4 +262,4 @@ def test_nobody_is_reminded_of_a_card_that_may_not_be_confirmed(w: World) -> Non
     assert not any("still waits" in said for said in w.thread(card))
     w.ask("unfreeze")
     w.tick(10)
-    assert "*This card still waits* for you" in w.thread(card)[-1]
+    assert "*This card still waits*" in w.thread(card)[-1]

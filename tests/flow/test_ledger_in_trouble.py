@@ -344,7 +344,7 @@ def test_a_freeze_that_cannot_be_written_begins_with_that(w: World, trouble: Tro
     """The ledger refused: it is known that nothing was frozen, and it is said first."""
     trouble.begin()
     w.ask("freeze")
-    assert w.said_to(w.anna)[-1].startswith("*Nothing was frozen.* *The bot can't save to its database*")
+    assert w.said_to(w.anna)[-1].startswith("*Nothing was frozen.* The bot can't save to its database")
     trouble.end()
 
 
@@ -352,7 +352,7 @@ def test_a_freeze_that_meets_a_busy_bot_begins_with_that(w: World) -> None:
     """Without a permit nothing is frozen, and the ack says so first."""
     assert w.app.pool.drain(5)
     told = w.slack.command(w.anna, w.ops, "freeze").wait_ack()["text"]
-    assert told.startswith("*Nothing was frozen.* *The bot is restarting.*")
+    assert told.startswith("*Nothing was frozen.* The bot is restarting.")
 
 
 def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,7 +365,7 @@ def test_a_freeze_whose_own_answer_has_a_bug_is_not_denied(w: World, monkeypatch
     monkeypatch.setattr(importlib.import_module("handlers.subcommands.freeze"), "frozen_text", broken)
     w.ask("freeze")
     assert w.app.ledger.freezes.current() is not None
-    assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* *Something in the bot went wrong;*")
+    assert w.said_to(w.anna)[-1].startswith("*Deletions may be frozen now, or not.* Something in the bot went wrong;")
 
 
 def test_a_card_whose_cancelling_got_no_answer_is_cancelled(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +467,7 @@ def test_closing_by_hand_is_not_denied_where_its_answer_was_lost(
         w.press(card, "dh_close_deleted")
     assert [text.startswith(IN_DOUBT) for text in w.said_to(w.anna)] == ([True] if lost else [])
     w.tick(1)
-    assert any("Closed by hand" in said for said in w.thread(card))
+    assert any("Checked by hand" in said for said in w.thread(card))
 
 
 @on_sqlite

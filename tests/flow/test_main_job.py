@@ -19,7 +19,7 @@ def test_a_confirmed_deletion_is_sent_once_and_its_request_id_told(w: World) -> 
 
 
 def test_after_the_outcome_the_bot_looks_whether_the_job_is_gone(w: World) -> None:
-    """Twice, half a minute apart: then the thread says "Verified gone" with a time, and so does the card."""
+    """Twice, half a minute apart: then the thread says "Double-checked" with a time, and so does the card."""
     _, card = w.offered()
     w.press(card)
     w.tick(6)
@@ -166,7 +166,7 @@ def test_a_job_that_is_gone_at_the_click_closes_the_card(w: World, how: str) -> 
         w.cloud.ignored_filters.add("job_id")
     w.press(card)
     assert Claim.NOT_SHOWN.stands_in(w.said_to(w.anna)[-1])
-    assert Claim.SENT_NO_DELETE.stands_in(w.thread(card)[0])
+    assert Claim.NOT_SHOWN.stands_in(w.thread(card)[0])
     assert card.buttons == []
     assert w.cloud.deletes_arrived(job) == 0
 

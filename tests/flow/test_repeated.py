@@ -76,7 +76,7 @@ def test_a_refusal_claims_nothing_before_a_look(w: World, name: str, *, effect: 
         assert f"Huawei answered {name[:3]}; {BY_WHOM}" in last
     else:
         assert Claim.STILL_THERE.stands_in(last)
-        assert re.search(r"\d\d:\d\d UTC.* in state `TRAIN_FAILED`\. One last check ", last)
+        assert re.search(r"\d\d:\d\d UTC.* in state `TRAIN_FAILED`\. It is checked once more ", last)
         assert not any(claims_of(said) & SURE for said in w.thread(card))
         for _ in range(3):
             w.tick(3600)
@@ -146,7 +146,7 @@ def test_a_late_refusal_does_not_make_a_job_that_is_gone_not_deleted(tmp_path: P
         held.gate.set()
         w.idle()
         last = w.thread(card)[-1]
-        assert "arrived late.* It changes nothing that was said here." in last
+        assert "arrived late. It changes nothing that was said here." in last
         assert "MSS.00000003" in last
         w.tick(3601)
         assert w.thread(card)[-1] == last
@@ -194,7 +194,8 @@ def test_what_metastudio_confirmed_is_not_corrected_by_reads(w: World) -> None:
         w.tick(300)
     said = w.thread(card)[-1]
     assert re.search(
-        r"\*Still shown by Huawei\* at \S+\d\d:\d\d UTC> \(15 min later\) .*although Huawei confirmed the deletion",
+        r"\*Still shown by Huawei:\* .*, at \S+\d\d:\d\d UTC> \(15 min later\) .*although Huawei confirmed the "
+        "deletion",
         said,
     )
     assert w.deletion(job).state == "deleted"
@@ -202,7 +203,7 @@ def test_what_metastudio_confirmed_is_not_corrected_by_reads(w: World) -> None:
 
 
 def test_one_look_that_denies_the_job_verifies_nothing(w: World) -> None:
-    """A 200 without effect, and a backend that forgets the job for a moment: it was "Verified gone", for good."""
+    """A 200 without effect, and a backend that forgets the job for a moment: it was "Double-checked", for good."""
     job, card = pressed(w, play.http(200), effect=False)
     w.cloud.forget(job, 10)
     w.tick(6)

@@ -87,5 +87,5 @@ def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: 
     w.cloud.remove(job)
     w.press(second)
     for said in (w.said_to(w.anna)[-1], w.thread(second)[-1]):
-        assert Claim.SENT_NO_DELETE.stands_in(said)
+        assert Claim.NOT_SHOWN.stands_in(said)
         assert deletion_id(first) in said

@@ -57,13 +57,13 @@ def test_a_look_that_was_made_already_is_not_announced(w: World) -> None:
     w.slack.faults.clear()
     w.tick(700)
     assert Claim.TREATED_AS_NOT_DELETED.stands_in(w.thread(card)[-1])
-    assert "One last check" not in w.thread(card)[-1]
+    assert "once more" not in w.thread(card)[-1]
 
 
 def test_what_only_seems_so_is_said_as_such(w: World) -> None:
     """Before the last look a press hears "treated as not deleted", never that the job was not deleted."""
     job, card = treated_as_not_deleted(w)
-    assert "One last check" in w.thread(card)[-1]
+    assert "once more" in w.thread(card)[-1]
     assert Claim.TREATED_AS_NOT_DELETED.stands_in(card.text)
     w.cloud.remove(job)  # The late effect of that DELETE, which nobody has seen yet.
     w.press(card, force=True)
@@ -80,7 +80,7 @@ def test_who_may_close_by_hand_is_said_and_a_failure_so_closed_can_be_escalated(
     w.press(card, "dh_close_present", w.carl)
     assert "You don't have access" in w.said_to(w.carl)[-1]
     w.press(card, "dh_close_present")
-    assert "Closed by hand" in w.thread(card)[-1]
+    assert "Checked by hand" in w.thread(card)[-1]
     assert "For a Huawei Cloud ticket" in w.thread(card)[-1]
     w.press(card, force=True)
     assert "by the word of a person" in w.said_to(w.anna)[-1]

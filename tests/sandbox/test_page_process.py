@@ -148,7 +148,7 @@ def test_poison_reaches_nobody(tmp_path: Path) -> None:
     with running(work, "--port", "0", code=code, HOME=str(home), PYTHONPATH=path, **poison) as sandbox:
         with open_window(sandbox.url) as window:
             window.press(window.card(window.job()), "dh_confirm")
-            window.said("Verified gone")
+            window.said("Double-checked")
             window.ask("verify")
         pids = {process.pid for process in sandbox.family()}
         assert sandbox.end(signal.SIGINT) == 130

@@ -90,11 +90,10 @@ class Claim(Enum):
         r"\bthe job is gone; whether by this deletion\b",
         rf"{HEADING}Gone now:",
     )
-    VERIFIED_GONE = (lambda t: not t.is_there, r"\bDouble-checked\b[^\n]*: it is gone\b")
-    NOT_SHOWN = (lambda t: t.denied, r"\bAlready gone\b", r"\bno longer shows the job\b", r"\bhas no such job\b")
+    VERIFIED_GONE = (lambda t: not t.is_there, r"\bDouble-checked\b[^\n]*\bit is gone\b")
+    NOT_SHOWN = (lambda t: t.denied, r"\bHuawei no longer shows\b", r"\bhas no such job\b")
     CLOSED_AS_GONE = (
         lambda t: t.stood(State.DELETED),
-        r"\bchecked that [^\n]* is gone\b",
         rf"{HEADING}Checked by hand, gone:",
         r"the job is gone, by the word of a person",
     )
@@ -111,7 +110,6 @@ class Claim(Enum):
     NOT_DELETED_BY_IT = (lambda t: not t.removed, r"\b[Nn]ot deleted by this request\b")
     CLOSED_AS_PRESENT = (
         lambda t: t.stood(State.FAILED),
-        r"\bchecked that [^\n]* is still there\b",
         rf"{HEADING}Checked by hand, still there:",
         r"the job is still there, by the word of a person",
     )
@@ -126,8 +124,12 @@ class Claim(Enum):
     # -- the DELETE --
     WAS_SENT = (lambda t: t.arrived > 0, r"\bThe DELETE was sent\b")
     NEVER_LEFT = (lambda t: not t.arrived, r"\bDELETE never left the bot\b")
-    SENT_NO_DELETE = (lambda t: not t.arrived, r"\bThis deletion sent no DELETE\b")
-    REFUSED = (lambda t: t.arrived > 0, r"\bHuawei refused to delete\b", r"\bHuawei refused the DELETE\b")
+    REFUSED = (
+        lambda t: t.arrived > 0,
+        r"\bHuawei refused to delete\b",
+        r"\bHuawei refused the DELETE\b",
+        r"\bHuawei is rate-limiting us:",
+    )
     THROTTLED = (lambda t: t.throttled, r"\bthrottled the DELETE each time\b")
 
     # -- how the deletion stands --
@@ -145,7 +147,7 @@ class Claim(Enum):
     )
     IN_DOUBT = (
         lambda t: t.stood(State.UNKNOWN),
-        rf"{HEADING}Not sure yet if [^\n]* is deleted",
+        rf"{HEADING}Not sure yet if (?!it )[^\n]* is deleted",
         r"\bthe bot is checking\b",
         r"\bmay or may not have worked\b",
     )
@@ -157,7 +159,7 @@ class Claim(Enum):
         r"\bNobody confirmed in time\b",
         rf"{HEADING}Timed out, nothing",
         r"\bits time ran out\b",
-        r"\bThe time to confirm was over\b",
+        r"\bThe time to confirm (?:is|was) over\b",
     )
 
     def __init__(self, must: Must, *ways: str) -> None:

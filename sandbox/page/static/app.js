@@ -127,7 +127,10 @@ function connect(pause = 500) {
   });
 }
 
-$("as").addEventListener("change", (event) => send("act_as", { user: event.target.value }));
+$("as").addEventListener("change", async (event) => {
+  await send("act_as", { user: event.target.value });
+  if (store.place === "home") send("open_home");
+});
 desk.wire();
 stage.wire();
 setInterval(tick, 1000);

@@ -46,8 +46,11 @@ export function slack(store, send, redraw) {
   const sorted = (wanted) => [...store.messages.values(), ...store.notes].filter(wanted).sort((a, b) => a.at - b.at);
   const inChannel = () => sorted((each) => each.channel === store.place && !each.thread);
 
+  const shownAt = new Map();
+
   function drawMessages(box, messages, nothing) {
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+    // Whoever has not scrolled since the page did sees what is new.
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60 || Math.abs(box.scrollTop - shownAt.get(box)) < 2;
     const before = box.lastElementChild?.dataset.key;
     keyed(box, messages.length
       ? messages.map((each) => [each.ts, `${each.edited}/${each.replies}/${store.thread === each.ts}`, () => message(each)])
@@ -57,6 +60,7 @@ export function slack(store, send, redraw) {
     const last = box.lastElementChild;
     const isHigher = last && last.offsetHeight > box.clientHeight;
     box.scrollTop = isHigher ? last.offsetTop - box.offsetTop : box.scrollHeight;
+    shownAt.set(box, box.scrollTop);
   }
 
   function message(each) {

@@ -85,7 +85,7 @@ def test_deletable_states_need_no_advice(name: str) -> None:
     hurts = {
         "JOB_SUCCESS": "This model is finished and may be in use. Whatever uses it stops working.",
         "JOB_FINISH": "This model is finished and may be in use. Whatever uses it stops working.",
-        "MANUAL_VERIFYING": "A person at Huawei is reviewing this job right now.",
+        "MANUAL_VERIFYING": "When this was asked, a person at Huawei was reviewing the job.",
     }
     assert state.warning == hurts.get(name, "")
 

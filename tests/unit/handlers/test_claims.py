@@ -96,7 +96,7 @@ HEADINGS: dict[str, set[Claim]] = {
     "expired, restored": set(),
     "refused, job_changed": set(),
     "refused, job_gone": {Claim.NOT_SHOWN},
-    "refused, requester_lost_right": {Claim.NOTHING_DELETED},
+    **{f"refused, {why}": {Claim.NOTHING_DELETED} for why in ("requester_lost_right", "restarted", "card_not_posted")},
     **{f"{state}, lost_commits": set() for state in ("refused", "cancelled", "expired", "failed")},
 }
 

@@ -111,8 +111,8 @@ def test_the_card_shows_all_that_the_product_promises() -> None:
     text = deletion_card(AWAITING, WORDING).text
     created = "<!date^1772093560^{date_short_pretty}|2026-02-26 08:12:40 UTC>"
     assert text.split("\n") == [
-        "[production] Delete Anchor Li permanently?",
-        f"Finished and accepted by its owner (`JOB_FINISH`) · created {created} · asked by <@UANNA>",
+        "[production] Delete “Anchor Li” permanently?",
+        f"When asked: Finished and accepted by its owner (`JOB_FINISH`) · created {created} · asked by <@UANNA>",
         "Reason: the customer took back their consent",
         (
             "*Warning: This model is finished and may be in use. Whatever uses it stops working.* "
@@ -136,11 +136,12 @@ def test_the_card_shows_all_that_the_product_promises() -> None:
 def test_a_card_that_is_over_is_short() -> None:
     """The verdict, one line, the reason, and the job's id. The rest is in the thread and the audit trail."""
     assert deletion_card(PLAUSIBLE["deleted"], WORDING).text.split("\n") == [
-        "[production] Deleted: Anchor Li",
+        "[production] Deleted: “Anchor Li”",
         f"Confirmed by <@UBEN>, ended {when(later(61.5), DATE_AND_MINUTE)}. Huawei: HTTP 200, request ID `req-200`.",
         "Reason: the customer took back their consent",
         "Asked by <@UANNA>",
         f"Job `{JOB_ID}`",
+        "Asset `a178f6739eec2774a54b16bd581cb8d8`",
         f"Deletion `{DELETION_ID}`",
     ]
 
@@ -149,17 +150,21 @@ def test_a_card_that_is_over_is_short() -> None:
 def test_a_job_is_named_by_its_name_or_by_its_id(state: State) -> None:
     """A name that is too long for the heading stands whole in the small print."""
     job = PLAUSIBLE["deleted"].job
-    for name, shown in (("", JOB_ID), ("x" * 61, "x" * 59 + "…"), ("a\nb", "a<U+000A>b")):
+    for name, shown in (
+        *(("", JOB_ID), ("x" * 61, "“" + "x" * 59 + "…”"), ("a\nb", "“a<U+000A>b”"), (" \u3164 ", JOB_ID)),
+        *(("a “b” c", "“a 'b' c”"), ("\u202e" * 9, JOB_ID)),
+    ):
         built = deletion_card(replace(ONE_OF_EACH[state], job=replace(job, name=name)), BARE)
         assert shown in built.blocks[0]["text"]["text"]
-        assert (f"Name: {name}\n" in built.text) is (len(name) > 60)
+        assert ("\nName: " in built.text) is ((shown == JOB_ID and name != "") or len(name) > 60 or "\n" in name)
 
 
 def test_the_consequences_are_huaweis_words() -> None:
     """What the documentation names, that it is final, and what it does not name."""
     assert CONSEQUENCES == (
-        "Deletes the training video, ID-card photos, authorization file and model asset. No undo. "
-        "Huawei's documentation does not mention: a linked voice job, finished videos."
+        "By Huawei's documentation this deletes the training video, ID-card photos, authorization file and model "
+        "asset. "
+        "No undo. Not mentioned there: a linked voice job, finished videos."
     )
 
 
@@ -202,7 +207,7 @@ def test_what_may_be_in_use_gets_the_strongest_words(
     """Finished models, and jobs that name services: a warning on the card, and again in Slack's own dialog."""
     built = deletion_card(replace(AWAITING, job=replace(JOB, state=state, supported_service=services)), WORDING)
     assert (warning in built.text) if warning else ("Warning:" not in built.text)
-    assert (f"*Note: A person at Huawei is {note}" in built.text) is bool(note)
+    assert (f"*Note: When this was asked, a person at Huawei was {note}" in built.text) is bool(note)
     asked = buttons(built)[0]["confirm"]
     assert asked["title"]["text"] == ("Delete a model that may be in use?" if warning else "Delete permanently?")
     assert ("Whatever uses this model stops working." in asked["text"]["text"]) is bool(warning)
@@ -311,40 +316,50 @@ ENDED = f"Confirmed by <@UBEN>, ended {when(later(61.5), DATE_AND_MINUTE)}."
 ENDINGS = [
     (
         "deleting",
-        "Deleting Anchor Li …",
+        "Deleting “Anchor Li” …",
         "Its outcome is not known yet; the thread will say how it ends. Confirmed by <@UBEN>.",
     ),
     (
         "unknown, lost",
-        "Not sure yet if Anchor Li is deleted",
+        "Not sure yet if “Anchor Li” is deleted",
         f"{UNSURE} Confirmed by <@UBEN>. The DELETE: the connection broke before a whole answer had arrived.",
     ),
     (
         "unknown, 5xx",
-        "Not sure yet if Anchor Li is deleted",
+        "Not sure yet if “Anchor Li” is deleted",
         f"{UNSURE} Confirmed by <@UBEN>. Huawei: HTTP 500, error code `MSS.00000004`, request ID `req-500`.",
     ),
-    ("deleted", "Deleted: Anchor Li", f"{ENDED} Huawei: HTTP 200, request ID `req-200`."),
+    ("deleted", "Deleted: “Anchor Li”", f"{ENDED} Huawei: HTTP 200, request ID `req-200`."),
     (
         "verified gone",
-        "Deleted: Anchor Li",
+        "Deleted: “Anchor Li”",
         (f"{ENDED} Huawei: HTTP 200, request ID `req-200`. Double-checked {when(later(120), '{time}')}: it is gone."),
     ),
     (
         "rejected",
-        "Huawei refused to delete Anchor Li",
-        f"The thread says more. {ENDED} Huawei: HTTP 400, error code `MSS.00000003`, request ID `req-400`.",
+        "Huawei refused to delete “Anchor Li”",
+        (
+            f"The thread says whether it is still there. {ENDED} Huawei: HTTP 400, error code `MSS.00000003`, request "
+            f"ID `req-400`."
+        ),
     ),
-    ("cancelled", "Cancelled, nothing deleted: Anchor Li", f"Cancelled by <@UBEN> {when(later(9), DATE_AND_MINUTE)}."),
+    (
+        "cancelled",
+        "Cancelled, nothing deleted: “Anchor Li”",
+        f"Cancelled by <@UBEN> {when(later(9), DATE_AND_MINUTE)}.",
+    ),
     (
         "expired",
-        "Timed out, nothing deleted: Anchor Li",
-        f"Nobody confirmed in time. Closed {when(later(600), DATE_AND_MINUTE)}.",
+        "Timed out, nothing deleted: “Anchor Li”",
+        f"The time to confirm is over. Closed {when(later(600), DATE_AND_MINUTE)}.",
     ),
     (
         "refused",
-        "Not deleted, the job has changed: Anchor Li",
-        f"Nothing was deleted; the thread says what has changed. Closed {when(later(9), DATE_AND_MINUTE)}.",
+        "Not deleted, the job has changed: “Anchor Li”",
+        (
+            f"Nothing was deleted; the thread says what has changed. Closed when <@UBEN> pressed "
+            f"{when(later(9), DATE_AND_MINUTE)}."
+        ),
     ),
 ]
 
@@ -359,7 +374,7 @@ def test_the_card_says_how_it_stands(name: str, heading: str, line: str) -> None
 def test_a_persons_word_is_named_as_such(name: str, word: str) -> None:
     """The bot does not pass off as its own finding what somebody told it."""
     built = deletion_card(PLAUSIBLE[name], BARE)
-    assert built.text.split("\n")[0] == f"Checked by hand, {word}: Anchor Li"
+    assert built.text.split("\n")[0] == f"Checked by hand, {word}: “Anchor Li”"
     assert "By the word of <@UCARL>." in built.text
 
 
@@ -440,7 +455,8 @@ def test_deleting_asks_once_more_and_is_the_only_danger() -> None:
     assert confirm["style"] == confirm["confirm"]["style"] == "danger"
     assert confirm["confirm"]["title"]["text"] == "Delete permanently?"
     assert confirm["confirm"]["text"]["text"] == (
-        "j (Its files have not been uploaded yet). With its training video, ID-card photos, authorization file and "
+        "j (Its files have not been uploaded yet when asked). With its training video, ID-card photos, "
+        "authorization file and "
         "model asset. This cannot be undone.\nj"
     )
     assert confirm["confirm"]["confirm"]["text"] == "Delete permanently"
@@ -484,7 +500,7 @@ def test_what_was_typed_stands_as_typed() -> None:
     built = deletion_card(poisoned(AWAITING), WORDING)
     typed = HOSTILE.replace("\u202e", "<U+202E>").replace("\n", "<U+000A>")
     plain = [block["text"]["text"] for block in built.blocks if block.get("text", {}).get("type") == "plain_text"]
-    assert built.blocks[0]["text"]["text"] == f"[production] Delete {typed[:59]}… permanently?"
+    assert built.blocks[0]["text"]["text"] == f"[production] Delete “{typed[:59]}…” permanently?"
     assert f"Reason: {typed}" in plain
     assert f"\nReason: {typed}\n" in html.unescape(built.text)
 

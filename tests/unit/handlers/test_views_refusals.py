@@ -22,9 +22,10 @@ from bot.workers.report import MOST_LINES
 from handlers.messenger import PLAIN_LIMIT
 from handlers.subcommands.help import LINES, help_text
 from handlers.views.blocks import when
+from handlers.views.differences import FIELD_NAMES, changes
 from handlers.views.endings import BY_STATE, restart_text, words
 from handlers.views.log_lines import SHOWN_FACTS, WORDS, log_line, log_lines
-from handlers.views.refusals import FIELD_NAMES, SENTENCES, changes, refusal_text
+from handlers.views.refusals import SENTENCES, refusal_text
 from handlers.views.replies import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
 from handlers.vocabulary import CANCEL, DELETE, SUBCOMMANDS
@@ -331,7 +332,7 @@ WITH_FACTS = [
     ),
     pytest.param(
         *(Reason.REASON_TOO_LONG, {"subcommand": "freeze"}),
-        "*Nothing was frozen.* *The reason is too long:* more than 500 characters, and the bot does not cut it. "
+        "*Nothing was frozen.* The reason is too long: more than 500 characters, and the bot does not cut it. "
         "Shorten it. "
         "Nothing was deleted.",
     ),
@@ -351,9 +352,10 @@ WITH_FACTS = [
     ),
     pytest.param(
         *(Reason.JOB_GONE, {"earlier": "fedcba9876543210"}),
-        "*Already gone:* Huawei no longer shows the job and does not list it, so the card is closed. "
-        "This deletion sent no DELETE. If the job is gone, an earlier one of this bot, `fedcba9876543210`, may "
-        "have removed it.",
+        "*Huawei no longer shows the job:* it is neither shown nor listed, so the card is closed. The press that found "
+        "this sent no DELETE. If the job is gone, an earlier deletion by this bot, `fedcba9876543210`, may have "
+        "removed "
+        "it.",
     ),
     pytest.param(
         *(Reason.ALREADY_OFFERED, {"deletion": AWAITING, "link": LINK}),

@@ -104,9 +104,9 @@ def test_every_message_is_sound_in_every_state(kind: NotificationKind) -> None:
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        (ConfirmBy.REQUESTER, "*This card still waits* for you, <@UANNA>."),
-        (ConfirmBy.ANY_OPERATOR, "*This card still waits* for somebody who may delete jobs. <@UANNA>"),
-        (ConfirmBy.SECOND_PERSON, f"{SECOND_PERSON} <!subteam^S00ONCALL> <@UBENBENBEN>"),
+        (ConfirmBy.REQUESTER, "*This card still waits* for the person who asked."),
+        (ConfirmBy.ANY_OPERATOR, "*This card still waits* for somebody who may delete jobs."),
+        (ConfirmBy.SECOND_PERSON, SECOND_PERSON),
     ],
 )
 def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> None:
@@ -115,8 +115,9 @@ def test_a_reminder_calls_whoever_may_confirm(rule: ConfirmBy, says: str) -> Non
     deletion = replace(PLAUSIBLE["awaiting"], confirm_by=rule)
     told = said(NotificationKind.REMINDER, deletion, facts)
     until = when(later(600))
+    calls = "<!subteam^S00ONCALL> <@UBENBENBEN>" if rule is ConfirmBy.SECOND_PERSON else "<@UANNA>"
     assert told.startswith(
-        f"{says} Press *Delete permanently* or *Cancel*. It closes {until}, and then deletes nothing."
+        f"{says} Press *Delete permanently* or *Cancel*. It closes {until}, and then deletes nothing. {calls}\n"
     )
 
 
@@ -296,7 +297,7 @@ SENTENCES = [
     ),
     pytest.param(
         *("outcome", "not sent again", {}),
-        f"*Huawei refused to delete:* {NAMED}. Huawei throttled the DELETE, and the next one never left the bot. A "
+        f"*Huawei is rate-limiting us:* {NAMED}. Huawei throttled the DELETE, and the next one never left the bot. A "
         f"check "
         f"of the job follows. If it is still there, ask again. {BOTH}",
     ),
@@ -304,7 +305,7 @@ SENTENCES = [
         *("settled", "still present", {}),
         f"*Counts as not deleted:* {NAMED}. It was still there at {time_of_day(later(660))} after 9 checks in 10 "
         f"min. You "
-        f"can ask again. One last check {when(later(4260))}. {BOTH}",
+        f"can ask again. It is checked once more {when(later(4260))}. {BOTH}",
     ),
     pytest.param(
         *("refused", "refused", {"reason": "job_changed", "differs": [["name", "a  b", "a b"]]}),
@@ -318,9 +319,8 @@ SENTENCES = [
     ),
     pytest.param(
         *("refused", "refused", {"reason": "job_gone"}),
-        "*Already gone:* Huawei no longer shows the job and does not list it, so the card is closed. This deletion "
-        "sent "
-        "no DELETE. <@UANNA>",
+        "*Huawei no longer shows the job:* it is neither shown nor listed, so the card is closed. The press that found "
+        "this sent no DELETE. <@UANNA>",
     ),
 ]
 
@@ -339,28 +339,28 @@ TIME = time_of_day(later(661.5))
 @pytest.mark.parametrize(
     ("name", "found", "job_state", "says"),
     [
-        ("deleted", "gone", None, f"*Double-checked: it is gone,* seen at {TIME}."),
+        ("deleted", "gone", None, f"*Double-checked, it is gone:* {NAMED}, seen at {TIME}."),
         (
             "deleted",
             "present",
             "TRAINING",
-            f"*Still shown by Huawei* at {TIME} (10 min later) in state `TRAINING`, although",
+            f"*Still shown by Huawei:* {NAMED}, at {TIME} (10 min later) in state `TRAINING`, although",
         ),
         (
             "deleted",
             "present",
             None,
-            f"*Still shown by Huawei* at {TIME} (10 min later), although Huawei confirmed the deletion. Open",
+            f"*Still shown by Huawei:* {NAMED}, at {TIME} (10 min later), although Huawei confirmed the deletion. Open",
         ),
         ("deleted", "nothing", None, f"up to {TIME} (10 min later) the bot could not verify that the job is gone."),
-        ("rejected", "gone", None, f"*Not shown by Huawei:* checked at {TIME}."),
+        ("rejected", "gone", None, f"*Not shown by Huawei:* {NAMED}, checked at {TIME}."),
         (
             "rejected",
             "present",
             "JOB_FINISH",
-            f"*Still there:* checked at {TIME}, the job is still there in state `JOB_FINISH`.",
+            f"*Still there:* {NAMED}, checked at {TIME} in state `JOB_FINISH`.",
         ),
-        ("rejected", "nothing", None, f"up to {TIME} Huawei did not say whether the job is still there."),
+        ("rejected", "nothing", None, f"No check up to {TIME} has decided it."),
     ],
 )
 def test_what_a_look_afterwards_found(name: str, found: str, job_state: str | None, says: str) -> None:
@@ -380,7 +380,7 @@ def test_a_job_that_a_later_deletion_may_have_removed(says: str, *, confirmed: b
     """The other deletion is named, and nothing is claimed about this one that nobody can know."""
     facts = {"found": "gone", "at": AT.timestamp(), "later": "fedcba9876543210", "later_confirmed": confirmed}
     text = said(NotificationKind.INSPECTED, PLAUSIBLE["still present"], facts)
-    assert text.startswith(f"*Gone now:* checked at {time_of_day(AT)}. ")
+    assert text.startswith(f"*Gone now:* {NAMED}, checked at {time_of_day(AT)}. ")
     assert says in text
 
 
@@ -416,11 +416,32 @@ def test_a_correction_of_a_former_version_claims_no_more_than_is_known() -> None
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("unknown, 5xx", "*Huawei's reply to the DELETE arrived late.* It changes nothing that was said here."),
-        ("unknown, lost", "*The DELETE ended without a reply.* It changes nothing that was said here."),
-        ("unknown without a word", "*The DELETE ended without a reply.* It changes nothing that was said here."),
-        ("found gone after a 404", "*Huawei's reply to the DELETE arrived late.* It changes nothing that was said"),
-        ("deleted", "*Huawei's reply to the DELETE arrived late.* It confirms that the job is deleted."),
+        (
+            "unknown, 5xx",
+            (
+                f"*Nothing changes:* {NAMED}. Huawei's reply to the DELETE arrived late. It changes nothing that was "
+                f"said here."
+            ),
+        ),
+        (
+            "unknown, lost",
+            f"*Nothing changes:* {NAMED}. The DELETE ended without a reply. It changes nothing that was said here.",
+        ),
+        (
+            "unknown without a word",
+            f"*Nothing changes:* {NAMED}. The DELETE ended without a reply. It changes nothing that was said here.",
+        ),
+        (
+            "found gone after a 404",
+            f"*Nothing changes:* {NAMED}. Huawei's reply to the DELETE arrived late. It changes nothing that was said",
+        ),
+        (
+            "deleted",
+            (
+                f"*Confirmed by Huawei, late:* {NAMED}. Huawei's reply to the DELETE arrived late. It confirms that "
+                f"the job is deleted."
+            ),
+        ),
     ],
 )
 def test_a_late_reply_that_changes_nothing_is_told(name: str, says: str) -> None:
@@ -489,7 +510,7 @@ def test_what_is_told_late_announces_no_look_that_was_made_already() -> None:
     """Slack may take the message an hour later; then nothing is due any more."""
     text = said(NotificationKind.SETTLED, replace(PLAUSIBLE["still present"], read_due_at=None))
     assert "You can ask again. <@UANNA>" in text
-    assert "One last check" not in text
+    assert "once more" not in text
 
 
 @pytest.mark.parametrize("deletion", [AWAITING, replace(OVER, attempts=()), replace(OVER, attempts=(ATTEMPT,))])
