@@ -160,7 +160,7 @@ def last_reply(deletion: Deletion) -> str:
     ]
     text = ", ".join(part for part in facts if part)
     who = "Huawei" if said.status is not None else "The DELETE"
-    then = f"The next DELETE never left the bot: {last.cause.value}." if last is not said and last.cause else ""
+    then = f"The next one never left the bot: {last.cause.value}." if last is not said and last.cause else ""
     return " ".join(part for part in (f"{who}: {text}." if text else "", then) if part)
 
 

@@ -255,7 +255,8 @@ def test_lost_commits(s: Scene, capsys: pytest.CaptureFixture[str], boundary: st
 
 
 SAYS_DELETED = re.compile(
-    r"(^|\*)(Deleted|Gone):|it is (deleted|gone):|: the job is deleted|found it gone|: it is gone", re.MULTILINE
+    r"(^|\*)(Deleted|Gone):|Correction, it is (deleted|gone):|: the job is deleted|found it gone|: it is gone",
+    re.MULTILINE,
 )
 SAYS_NOT = re.compile(r"not deleted by this request|othing (was |is |)deleted|ounts as not deleted|\*Still there:")
 
