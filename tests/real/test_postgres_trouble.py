@@ -54,7 +54,7 @@ def answers_in_words(bots: Bots) -> None:
     before, sent = len(said(bots)), len(bots.cloud.requests_to("Delete2dModelTrainingJob"))
     began = time.monotonic()
     bots.slack.command(bots.anna, bots.ops, bots.cloud.add_job(state="TRAIN_FAILED")).wait_ack()
-    assert bots.slack.wait_for(lambda: any("ledger" in text for text in said(bots)[before:]), ANSWERED_WITHIN)
+    assert bots.slack.wait_for(lambda: any("database" in text for text in said(bots)[before:]), ANSWERED_WITHIN)
     assert time.monotonic() - began < ANSWERED_WITHIN
     assert len(bots.cloud.requests_to("Delete2dModelTrainingJob")) == sent
 
