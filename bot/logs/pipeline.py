@@ -132,9 +132,13 @@ NOISE = ("As you gave `client` as well, `token` will be unused.",)
 """Bolt logs this at each start: it reads a token from the environment although it was given a client."""
 
 
+QUOTES_FRAMES = "Received an unsupported data frame"
+"""slack_sdk quotes the frame, which may be a part of a card. The line ``on_error`` before it has the cause."""
+
+
 def is_ours_or_serious(record: logging.LogRecord) -> bool:
     """Whether a record may pass. A filter of the handler, since Bolt sets the levels of its loggers itself."""
-    if record.name == QUOTES_BODIES or record.msg in NOISE:
+    if record.name == QUOTES_BODIES or record.msg in NOISE or str(record.msg).startswith(QUOTES_FRAMES):
         return False
     return record.levelno >= logging.WARNING or record.name.partition(".")[0] in OURS
 

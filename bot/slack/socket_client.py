@@ -68,6 +68,11 @@ def parsed(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+RECEIVE_BYTES = 64 * 1024
+"""The SDK (3.47) calls itself once more for each read that ends within a frame. With its own 1024 bytes a crowd of 200
+presses, each of five thousand bytes, met Python's limit; then the SDK lost its place in the stream, and the presses."""
+
+
 class Reader(threading.Thread):
     """Reads one connection until it has ended, and calls ``on_message`` with each message."""
 
@@ -118,7 +123,7 @@ class SocketClient(SocketModeClient):
         self.on_ungreeted_listeners: list[Callable[[], None]] = []
         """Called when a new connection has been ended because Slack did not greet it."""
         # The SDK starts threads here that use the fields above.
-        super().__init__(*args, **settings)
+        super().__init__(*args, **settings | {"receive_buffer_size": RECEIVE_BYTES})
 
     def enqueue_message(self, message: str) -> None:
         """Take a message that has arrived."""

@@ -117,14 +117,8 @@ def test_a_lost_reply_is_shown_behind_it(w: World) -> None:
     assert card.buttons
 
 
-def press_all(w: World, cards: list[Message]) -> None:
-    """Press them in crowds of twenty, all of one crowd at once; the bot and Slack share this process's one core."""
-    for start in range(0, len(cards), 20):
-        for click in [w.slack.click(w.anna, card, "dh_confirm") for card in cards[start : start + 20]]:
-            click.wait_ack()
-
-
-@pytest.mark.parametrize("presses", [40, pytest.param(200, marks=pytest.mark.long)])
+# tests/real/test_two_hundred.py has both with 200 presses.
+@pytest.mark.parametrize("presses", [40])
 def test_many_at_once_each_keep_their_order(tmp_path: Path, presses: int) -> None:
     """All are confirmed while MetaStudio hangs: each card says *Deleting* once, and then its outcome."""
     with world(tmp_path, READ_TIMEOUT="300", WORKERS="256") as w:
@@ -132,7 +126,8 @@ def test_many_at_once_each_keep_their_order(tmp_path: Path, presses: int) -> Non
         jobs = [w.cloud.add_job(state="TRAIN_FAILED") for _ in range(presses)]
         cards = [w.card(job) for job in jobs]
         w.cloud.faults.add(DELETE, held := play.late(), times=None)
-        press_all(w, cards)
+        for click in [w.slack.click(w.anna, card, "dh_confirm") for card in cards]:
+            click.wait_ack()
         w.slack.wait_for(lambda: all(drawings(card) for card in cards), PATIENCE)
         held.gate.set()
         w.slack.wait_for(lambda: all(w.thread(card) for card in cards), PATIENCE)
@@ -141,7 +136,7 @@ def test_many_at_once_each_keep_their_order(tmp_path: Path, presses: int) -> Non
             assert drawings(card) == [as_deleting(w, job), first_line(w, job)]
 
 
-@pytest.mark.parametrize("presses", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("presses", [20])
 def test_no_card_is_drawn_twice_where_metastudio_answers_at_once(tmp_path: Path, presses: int) -> None:
     """No time passes between claim and outcome: one update for each of the presses, however many there are."""
     made = World(tmp_path, WORKERS="256")
@@ -152,7 +147,8 @@ def test_no_card_is_drawn_twice_where_metastudio_answers_at_once(tmp_path: Path,
         timers(made).start()
         jobs = [made.cloud.add_job(state="TRAIN_FAILED") for _ in range(presses)]
         cards = [made.card(job) for job in jobs]
-        press_all(made, cards)
+        for click in [made.slack.click(made.anna, card, "dh_confirm") for card in cards]:
+            click.wait_ack()
         made.idle()
         assert len(made.slack.calls_to(UPDATE)) == presses
         for job, card in zip(jobs, cards, strict=True):

@@ -129,6 +129,15 @@ def test_libraries_are_capped_at_warning(stream: io.StringIO, name: str, level: 
     library.setLevel(logging.NOTSET)
 
 
+def test_a_frame_that_slack_sdk_cannot_read_is_not_quoted(stream: io.StringIO) -> None:
+    """It may be a part of a card, with the job's name in it."""
+    logs.configure("DEBUG", stream=stream)
+    logging.getLogger("slack_bolt.App").warning(
+        "Received an unsupported data frame (session id: 1, opcode: -, payload: Anchor Li)"
+    )
+    assert stream.getvalue() == ""
+
+
 def test_level_of_our_own(stream: io.StringIO) -> None:
     """LOG_LEVEL is about our own loggers, standard library's or structlog's."""
     logs.configure("INFO", stream=stream)
