@@ -106,7 +106,7 @@ def _answers(moment: Moment, done: Done, stage: Stage) -> bool:
         return False
     if done.message is not None:
         return message is done.message or message.thread_ts == done.message.ts
-    return message.thread_ts is None and f"sked by <@{user}>" in moment.happening.text
+    return message.thread_ts is None and f" asked by <@{user}>" in moment.happening.text
 
 
 # -- the trail -----------------------------------------------------------------------------------------------------

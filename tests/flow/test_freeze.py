@@ -262,4 +262,4 @@ def test_nobody_is_reminded_of_a_card_that_may_not_be_confirmed(w: World) -> Non
     assert not any("still waits" in said for said in w.thread(card))
     w.ask("unfreeze")
     w.tick(10)
-    assert "*This card still waits*" in w.thread(card)[-1]
+    assert "*This card still waits* for the person who asked." in w.thread(card)[-1]

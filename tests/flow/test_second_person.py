@@ -211,7 +211,7 @@ def test_a_reminder_whose_thread_is_gone_goes_to_the_requester(w: World) -> None
     w.slack.kick_bot(w.ops)
     w.tick(301)
     assert reminders(w, card) == []
-    assert "This card still waits*" in w.said_to(w.anna)[-1]
+    assert "*This card still waits* for the person who asked." in w.said_to(w.anna)[-1]
 
 
 def test_having_reminded_of_a_card_says_nothing_about_its_outcome(w: World) -> None:

@@ -101,7 +101,7 @@ def _judge_text(world: World, deletion: str, job: str, text: str) -> None:
         expect(False, problem)  # noqa: FBT003
     if Claim.REFUSED.stands_in(text):
         expect(not claims_of(text) & NOT_DELETED, f"{text!r}: a refusal is taken for proof")
-    if "sent no DELETE" in text:
+    if Claim.SENT_NO_DELETE.stands_in(text):
         end = cloud.end_of(job)
         by_us = end is not None and end[1] != CONSOLE
         expect(not by_us or "an earlier deletion by this bot" in text, f"{text!r} although {end} did")

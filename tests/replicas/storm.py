@@ -299,7 +299,7 @@ class Storm:
             figures.ends[state] += 1
             if state in {"deleted", "failed"} and ts is not None:
                 said = [reply.text for reply in self.slack.thread(self.slack.message(channel, ts))]
-                wanted = "Deleted:|Gone:|it is (deleted|gone):" if state == "deleted" else "ot deleted"
+                wanted = "Deleted:|Gone:|it is (deleted|gone):" if state == "deleted" else "[Nn]ot deleted"
                 if not any(re.search(wanted, one) for one in said):
                     figures.untold.append(deletion)
         figures.lost_claims = [

@@ -117,6 +117,7 @@ class Claim(Enum):
         lambda t: not t.removed and not t.arrived,
         r"\b[Nn]othing was deleted\b",
         r"\bnothing deleted\b",
+        rf"{HEADING}Not deleted, the job has changed:",
         rf"{NOT_OF_A_REQUEST}\bdeleted nothing\b",
     )
     REQUEST_DELETED_NOTHING = (lambda t: not t.sent_for_reader, r"\bThis (?:click|command) deleted nothing\b")
@@ -124,6 +125,7 @@ class Claim(Enum):
     # -- the DELETE --
     WAS_SENT = (lambda t: t.arrived > 0, r"\bThe DELETE was sent\b")
     NEVER_LEFT = (lambda t: not t.arrived, r"\bDELETE never left the bot\b")
+    SENT_NO_DELETE = (lambda t: not t.arrived, r"\bThe press that found this sent no DELETE\b")
     REFUSED = (
         lambda t: t.arrived > 0,
         r"\bHuawei refused to delete\b",

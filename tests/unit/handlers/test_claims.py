@@ -94,7 +94,7 @@ HEADINGS: dict[str, set[Claim]] = {
     "deleted, by_hand": {Claim.CLOSED_AS_GONE},
     "failed, by_hand": {Claim.CLOSED_AS_PRESENT},
     "expired, restored": set(),
-    "refused, job_changed": set(),
+    "refused, job_changed": {Claim.NOTHING_DELETED},
     "refused, job_gone": {Claim.NOT_SHOWN},
     **{f"refused, {why}": {Claim.NOTHING_DELETED} for why in ("requester_lost_right", "restarted", "card_not_posted")},
     **{f"{state}, lost_commits": set() for state in ("refused", "cancelled", "expired", "failed")},
