@@ -140,10 +140,11 @@ def _by_hand(deletion: Deletion) -> str:
 
 
 def _checked(deletion: Deletion) -> str:
+    is_confirmed = deletion.ended_why == Ending.REPLY_DELETED
+    if is_confirmed and deletion.reads_last == Finding.PRESENT.value and deletion.read_due_at is None:
+        return "But a later check found it; see the thread."
     if deletion.state is not State.DELETED or deletion.verified_at is None or deletion.ended_why == Ending.READ_GONE:
         return ""
-    if deletion.reads_last == Finding.PRESENT.value:
-        return "But a later check found it; see the thread."
     return f"Double-checked {when(deletion.verified_at, '{time}')}: it is gone."
 
 

@@ -198,6 +198,7 @@ def test_what_metastudio_confirmed_is_not_corrected_by_reads(w: World) -> None:
         "deletion",
         said,
     )
+    assert "But a later check found it; see the thread." in card.text
     assert w.deletion(job).state == "deleted"
     assert "Correction" not in "".join(w.thread(card))
 
