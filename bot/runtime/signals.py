@@ -9,7 +9,7 @@ WAKE_SECONDS = 0.5
 
 
 class StopSignals:
-    """SIGTERM and SIGINT (Ctrl-C). From here on they are put down here and interrupt nothing."""
+    """SIGTERM and SIGINT (Ctrl-C). From here on each is kept for ``wait`` and interrupts nothing."""
 
     def __init__(self) -> None:
         # A handler may run in the middle of any line: of a queue only this one allows that (Python's documentation).

@@ -69,6 +69,12 @@ BY_STATE: dict[State, Words] = {
     ),
 }
 
+
+def _refused(heading: str, line: str) -> Words:
+    """Why a card was refused; everywhere else one refusal reads like another."""
+    return BY_STATE[State.REFUSED]._replace(heading=heading, line=line)
+
+
 BY_ENDING: dict[tuple[str | None, State], Words] = {
     (Ending.NEVER_SENT, State.FAILED): Words(
         "Not deleted by this request: {job}",
@@ -130,35 +136,20 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
         )
         for state in (State.REFUSED, State.CANCELLED, State.EXPIRED, State.FAILED)
     },
-    (Reason.JOB_CHANGED, State.REFUSED): Words(
-        "Not deleted, the job has changed: {job}",
-        "Nothing was deleted; the thread says what has changed.",
-        "it was refused and nothing was deleted",
-        "refused, nothing deleted",
+    (Reason.JOB_CHANGED, State.REFUSED): _refused(
+        "Not deleted, the job has changed: {job}", "Nothing was deleted; the thread says what has changed."
     ),
-    (Reason.JOB_GONE, State.REFUSED): Words(
-        "Huawei no longer shows {job}",
-        "It is neither shown nor listed. The press that found this sent no DELETE.",
-        "it was refused and nothing was deleted",
-        "refused, nothing deleted",
+    (Reason.JOB_GONE, State.REFUSED): _refused(
+        "Huawei no longer shows {job}", "It is neither shown nor listed. The press that found this sent no DELETE."
     ),
-    **{
-        (reason, State.REFUSED): Words(
-            "Closed, nothing deleted: {job}",
-            f"{why} Run the command again.",
-            "it was closed before its card stood, and nothing was deleted",
-            "closed, nothing deleted",
-        )
-        for reason, why in (
-            (Reason.RESTARTED, "The bot restarted before this card was saved."),
-            (Reason.CARD_NOT_POSTED, "Slack did not confirm this card in time."),
-        )
-    },
-    (Reason.REQUESTER_LOST_RIGHT, State.REFUSED): Words(
-        "Refused, nothing deleted: {job}",
-        "The person who asked may no longer delete jobs.",
-        "it was refused and nothing was deleted",
-        "refused, nothing deleted",
+    (Reason.RESTARTED, State.REFUSED): _refused(
+        "Closed, nothing deleted: {job}", "The bot restarted before this card was saved. Run the command again."
+    ),
+    (Reason.CARD_NOT_POSTED, State.REFUSED): _refused(
+        "Closed, nothing deleted: {job}", "Slack did not confirm this card in time. Run the command again."
+    ),
+    (Reason.REQUESTER_LOST_RIGHT, State.REFUSED): _refused(
+        "Refused, nothing deleted: {job}", "The person who asked may no longer delete jobs."
     ),
 }
 """Endings of which the state alone would say too much or too little."""

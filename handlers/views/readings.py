@@ -125,7 +125,7 @@ def _gone_by_another(deletion: Deletion, at: str, facts: Facts) -> str:
         )
     return (
         f"{verdict('Gone now', deletion)}, checked at {at}. A later deletion of it, {later}, may have removed it, or "
-        "this one may have had its effect late; which of the two cannot be told."
+        "this one may have had its effect late; the bot cannot see which of the two it was."
     )
 
 

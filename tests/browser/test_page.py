@@ -421,6 +421,14 @@ def test_on_a_phone_the_page_leaves_room_for_slack(visit: Visit) -> None:
             .map((each) => each.outerHTML.slice(0, 80))"""
     )
     assert small == []
+    me.tab("Trouble")
+    switch = me.page.locator("[data-trouble=lost-not]")
+    box = switch.bounding_box()
+    assert box is not None
+    assert box["height"] < 30, "it is a switch and no egg"
+    above = {"x": box["x"] + box["width"] / 2, "y": box["y"] - 8}
+    hit = me.page.evaluate("({x, y}) => document.elementFromPoint(x, y)?.dataset.trouble", above)
+    assert hit == "lost-not", "a finger finds it beside its picture, too"
 
 
 def test_a_card_fits_a_phone(visit: Visit) -> None:

@@ -64,7 +64,7 @@ def test_while_the_later_deletion_is_in_doubt_nothing_is_said_about_the_first(w:
         w.tick(1800)
     [last] = w.thread(first)[said:]
     assert deletion_id(second) in last
-    assert "which of the two cannot be told" in last
+    assert "the bot cannot see which of the two it was" in last
     assert Claim.FOUND_GONE.stands_in(w.thread(second)[-1])
 
 
@@ -87,5 +87,5 @@ def test_a_job_that_went_before_the_second_click_is_not_said_to_be_untouched(w: 
     w.cloud.remove(job)
     w.press(second)
     for said in (w.said_to(w.anna)[-1], w.thread(second)[-1]):
-        assert Claim.NOT_SHOWN.stands_in(said)
+        assert Claim.SENT_NO_DELETE.stands_in(said)
         assert deletion_id(first) in said

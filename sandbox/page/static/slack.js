@@ -49,7 +49,7 @@ export function slack(store, send, redraw) {
   const shownAt = new Map();
 
   function drawMessages(box, messages, nothing) {
-    // Whoever has not scrolled since the page did sees what is new.
+    // A person who has not scrolled since the page did sees what is new.
     const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60 || Math.abs(box.scrollTop - shownAt.get(box)) < 2;
     const before = box.lastElementChild?.dataset.key;
     keyed(box, messages.length

@@ -86,7 +86,7 @@ export function tour(store, send, desk, stage) {
       done.has(at) && h("p", { class: "good", role: "status" },
         at === STEPS.length - 1 ? "✓ Resolved by reading, with one DELETE sent. That was the tour." : "✓ Done."),
       done.has(at) && at === STEPS.length - 1 && h("p", {}, "What next? ", h("code", {}, "docs/install.md"),
-        " leads from a Slack workspace and a Huawei Cloud account to the first deletion, in about half an hour."),
+        " leads from a Slack workspace and a Huawei Cloud account to the first deletion."),
       h("p", { class: "buttons" },
         at > 0 && button(["Back", () => { at -= 1; draw(); }], "back", false),
         at < STEPS.length - 1 && button([done.has(at) ? "Next" : "Skip", () => { at += 1; draw(); }], "next", done.has(at))));
