@@ -178,6 +178,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallPrint:
+    """Several pieces of small print in one block, which is lower than a block for each. Slack allows ten in one."""
+
+    pieces: Sequence[Note | TypedNote]
+
+    def blocks(self) -> list[Block]:
+        elements = [element for piece in self.pieces for block in piece.blocks() for element in block["elements"]]
+        return [{"type": "context", "elements": elements}]
+
+    def lines(self) -> list[str]:
+        return [line for piece in self.pieces for line in piece.lines()]
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
     """Text to be copied as it stands, for example into a service ticket."""
 
@@ -259,7 +273,7 @@ class Entry:
         return [self.text, *([f'Button: "{self.button.label}".'] if self.button else [])]
 
 
-Part = Heading | Para | Typed | TypedNote | Fields | Note | Quote | Buttons | Entry
+Part = Heading | Para | Typed | TypedNote | Fields | Note | SmallPrint | Quote | Buttons | Entry
 
 
 @dataclass(frozen=True, slots=True)

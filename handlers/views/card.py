@@ -21,6 +21,7 @@ from handlers.views.blocks import (
     Note,
     Para,
     Part,
+    SmallPrint,
     Typed,
     TypedNote,
     code,
@@ -29,6 +30,7 @@ from handlers.views.blocks import (
     message,
     request_ids,
     shorten,
+    time_of_day,
     visible,
     when,
 )
@@ -66,16 +68,12 @@ def deletion_card(
     Only the post of a new card passes ``called`` and mentions the people who may be the second person. Slack does not
     document whether a mention in an update notifies anybody, so an update has none.
     """
-    is_open = deletion.state is State.AWAITING
     return message(
         [
             *_shown(deletion, wording, earlier),
             _call(deletion, wording, called) if called is not None else None,
             _buttons(deletion),
-            Note(_until(deletion)) if is_open else None,
-            # Somebody who checks by hand needs the ids, too.
-            Note(_facts(deletion) if is_open or deletion.state is State.UNKNOWN else _few_facts(deletion)),
-            Note(small_print(deletion.id)),
+            *_small_print(deletion),
         ]
     )
 
@@ -93,8 +91,27 @@ def _shown(deletion: Deletion, wording: Wording, earlier: Sequence[Deletion]) ->
         Heading(f"[{wording.environment}] {heading(deletion)}" if wording.environment else heading(deletion)),
         Para(_asked(deletion) if is_open else _ending_line(deletion)),
         Typed("Name", name) if (name := deletion.job.name) and title(deletion.job) != name else None,
-        (Typed if is_open else TypedNote)("Reason", deletion.reason) if deletion.reason else None,
+        Typed("Reason", deletion.reason) if is_open and deletion.reason else None,
         *(_question(deletion, earlier) if is_open else ()),
+    ]
+
+
+def _small_print(deletion: Deletion) -> list[Part]:
+    """The ids, and on a card that is pressed or over also Huawei's reply and the reason, in few lines on a phone."""
+    if deletion.state is State.AWAITING:
+        return [Note(_until(deletion)), Note(_facts(deletion)), Note(small_print(deletion.id))]
+    # Somebody who checks by hand needs all the ids. Otherwise the rest stays in the ledger.
+    ids = _facts(deletion) if deletion.state is State.UNKNOWN else f"Job {code(deletion.job.job_id)}"
+    return [
+        SmallPrint(
+            [
+                *([Note(last_reply(deletion))] if _has_reply(deletion) else ()),
+                *([TypedNote("Reason", deletion.reason)] if deletion.reason else ()),
+                Note(ids),
+                *([Note(ended)] if (ended := _ended(deletion)) else ()),
+                Note(small_print(deletion.id)),
+            ]
+        )
     ]
 
 
@@ -107,29 +124,42 @@ def _asked(deletion: Deletion) -> str:
 
 
 def _ending_line(deletion: Deletion) -> str:
-    """Why, who and when, and Huawei's request ID or error code: all of it, for readers who do not see the thread."""
+    """What the heading leaves open, and by whom; also for readers who do not see the thread."""
+    parts = [words(deletion).line, _by_hand(deletion), _checked(deletion), _closed(deletion), _people(deletion)]
+    return " ".join(part for part in parts if part)
+
+
+def _people(deletion: Deletion) -> str:
+    """Who asked and who confirmed."""
+    asker, confirmer = mention(deletion.requester), deletion.confirmer
+    if confirmer is None:
+        return f"{asker} asked."
+    if mention(confirmer) == asker:
+        return f"{asker} asked and confirmed."
+    return f"{asker} asked, {mention(confirmer)} confirmed."
+
+
+def _closed(deletion: Deletion) -> str:
+    """How a card ended that nobody confirmed."""
     at = f" {when(deletion.ended_at, DATE_AND_MINUTE)}" if deletion.ended_at else ""
-    parts = [words(deletion).line]
-    match deletion.state:
-        case State.DELETING:
-            # An answer before the end is the one to a DELETE that is sent again, and no error to act on.
-            parts += [_confirmed_by(deletion, "")]
-        case State.UNKNOWN:
-            parts += [_confirmed_by(deletion, ""), last_reply(deletion)]
-        case State.DELETED | State.FAILED:
-            parts += [_by_hand(deletion), _confirmed_by(deletion, at), last_reply(deletion), _checked(deletion)]
-        case State.CANCELLED if deletion.ended_why != Ending.LOST_COMMITS:
-            parts += [f"Cancelled{f' by {mention(deletion.ended_by)}' if deletion.ended_by else ''}{at}."]
-        case _:
-            who = f" when {mention(deletion.ended_by)} pressed" if deletion.ended_by else ""
-            parts += [f"Closed{who}{at}." if at else ""]
-    return " ".join(part for part in parts if part) or "It is over."
+    if deletion.state not in {State.REFUSED, State.CANCELLED, State.EXPIRED}:
+        return ""
+    if deletion.state is State.CANCELLED and deletion.ended_why != Ending.LOST_COMMITS:
+        return f"Cancelled{f' by {mention(deletion.ended_by)}' if deletion.ended_by else ''}{at}."
+    who = f" when {mention(deletion.ended_by)} pressed" if deletion.ended_by else ""
+    return f"Closed{who}{at}." if at else ""
 
 
-def _confirmed_by(deletion: Deletion, at: str) -> str:
-    if deletion.confirmer:
-        return f"Confirmed by {mention(deletion.confirmer)}{at and f', ended{at}'}."
-    return f"Ended{at}." if at else ""
+def _has_reply(deletion: Deletion) -> bool:
+    # While it is DELETING, an answer is the one to a DELETE that is sent again, and no error to act on.
+    return deletion.state in {State.UNKNOWN, State.DELETED, State.FAILED} and last_reply(deletion) != ""
+
+
+def _ended(deletion: Deletion) -> str:
+    """When a confirmed deletion ended. What ended otherwise says so in its first line."""
+    if deletion.state not in {State.DELETED, State.FAILED} or deletion.ended_at is None:
+        return ""
+    return f"Ended {when(deletion.ended_at, DATE_AND_MINUTE)}"
 
 
 def _by_hand(deletion: Deletion) -> str:
@@ -145,7 +175,7 @@ def _checked(deletion: Deletion) -> str:
         return "But a later check found it; see the thread."
     if deletion.state is not State.DELETED or deletion.verified_at is None or deletion.ended_why == Ending.READ_GONE:
         return ""
-    return f"Double-checked {when(deletion.verified_at, '{time}')}: it is gone."
+    return f"Double-checked {time_of_day(deletion.verified_at)}."
 
 
 def last_reply(deletion: Deletion) -> str:
@@ -176,7 +206,6 @@ def _facts(deletion: Deletion) -> str:
     job = deletion.job
     model = " ".join(code(part) for part in (job.model_version, job.model_resolution) if part)
     rows = [
-        f"Asked by {mention(deletion.requester)}" if deletion.state is not State.AWAITING else "",
         f"Job {code(job.job_id)}",
         f"Asset {code(job.asset_id)}" if job.asset_id else "",
         f"Linked voice job {code(job.voice_train_job_id)}" if job.voice_train_job_id else "",
@@ -187,12 +216,6 @@ def _facts(deletion: Deletion) -> str:
         f"Services that use it: {', '.join(map(code, job.supported_service)) or 'none named'}",
     ]
     return "\n".join(row for row in rows if row)
-
-
-def _few_facts(deletion: Deletion) -> str:
-    """What a card keeps once it is pressed or over: few lines on a phone. The rest stays in the ledger."""
-    asset = f"\nAsset {code(deletion.job.asset_id)}" if deletion.job.asset_id else ""
-    return f"Asked by {mention(deletion.requester)}\nJob {code(deletion.job.job_id)}{asset}"
 
 
 def may_press(deletion: Deletion) -> str:

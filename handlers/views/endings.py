@@ -92,14 +92,15 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
         for why in REFUSED
     },
     (Ending.THROTTLED, State.FAILED): Words(
-        "Huawei is rate-limiting us: {job}",
-        "It throttled the DELETE. The thread says whether the job is still there, and when to ask again.",
+        "Huawei rate-limits us: {job}",
+        "The thread says whether it is still there.",
         "Huawei throttled the DELETE; its thread says more",
         "throttled by Huawei",
     ),
+    (Ending.REPLY_DELETED, State.DELETED): BY_STATE[State.DELETED]._replace(line="Huawei confirmed it."),
     (Ending.READ_GONE, State.DELETED): Words(
         "Gone: {job}",
-        "The checks found it gone; whether by this deletion, the thread says as far as it is known.",
+        "Checks found it gone; see the thread.",
         "the job is gone; whether by this deletion, its thread says as far as it is known",
         "gone, found by checks",
     ),

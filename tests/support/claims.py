@@ -90,7 +90,7 @@ class Claim(Enum):
         r"\bthe job is gone; whether by this deletion\b",
         rf"{HEADING}Gone now:",
     )
-    VERIFIED_GONE = (lambda t: not t.is_there, r"\bDouble-checked\b[^\n]*\bit is gone\b")
+    VERIFIED_GONE = (lambda t: not t.is_there, r"\bDouble-checked\b")
     NOT_SHOWN = (lambda t: t.denied, r"\bHuawei no longer shows\b", r"\bhas no such job\b")
     CLOSED_AS_GONE = (
         lambda t: t.stood(State.DELETED),
@@ -130,7 +130,7 @@ class Claim(Enum):
         lambda t: t.arrived > 0,
         r"\bHuawei refused to delete\b",
         r"\bHuawei refused the DELETE\b",
-        r"\bHuawei is rate-limiting us:",
+        r"\bHuawei (?:is rate-limiting|rate-limits) us:",
     )
     THROTTLED = (lambda t: t.throttled, r"\bthrottled the DELETE each time\b")
 

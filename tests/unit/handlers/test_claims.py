@@ -89,6 +89,7 @@ HEADINGS: dict[str, set[Claim]] = {
     "expired": {Claim.EXPIRED, Claim.NOTHING_DELETED},
     "failed, never_sent": {Claim.NOT_DELETED_BY_IT},
     **{f"failed, {why}": {Claim.REFUSED} for why in ("reply_rejected", "bad_credentials", "forbidden", "throttled")},
+    "deleted, reply_deleted": {Claim.DELETED, Claim.DELETED_BY_IT},
     "deleted, read_gone": {Claim.DELETED, Claim.FOUND_GONE},
     "failed, read_present": {Claim.TREATED_AS_NOT_DELETED},
     "deleted, by_hand": {Claim.CLOSED_AS_GONE},

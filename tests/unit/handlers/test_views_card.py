@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.job_states import DELETABLE, STATES, describe
-from bot.domain.model import ConfirmBy, Deletion, State
+from bot.domain.model import Actor, ConfirmBy, Deletion, State
 from bot.domain.outcomes import Ending
 from bot.domain.ports import Called
 from bot.slack.second_people import MOST_CALLED
 from handlers import actions
 from handlers.views import card
-from handlers.views.blocks import DATE_AND_MINUTE, when
+from handlers.views.blocks import DATE_AND_MINUTE, time_of_day, when
 from handlers.views.card import CONSEQUENCES, deletion_card, job_time, may_press
 from handlers.views.endings import BY_STATE
 from sandbox.slack import block_kit as checks
@@ -90,7 +90,7 @@ def test_the_longest_card_keeps_what_matters(state: State, char: str) -> None:
     check(built)
     assert f"Job `{deletion.job.job_id}`" in built.text
     assert f"Deletion `{DELETION_ID}`" in built.text
-    assert "sked by <@UANNA>" in built.text
+    assert ("asked by <@UANNA>" if state is State.AWAITING else "<@UANNA> asked") in built.text
     if state is State.AWAITING:
         assert built.blocks[0]["text"]["text"].endswith(" permanently?")
         assert CONSEQUENCES in built.text
@@ -137,11 +137,11 @@ def test_a_card_that_is_over_is_short() -> None:
     """The verdict, one line, the reason, and the job's id. The rest is in the thread and the audit trail."""
     assert deletion_card(PLAUSIBLE["deleted"], WORDING).text.split("\n") == [
         "[production] Deleted: “Anchor Li”",
-        f"Confirmed by <@UBEN>, ended {when(later(61.5), DATE_AND_MINUTE)}. Huawei: HTTP 200, request ID `req-200`.",
+        "Huawei confirmed it. <@UANNA> asked, <@UBEN> confirmed.",
+        "Huawei: HTTP 200, request ID `req-200`.",
         "Reason: the customer took back their consent",
-        "Asked by <@UANNA>",
         f"Job `{JOB_ID}`",
-        "Asset `a178f6739eec2774a54b16bd581cb8d8`",
+        f"Ended {when(later(61.5), DATE_AND_MINUTE)}",
         f"Deletion `{DELETION_ID}`",
     ]
 
@@ -312,62 +312,77 @@ def test_no_time_breaks_a_card(text: str) -> None:
 # -- how it ended --------------------------------------------------------------------------------------------------
 
 UNSURE = "The DELETE may or may not have worked. It is not sent again; the bot checks until it knows."
-ENDED = f"Confirmed by <@UBEN>, ended {when(later(61.5), DATE_AND_MINUTE)}."
+WHO = "<@UANNA> asked, <@UBEN> confirmed."
 ENDINGS = [
     (
         "deleting",
         "Deleting “Anchor Li” …",
-        "Its outcome is not known yet; the thread will say how it ends. Confirmed by <@UBEN>.",
+        f"Its outcome is not known yet; the thread will say how it ends. {WHO}",
+        "Reason: the customer took back their consent",
     ),
     (
         "unknown, lost",
         "Not sure yet if “Anchor Li” is deleted",
-        f"{UNSURE} Confirmed by <@UBEN>. The DELETE: the connection broke before a whole answer had arrived.",
+        f"{UNSURE} {WHO}",
+        "The DELETE: the connection broke before a whole answer had arrived.",
     ),
     (
         "unknown, 5xx",
         "Not sure yet if “Anchor Li” is deleted",
-        f"{UNSURE} Confirmed by <@UBEN>. Huawei: HTTP 500, error code `MSS.00000004`, request ID `req-500`.",
+        f"{UNSURE} {WHO}",
+        "Huawei: HTTP 500, error code `MSS.00000004`, request ID `req-500`.",
     ),
-    ("deleted", "Deleted: “Anchor Li”", f"{ENDED} Huawei: HTTP 200, request ID `req-200`."),
+    ("deleted", "Deleted: “Anchor Li”", f"Huawei confirmed it. {WHO}", "Huawei: HTTP 200, request ID `req-200`."),
     (
         "verified gone",
         "Deleted: “Anchor Li”",
-        (f"{ENDED} Huawei: HTTP 200, request ID `req-200`. Double-checked {when(later(120), '{time}')}: it is gone."),
+        f"Huawei confirmed it. Double-checked {time_of_day(later(120))}. {WHO}",
+        "Huawei: HTTP 200, request ID `req-200`.",
     ),
     (
         "rejected",
         "Huawei refused to delete “Anchor Li”",
-        (
-            f"The thread says whether it is still there. {ENDED} Huawei: HTTP 400, error code `MSS.00000003`, request "
-            f"ID `req-400`."
-        ),
+        f"The thread says whether it is still there. {WHO}",
+        "Huawei: HTTP 400, error code `MSS.00000003`, request ID `req-400`.",
     ),
     (
         "cancelled",
         "Cancelled, nothing deleted: “Anchor Li”",
-        f"Cancelled by <@UBEN> {when(later(9), DATE_AND_MINUTE)}.",
+        f"Cancelled by <@UBEN> {when(later(9), DATE_AND_MINUTE)}. <@UANNA> asked.",
+        "Reason: the customer took back their consent",
     ),
     (
         "expired",
         "Timed out, nothing deleted: “Anchor Li”",
-        f"The time to confirm is over. Closed {when(later(600), DATE_AND_MINUTE)}.",
+        f"The time to confirm is over. Closed {when(later(600), DATE_AND_MINUTE)}. <@UANNA> asked.",
+        "Reason: the customer took back their consent",
     ),
     (
         "refused",
         "Not deleted, the job has changed: “Anchor Li”",
         (
             f"Nothing was deleted; the thread says what has changed. Closed when <@UBEN> pressed "
-            f"{when(later(9), DATE_AND_MINUTE)}."
+            f"{when(later(9), DATE_AND_MINUTE)}. <@UANNA> asked."
         ),
+        "Reason: the customer took back their consent",
     ),
 ]
 
 
-@pytest.mark.parametrize(("name", "heading", "line"), ENDINGS, ids=[row[0] for row in ENDINGS])
-def test_the_card_says_how_it_stands(name: str, heading: str, line: str) -> None:
-    """Heading and first line: what, when, by whom, and what Huawei said; enough for people who see only the card."""
-    assert deletion_card(PLAUSIBLE[name], BARE).text.split("\n")[:2] == [heading, line]
+@pytest.mark.parametrize(("name", "heading", "line", "small"), ENDINGS, ids=[row[0] for row in ENDINGS])
+def test_the_card_says_how_it_stands(name: str, heading: str, line: str, small: str) -> None:
+    """Heading, first line, small print: what, by whom, what Huawei said; enough for those who see only the card."""
+    lines = [one for one in deletion_card(PLAUSIBLE[name], BARE).text.split("\n") if not one.startswith("Buttons: ")]
+    assert lines[:3] == [heading, line, small]
+
+
+@pytest.mark.parametrize("actor", [None, ANNA, BEN])
+def test_the_card_names_each_person_once(actor: Actor | None) -> None:
+    """A person who asked and confirmed is mentioned once."""
+    text = deletion_card(replace(PLAUSIBLE["deleted"], confirmer=actor), BARE).text
+    says = {None: "<@UANNA> asked.", ANNA: "<@UANNA> asked and confirmed.", BEN: WHO}
+    assert f" {says[actor]}\n" in text
+    assert text.count("<@UANNA>") == 1
 
 
 @pytest.mark.parametrize(("name", "word"), [("deleted by a word", "gone"), ("failed by a word", "still there")])
