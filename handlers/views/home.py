@@ -60,6 +60,10 @@ def home_blocks(data: HomeData, links: Links, wording: Wording) -> list[Block]:
         [
             _heading(wording),
             *_health(data, wording),
+            *_list("Waiting for you", data.waiting, "No card waits for you.", links, data.now),
+            *_list("Outcome not known yet", data.unknown, "None.", links),
+            *_list("Deleted lately, asked or confirmed by you", data.mine, "Nothing.", links),
+            *_list("Deleted lately by the team", data.team, "Nothing.", links),
             Fields(
                 [
                     ("Region", code(target.region)),
@@ -68,10 +72,6 @@ def home_blocks(data: HomeData, links: Links, wording: Wording) -> list[Block]:
                     ("Environment", code(wording.environment or "")),
                 ]
             ),
-            *_list("Waiting for you", data.waiting, "No card waits for you.", links, data.now),
-            *_list("Outcome not known yet", data.unknown, "None.", links),
-            *_list("Deleted lately, asked or confirmed by you", data.mine, "Nothing.", links),
-            *_list("Deleted lately by the team", data.team, "Nothing.", links),
             Note(f"`{wording.command} help` says what else there is. Drawn {when(data.now)}."),
         ]
     )

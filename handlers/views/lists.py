@@ -13,7 +13,20 @@ from datetime import datetime
 from bot.domain import job_states, policy
 from bot.domain.model import Deletion, DeletionId, Freeze, Job, JobId, State
 from handlers.actions import ABOUT_A_JOB, OFFER, OLDER_OF_CHANNEL, OLDER_OF_JOB
-from handlers.views.blocks import Button, Buttons, Entry, Message, Note, Para, code, cut, mention, message, when
+from handlers.views.blocks import (
+    DATE_AND_MINUTE,
+    Button,
+    Buttons,
+    Entry,
+    Message,
+    Note,
+    Para,
+    code,
+    cut,
+    mention,
+    message,
+    when,
+)
 from handlers.views.card import last_reply
 from handlers.views.endings import words
 from handlers.views.freezing import freeze_line
@@ -25,15 +38,16 @@ NAME_LIMIT = 120
 
 
 def entry(deletion: Deletion, links: Links, now: datetime | None = None) -> str:
-    """One deletion in one line: time, job, status, people, link; then MetaStudio's reply, which support asks for."""
+    """One deletion in one line: how it stands, job, time, people, link; then Huawei's reply, which support asks for."""
     link = links.get(deletion.id)
     who = f"asked by {mention(deletion.requester)}"
     if deletion.confirmer and deletion.confirmer != deletion.requester:
         who += f", confirmed by {mention(deletion.confirmer)}"
+    how = words(deletion).in_list
     parts = [
-        when(deletion.asked_at),
+        f"{how[0].upper()}{how[1:]}{_time_left(deletion, now) if now else ''}",
         code(deletion.job.job_id),
-        words(deletion).in_list + (_time_left(deletion, now) if now else ""),
+        when(deletion.asked_at, DATE_AND_MINUTE),
         who,
         f"<{link}|its card>" if link else "",
     ]

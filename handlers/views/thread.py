@@ -26,6 +26,8 @@ from handlers.views.readings import OF_READS
 from handlers.views.refusals import refusal_text
 from handlers.views.replies import clock_sentence
 from handlers.views.thread_parts import (
+    LATER_TICKET,
+    TICKET,
     Facts,
     Parts,
     Renderer,
@@ -149,7 +151,7 @@ def _outcome(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         Para(" ".join(part for part in (f"{verdict(said, deletion)}.", why, clock, people(deletion)) if part)),
         para_of(reply_line(deletion)),
         para_of(confirmed_line(deletion)),
-        escalation(deletion),
+        escalation(deletion, TICKET if deletion.unknown_since is None else LATER_TICKET),
     ]
 
 
@@ -178,7 +180,7 @@ def _unknown(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         ),
         para_of(reply_line(deletion)),
         para_of(confirmed_line(deletion)),
-        escalation(deletion),
+        escalation(deletion, TICKET),
     ]
 
 

@@ -85,8 +85,15 @@ def para_of(text: str) -> Para | None:
     return Para(text) if text else None
 
 
-def escalation(deletion: Deletion) -> Quote:
-    """The facts for a Huawei Cloud ticket, ready to be pasted. No names of people or jobs, no secrets."""
+TICKET = "For a Huawei Cloud ticket"
+LATER_TICKET = f"{TICKET}, in place of any above"
+
+
+def escalation(deletion: Deletion, label: str = LATER_TICKET) -> Quote:
+    """The facts for a Huawei Cloud ticket, ready to be pasted. No names of people or jobs, no secrets.
+
+    ``label`` is ``TICKET`` only in the message that is the thread's first with such a block.
+    """
     target = deletion.target
     lines = [
         "Operation: Delete2dModelTrainingJob",
@@ -97,7 +104,7 @@ def escalation(deletion: Deletion) -> Quote:
         f"Deletion: {deletion.id}",
         *(attempt_line(attempt) for attempt in deletion.attempts),
     ]
-    return Quote("For a Huawei Cloud ticket", "\n".join(lines))
+    return Quote(label, "\n".join(lines))
 
 
 def attempt_line(attempt: Attempt) -> str:

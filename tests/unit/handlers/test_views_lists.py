@@ -196,7 +196,7 @@ def test_any_text_from_outside_is_tame_in_a_list(text: str) -> None:
 def test_until_when_a_card_waits() -> None:
     """A moment, which stays true while the list stands; that it is over where the worker has not come to it yet."""
     links: Links = {}
-    assert f"waits for a decision until {when(later(600))}" in entry(AWAITING, links, later(60))
+    assert f"Waits for a decision until {when(later(600))}" in entry(AWAITING, links, later(60))
     assert "its time is over" in entry(AWAITING, links, later(600))
     assert "until" not in entry(PLAUSIBLE["unknown, lost"], links, later(60))
 
@@ -204,9 +204,9 @@ def test_until_when_a_card_waits() -> None:
 def test_every_state_has_its_words() -> None:
     """Short, and true of that state; a person's word and a restored ledger are named as such."""
     assert set(BY_STATE) == set(State) - {State.NEW}
-    assert "gone, by a person's word" in entry(PLAUSIBLE["deleted by a word"], {})
-    assert "still there after several checks, so it counts as not deleted" in entry(PLAUSIBLE["still present"], {})
-    assert "still there, by a person's word" in entry(PLAUSIBLE["failed by a word"], {})
+    assert entry(PLAUSIBLE["deleted by a word"], {}).startswith("Gone, by a person's word · ")
+    assert "Still there after several checks, so it counts as not deleted · " in entry(PLAUSIBLE["still present"], {})
+    assert "Still there, by a person's word · " in entry(PLAUSIBLE["failed by a word"], {})
     restored = entry(PLAUSIBLE["closed after a restore"], {})
     assert "restored" in restored
     assert "nothing deleted" not in restored

@@ -242,9 +242,10 @@ BY_READS = "found it gone: Huawei neither shows nor lists it any more."
 NAMED = f"`Anchor Li` ({JOB})"
 
 
-def ticket(*replies: str) -> list[str]:
-    """The block for Huawei, with a line for each attempt."""
-    return [TICKET, *(f"Attempt {number}: 2026-11-22 03:12:00 UTC, {one}" for number, one in enumerate(replies, 1))]
+def ticket(*replies: str, is_first: bool = True) -> list[str]:
+    """The block for Huawei, with a line for each attempt; a later one of a thread says that it is the newer."""
+    block = TICKET if is_first else TICKET.replace("ticket:", "ticket, in place of any above:", 1)
+    return [block, *(f"Attempt {number}: 2026-11-22 03:12:00 UTC, {one}" for number, one in enumerate(replies, 1))]
 
 
 NO_IDS = "error code none, request ID none"
@@ -270,12 +271,12 @@ BELOW = {
     ],
     ("settled", "found gone after a 404"): [*CONFLICT_LINES, TOOK],
     ("settled", "found gone"): [f"The DELETE itself: {CUT}", TOOK],
-    ("settled", "still present"): [f"Cause: {CUT}", TOOK, *ticket(f"{CUT}, {NO_IDS}")],
-    ("correction", "found gone"): [f"The DELETE itself: {CUT}", *ticket(f"{CUT}, {NO_IDS}")],
+    ("settled", "still present"): [f"Cause: {CUT}", TOOK, *ticket(f"{CUT}, {NO_IDS}", is_first=False)],
+    ("correction", "found gone"): [f"The DELETE itself: {CUT}", *ticket(f"{CUT}, {NO_IDS}", is_first=False)],
     ("cancelled", "cancelled"): [],
     ("expired", "expired"): [],
     ("closed", "deleted by a word"): [],
-    ("closed", "failed by a word"): ticket(f"no reply known, {NO_IDS}"),
+    ("closed", "failed by a word"): ticket(f"no reply known, {NO_IDS}", is_first=False),
 }
 
 
@@ -595,6 +596,14 @@ def test_a_failed_or_unknown_outcome_brings_the_ticket_along(kind: NotificationK
         )
     for kind_of_good in (NotificationKind.OUTCOME, NotificationKind.SETTLED, NotificationKind.CLOSED):
         assert "For a Huawei Cloud ticket" not in said(kind_of_good, PLAUSIBLE["deleted"])
+
+
+def test_a_refusal_that_comes_late_brings_the_newer_ticket() -> None:
+    """The thread of an unknown outcome has a block already; a reader has to know which one counts."""
+    at_once = PLAUSIBLE["rejected"]
+    assert "For a Huawei Cloud ticket:" in said(NotificationKind.OUTCOME, replace(at_once, unknown_since=None))
+    late = said(NotificationKind.OUTCOME, replace(at_once, unknown_since=later(2)))
+    assert "For a Huawei Cloud ticket, in place of any above:" in late
 
 
 @pytest.mark.parametrize("kind", sorted(ESCALATED))

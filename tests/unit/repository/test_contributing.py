@@ -77,7 +77,7 @@ def test_the_first_change_is_still_one() -> None:
         ("tests/unit/handlers/test_grammar.py", "NAMES = "),
         ("handlers/vocabulary.py", "SUBCOMMANDS: "),
         ("handlers/subcommands/__init__.py", "AT_ONCE: "),
-        ("handlers/subcommands/help.py", "LINES = "),
+        ("handlers/subcommands/help.py", "ALSO = "),
         ("docs/commands.md", "### What else can be typed"),
         ("tests/unit/domain/test_policy.py", "def test_the_words_for_reasons_are_fixed"),
         ("handlers/views/refusals.py", "SENTENCES: "),
