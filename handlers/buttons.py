@@ -50,7 +50,7 @@ def begin(
     seen = click(body)
     now = dispatcher.ports.clock.now()
     # A button about a job starts the command's flow, so its answers have the command's words.
-    kind = "command" if seen.job else "click"
+    kind = "command" if seen.job_id else "click"
     pending = PendingRequest(
         new_id(),
         kind,
@@ -58,7 +58,7 @@ def begin(
         seen.channel,
         now,
         thread_ts=seen.thread_ts,
-        job=seen.job,
+        job=seen.job_id,
         deletion=seen.deletion,
         request=request_digest(body),
     )
@@ -74,8 +74,8 @@ def begin(
         now,
         seen.actor,
         channel=seen.channel,
-        deletion=DeletionId(pending.id) if seen.job else seen.deletion,
-        job=seen.job,
+        deletion=DeletionId(pending.id) if seen.job_id else seen.deletion,
+        job=seen.job_id,
         facts={"action": action},
     )
     dispatcher.pool.run(partial(dispatcher.serve, pending, event, partial(work, seen, pending), seen.response_url))
@@ -159,9 +159,9 @@ BUTTONS: dict[str, UseCase] = {
 
 def offer(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
     """Start the normal flow for a job, in the channel of the click."""
-    if seen.job is None:
+    if seen.job_id is None:
         return Refused(Reason.UNKNOWN_BUTTON)
-    return propose(Ask(DeletionId(pending.id), seen.actor, seen.channel, seen.job), dispatcher.ports)
+    return propose(Ask(DeletionId(pending.id), seen.actor, seen.channel, seen.job_id), dispatcher.ports)
 
 
 LIST_BUTTONS: dict[str, Callable[[Dispatcher, Click, PendingRequest], Result]] = {

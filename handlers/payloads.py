@@ -42,7 +42,7 @@ def click_actor(body: Mapping[str, Any]) -> Actor:
 class Click:
     """A press of one of our buttons, parsed from the payload.
 
-    ``deletion`` is None if the value is no deletion's id; ``job`` is the job of a search's button. ``is_copy``: the
+    ``deletion`` is None if the value is no deletion's id; ``job_id`` is that of a search's button. ``is_copy``: the
     message in the payload is a card of that deletion.
     """
 
@@ -52,7 +52,7 @@ class Click:
     thread_ts: str | None
     deletion: DeletionId | None
     response_url: ResponseUrl | None
-    job: JobId | None = None
+    job_id: JobId | None = None
     is_copy: bool = False
 
 
@@ -70,7 +70,7 @@ def click(body: Mapping[str, Any]) -> Click:
         thread_ts=container.get("thread_ts"),
         deletion=DeletionId(str(value)) if known else None,
         response_url=ResponseUrl(url) if (url := body.get("response_url")) else None,
-        job=_job(value),
+        job_id=_job_id(value),
         is_copy=known is not None and _is_card_of(DeletionId(str(value)), _mapping(body.get("message"))),
     )
 
@@ -89,11 +89,11 @@ def _list(found: Any) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def _job(value: object) -> JobId | None:
+def _job_id(value: object) -> JobId | None:
     if not isinstance(value, str) or not value.startswith(ABOUT_A_JOB):
         return None
-    job = value.removeprefix(ABOUT_A_JOB)
-    return JobId(job) if JOB_ID_PATTERN.fullmatch(job) else None
+    job_id = value.removeprefix(ABOUT_A_JOB)
+    return JobId(job_id) if JOB_ID_PATTERN.fullmatch(job_id) else None
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

@@ -52,17 +52,17 @@ def _found(shown: Shown, listed: Listed | None, job: Job, ports: Ports) -> Findi
     )
 
 
-def _list(job: JobId, ports: Ports) -> Listed:
+def _list(job_id: JobId, ports: Ports) -> Listed:
     """List with the ``job_id`` filter, or every page where it is ignored. An incomplete walk proves nothing."""
-    first = ports.jobs.find(job_id=job)
-    if not evidence.ignores_the_filter(first, job) or evidence.lists_it(first, job):
+    first = ports.jobs.find(job_id=job_id)
+    if not evidence.ignores_the_filter(first, job_id) or evidence.lists_it(first, job_id):
         return first
     seen, last = 0, None
     for _ in range(MOST_PAGES):
         # Each page begins with the job that ended the one before. Where it does not, the list has moved meanwhile, and
         # the job may have slipped past between two pages.
         page = ports.jobs.find(offset=max(seen - 1, 0), limit=PAGE)
-        if page.reply.status != 200 or not page.reply.body_ok or evidence.lists_it(page, job):
+        if page.reply.status != 200 or not page.reply.body_ok or evidence.lists_it(page, job_id):
             return page
         found = [one.job_id for one in page.jobs]
         if page.unreadable or (last is not None and found[:1] != [last]):

@@ -24,14 +24,14 @@ class Finding(StrEnum):
     NOTHING = "nothing"
 
 
-def shows_it(shown: Shown, job: JobId) -> bool:
+def shows_it(shown: Shown, job_id: JobId) -> bool:
     """Show answered 200 with that very id."""
-    return shown.reply.status == 200 and shown.job is not None and shown.job.job_id == job
+    return shown.reply.status == 200 and shown.job is not None and shown.job.job_id == job_id
 
 
-def lists_it(listed: Listed, job: JobId) -> bool:
+def lists_it(listed: Listed, job_id: JobId) -> bool:
     """List named that id."""
-    return any(found.job_id == job for found in listed.jobs)
+    return any(found.job_id == job_id for found in listed.jobs)
 
 
 def lists_nothing(listed: Listed) -> bool:
@@ -40,14 +40,14 @@ def lists_nothing(listed: Listed) -> bool:
     return is_whole and listed.count == 0 and not listed.jobs and not listed.unreadable
 
 
-def ignores_the_filter(listed: Listed, job: JobId) -> bool:
+def ignores_the_filter(listed: Listed, job_id: JobId) -> bool:
     """List returned other ids for ``job_id=``: MetaStudio ignored the filter, so every page has to be read."""
-    return listed.reply.status == 200 and any(found.job_id != job for found in listed.jobs)
+    return listed.reply.status == 200 and any(found.job_id != job_id for found in listed.jobs)
 
 
-def finding(shown: Shown, listed: Listed | None, job: JobId) -> Finding:
+def finding(shown: Shown, listed: Listed | None, job_id: JobId) -> Finding:
     """What Show and List prove together. ``listed`` None means that List was not called."""
-    if shows_it(shown, job) or (listed is not None and lists_it(listed, job)):
+    if shows_it(shown, job_id) or (listed is not None and lists_it(listed, job_id)):
         return Finding.PRESENT
     if replies.says_gone(shown.reply) and listed is not None and lists_nothing(listed):
         return Finding.GONE

@@ -52,17 +52,17 @@ class Clock(Protocol):
 class Jobs(Protocol):
     """MetaStudio, behind the limiter and the breaker. Never raises for a failure of the network or of MetaStudio."""
 
-    def show(self, job: JobId) -> Shown: ...
+    def show(self, job_id: JobId) -> Shown: ...
 
     def find(
         self, *, job_id: str | None = None, name: str | None = None, offset: int = 0, limit: int = 100
     ) -> Listed: ...
 
-    def prepare_delete(self, job: JobId) -> None:
+    def prepare_delete(self, job_id: JobId) -> None:
         """Open the connection for a DELETE that will follow soon. This may take as long as the connect timeout."""
         ...
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
         """Send one DELETE, at most once.
 
         ``may_send`` is called immediately before sending. If it returns False, the reply's cause is TOO_LATE.

@@ -83,12 +83,12 @@ class MetaStudio:
         """Close the idle connections."""
         self._exchange.close()
 
-    def show(self, job: JobId, *, may_repeat: Callable[[], bool] = _always) -> Shown:
+    def show(self, job_id: JobId, *, may_repeat: Callable[[], bool] = _always) -> Shown:
         """Read one job. ``may_repeat`` is called before each retry, for the limiter and the breaker."""
-        draft = drafts.show_draft(self._target, job, self._app_user_id)
+        draft = drafts.show_draft(self._target, job_id, self._app_user_id)
 
         def understood(answer: wire.HttpResponse, scrub: wire.Scrub, asked: Moment) -> Shown:
-            shown = wire.shown(answer, job, scrub)
+            shown = wire.shown(answer, job_id, scrub)
             return replace(shown, reply=replace(shown.reply, asked=asked))
 
         return self._repeated(lambda: self._read(draft, understood, Shown, may_repeat), may_repeat)
@@ -111,16 +111,16 @@ class MetaStudio:
             may_repeat,
         )
 
-    def prepare_delete(self, job: JobId) -> None:
+    def prepare_delete(self, job_id: JobId) -> None:
         """Open the connection for a DELETE that follows soon, so that the DELETE does not wait for a handshake."""
-        self._exchange.connect_ahead(f"{self._endpoint}{drafts.delete_draft(self._target, job).path}")
+        self._exchange.connect_ahead(f"{self._endpoint}{drafts.delete_draft(self._target, job_id).path}")
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
         """Send one DELETE, once, if ``may_send`` still returns true when its connection is open.
 
         The DELETE has a connection of its own, so that no answer to another request can be taken for its answer.
         """
-        draft = drafts.delete_draft(self._target, job, self._app_user_id)
+        draft = drafts.delete_draft(self._target, job_id, self._app_user_id)
         try:
             # No network call for credentials here: the read just before has renewed them. A DELETE that waited for IAM
             # or a metadata service would be sent at a time of their choosing.

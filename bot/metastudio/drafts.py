@@ -29,14 +29,14 @@ class Draft:
     headers: tuple[tuple[str, str], ...]
 
 
-def show_draft(target: Target, job: JobId, app_user_id: str | None = None) -> Draft:
+def show_draft(target: Target, job_id: JobId, app_user_id: str | None = None) -> Draft:
     """``GET …/user/jobs/{job_id}``."""
-    return Draft(Operation.SHOW, "GET", _job_path(target, job), (), _headers(target, app_user_id))
+    return Draft(Operation.SHOW, "GET", _job_path(target, job_id), (), _headers(target, app_user_id))
 
 
-def delete_draft(target: Target, job: JobId, app_user_id: str | None = None) -> Draft:
+def delete_draft(target: Target, job_id: JobId, app_user_id: str | None = None) -> Draft:
     """``DELETE …/user/jobs/{job_id}``, without query and body."""
-    return Draft(Operation.DELETE, "DELETE", _job_path(target, job), (), _headers(target, app_user_id))
+    return Draft(Operation.DELETE, "DELETE", _job_path(target, job_id), (), _headers(target, app_user_id))
 
 
 def find_draft(
@@ -56,11 +56,11 @@ def find_draft(
     return Draft(Operation.LIST, "GET", path, pairs, _headers(target, app_user_id))
 
 
-def _job_path(target: Target, job: JobId) -> str:
+def _job_path(target: Target, job_id: JobId) -> str:
     """The path of one job. An id with a slash would break the signature, and an empty one would make it a List."""
-    if JOB_ID_PATTERN.fullmatch(job) is None:
+    if JOB_ID_PATTERN.fullmatch(job_id) is None:
         raise ValueError("not a job id")
-    return f"{JOBS.format(project_id=target.project_id)}/{job}"
+    return f"{JOBS.format(project_id=target.project_id)}/{job_id}"
 
 
 def _headers(target: Target, app_user_id: str | None) -> tuple[tuple[str, str], ...]:

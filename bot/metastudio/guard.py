@@ -30,15 +30,15 @@ LONGEST_TRIAL = 60.0
 class Client(Protocol):
     """The bare calls of ``bot.metastudio.client.MetaStudio``."""
 
-    def show(self, job: JobId, *, may_repeat: Callable[[], bool]) -> Shown: ...
+    def show(self, job_id: JobId, *, may_repeat: Callable[[], bool]) -> Shown: ...
 
     def find(
         self, *, job_id: str | None, name: str | None, offset: int, limit: int, may_repeat: Callable[[], bool]
     ) -> Listed: ...
 
-    def prepare_delete(self, job: JobId) -> None: ...
+    def prepare_delete(self, job_id: JobId) -> None: ...
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply: ...
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply: ...
 
 
 class BreakerPort(Protocol):
@@ -83,13 +83,13 @@ class GuardedJobs:
         self._trial = threading.Lock()
         self._has_verdict = False
 
-    def show(self, job: JobId) -> Shown:
+    def show(self, job_id: JobId) -> Shown:
         """Read one job. The breaker is checked last: it may have opened while this call waited."""
         with self._in_turn() as is_our_turn:
             stopped = self._busy(Operation.SHOW, is_our_turn=is_our_turn) or self._stopped(Operation.SHOW)
             if stopped is not None:
                 return Shown(stopped)
-            shown = self.client.show(job, may_repeat=lambda: self.may_repeat(Operation.SHOW))
+            shown = self.client.show(job_id, may_repeat=lambda: self.may_repeat(Operation.SHOW))
             self._learn_from(shown.reply)
             return shown
 
@@ -109,16 +109,16 @@ class GuardedJobs:
             self._learn_from(listed.reply)
             return listed
 
-    def prepare_delete(self, job: JobId) -> None:
+    def prepare_delete(self, job_id: JobId) -> None:
         """Open the connection for a DELETE that follows soon. Sends nothing, so limiter and breaker do not apply."""
-        self.client.prepare_delete(job)
+        self.client.prepare_delete(job_id)
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
         """Send one DELETE. ``acquire`` has taken its place in the limiter, before the claim."""
         stopped = self._stopped(Operation.DELETE)
         if stopped is not None:
             return stopped
-        reply = self.client.delete(job, may_send=may_send)
+        reply = self.client.delete(job_id, may_send=may_send)
         self._learn_from(reply)
         return reply
 

@@ -163,19 +163,19 @@ class Cloud:
 
     # -- what the bot asks --
 
-    def show(self, job: JobId, *, may_repeat: Callable[[], bool]) -> Shown:
+    def show(self, job_id: JobId, *, may_repeat: Callable[[], bool]) -> Shown:
         self.world.reach("show:before")
         fault = self.world.take_fault("show")
         if fault == "forgets":
-            self._forgotten_until.setdefault(job, self.world.clock.now() + timedelta(seconds=3))
+            self._forgotten_until.setdefault(job_id, self.world.clock.now() + timedelta(seconds=3))
         if fault in READS:
             shown = Shown(self._reply(Operation.SHOW, READS[fault]))
-        elif self._is_shown(job) and fault != "404, though it is there":
-            shown = Shown(self._reply(Operation.SHOW, Plan(200)), self.jobs[job])
+        elif self._is_shown(job_id) and fault != "404, though it is there":
+            shown = Shown(self._reply(Operation.SHOW, Plan(200)), self.jobs[job_id])
         else:
             shown = Shown(self._reply(Operation.SHOW, Plan(404, "MSS.41000003")))
-        self.reads.append((job, self.world.clock.now(), shown.job is not None))
-        self.world.saw("show", job, shown.job)
+        self.reads.append((job_id, self.world.clock.now(), shown.job is not None))
+        self.world.saw("show", job_id, shown.job)
         self.world.reach("show:after")
         return shown
 
@@ -197,10 +197,10 @@ class Cloud:
         self.world.reach("list:after")
         return Listed(self._reply(Operation.LIST, Plan(200)), len(listed), page)
 
-    def prepare_delete(self, job: JobId) -> None:
+    def prepare_delete(self, job_id: JobId) -> None:
         """Nothing to open here."""
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
         self.world.reach("delete:before")
         name = self.world.take_fault("delete") or "ok"
         plan = PLANS[name]
@@ -208,15 +208,15 @@ class Cloud:
             return self._reply(Operation.DELETE, plan)
         if not may_send():
             return self._reply(Operation.DELETE, Plan(cause=Cause.TOO_LATE))
-        if not self.is_there(job) and plan.effect is not None:
+        if not self.is_there(job_id) and plan.effect is not None:
             plan = replace(plan, effect=None) if plan.cause or plan.status not in {200, 204} else PLANS["404"]
         accepted = plan.status in {200, 204} and plan.request_id and plan.body_ok
-        arrival = Arrival(self.world.deletion_being_sent(job), job, self.world.clock.now(), plan, accepted)
+        arrival = Arrival(self.world.deletion_being_sent(job_id), job_id, self.world.clock.now(), plan, accepted)
         self.arrivals.append(arrival)
         self.world.count(f"DELETE: {name}")
         self.world.judge_sending(arrival)
         if plan.effect is not None:
-            self._ends.setdefault(job, []).append(
+            self._ends.setdefault(job_id, []).append(
                 (self.world.clock.now() + timedelta(seconds=plan.effect), arrival.deletion)
             )
         reply = self._reply(Operation.DELETE, plan)

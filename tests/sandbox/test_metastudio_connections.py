@@ -48,8 +48,8 @@ def client_of(endpoint: str, cloud: Cloud | None = None, **options: Any) -> Meta
     return MetaStudio(target, FixedCredentials(keys), clock=RunningClock(), **options)
 
 
-def delete(client: MetaStudio, job: JobId = JOB) -> Reply:
-    return client.delete(job, may_send=lambda: True)
+def delete(client: MetaStudio, job_id: JobId = JOB) -> Reply:
+    return client.delete(job_id, may_send=lambda: True)
 
 
 @pytest.fixture

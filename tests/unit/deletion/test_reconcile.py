@@ -85,8 +85,8 @@ class Cloud:
     meanwhile: Callable[[], object] = lambda: None
     asked: list[object] = field(default_factory=list)
 
-    def show(self, job: JobId) -> Shown:
-        self.asked.append(job)
+    def show(self, job_id: JobId) -> Shown:
+        self.asked.append(job_id)
         self.meanwhile()
         return self.shown
 
@@ -99,11 +99,11 @@ class Cloud:
         assert self.page is not None, "the pages were not to be walked"
         return self.page(offset, limit)
 
-    def prepare_delete(self, job: JobId) -> None:
+    def prepare_delete(self, job_id: JobId) -> None:
         """Nothing to open here."""
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
-        raise AssertionError(f"finding out never deletes {job}, whether or not {may_send}")
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
+        raise AssertionError(f"finding out never deletes {job_id}, whether or not {may_send}")
 
     def acquire(self, operation: Operation) -> bool:
         raise AssertionError(f"nobody asks for a turn to {operation} here")

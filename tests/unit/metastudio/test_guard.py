@@ -65,18 +65,18 @@ class Client:
             self.sent.append(operation)
         return Reply(operation, AT, **self.reply)  # type: ignore[arg-type]
 
-    def show(self, job: JobId, *, may_repeat: Callable[[], bool]) -> Shown:
-        return Shown(self._answer(Operation.SHOW, may_repeat), Job(job, "JOB_SUCCESS"))
+    def show(self, job_id: JobId, *, may_repeat: Callable[[], bool]) -> Shown:
+        return Shown(self._answer(Operation.SHOW, may_repeat), Job(job_id, "JOB_SUCCESS"))
 
     def find(
         self, *, job_id: str | None, name: str | None, offset: int, limit: int, may_repeat: Callable[[], bool]
     ) -> Listed:
         return Listed(self._answer(Operation.LIST, may_repeat), 0)
 
-    def prepare_delete(self, job: JobId) -> None:
+    def prepare_delete(self, job_id: JobId) -> None:
         """Nothing to open here."""
 
-    def delete(self, job: JobId, *, may_send: Callable[[], bool]) -> Reply:
+    def delete(self, job_id: JobId, *, may_send: Callable[[], bool]) -> Reply:
         return self._answer(Operation.DELETE)
 
 
