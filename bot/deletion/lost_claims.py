@@ -112,12 +112,12 @@ def _change(held: Held, row: Deletion, stood: str, ports: Ports) -> Change:
     for earlier in claimed.attempts:
         if earlier.claimed_at != held.attempt.claimed_at and outcomes.kept(row, earlier) is None:
             apply(claimed, Change(None, {}, attempt=earlier), ports)
-    lost = outcomes.kept(row, held.attempt) is None
-    number = held.attempt.number
+    attempt = held.attempt
+    claim = event_about(Kind.CLAIMED, claimed, attempt.claimed_at, claimed.confirmer, attempt=attempt.number)
     events = (
         *((event_about(Kind.LOST_COMMITS, claimed, now, stood=stood),) * (stood != OVERRULED)),
-        # The event of the claim was lost with it. It is dated by when that was.
-        *((event_about(Kind.CLAIMED, claimed, held.attempt.claimed_at, claimed.confirmer, attempt=number),) * lost),
+        # The event of a lost claim was lost with it. It is dated by when that was.
+        *((claim,) * (outcomes.kept(row, attempt) is None)),
         held.event(_kind(step, row, held)),
     )
     return Change(

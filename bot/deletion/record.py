@@ -1,4 +1,4 @@
-"""Records the outcome that a reply to DELETE gives a deletion, also where the reply is late or the claim was lost."""
+"""Records the outcome that a reply to DELETE gives a deletion, also where the reply is late or a commit was lost."""
 
 from __future__ import annotations
 
@@ -48,21 +48,22 @@ def record(
     """
     decision, facts = outcomes.decide(reply, attempt.number), _facts(reply, why)
     now = ports.clock.now()
-    lost = decision.step is Step.LOSE
+    is_unknown = decision.step is Step.LOSE
     values: dict[str, object] = {
         "ended_why": decision.ending.value,
         "read_due_at": None if decision.read_after is None else now + decision.read_after,
     }
-    values |= {"unknown_since": now, "answered_5xx": decision.is_answer} if lost else {"ended_at": now}
+    values |= {"unknown_since": now, "answered_5xx": decision.is_answer} if is_unknown else {"ended_at": now}
     new_state = lifecycle.target(decision.step).value
     if again or attempt.number > 1:
         # The conditional update below would not see that a later claim of the same sender is missing.
-        found = ports.ledger.get(claimed.id)
-        if _is_lost(found, attempt, again=again):
-            return _record_lost(claimed, attempt, reply, decision, values, found, facts, ports)
+        row = ports.ledger.get(claimed.id)
+        found = _with_its_commits(row, attempt, again=again)
+        if found is None:
+            return _record_lost_commit(claimed, attempt, reply, decision, values, row, facts, ports)
         if again:
             return found
-    kind = NotificationKind.UNKNOWN if lost else NotificationKind.OUTCOME
+    kind = NotificationKind.UNKNOWN if is_unknown else NotificationKind.OUTCOME
     change = Change(
         decision.step,
         values,
@@ -75,24 +76,25 @@ def record(
     return recorded or _record_late(claimed, attempt, reply, decision, values, facts, ports)
 
 
-def _is_lost(found: Deletion | None, attempt: Attempt, *, again: bool = False) -> bool:
-    """Whether the ledger has lost a commit: this attempt's claim, or its reply if that was recorded.
+def _with_its_commits(row: Deletion | None, attempt: Attempt, *, again: bool = False) -> Deletion | None:
+    """The row, or None if the ledger has lost a commit of it: this attempt's claim, or its reply if that was recorded.
 
-    Also true where another claim holds the row, since the sender of a lost claim has put its own back.
+    Also None where another claim holds the row, since the sender of a lost claim has put its own back.
     """
-    kept = outcomes.kept(found, attempt)
-    if found is None or kept is None:
-        return True
-    return kept.replied_at is None and (again or found.claim_token != attempt.claim_token)
+    kept = outcomes.kept(row, attempt)
+    if row is None or kept is None:
+        return None
+    is_lost = kept.replied_at is None and (again or row.claim_token != attempt.claim_token)
+    return None if is_lost else row
 
 
-def _record_lost(
+def _record_lost_commit(
     claimed: Deletion,
     attempt: Attempt,
     reply: Reply,
     decision: outcomes.Decision,
     values: Mapping[str, object],
-    found: Deletion | None,
+    row: Deletion | None,
     facts: Mapping[str, object],
     ports: Ports,
 ) -> Deletion | None:
@@ -105,7 +107,7 @@ def _record_lost(
         lambda kind: reply_event(kind, claimed, reply, ports, late=True),
         facts,
     )
-    return lost_claims.record(held, found, ports)
+    return lost_claims.record(held, row, ports)
 
 
 def _record_late(
@@ -119,10 +121,10 @@ def _record_late(
 ) -> Deletion | None:
     """The row was taken over meanwhile. ``outcomes.LATE`` says what the reply changes; its attempt keeps it always."""
     now = ports.clock.now()
-    found = ports.ledger.get(claimed.id)
-    if _is_lost(found, attempt):
-        return _record_lost(claimed, attempt, reply, decision, outcome, found, facts, ports)
-    assert found is not None  # noqa: S101 - what is not there is lost.
+    row = ports.ledger.get(claimed.id)
+    found = _with_its_commits(row, attempt)
+    if found is None:
+        return _record_lost_commit(claimed, attempt, reply, decision, outcome, row, facts, ports)
     if found.claim_token != attempt.claim_token or found.ended_why == decision.ending.value:
         return found  # Nothing to change; a repeated write has already had its effect.
     late = outcomes.LATE.get((found.state, decision.step))

@@ -66,13 +66,14 @@ def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports, check: Ch
     checked = _young(check, ports)
     if isinstance(checked, Refused):
         return checked
-    claimed = _claim(deletion, confirmer, checked, ports)
+    attempt = _new_attempt(1, secrets.token_hex(8), checked, ports)
+    claimed = _claim(deletion, confirmer, attempt, ports)
     if claimed is None:
         return None
     try:
         call_off = ports.show_deleting(claimed)
         try:
-            return _send(claimed, checked, check, ports) or claimed
+            return _send(claimed, attempt, checked, check, ports) or claimed
         finally:
             call_off()
     except Exception:
@@ -89,10 +90,7 @@ def _young(check: Check, ports: Ports) -> Moment | Refused:
     return Refused(Reason.CHECKS_TOO_OLD)
 
 
-def _send(claimed: Deletion, checked: Moment, check: Check, ports: Ports) -> Deletion | None:
-    attempt = claimed.last_attempt
-    assert attempt is not None  # noqa: S101 - the claim was written with it.
-
+def _send(claimed: Deletion, attempt: Attempt, checked: Moment, check: Check, ports: Ports) -> Deletion | None:
     def may_send() -> bool:
         # Not by ``attempt.send_before``: that is wall-clock time, for the replica that takes over. A pause of this
         # process or of its whole machine, at any point since the checks, ends here.
@@ -159,10 +157,9 @@ def _takeover_at(attempt: Attempt, ports: Ports) -> datetime:
     return attempt.send_before + ports.config.connect_timeout + ports.config.read_timeout + GRACE
 
 
-def _claim(deletion: Deletion, confirmer: Actor, checked: Moment, ports: Ports) -> Deletion | None:
+def _claim(deletion: Deletion, confirmer: Actor, attempt: Attempt, ports: Ports) -> Deletion | None:
     if ports.admission.refusal() is not None:
         return None
-    attempt = _new_attempt(1, secrets.token_hex(8), checked, ports)
     now = attempt.claimed_at
     change = Change(
         Step.CLAIM,
