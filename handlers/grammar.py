@@ -53,6 +53,13 @@ _GLUED = re.compile(f"[{MARKS}]+([^{SEPARATORS}]+)")
 _ENTITY = re.compile("&(amp|lt|gt);")
 _DECODED = {"amp": "&", "lt": "<", "gt": ">"}
 
+NEARLY_AS_LONG_AS_AN_ID = range(30, 41)
+"""MetaStudio's ids have 32 characters, or 36 with hyphens."""
+LEAST_HEX_DIGITS = 24
+"""A word of such a length with this many hexadecimal digits is nearly an id; an id has 32."""
+QUESTION_MARK = "?"
+"""The one mark that is a word of its own: it asks for help."""
+
 NO_JOB = JobId("")
 NEARLY = "it is nearly one of Huawei's (put `--` before it if it is the reason)"
 OPTIONS_COME_FIRST = "An option stands before the reason; a reason that contains one begins with `--` and a space"
@@ -238,13 +245,16 @@ class _Line:
 
 
 def bare(word: str) -> str:
-    """The word without one pair of formatting around it."""
+    """The word without one pair of formatting around it: ``*job-1*`` becomes ``job-1``, and ``**a**`` ``*a*``."""
     is_pair = len(word) > 1 and any(word[0] in opens and word[-1] in closes for opens, closes in FORMATTING)
     return word[1:-1] if is_pair else word
 
 
 def _head(word: str) -> tuple[str, int]:
-    """The word up to its first colon, without formatting; and the length of that in the line, with the colon."""
+    """The word up to its first colon, without formatting; and the length of that in the line, with the colon.
+
+    ``job-1:late`` becomes ``job-1`` and 6; ``*help:*`` becomes ``help`` and 7.
+    """
     if (inner := bare(word)) != word:
         return inner[:-1] if inner.endswith(COLONS) else inner, len(word)
     at = min((word.find(colon) for colon in COLONS if colon in word), default=len(word))
@@ -252,12 +262,18 @@ def _head(word: str) -> tuple[str, int]:
 
 
 def _name(head: str) -> str:
-    """The subcommand of that name, or "". Only ASCII is lowered: casefold() turns other letters into ASCII ones."""
+    """The subcommand of that name, or "": ``Search`` becomes ``find``, and ``job-1`` "".
+
+    Only ASCII is lowered: casefold() turns other letters into ASCII ones.
+    """
     return NAMES.get(head.lower() if head.isascii() else head, "")
 
 
 def _job_id(word: str, glued: str) -> str:
-    """The word with the text glued to it, if that is a job id and nothing else was meant; else raises."""
+    """The word with the text glued to it, if that is a job id and nothing else was meant; else raises.
+
+    ``*job-1*`` becomes ``job-1``; ``job-1`` with ``;x`` raises, and so does ``freze``.
+    """
     if meant := probably_meant(_head(word)[0]):
         raise _BrokenRule(Reason.NEAR_MISS, meant=meant)
     job_id = bare(word) + glued
@@ -267,42 +283,48 @@ def _job_id(word: str, glued: str) -> str:
 
 
 def _is_dashed(word: str) -> bool:
-    """Whether people see a dash at its beginning, even behind one half of a pair of formatting."""
+    """Whether people see a dash at its beginning, even behind one half of a pair of formatting, as in ``"—help``."""
     seen = as_people_read(word)
     return any(dash in seen[: len(seen) - len(seen.lstrip(_OPENING))] for dash in DASHES)
 
 
 def _core(word: str) -> str:
-    """The word as people read it, with plain hyphens and without the marks around it. Use for refusing only."""
+    """The word as people read it, with plain hyphens and without the marks around it. Use for refusing only.
+
+    ``(—Dry–Run!)`` becomes ``dry-run``. Marks alone become "", or ``?`` if one of them is a question mark.
+    """
     seen = "".join("-" if char in DASHES else char for char in as_people_read(word))
     begins = next((at for at, char in enumerate(seen) if char.isalnum() and char not in DASH_LOOK_ALIKES), len(seen))
     ends = max((at for at, char in enumerate(seen) if char.isalnum()), default=-1) + 1
-    return seen[begins:ends] or ("?" if "?" in seen else "")
+    return seen[begins:ends] or (QUESTION_MARK if QUESTION_MARK in seen else "")
 
 
 def _asked_for(word: str) -> str:
     """``HELP`` or ``DRY_RUN`` if the word, or words joined by dashes, ask for it in any spelling of dashes; else "".
 
-    A word close to ``dry-run`` asks for a dry run. A word close to *help* does not ask for help: *held* may begin a
-    reason.
+    ``dry__run`` and ``dryrun`` become ``dry-run``, since a word close to it asks for a dry run. ``?`` becomes ``help``.
+    A word close to *help* becomes "": *held* may begin a reason.
     """
-    core = re.sub(r"[\W_]+", "-", _core(word)) if _core(word) != "?" else "?"
+    core = _core(word)
+    if core != QUESTION_MARK:
+        core = re.sub(r"[\W_]+", "-", core)
     if NAMES.get(core) in {HELP, DRY_RUN}:
         return NAMES[core]
     return DRY_RUN if DRY_RUN in probably_meant(core) else ""
 
 
 def _nearly_asked_for(core: str) -> str:
+    """``HELP`` or ``DRY_RUN`` if the core is close to it, else "": ``helpp`` becomes ``help``."""
     return next((name for name in probably_meant(core) if name in {HELP, DRY_RUN}), "")
 
 
 def _is_like_an_id(core: str) -> bool:
     """Whether it is nearly an id of MetaStudio: a character lost, added, or of another alphabet."""
-    return 30 <= len(core) <= 40 and sum(char in hexdigits for char in core) >= 24
+    return len(core) in NEARLY_AS_LONG_AS_AN_ID and sum(char in hexdigits for char in core) >= LEAST_HEX_DIGITS
 
 
 def _asks_like_an_option(word: str) -> bool:
-    """Whether a word of a reason looks like a known option."""
+    """Whether a word of a reason looks like a known option, as ``(--dry-run)`` does."""
     core = _core(word)
     before = as_people_read(word).partition(core)[0] if core else ""
     is_dashed = any(dash in before for dash in DASH_LOOK_ALIKES)
