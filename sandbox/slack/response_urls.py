@@ -73,7 +73,7 @@ class Hooks:
             slack.violation(f"response_url: unknown field {name}")
         if said.get("delete_original"):
             if invocation.kind == CLICK and invocation.message is not None:
-                slack.remove(invocation.message)
+                slack.delete_message(invocation.message)
             return {"ok": True}, 200
         if not said.get("text") and not said.get("blocks"):
             slack.violation("response_url: no_text")

@@ -54,7 +54,7 @@ enterprise=False)`; `start()`, `stop()`, context manager. `strict=False` switche
   `dm(user)` (what the bot wrote to them), `ephemerals(user, channel=None)`, `seen_by(user, channel)` (everything that
   they see there, threads and ephemerals included, in order), `message(channel, ts)`, `homes[user]` (the view),
   `history` (every visible change in order: Happening), `calls` and `calls_to(method)` (Call: method, args, token, at,
-  response, status, fault), `late_acks`, `violations` (list of str), `plain(message)` (for a terminal),
+  response, status, fault), `people.late_acks`, `violations` (list of str), `plain(message)` (for a terminal),
   `notified(message)` (whom it pings: user and group ids, "here", "channel", "everyone"),
   `wait_for(predicate, timeout=5)` (woken at every change; returns what the predicate returned).
   A Message has channel, ts, text, blocks, buttons, author, thread_ts, only_for, ephemeral, via, versions, contents,
@@ -150,11 +150,6 @@ class Slack(Workspace):
         return self.people.invocations
 
     @property
-    def late_acks(self) -> list[Invocation]:
-        """What was acknowledged too late."""
-        return self.people.late_acks
-
-    @property
     def url(self) -> str:
         """The Web API's base address."""
         return f"{self.base}/api/"
@@ -195,10 +190,6 @@ class Slack(Workspace):
     def replay(self, invocation: Invocation, url: str | None = None) -> Invocation:
         """Send exactly the same once more, over HTTP to `url` if it is given."""
         return self.people.replay(invocation, url)
-
-    def delete_message(self, message: Message) -> None:
-        """Let somebody delete a message."""
-        self.remove(message)
 
     def archive(self, channel: str, *, archived: bool = True) -> None:
         """Archive a channel."""

@@ -168,8 +168,8 @@ class State:
                 message.metadata = said["metadata"] or None
             self._happened("updated", message)
 
-    def remove(self, message: Message) -> None:
-        """Delete a message."""
+    def delete_message(self, message: Message) -> None:
+        """Delete a message, as its author or somebody with the right would."""
         with self.changed:
             message.deleted = True
             self._happened("deleted", message)

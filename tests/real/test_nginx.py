@@ -44,7 +44,7 @@ def test_the_main_job_goes_through(outside: Outside) -> None:
     """Twenty deletions over TLS, each acknowledged: also on the connections that nginx keeps to the bot."""
     for _ in range(20):
         outside.delete_a_job()
-    assert outside.slack.late_acks == []
+    assert outside.slack.people.late_acks == []
 
 
 def test_http_2_reaches_the_bot_with_its_signature_whole(outside: Outside, tmp_path: Path) -> None:

@@ -379,7 +379,7 @@ def test_a_late_ack_is_shown_to_nobody(slack: Slack, anna: str, ops: str) -> Non
     with pytest.raises(NotAcked, match="operation_timeout"):
         asked.wait_ack()
     done.set()
-    slack.wait_for(lambda: slack.late_acks == [asked])
+    slack.wait_for(lambda: slack.people.late_acks == [asked])
     assert (asked.acked, asked.error, slack.ephemerals(anna)) == (False, "operation_timeout", [])
     hang_up(slack, handler)
 
