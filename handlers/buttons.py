@@ -74,7 +74,7 @@ def begin(
         now,
         seen.actor,
         channel=seen.channel,
-        deletion=DeletionId(pending.id) if seen.job_id else seen.deletion,
+        deletion=pending.about,
         job=seen.job_id,
         facts={"action": action},
     )
