@@ -37,8 +37,8 @@ def help_text(wording: Wording) -> str:
             *(f"• `{words}` {what}" for words, what in ALSO),
             "The outcome comes in the card's thread, with Huawei's request ID or error code.",
             (
-                "A job id has 1 to 64 ASCII letters, digits, hyphens and underscores. A reason has at most 500 characters; "
-                "one that begins with a dash takes `--` before it."
+                "A job id has 1 to 64 ASCII letters, digits, hyphens and underscores. A reason has at most 500 "
+                "characters; one that begins with a dash takes `--` before it."
             ),
             f"Questions? {wording.whom_to_ask()}",
         )
