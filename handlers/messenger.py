@@ -119,9 +119,12 @@ class SlackMessenger:
         """Post events to AUDIT_CHANNEL, one line each, as one message."""
         return self._log(channel, "\n".join(log_lines(events, skipped)))
 
-    def log_head(self, channel: str, number: int, digest: str) -> Answer:
-        """Post the newest event's number and hash to AUDIT_CHANNEL, as a witness outside the ledger."""
-        return self._log(channel, head_line(number, digest))
+    def log_head(self, channel: str, number: int, digest: str, typing_errors: int) -> Answer:
+        """Post the newest event's number and hash to AUDIT_CHANNEL, as a witness outside the ledger.
+
+        ``typing_errors`` of the last 24 hours stand below it, since they have no lines of their own.
+        """
+        return self._log(channel, head_line(number, digest, typing_errors))
 
     def _log(self, channel: str, whole: str) -> Answer:
         text = cut(whole, PLAIN_LIMIT)

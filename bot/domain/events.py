@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.model import Actor, Deletion, DeletionId, JobId
+from bot.domain.refusals import TYPING_ERRORS
 
 
 class Kind(StrEnum):
@@ -118,5 +119,10 @@ SHOWN = frozenset(
 
 
 def is_shown(event: Event) -> bool:
-    """Whether the running log shows it. A person's NOT_OFFERED is left out, because their REFUSED event is shown."""
+    """Whether people are shown it. A person's NOT_OFFERED is left out, because their REFUSED event is shown."""
     return event.kind in SHOWN or (event.kind is Kind.NOT_OFFERED and event.actor is None)
+
+
+def is_typing_error(event: Event) -> bool:
+    """Whether it refuses a command that broke a rule of its grammar. The running log counts these once a day."""
+    return event.kind is Kind.REFUSED and event.facts.get("reason") in TYPING_ERRORS

@@ -95,6 +95,10 @@ class Overview(Protocol):
 
     def breaker_opened_at(self, fingerprint: str) -> datetime | None: ...
 
+    def typing_errors(self, since: datetime) -> int:
+        """How many commands have been refused as typing errors since then, among the newest 50,000 events."""
+        ...
+
 
 class LedgerTrouble(Exception):
     """The ledger could not be read or written. The transaction was not committed, unless ``in_doubt``.

@@ -157,8 +157,10 @@ class Messenger(Protocol):
         """Draw a user's App Home."""
         ...
 
-    def log_head(self, channel: str, number: int, digest: str) -> Delivered | RetryLater | Undeliverable:
-        """Post the newest event's number and hash, as evidence in the channel."""
+    def log_head(
+        self, channel: str, number: int, digest: str, typing_errors: int
+    ) -> Delivered | RetryLater | Undeliverable:
+        """Post the newest event's number and hash, as evidence, and the number of a day's typing errors."""
         ...
 
     def answer_after_restart(

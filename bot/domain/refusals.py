@@ -82,6 +82,22 @@ class Reason(StrEnum):
     BUG = "bug"
 
 
+TYPING_ERRORS = frozenset(
+    {
+        Reason.BAD_JOB_ID,
+        Reason.REASON_TOO_LONG,
+        Reason.REASON_MISSING,
+        Reason.BAD_SEARCH,
+        Reason.UNEXPECTED_TEXT,
+        Reason.NEAR_MISS,
+        Reason.UNKNOWN_OPTION,
+        Reason.MISPLACED_OPTION,
+        Reason.ONE_JOB_AT_A_TIME,
+    }
+)
+"""The command broke a rule of its grammar, so nothing was looked up for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A refusal. ``facts`` fill the blanks of its sentence."""

@@ -12,14 +12,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
+from bot.audit.chain import utc_text
+from bot.domain.events import Kind, is_typing_error
 from bot.domain.model import OPEN_STATES, Deletion, State, Target
 from bot.ledger import breaker
 from bot.ledger import deletions as deletion_rows
 from bot.ledger.database import dialects
 from bot.ledger.pending_requests import LIVES
-from bot.ledger.schema.tables import deletions, in_states, is_deleted, is_open, outbox, owners, pending_requests
+from bot.ledger.schema.tables import (
+    deletions,
+    events,
+    in_states,
+    is_deleted,
+    is_open,
+    outbox,
+    owners,
+    pending_requests,
+)
+from bot.ledger.trail import rows
 
 Run = Callable[..., Any]
+
+MOST_COUNTED = 50_000
+"""Newest events among which the typing errors of a day are counted."""
 
 _c = deletions.c
 _OURS = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
@@ -31,6 +46,12 @@ _OPEN_BY_STATE = select(_c.state, func.count()).where(is_open).group_by(_c.state
 _OLDEST_UNKNOWN = select(func.min(_c.unknown_since)).where(is_open, in_states(State.UNKNOWN))
 _OUTBOX = select(func.count(), func.min(outbox.c.written_at))
 _OWED = select(func.count()).select_from(pending_requests)
+_REFUSED_SINCE = select(events).where(
+    # ``at`` has no index, so the number bounds how much is read.
+    events.c.number > select(func.max(events.c.number)).scalar_subquery() - MOST_COUNTED,
+    events.c.kind == Kind.REFUSED.value,
+    events.c.at >= bindparam("since"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +114,15 @@ class Overview:
         """Since when the breaker is open for these credentials, or None. Asking does not use up the trial."""
         opened_at: datetime | None = self._read(lambda connection: self._opened_at(connection, fingerprint))
         return opened_at
+
+    def typing_errors(self, since: datetime) -> int:
+        """See the port."""
+
+        def work(connection: Connection) -> int:
+            refused = rows.recorded(connection.execute(_REFUSED_SINCE, {"since": utc_text(since)}))
+            return sum(is_typing_error(one.event) for one in refused)
+
+        return int(self._read(work))
 
     def tally(self, fingerprint: str) -> Tally:
         """How much is open and owed, and whether the breaker is open for these credentials."""

@@ -239,7 +239,7 @@ class Settings(Origin):
     audit_channel: Annotated[str, form(forms.slack_channel)] = Field(
         "",
         description="Channel id for the running log: one line per refusal, request, decision and outcome, and once a "
-        "day the audit trail's newest event.",
+        "day the audit trail's newest event and the number of typing errors.",
     )
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], form(forms.choice("DEBUG", "INFO", "WARNING", "ERROR"))

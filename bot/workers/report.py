@@ -1,5 +1,7 @@
 """What AUDIT_CHANNEL gets: a line per refusal, request, decision and outcome, and once a day the head of the trail.
 
+Typing errors have no lines; the message with the head says how many there were.
+
 The running log is a cursor over the trail and holds no events itself. Many events become one message. A backlog that
 nobody would read is skipped, and the message says so. A crash between the post and the cursor repeats a
 message.
@@ -7,9 +9,11 @@ message.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
-from bot.domain.events import is_shown
+from bot.domain.events import Event, is_shown, is_typing_error
 from bot.domain.ports import Delivered, Ports, RetryLater, Undeliverable
 
 log = structlog.get_logger(__name__)
@@ -19,6 +23,12 @@ MOST_LINES = 7
 MOST_BEHIND = 1000
 LEASE_SECONDS = 60.0
 WHEN_GONE = 600.0
+A_DAY = timedelta(days=1)
+
+
+def has_a_line(event: Event) -> bool:
+    """Whether the running log has a line for it."""
+    return is_shown(event) and not is_typing_error(event)
 
 
 class RunningLog:
@@ -45,7 +55,7 @@ class RunningLog:
         events = ledger.events(after=cursor + skipped, limit=MOST_LINES)
         if not events:
             return 0  # Another replica has posted them meanwhile.
-        shown = [recorded for recorded in events if is_shown(recorded.event)]
+        shown = [recorded for recorded in events if has_a_line(recorded.event)]
         answer = self._ports.messenger.log(self._channel, shown, skipped) if shown or skipped else Delivered()
         if isinstance(answer, Delivered):
             ledger.advance_log(self._channel, events[-1].number)
@@ -84,7 +94,8 @@ class DailyHead:
         if not self._is_owed or (self._not_before is not None and up < self._not_before):
             return 0
         number, digest = self._ports.ledger.head()
-        answer = self._ports.messenger.log_head(self._channel, number, digest)
+        typing_errors = self._ports.ledger.overview.typing_errors(self._ports.clock.now() - A_DAY)
+        answer = self._ports.messenger.log_head(self._channel, number, digest, typing_errors)
         if isinstance(answer, RetryLater):
             self._not_before = up + answer.after
             return 0

@@ -57,13 +57,17 @@ def log_lines(events: Sequence[Recorded], skipped: int) -> list[str]:
     return [*first, *(log_line(recorded) for recorded in events)]
 
 
-def head_line(number: int, digest: str) -> str:
-    """The number and hash of the newest event, posted once a day."""
+def head_line(number: int, digest: str, typing_errors: int) -> str:
+    """The number and hash of the newest event, posted once a day, and how many typing errors the day had."""
     head = short(number, digest)
-    return (
+    line = (
         f"The audit trail's newest event is {code(head)}. Later on, "
         f"{code(f'dh-bot audit verify --against {head}')} shows whether the trail up to it is still the same."
     )
+    if not typing_errors:
+        return line
+    commands = "1 command" if typing_errors == 1 else f"{typing_errors:,} commands"
+    return f"{line}\nTyping errors of the last 24 hours: {commands}. Nothing was done for them."
 
 
 def log_line(recorded: Recorded) -> str:

@@ -6,10 +6,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from bot.domain.events import SHOWN, Event, Kind
+from bot.domain.events import Event, Kind
 from bot.domain.lifecycle import TABLE
 from bot.domain.model import OPEN_STATES, Deletion, State
 from bot.domain.notifications import NotificationKind
+from bot.workers.report import has_a_line
 from tests.crash.scene import Done, Moment, Stage
 from tests.support import claims
 from tests.support.claims import Claim, Must, Truth, named_deletion
@@ -226,7 +227,7 @@ def unlogged(stage: Stage) -> Iterator[str]:
         return
     said = "\n".join(message.text for message in stage.slack.messages(stage.audit))
     for recorded in stage.trail():
-        if recorded.event.kind in SHOWN and f"{recorded.number}. " not in said:
+        if has_a_line(recorded.event) and f"{recorded.number}. " not in said:
             yield f"event {recorded.number} ({recorded.event.kind.value}) never came to the audit channel"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.audit.witness import short
-from bot.domain.events import Kind
+from bot.domain.events import Kind, is_typing_error
 from sandbox.metastudio import faults as play
 from tests.flow.world import World, world
 
@@ -98,3 +98,33 @@ def test_the_head_goes_to_the_audit_channel_once_a_day(tmp_path: Path) -> None:
         known = {short(each.number, each.hash) for each in w.trail()}
         for head in (first, second):
             assert re.findall(r"--against ([0-9a-f:]+)", head)[0] in known
+
+
+def test_typing_errors_are_one_line_a_day(tmp_path: Path) -> None:
+    """Each is in the trail; the channel learns once a day how many there were, and of no other refusal less."""
+    with world(tmp_path) as w:
+        w.stop_bot()
+        audit = w.slack.add_channel("audit")
+        w.run_bot(AUDIT_CHANNEL=audit)
+
+        def lines() -> list[str]:
+            return [line for message in w.slack.messages(audit) for line in message.text.splitlines()]
+
+        w.tick(60)
+        w.ask("no-such-job", w.carl)
+        w.tick(60)
+        before = lines()
+        for typed in ("not/an/id", "freez", "find", "opne", "--wrong job-1"):
+            w.ask(typed)
+        w.tick(60)
+        assert lines() == before
+        assert [each.event.facts["reason"] for each in w.trail() if is_typing_error(each.event)] == [
+            "bad_job_id", "near_miss", "bad_search", "near_miss", "unknown_option",
+        ]  # fmt: skip
+        w.tick(24 * 3600 - 300)
+        w.tick(60)
+        said = [line for line in lines() if line.startswith("Typing errors")]
+        assert said == ["Typing errors of the last 24 hours: 5 commands. Nothing was done for them."]
+        w.tick(24 * 3600)
+        w.tick(60)
+        assert [line for line in lines() if line.startswith("Typing errors")] == said

@@ -181,7 +181,7 @@ class SlackMessenger:
         self.world.reach("log:after")
         return answer
 
-    def log_head(self, channel: str, number: int, digest: str) -> Answer:
+    def log_head(self, channel: str, number: int, digest: str, typing_errors: int) -> Answer:
         self.world.expect(bool(digest.strip("0")) and number > 0, "an empty trail was shown")
         self.world.reach("log_head:before")
         _, answer = self.slack.outage("log_head", channel)

@@ -287,10 +287,20 @@ def test_the_running_log_is_one_message() -> None:
 def test_the_head_is_shown_as_the_command_line_takes_it() -> None:
     """In AUDIT_CHANNEL, ready to be copied."""
     web = RepeatingWeb(POSTED)
-    assert slack_messenger(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48) == Delivered("9.9")
+    assert slack_messenger(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48, 0) == Delivered("9.9")
     ((method, arguments),) = web.calls
     assert (method, arguments["channel"]) == ("chat.postMessage", "CLOG")
     assert "`dh-bot audit verify --against 1234:9f3a62c1d0b4e7aa`" in arguments["text"]
+    assert "Typing errors" not in arguments["text"]
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 command"), (1234, "1,234 commands")])
+def test_the_days_typing_errors_are_one_line(number: int, said: str) -> None:
+    """Below the head, since none has a line of its own."""
+    web = RepeatingWeb(POSTED)
+    slack_messenger(web).log_head("CLOG", 1234, "9f3a62c1d0b4e7aa" + "0" * 48, number)
+    ((_, arguments),) = web.calls
+    assert arguments["text"].endswith(f"\nTyping errors of the last 24 hours: {said}. Nothing was done for them.")
 
 
 @pytest.mark.parametrize("kind", sorted(QUOTES_THE_TRAIL))
