@@ -31,7 +31,7 @@ PARTS: tuple[tuple[type, str, str], ...] = (
     (WebClient, "api_call", "calls to Slack"),
     (MetaStudio, "_send", "calls to MetaStudio"),
     (SharedWriter, "run", "ledger: transactions that write"),
-    (Store, "_read", "ledger: looks"),
+    (Store, "read", "ledger: looks"),
     (Dispatcher, "serve", "rules, texts and logs behind the acks"),
 )
 

@@ -5,10 +5,9 @@ One row per target while the breaker is open, no row while it is closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
@@ -17,8 +16,7 @@ from bot.domain.model import Target
 from bot.ledger.database import dialects
 from bot.ledger.schema.tables import breakers
 from bot.ledger.trail import rows
-
-Run = Callable[..., Any]
+from bot.ledger.transactions import Transactions
 
 REST = timedelta(minutes=5)
 """Five bad signatures lock an access key for five minutes; each further one would lock it anew."""
@@ -52,12 +50,10 @@ class Breaker:
     If this process uses the database exclusively, it caches the row. With other replicas it reads the row each time.
     """
 
-    def __init__(self, target: Target, read: Run, write: Run, *, is_exclusive: bool) -> None:
+    def __init__(self, run: Transactions, target: Target) -> None:
+        self._run = run
         self._target = target
         self._key = key(target)
-        self._read = read
-        self._write = write
-        self._is_exclusive = is_exclusive
         self._lock = Lock()
         self._is_cached = False
         self._cached: Current | None = None
@@ -79,7 +75,7 @@ class Breaker:
             )
             .values(trial_until=now + TRIAL)
         )
-        return bool(self._write("breaker_allows", lambda connection: connection.execute(trial).rowcount == 1))
+        return self._run.write("breaker_allows", lambda connection: connection.execute(trial).rowcount == 1)
 
     def forget(self) -> None:
         """Drop the cached row: the clock was set, and with it the times in the ledger."""
@@ -98,8 +94,8 @@ class Breaker:
 
         with self._lock:
             self._is_cached = False
-            self._write("breaker_open", work)
-            self._cached, self._is_cached = Current(fingerprint, now), self._is_exclusive
+            self._run.write("breaker_open", work)
+            self._cached, self._is_cached = Current(fingerprint, now), self._run.is_exclusive
 
     def close(self, fingerprint: str, *events: Event) -> None:
         """See ``Ledger.breaker_close``."""
@@ -114,13 +110,13 @@ class Breaker:
 
         with self._lock:
             self._is_cached = False
-            self._write("breaker_close", work)
+            self._run.write("breaker_close", work)
             # Another thread may have opened it for other credentials meanwhile, so the next caller reads the row again.
 
     def _current(self) -> Current | None:
         if self._is_cached:
             return self._cached
         with self._lock:
-            self._cached = self._read(lambda connection: current(connection, self._target))
-            self._is_cached = self._is_exclusive
+            self._cached = self._run.read(lambda connection: current(connection, self._target))
+            self._is_cached = self._run.is_exclusive
             return self._cached

@@ -6,9 +6,7 @@ sends it, so a crash leaves no message, only a row that the outbox drops when it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
@@ -16,6 +14,7 @@ from bot.domain.notifications import Due, Notification
 from bot.ledger import outbox as messages
 from bot.ledger.schema.mapping import notification_columns
 from bot.ledger.schema.tables import deletions, is_deleting, outbox
+from bot.ledger.transactions import Transactions
 
 _IS_DELETING = (
     select(deletions.c.id)
@@ -29,18 +28,16 @@ _HOLD = insert(outbox).returning(outbox.c.number)
 
 
 class Cards:
-    """See ``bot.domain.ledger_port.Cards``. ``run`` runs a transaction that need not be durable."""
+    """See ``bot.domain.ledger_port.Cards``. Its transactions need not be durable."""
 
-    def __init__(self, run: Callable[..., Any], instance: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, run: Transactions) -> None:
         self._run = run
-        self._instance = instance
-        self._now = now
 
     def hold(self, drawing: Notification, now: datetime, *, seconds: float) -> Due | None:
         """See the port."""
-        written_at = self._now()
+        written_at = self._run.now()
         (columns,) = notification_columns([drawing], written_at)
-        columns |= {"lease_owner": self._instance, "lease_until": now + timedelta(seconds=seconds)}
+        columns |= {"lease_owner": self._run.instance, "lease_until": now + timedelta(seconds=seconds)}
 
         def work(connection: Connection) -> Due | None:
             if connection.execute(_IS_DELETING, {"wanted": drawing.deletion}).first() is None:
@@ -49,9 +46,8 @@ class Cards:
                 return None
             return Due(connection.execute(_HOLD, columns).scalar_one(), drawing, 0, written_at)
 
-        held: Due | None = self._run("hold_card", None, work, None)
-        return held
+        return self._run.lease("hold_card", None, work, None)
 
     def release(self, due: Due) -> None:
         """See the port."""
-        self._run("release_card", None, lambda connection: messages.gone(connection, due), nothing=False)
+        self._run.lease("release_card", None, lambda connection: messages.gone(connection, due), nothing=False)

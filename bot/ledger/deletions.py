@@ -67,9 +67,9 @@ _ATTEMPTS_OF_MANY = (
     select(attempts).where(attempts.c.deletion.in_(bindparam("of", expanding=True))).order_by(attempts.c.number)
 )
 _OPEN_COUNT = select(func.count()).select_from(deletions).where(is_open)
-_SAME_TARGET = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
-_OPEN_ELSEWHERE = select(func.count()).where(is_open, ~_SAME_TARGET)
-_SAME_JOB = and_(_SAME_TARGET, _c.job_id == bindparam("job_id"))
+_SAME_JOB = and_(
+    _c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"), _c.job_id == bindparam("job_id")
+)
 _CURRENT = select(deletions).where(_SAME_JOB, is_open)
 _SINCE = bindparam("since", type_=UtcText)
 _EARLIER = (
@@ -287,15 +287,3 @@ def open_ones(connection: Connection, limit: int) -> list[Deletion]:
 def open_count(connection: Connection) -> int:
     """How many deletions are open."""
     return int(connection.execute(_OPEN_COUNT).scalar_one())
-
-
-def open_elsewhere(connection: Connection, target: Target) -> int:
-    """How many open deletions belong to another target."""
-    ours = {"endpoint": target.endpoint, "project_id": target.project_id}
-    return int(connection.execute(_OPEN_ELSEWHERE, ours).scalar_one())
-
-
-def counts(connection: Connection) -> dict[State, int]:
-    """How many deletions there are in each state."""
-    query = select(_c.state, func.count()).group_by(_c.state)
-    return {State(state): count for state, count in connection.execute(query)}

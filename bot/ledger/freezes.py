@@ -5,9 +5,7 @@ At most one freeze stands per target; a partial unique index guarantees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, select, update
 
@@ -18,8 +16,7 @@ from bot.ledger import outbox
 from bot.ledger.database import dialects
 from bot.ledger.schema.tables import deletions, freezes, is_awaiting, stands
 from bot.ledger.trail import rows
-
-Run = Callable[..., Any]
+from bot.ledger.transactions import Transactions
 
 _c = freezes.c
 _CURRENT = select(freezes).where(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"), stands)
@@ -58,16 +55,13 @@ def stands_by_itself(connection: Connection) -> bool:
 class Freezes:
     """See ``bot.domain.ledger_port.Freezes``. Each method is one transaction, with its event and its messages."""
 
-    def __init__(self, target: Target, read: Run, write: Run, now: Callable[[], datetime]) -> None:
+    def __init__(self, run: Transactions, target: Target) -> None:
+        self._run = run
         self._target = target
-        self._read = read
-        self._write = write
-        self._now = now
 
     def current(self) -> Freeze | None:
         """See the port."""
-        found: Freeze | None = self._read(lambda connection: current(connection, self._target))
-        return found
+        return self._run.read(lambda connection: current(connection, self._target))
 
     def begin(self, freeze: Freeze, notification: Notification, *events: Event) -> Freeze | None:
         """See the port."""
@@ -91,8 +85,7 @@ class Freezes:
             self._announce(connection, notification, events)
             return None
 
-        in_the_way: Freeze | None = self._write("freeze", work)
-        return in_the_way
+        return self._run.write("freeze", work)
 
     def lift(self, freeze: Freeze, by: Actor, at: datetime, notification: Notification, *events: Event) -> bool:
         """See the port."""
@@ -108,7 +101,7 @@ class Freezes:
             self._announce(connection, notification, events)
             return True
 
-        return bool(self._write("unfreeze", work))
+        return self._run.write("unfreeze", work)
 
     def _announce(self, connection: Connection, notification: Notification, events: tuple[Event, ...]) -> None:
         """Enqueue the message, also for the thread of each card that waits, and record the events."""
@@ -116,5 +109,5 @@ class Freezes:
             Notification(notification.kind, row.id, row.channel, row.message_ts, notification.facts)
             for row in connection.execute(_CARDS, _key(self._target))
         ]
-        outbox.write(connection, [notification, *cards], self._now())
+        outbox.write(connection, [notification, *cards], self._run.now())
         rows.append(connection, events)

@@ -5,7 +5,7 @@ Only this target's deletions are shown, because the same job id in another proje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from bot.domain.model import OPEN_STATES, Deletion, State, Target
 from bot.ledger import breaker
 from bot.ledger import deletions as deletion_rows
 from bot.ledger.database import dialects
-from bot.ledger.pending_requests import LIVES
+from bot.ledger.processes import LIVES
 from bot.ledger.schema.tables import (
     deletions,
     events,
@@ -30,8 +30,7 @@ from bot.ledger.schema.tables import (
     pending_requests,
 )
 from bot.ledger.trail import rows
-
-Run = Callable[..., Any]
+from bot.ledger.transactions import Transactions
 
 MOST_COUNTED = 50_000
 """Newest events among which the typing errors of a day are counted."""
@@ -40,6 +39,8 @@ _c = deletions.c
 _OURS = and_(_c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"))
 _HISTORY = select(deletions).where(_OURS).order_by(_c.asked_at.desc(), _c.id).limit(bindparam("most"))
 _OPEN = select(deletions).where(_OURS, is_open).order_by(_c.asked_at, _c.id).limit(bindparam("most"))
+_OPEN_ELSEWHERE = select(func.count()).where(is_open, ~_OURS)
+_BY_STATE = select(_c.state, func.count()).group_by(_c.state)
 _DELETED = select(deletions).where(_OURS, is_deleted).order_by(_c.ended_at.desc()).limit(bindparam("most"))
 # For the tally, which is read often: each uses an index or a short table.
 _OPEN_BY_STATE = select(_c.state, func.count()).where(is_open).group_by(_c.state)
@@ -80,40 +81,39 @@ def history(job: str | None, channel: str | None, before: Deletion | None) -> Se
 
 
 class Overview:
-    """See ``bot.domain.ports.Overview``."""
+    """See ``bot.domain.ledger_port.Overview``."""
 
-    def __init__(self, target: Target, read: Run) -> None:
+    def __init__(self, run: Transactions, target: Target) -> None:
+        self._run = run
         self._target = target
         self._key = {"endpoint": target.endpoint, "project_id": target.project_id}
-        self._read = read
 
     def history(
         self, *, job: str | None = None, channel: str | None = None, before: Deletion | None = None, limit: int = 20
     ) -> Sequence[Deletion]:
-        """The newest deletions, of one job or requested in one channel; with ``before``, those older than it."""
+        """See the port."""
         return self._many(history(job, channel, before), {**self._key, "most": limit})
 
     def open(self, *, limit: int) -> Sequence[Deletion]:
-        """The open deletions, oldest first, so that those that expire first come first."""
+        """See the port. Those that expire first come first."""
         return self._many(_OPEN, {**self._key, "most": limit})
 
     def deleted(self, *, limit: int) -> Sequence[Deletion]:
-        """The deletions that ended as deleted, newest first."""
+        """See the port."""
         return self._many(_DELETED, {**self._key, "most": limit})
 
     def open_elsewhere(self) -> int:
         """How many open deletions belong to another project or endpoint. This bot cannot settle them."""
-        return int(self._read(lambda connection: deletion_rows.open_elsewhere(connection, self._target)))
+        return self._run.read(lambda connection: connection.execute(_OPEN_ELSEWHERE, self._key).scalar_one())
 
     def counts(self) -> Mapping[State, int]:
         """How many deletions there are in each state, in all projects. States without deletions are left out."""
-        found: Mapping[State, int] = self._read(deletion_rows.counts)
-        return found
+        by_state = self._run.read(lambda connection: connection.execute(_BY_STATE).all())
+        return {State(state): number for state, number in by_state}
 
     def breaker_opened_at(self, fingerprint: str) -> datetime | None:
         """Since when the breaker is open for these credentials, or None. Asking does not use up the trial."""
-        opened_at: datetime | None = self._read(lambda connection: self._opened_at(connection, fingerprint))
-        return opened_at
+        return self._run.read(lambda connection: self._opened_at(connection, fingerprint))
 
     def typing_errors(self, since: datetime) -> int:
         """See the port."""
@@ -122,7 +122,7 @@ class Overview:
             refused = rows.recorded(connection.execute(_REFUSED_SINCE, {"since": utc_text(since)}))
             return sum(is_typing_error(one.event) for one in refused)
 
-        return int(self._read(work))
+        return self._run.read(work)
 
     def tally(self, fingerprint: str) -> Tally:
         """How much is open and owed, and whether the breaker is open for these credentials."""
@@ -139,8 +139,7 @@ class Overview:
                 breaker_is_open=self._opened_at(connection, fingerprint) is not None,
             )
 
-        tally: Tally = self._read(work)
-        return tally
+        return self._run.read(work)
 
     def _opened_at(self, connection: Connection, fingerprint: str) -> datetime | None:
         found = breaker.current(connection, self._target)
@@ -157,11 +156,10 @@ class Overview:
             lives = select(owners.c.owner).where(owners.c.owner != instance, owners.c.seen_at > now - LIVES).limit(1)
             return connection.execute(lives).first() is not None
 
-        return bool(self._read(work))
+        return self._run.read(work)
 
     def _many(self, query: Any, wanted: dict[str, Any]) -> Sequence[Deletion]:
         def work(connection: Connection) -> Sequence[Deletion]:
             return deletion_rows.many(connection, connection.execute(query, wanted).all())
 
-        found: Sequence[Deletion] = self._read(work)
-        return found
+        return self._run.read(work)

@@ -1,8 +1,7 @@
-"""The statements about pending requests, served requests, and live processes."""
+"""The statements about pending requests and served requests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -13,16 +12,12 @@ from bot.domain.notifications import PendingRequest
 from bot.ledger import leases
 from bot.ledger.database import dialects
 from bot.ledger.schema.mapping import pending_columns, pending_from
-from bot.ledger.schema.tables import UtcText, owners, pending_requests, served_requests
+from bot.ledger.schema.tables import UtcText, pending_requests, served_requests
 
 ABANDONED_AFTER = timedelta(minutes=6)
 """On a shared database, the process of a request this old is gone. A live one takes up to two minutes for the job, and
 over three for a card that Slack throttles."""
 LEASED_FOR = timedelta(seconds=60)
-LIVES = timedelta(seconds=20)
-"""A process that shares a PostgreSQL ledger updates its row every five seconds. Without an update for this long it is
-gone."""
-FORGOTTEN_AFTER = timedelta(days=1)
 SERVED_FOR = timedelta(minutes=10)
 """How long a served request is kept. Slack's signature is valid while its time is within five minutes of ours, in both
 directions. So if Slack's clock is five minutes ahead, the same bytes are accepted for ten minutes."""
@@ -98,20 +93,3 @@ def lease(
         parameters["abandoned"] = now - ABANDONED_AFTER
     rows = connection.execute(_lease(is_exclusive), parameters).all()
     return sorted((pending_from(row) for row in rows), key=lambda waiting: waiting.since)
-
-
-def seen(
-    connection: Connection, instance: str, now: datetime, is_leaving: Callable[[], bool] = lambda: False
-) -> datetime | None:
-    """Record that this process lives, unless it is leaving. This also proves that the ledger can be written.
-
-    The time is the database's own, if it has a clock, because a replica's clock may be off. Returns that time.
-    """
-    theirs = dialects.database_now(connection)
-    at = theirs or now
-    dialects.upsert(connection, owners, {"owner": instance, "seen_at": at})
-    # Called while the row is locked. A thread that starts leaving later waits for this one, then removes the row.
-    if is_leaving():
-        connection.execute(delete(owners).where(owners.c.owner == instance))
-    connection.execute(delete(owners).where(owners.c.seen_at < at - FORGOTTEN_AFTER))
-    return theirs

@@ -15,7 +15,7 @@ from bot.domain.ledger_port import DueWork, LedgerTrouble, Longest
 from bot.domain.lifecycle import Step
 from bot.domain.model import Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
 from bot.domain.notifications import Due, Notification, PendingRequest
-from bot.ledger import clock, deletions, outbox, pending_requests
+from bot.ledger import clock, deletions, outbox, pending_requests, processes
 from bot.ledger.breaker import Breaker
 from bot.ledger.cards import Cards
 from bot.ledger.database import trouble
@@ -36,14 +36,13 @@ class Store(Transactions):
     """The ledger. Safe to use from any thread; every method is one transaction and raises only ``LedgerTrouble``."""
 
     def __init__(self, database: Database, target: Target, instance: str, now: Callable[[], datetime]) -> None:
-        super().__init__(database, now)
-        self.instance = instance
+        super().__init__(database, instance, now)
         self._is_leaving = False
         self._target = target
-        self.freezes = Freezes(target, self._read, self._write, now)
-        self.cards = Cards(self._lease, instance, now)
-        self.overview = Overview(target, self._read)
-        self._breaker = Breaker(target, self._read, self._write, is_exclusive=database.is_exclusive)
+        self.freezes = Freezes(self, target)
+        self.cards = Cards(self)
+        self.overview = Overview(self, target)
+        self._breaker = Breaker(self, target)
 
     # Pending requests.
 
@@ -57,7 +56,7 @@ class Store(Transactions):
             rows.append(connection, events)
             return True
 
-        return self._write("note_request", work)
+        return self.write("note_request", work)
 
     def keep_answer(
         self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
@@ -69,11 +68,11 @@ class Store(Transactions):
             pending_requests.keep(connection, pending, text, self.instance, not_before)
             rows.append(connection, events)
 
-        self._write("keep_answer", work)
+        self.write("keep_answer", work)
 
     def answer_later(self, pending_id: str, not_before: datetime) -> None:
         """``lease_answers`` does not offer it before then."""
-        self._write("answer_later", lambda connection: pending_requests.later(connection, pending_id, not_before))
+        self.write("answer_later", lambda connection: pending_requests.later(connection, pending_id, not_before))
 
     def answered(self, pending_id: str, *events: Event) -> None:
         """Remove an answered request."""
@@ -82,7 +81,7 @@ class Store(Transactions):
             pending_requests.done(connection, pending_id)
             rows.append(connection, events)
 
-        self._write("answered", work)
+        self.write("answered", work)
 
     def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
         """Lease, for a minute, requests whose process is gone or whose answer waits for a retry.
@@ -96,7 +95,7 @@ class Store(Transactions):
                 connection, now, limit=limit, instance=self.instance, is_exclusive=self.is_exclusive
             )
 
-        return self._lease("lease_answers", now, work, [])
+        return self.lease("lease_answers", now, work, [])
 
     # The trail.
 
@@ -108,27 +107,27 @@ class Store(Transactions):
             rows.append(connection, events)
 
         if events:
-            self._write("record", work)
+            self.write("record", work)
 
     def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]:
         """Events in the order of their numbers."""
-        return self._read(lambda connection: rows.read(connection, after=after, limit=limit))
+        return self.read(lambda connection: rows.read(connection, after=after, limit=limit))
 
     def events_of(self, deletion: DeletionId) -> Sequence[Recorded]:
         """The events of one deletion."""
-        return self._read(lambda connection: rows.of_deletion(connection, deletion))
+        return self.read(lambda connection: rows.of_deletion(connection, deletion))
 
     def head(self) -> tuple[int, str]:
         """The newest event's number and hash; (0, ``chain.GENESIS``) if there is none."""
-        return self._read(rows.head)
+        return self.read(rows.head)
 
     def verify(self) -> Verdict:
         """Check the whole trail, from the newest checkpoint to the head, in one snapshot."""
-        return self._read(verifying.verify)
+        return self.read(verifying.verify)
 
     def missing_triggers(self) -> frozenset[str]:
         """The triggers that should protect the trail and are missing."""
-        return self._read(verifying.missing_triggers)
+        return self.read(verifying.missing_triggers)
 
     # Deletions.
 
@@ -144,27 +143,27 @@ class Store(Transactions):
                 rows.append(connection, events, FIRST_STEPS.get(deletion.state))
             return in_the_way
 
-        return self._write("propose", work)
+        return self.write("propose", work)
 
     def get(self, deletion: DeletionId) -> Deletion | None:
         """One deletion with its attempts."""
-        return self._read(lambda connection: deletions.get(connection, deletion))
+        return self.read(lambda connection: deletions.get(connection, deletion))
 
     def current(self, job: JobId) -> Deletion | None:
         """The open deletion of that job of this target, if there is one."""
-        return self._read(lambda connection: deletions.current(connection, self._target, job))
+        return self.read(lambda connection: deletions.current(connection, self._target, job))
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """Other deletions of the same job and target, requested, confirmed or ended since then, newest first."""
-        return self._read(lambda connection: deletions.earlier(connection, deletion, since))
+        return self.read(lambda connection: deletions.earlier(connection, deletion, since))
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
         """The deletions that are open, oldest first."""
-        return self._read(lambda connection: deletions.open_ones(connection, limit))
+        return self.read(lambda connection: deletions.open_ones(connection, limit))
 
     def open_count(self) -> int:
         """How many deletions are open."""
-        return self._read(deletions.open_count)
+        return self.read(deletions.open_count)
 
     def change(
         self,
@@ -183,7 +182,7 @@ class Store(Transactions):
         name those, ``state``, and ``job_id``, ``job_state``, ``job_name``, ``asset_id``, ``last_update_time``.
         """
         statement, parameters = deletions.prepare_change(deletion, step, values, where, before_deadline, self.instance)
-        if step in deletions.CLAIMS and self._database.file is not None and not self._database.file.is_in_place():
+        if step in deletions.CLAIMS and self.is_replaced:
             # The next process would open a ledger without this claim.
             raise LedgerTrouble(trouble.REPLACED)
         # A tuple, because the transaction may be run a second time and an iterator would be empty by then.
@@ -193,10 +192,10 @@ class Store(Transactions):
             row = deletions.change(connection, statement, parameters, attempt)
             if row is not None:
                 newest = rows.append(connection, events, step)
-                outbox.write(connection, witness.quoted(notifications, newest), self._now())
+                outbox.write(connection, witness.quoted(notifications, newest), self.now())
             return row
 
-        return self._write("change" if step is None else f"change:{step.value}", work)
+        return self.write("change" if step is None else f"change:{step.value}", work)
 
     def lease_deletions(
         self,
@@ -208,7 +207,7 @@ class Store(Transactions):
         deadline: tuple[datetime, datetime] | None = None,
     ) -> Sequence[Deletion]:
         """Lease deletions with such work due; see ``Ledger.lease_deletions``. ``change`` ends the lease early."""
-        return self._lease(
+        return self.lease(
             "lease_deletions",
             now,
             lambda connection: deletions.lease(
@@ -230,13 +229,13 @@ class Store(Transactions):
     def enqueue(self, *notifications: Notification) -> None:
         """Write messages that belong to no other change."""
         if notifications:
-            self._write("enqueue", lambda connection: outbox.write(connection, notifications, self._now()))
+            self.write("enqueue", lambda connection: outbox.write(connection, notifications, self.now()))
 
     def lease_notifications(
         self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
     ) -> Sequence[Due]:
         """Lease the oldest message of each thread, if it is due and not leased."""
-        return self._lease(
+        return self.lease(
             "lease_notifications",
             # A caller sends the messages that it has just recorded whatever the clock says. Retries need a right clock.
             None if thread is not None else now,
@@ -252,31 +251,31 @@ class Store(Transactions):
 
         def work(connection: Connection) -> None:
             if outbox.gone(connection, due):
-                outbox.write(connection, following, self._now())
+                outbox.write(connection, following, self.now())
             rows.append(connection, events)
 
-        self._write("mark_delivered", work)
+        self.write("mark_delivered", work)
 
     def reschedule(self, due: Due, at: datetime) -> None:
         """Return the message for a retry at that time."""
-        self._write("reschedule", lambda connection: outbox.again(connection, due, at, self.instance))
+        self.write("reschedule", lambda connection: outbox.again(connection, due, at, self.instance))
 
     def outbox_count(self) -> int:
         """How many messages are undelivered."""
-        return self._read(outbox.count)
+        return self.read(outbox.count)
 
     # The running log.
 
     def log_cursor(self, channel: str) -> int:
         """The number of the last event posted there; the present head when the channel is new."""
-        current = self._read(lambda connection: outbox.cursor(connection, channel))
+        current = self.read(lambda connection: outbox.cursor(connection, channel))
         if current is not None:
             return current
 
         def work(connection: Connection) -> int:
             return outbox.start_cursor(connection, channel, rows.head(connection).number)
 
-        return self._write("log_cursor", work)
+        return self.write("log_cursor", work)
 
     def lease_log(self, channel: str, now: datetime, *, seconds: float) -> int | None:
         """Lease the running log for so long and return its cursor; None while another replica has the lease."""
@@ -285,15 +284,15 @@ class Store(Transactions):
         def work(connection: Connection) -> int | None:
             return outbox.lease_cursor(connection, channel, now, until, self.instance, is_exclusive=self.is_exclusive)
 
-        return self._lease("lease_log", now, work, None)
+        return self.lease("lease_log", now, work, None)
 
     def advance_log(self, channel: str, number: int) -> None:
         """Record that the events up to that number have been posted there, and give up the lease."""
-        self._write("advance_log", lambda connection: outbox.move_cursor(connection, channel, number, self.instance))
+        self.write("advance_log", lambda connection: outbox.move_cursor(connection, channel, number, self.instance))
 
     def claim_day(self, channel: str, day: int) -> bool:
         """Whether this caller is to post the head there on that day."""
-        return self._write("claim_day", lambda connection: outbox.claim_day(connection, channel, day))
+        return self.write("claim_day", lambda connection: outbox.claim_day(connection, channel, day))
 
     def follow_clock(self, now: datetime, step: timedelta, longest: Longest) -> int | None:
         """Pull back each due time that is further in the future than it may be; see ``Ledger.follow_clock``."""
@@ -303,7 +302,7 @@ class Store(Transactions):
             is_off = self._is_off(connection, now)
             return None if is_off else clock.set_right(connection, now, step, longest, self.instance)
 
-        count = self._write("follow_clock", work)
+        count = self.write("follow_clock", work)
         self._breaker.forget()
         return count
 
@@ -328,9 +327,9 @@ class Store(Transactions):
         """
 
         def work(connection: Connection) -> datetime | None:
-            return pending_requests.seen(connection, self.instance, self._now(), lambda: self._is_leaving)
+            return processes.seen(connection, self.instance, self.now(), lambda: self._is_leaving)
 
-        return self._write("ping_writable", work)
+        return self.write("ping_writable", work)
 
     def leave(self) -> None:
         """Stop counting as a live process, for good, even if this process still works for a while.

@@ -20,14 +20,18 @@ Result = TypeVar("Result")
 
 
 class Transactions:
-    """The base of ``Store``: runs one transaction, which raises only ``LedgerTrouble`` for troubles of the database."""
+    """The base of ``Store``, by which each part of the ledger runs its transactions.
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    They raise only ``LedgerTrouble`` for troubles of the database.
+    """
+
+    def __init__(self, database: Database, instance: str, now: Callable[[], datetime]) -> None:
+        self.instance = instance
+        self.now = now
         self.is_exclusive = database.is_exclusive
         self.is_new_file = database.is_new_file
         """Whether its SQLite file did not exist before."""
         self._database = database
-        self._now = now
         self.observers: list[Callable[[Sequence[Event], Step | None], None]] = []
         """Called after each commit with its events and its deletion's step. Must not raise: the commit has happened."""
         self.most_off: timedelta | None = None
@@ -37,7 +41,12 @@ class Transactions:
         """Close the connections and give up the file."""
         self._database.close()
 
-    def _write(self, name: str, work: Callable[[Connection], Result]) -> Result:
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """Run queries on one snapshot."""
+        return self._database.read(work)
+
+    def write(self, name: str, work: Callable[[Connection], Result]) -> Result:
+        """Run a durable transaction of that name, then tell the observers. ``work`` may be called a second time."""
         appended: list[tuple[Sequence[Event], Step | None]] = []
 
         def noted(connection: Connection) -> Result:
@@ -52,8 +61,11 @@ class Transactions:
                 observer(events, step)
         return result
 
-    def _lease(self, name: str, now: datetime | None, work: Callable[[Connection], Result], nothing: Result) -> Result:
-        """Lease work. Returns ``nothing`` if the clock that gave ``now`` is off; ``now`` None skips that check."""
+    def lease(self, name: str, now: datetime | None, work: Callable[[Connection], Result], nothing: Result) -> Result:
+        """Run a transaction that need not be durable.
+
+        Returns ``nothing`` if the clock that gave ``now`` is off; ``now`` None skips that check.
+        """
 
         def in_time(connection: Connection) -> Result:
             return nothing if now is not None and self._is_off(connection, now) else work(connection)
@@ -67,14 +79,11 @@ class Transactions:
         theirs = dialects.database_now(connection)
         return theirs is not None and abs(now - theirs) > self.most_off
 
-    def _read(self, work: Callable[[Connection], Result]) -> Result:
-        return self._database.read(work)
-
     @property
     def before_commit(self) -> Hook:
         """For tests: called with the name of the transaction just before its COMMIT.
 
-        The name is that of the method; for ``change`` with a step it is ``change:`` and the step's value.
+        The name is the one given to ``write`` or ``lease``. For a change with a step it ends with the step's value.
         """
         return self._database.writer.hooks.before_commit
 
@@ -84,7 +93,7 @@ class Transactions:
 
     @property
     def after_commit(self) -> Hook:
-        """For tests: called with the name of the transaction just after its COMMIT, before the method returns."""
+        """For tests: called with the name of the transaction just after its COMMIT, before the caller hears of it."""
         return self._database.writer.hooks.after_commit
 
     @after_commit.setter
@@ -103,6 +112,11 @@ class Transactions:
             return lost_events(self._database) is None
         file.keep_note()
         return False
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the SQLite file is no longer where it was opened, so that the next process opens another one."""
+        return self._database.file is not None and not self._database.file.is_in_place()
 
     def note_why(self, reasons: Iterable[str]) -> None:
         """Write into the note of a SQLite ledger why the bot refuses new work, for `dh-bot doctor`."""

@@ -111,7 +111,7 @@ def test_the_claim_of_a_process_that_is_gone_is_pulled_back(ledger: Store) -> No
     ledger.propose(one, max_open=9)
     ledger.change(one.id, Step.CLAIM, {"claim_token": "t", "send_before": after(5), "takeover_at": after(3650)})
     gone = update(deletions).values(claim_owner="somebody who is gone")
-    assert ledger._write("go", lambda connection: connection.execute(gone).rowcount) == 1
+    assert ledger.write("go", lambda connection: connection.execute(gone).rowcount) == 1
     assert ledger.follow_clock(NOON, -HOUR, LONGEST) == 1
     found = ledger.get(one.id)
     assert found is not None
@@ -165,9 +165,9 @@ def test_each_bound_holds(ledger: Store, table: str, column: str) -> None:
     ledger.breaker_open("key", NOON)
     where = metadata.tables[table]
     late = update(where).values({column: after(2 * 86_400)})
-    assert ledger._write("set", lambda connection: connection.execute(late).rowcount) == 1
+    assert ledger.write("set", lambda connection: connection.execute(late).rowcount) == 1
     assert ledger.follow_clock(NOON, timedelta(0), LONGEST) == 1
-    found = ledger._read(lambda connection: connection.execute(select(where.c[column])).scalar_one())
+    found = ledger.read(lambda connection: connection.execute(select(where.c[column])).scalar_one())
     assert found == NOON + BOUNDS[table, column]
 
 

@@ -341,7 +341,7 @@ def test_the_same_process_goes_on_after_a_stop(backend: Backend, ledger: Store) 
 
 
 def test_the_hooks_know_what_stops(ledger: Store) -> None:
-    """The hooks are given the name of the method, and of ``change`` its step."""
+    """The hooks are given the name of the transaction, and of a change its step."""
     names: list[str] = []
     ledger.before_commit = lambda name: names.append(f"before {name}")
     ledger.after_commit = lambda name: names.append(f"after {name}")

@@ -60,7 +60,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(
 
     began = time.monotonic()
     with pytest.raises(LedgerTrouble):
-        ledger._write("work", work)
+        ledger.write("work", work)
     assert time.monotonic() - began < 15
     monkeypatch.undo()
     ledger.record(event())
@@ -78,7 +78,7 @@ def test_the_first_sign_of_another_server_gives_up_the_whole_pool(postgresql: Ba
         connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
 
     with pytest.raises(LedgerTrouble):
-        ledger._write("work", work)
+        ledger.write("work", work)
     assert {driver.info.backend_pid for driver in drivers(ledger, 4)} & old == set()
 
 
@@ -87,7 +87,7 @@ def test_any_other_error_keeps_the_pool(postgresql: Backend) -> None:
     ledger = postgresql.open()
     old = {driver.info.backend_pid for driver in drivers(ledger, 4)}
     with pytest.raises(LedgerTrouble):
-        ledger._write("work", lambda connection: connection.exec_driver_sql("SELECT 1 / 0") and None)
+        ledger.write("work", lambda connection: connection.exec_driver_sql("SELECT 1 / 0") and None)
     assert {driver.info.backend_pid for driver in drivers(ledger, 4)} == old
 
 
@@ -104,6 +104,6 @@ def test_the_pool_is_as_large_as_it_is_set(postgresql: Backend) -> None:
     """DATABASE_POOL: more threads wait for one another, and no further connection is made."""
     ledger = postgresql.open(pool_size=2)
     with ThreadPoolExecutor(8) as threads:
-        pids = set(threads.map(lambda _: ledger._read(lambda one: one.scalar(ASKS_WHOSE)), range(40)))
+        pids = set(threads.map(lambda _: ledger.read(lambda one: one.scalar(ASKS_WHOSE)), range(40)))
     assert len(pids) <= 2
     assert ledger._database.reading.pool.size() == 2  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, make_url
 
 from bot.domain.ledger_port import LedgerTrouble
-from bot.ledger import pending_requests
+from bot.ledger import processes
 from bot.ledger.database import session
 from bot.ledger.database.trouble import FORGETFUL, NOT_PINNED, remedy
 from bot.ledger.database.writer import PAUSES
@@ -101,7 +101,7 @@ def test_ours_hold(opened: Callable[[str], Store], name: str, place: str) -> Non
     """Whoever weakened it: a transaction that writes has ours, and one that reads has ours and sees one moment."""
     with PLACES[place](postgres.migrated(), name, WEAK[name]) as url:
         ledger = opened(url)
-        written, read = ledger._write("look", shown), ledger._read(shown)
+        written, read = ledger.write("look", shown), ledger.read(shown)
         outside = ledger._database.reading.raw_connection()
         try:
             without_ours = shown_to(outside.driver_connection)[name]
@@ -159,7 +159,7 @@ def test_what_the_driver_would_take_for_itself(opened: Callable[[str], Store], q
     ledger = opened(f"{postgres.migrated()}{'&' if '?' in postgres.migrated() else '?'}{query}")
     for number in range(1, 20):
         ledger.propose(deletion(number), event(), max_open=99)
-    prepared = ledger._read(lambda c: c.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar())
+    prepared = ledger.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar())
     assert (prepared, ledger.open_count()) == (0, 19)
 
 
@@ -172,18 +172,18 @@ def test_what_the_server_rolled_back_is_run_again(postgresql: Backend, code: str
 
     def work(connection: Connection) -> int:
         ledger_says = connection.exec_driver_sql("SELECT count(*) FROM owners").scalar()
-        pending_requests.seen(connection, f"run {len(runs)}", NOON)
+        processes.seen(connection, f"run {len(runs)}", NOON)
         runs.append(ledger_says)
         if len(runs) <= times:
             connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
         return len(runs)
 
     if times <= len(PAUSES):
-        assert ledger._write("work", work) == times + 1
+        assert ledger.write("work", work) == times + 1
         assert postgresql.execute("SELECT owner FROM owners") == [(f"run {times}",)]
     else:
         with pytest.raises(LedgerTrouble) as trouble:
-            ledger._write("work", work)
+            ledger.write("work", work)
         assert not trouble.value.in_doubt
         assert len(runs) == times
         assert postgresql.execute("SELECT owner FROM owners") == []
@@ -204,10 +204,10 @@ def test_at_commit_too(postgresql: Backend) -> None:
     names = iter(["first", "first", "second"])
 
     def work(connection: Connection) -> None:
-        pending_requests.seen(connection, next(names), NOON)
+        processes.seen(connection, next(names), NOON)
 
     try:
-        ledger._write("work", work)
+        ledger.write("work", work)
         assert postgresql.execute("SELECT owner FROM owners") == [("second",)]
     finally:
         postgresql.execute("DROP TRIGGER late ON owners")
@@ -234,7 +234,7 @@ def test_a_real_deadlock(postgresql: Backend) -> None:
         return both
 
     with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(ledger._write, "work", work(*order)) for order in (("a", "b"), ("b", "a"))]:
+        for done in [pool.submit(ledger.write, "work", work(*order)) for order in (("a", "b"), ("b", "a"))]:
             done.result(20)
     assert len(runs) == 3
 
@@ -311,6 +311,6 @@ def test_a_crash_of_a_server_with_synchronous_commit_off(careless: postgres.Serv
     careless.crash()
     assert ledger.open_count() == 1
     assert ledger.verify().checked == 1
-    kept = ledger._read(lambda connection: connection.exec_driver_sql("SELECT count(*) FROM others").scalar())
+    kept = ledger.read(lambda connection: connection.exec_driver_sql("SELECT count(*) FROM others").scalar())
     ledger.close()
     assert kept < OTHERS, "the server kept what it should have lost, so this test shows nothing"

@@ -211,7 +211,7 @@ def test_cut_before_commit(postgresql: Backend) -> None:
         connection.exec_driver_sql("SELECT 1")
 
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger._write("work", work)
+        ledger.write("work", work)
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("starting or shutting down", False)
 
 
@@ -249,7 +249,7 @@ def test_a_commit_that_fails_is_undone_on_sqlite(sqlite: Backend) -> None:
         )
 
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger._write("work", work)
+        ledger.write("work", work)
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("constraint", False)
     assert sqlite.execute("SELECT count(*) FROM attempts") == [(0,)]
     ledger.record(event())

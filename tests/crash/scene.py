@@ -399,7 +399,7 @@ class Stage(World):
 
     def answers_open(self) -> int:
         """How many people wait for an answer, by the ledger."""
-        return self.app.ledger._read(lambda c: c.exec_driver_sql("select count(*) from answers").scalar_one())
+        return self.app.ledger.read(lambda c: c.exec_driver_sql("select count(*) from answers").scalar_one())
 
     def deletions(self) -> list[Deletion]:
         """All deletions of the cell, newest first."""

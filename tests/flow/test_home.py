@@ -168,8 +168,9 @@ def test_a_ledger_in_trouble_is_said(w: World) -> None:
     def unreachable(_work: object) -> None:
         raise LedgerTrouble(UNREACHABLE)
 
-    w.app.ledger.overview._read = unreachable
-    assert f"can't read its database ({UNREACHABLE})" in home(w)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(w.app.ledger, "read", unreachable)
+        assert f"can't read its database ({UNREACHABLE})" in home(w)
 
 
 def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
@@ -188,7 +189,7 @@ def test_a_hundred_thousand_deletions_do_not_slow_it_down(w: World) -> None:
         }
         for number in range(1, 100_001)
     ]
-    w.app.ledger._write("fill", lambda connection: connection.execute(insert(deletions), rows))
+    w.app.ledger.write("fill", lambda connection: connection.execute(insert(deletions), rows))
     w.card(w.failed_job())
     for draw in (lambda: home(w), lambda: w.ask("history"), lambda: w.ask("history job-3"), lambda: w.ask("open")):
         began = time.monotonic()

@@ -151,7 +151,7 @@ def test_a_trial_write_leaves_one_row_however_often_it_is_made(w: World) -> None
         probe(w)
         get(w, "/readyz")
         get(w, "/metrics")
-    assert w.app.ledger._read(lambda c: c.exec_driver_sql("select count(*) from owners").scalar_one()) == 1
+    assert w.app.ledger.read(lambda c: c.exec_driver_sql("select count(*) from owners").scalar_one()) == 1
     assert w.app.ledger.head() == before
 
 

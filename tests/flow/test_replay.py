@@ -46,7 +46,7 @@ def standing(w: World) -> object:
 
 def served(w: World) -> list[str]:
     """What the ledger remembers."""
-    return w.app.ledger._read(lambda c: list(c.exec_driver_sql("SELECT digest FROM served_requests").scalars()))
+    return w.app.ledger.read(lambda c: list(c.exec_driver_sql("SELECT digest FROM served_requests").scalars()))
 
 
 def test_an_unfreeze_lifts_no_newer_freeze(w: World) -> None:

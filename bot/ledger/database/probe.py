@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, inspect, make_url, select, text
 from bot.ledger.database import dialects, session, trouble
 from bot.ledger.database.engine import Database, connect
 from bot.ledger.database.held_file import is_held
-from bot.ledger.pending_requests import LIVES
+from bot.ledger.processes import LIVES
 from bot.ledger.schema.tables import owners
 
 MAY_MAKE = text("SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)")
