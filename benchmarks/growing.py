@@ -121,8 +121,8 @@ def _appended(full: str, empty: str, there: int, pairs: int) -> tuple[float, flo
     with closing(open_ledger(empty, ledgers.TARGET)) as one, closing(open_ledger(full, ledgers.TARGET)) as other:
         measured = [
             (
-                _milliseconds(lambda number=number: one.record(ledgers.event(number))),  # type: ignore[misc]
-                _milliseconds(lambda number=number: other.record(ledgers.event(there + number))),  # type: ignore[misc]
+                _milliseconds(lambda number=number: one.trail.record(ledgers.event(number))),  # type: ignore[misc]
+                _milliseconds(lambda number=number: other.trail.record(ledgers.event(there + number))),  # type: ignore[misc]
             )
             for number in range(pairs)
         ]
@@ -133,10 +133,10 @@ def _appended(full: str, empty: str, there: int, pairs: int) -> tuple[float, flo
 def _sample(ledger: Store, number: int, job: DeletionId) -> tuple[float, float, float, float]:
     """Milliseconds for one more event, a page of a channel's history, Home's queries, and one deletion's story."""
     return (
-        _milliseconds(lambda: ledger.record(ledgers.event(number))),
+        _milliseconds(lambda: ledger.trail.record(ledgers.event(number))),
         _milliseconds(lambda: ledger.overview.history(channel=ledgers.channel(number))),
         _milliseconds(lambda: (ledger.overview.open(limit=20), ledger.overview.deleted(limit=5))),
-        _milliseconds(lambda: ledger.events_of(job)),
+        _milliseconds(lambda: ledger.trail.events_of(job)),
     )
 
 

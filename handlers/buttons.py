@@ -122,7 +122,7 @@ def _redraw(dispatcher: Dispatcher, press: Press, action: str) -> None:
     if not is_due and not _may_act(press, deletion, dispatcher.ports):
         return
     notification = Notification(NotificationKind.CARD, deletion.id, press.channel, press.message_ts)
-    dispatcher.ports.ledger.enqueue(notification)
+    dispatcher.ports.ledger.outbox.enqueue(notification)
     dispatcher.ports.deliver((notification,))
 
 

@@ -90,7 +90,7 @@ class Dispatcher:
         """
         with about(pending.about):
             try:
-                is_first = self.ports.ledger.note_request(pending, event)
+                is_first = self.ports.ledger.requests.note(pending, event)
             except LedgerTrouble as trouble:
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="note_waiting")
                 # The pending request is not recorded, so nothing repeats this answer. It is tried once, by each way.
@@ -138,7 +138,7 @@ class Dispatcher:
     def _record(self, event: Event, request: str | None) -> None:
         with about(event.deletion):
             try:
-                self.ports.ledger.record(event, request=request)
+                self.ports.ledger.trail.record(event, request=request)
             except LedgerTrouble as trouble:
                 log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="record")
 
@@ -161,7 +161,7 @@ class Dispatcher:
         elif isinstance(result, Message):
             self._give(pending, result.text, response_url, blocks=result.blocks)
         else:
-            self._note(pending, lambda: self.ports.ledger.answered(pending.id))
+            self._note(pending, lambda: self.ports.ledger.requests.answered(pending.id))
 
     def _give(
         self,
@@ -177,14 +177,14 @@ class Dispatcher:
         def write() -> None:
             if isinstance(delivery, Delivered) and not is_noted:
                 # The person has read that nothing was done, so a second delivery must do nothing.
-                self.ports.ledger.record(*events, request=pending.request)
+                self.ports.ledger.trail.record(*events, request=pending.request)
             elif isinstance(delivery, Delivered):
-                self.ports.ledger.answered(pending.id, *events)
+                self.ports.ledger.requests.answered(pending.id, *events)
             else:
                 log.warning("answer_not_taken", why=delivery.why)
                 wait = delivery.after if isinstance(delivery, RetryLater) else 0
                 not_before = self.ports.clock.now() + timedelta(seconds=wait)
-                self.ports.ledger.keep_answer(pending, text, *events, not_before=not_before)
+                self.ports.ledger.requests.keep_answer(pending, text, *events, not_before=not_before)
 
         if is_noted:
             self._note(pending, write)

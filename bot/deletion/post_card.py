@@ -128,7 +128,7 @@ def _as_found(deletion: Deletion, ports: Ports, ts: str | None = None) -> Deleti
         found = apply(deletion, Change(None, {"message_ts": ts}), ports) or found
     if ts is not None and found.state is not State.AWAITING:
         redraw = Notification(NotificationKind.CARD, deletion.id, deletion.channel, ts)
-        ports.ledger.enqueue(redraw)
+        ports.ledger.outbox.enqueue(redraw)
         ports.deliver((redraw,))
     # Where there is a card its thread says how it ended; without one nothing has been posted yet.
     return found if has_card else Refused(Reason.CARD_NOT_POSTED, {"why": "Slack took too long"})

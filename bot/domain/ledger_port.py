@@ -1,4 +1,4 @@
-"""The ``Ledger`` port with its parts for freezes and for queries by people. Pure."""
+"""The ``Ledger`` port: a protocol for each of its parts, and one that holds them. Pure."""
 
 from __future__ import annotations
 
@@ -39,6 +39,80 @@ class DueWork(StrEnum):
     READ = "read"  # UNKNOWN, DELETED or FAILED with read_due_at <= now
 
 
+class LedgerTrouble(Exception):
+    """The ledger could not be read or written. The transaction was not committed, unless ``in_doubt``.
+
+    ``diagnosis`` (full disk, read-only, locked, damaged, unreachable) is for the log; the user gets a text of ours.
+    ``is_rolled_back``: the database rolled the transaction back in favour of others (serialization failure, deadlock),
+    possibly at COMMIT. A retry may succeed.
+    """
+
+    def __init__(self, diagnosis: str, *, in_doubt: bool = False, is_rolled_back: bool = False) -> None:
+        super().__init__(diagnosis)
+        self.diagnosis = diagnosis
+        self.in_doubt = in_doubt
+        self.is_rolled_back = is_rolled_back
+
+
+class PendingRequests(Protocol):
+    """Requests of users who are owed an answer. Noting one is the first write after an ack."""
+
+    def note(self, pending: PendingRequest, *events: Event) -> bool:
+        """Record that a user is owed an answer, and that this process serves their request.
+
+        False means that this process or another replica served the request before; then nothing is written.
+        """
+        ...
+
+    def keep_answer(
+        self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
+    ) -> None:
+        """Keep an answer that Slack did not take, for a later retry. The request need not have been noted before."""
+        ...
+
+    def answer_later(self, pending_id: str, not_before: datetime) -> None:
+        """Postpone an answer that Slack still did not take: no process retries it before then."""
+        ...
+
+    def answered(self, pending_id: str, *events: Event) -> None: ...
+
+    def lease(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
+        """Lease requests whose process is gone, or whose answer waits for a retry."""
+        ...
+
+
+class Outbox(Protocol):
+    """The messages that Slack has not taken yet."""
+
+    def enqueue(self, *notifications: Notification) -> None: ...
+
+    def lease(self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1) -> Sequence[Due]:
+        """Lease the oldest message of each thread, if it is due and not leased; with ``thread``, only that thread's."""
+        ...
+
+    def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
+        """Remove the row and record the events: Slack took the message, or ``then`` replaces it in another channel."""
+        ...
+
+    def reschedule(self, due: Due, at: datetime) -> None: ...
+
+
+class Cards(Protocol):
+    """The order in which a card is drawn, for a drawing that may be lost. All processes keep to it."""
+
+    def hold(self, drawing: Notification, now: datetime, *, seconds: float) -> Due | None:
+        """Take this drawing's turn, for at most so many seconds.
+
+        Every change of the deletion that is recorded from now on is drawn after this turn. None if the deletion is no
+        longer DELETING, or if another drawing of its card waits or is under way.
+        """
+        ...
+
+    def release(self, due: Due) -> None:
+        """End the turn. The redraws that have waited for it have to be delivered then."""
+        ...
+
+
 class Freezes(Protocol):
     """Freezes of this target. While a freeze stands, ``change`` carries out no claim: its UPDATE tests that.
 
@@ -60,19 +134,57 @@ class Freezes(Protocol):
         ...
 
 
-class Cards(Protocol):
-    """The order in which a card is drawn, for a drawing that may be lost. All processes keep to it."""
+class Breaker(Protocol):
+    """Stops signed calls after rejected credentials: one row per target, shared by all replicas, kept over restarts."""
 
-    def hold(self, drawing: Notification, now: datetime, *, seconds: float) -> Due | None:
-        """Take this drawing's turn, for at most so many seconds.
+    def allows(self, fingerprint: str, now: datetime) -> bool:
+        """Whether a signed call may be sent.
 
-        Every change of the deletion that is recorded from now on is drawn after this turn. None if the deletion is no
-        longer DELETING, or if another drawing of its card waits or is under way.
+        It may if the breaker is closed, if it was opened under other credentials, or if this caller won the one trial
+        that is given five minutes after the last rejection.
         """
         ...
 
-    def release(self, due: Due) -> None:
-        """End the turn. The redraws that have waited for it have to be delivered then."""
+    def open(self, fingerprint: str, now: datetime, *events: Event) -> None:
+        """MetaStudio rejected the credentials. Events are written only if the breaker was not open for them already."""
+        ...
+
+    def close(self, fingerprint: str, *events: Event) -> None:
+        """A signed call was accepted. Cheap while the breaker is closed; events are written only if it was open."""
+        ...
+
+
+class Trail(Protocol):
+    """The events, each with the hash of the one before."""
+
+    def record(self, *events: Event, request: str | None = None) -> None:
+        """Append events that belong to no other change. ``request``, if given, counts as served."""
+        ...
+
+    def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]: ...
+
+    def head(self) -> tuple[int, str]:
+        """The number and hash of the newest event; (0, genesis) when there is none."""
+        ...
+
+
+class RunningLog(Protocol):
+    """The running log in AUDIT_CHANNEL is a cursor over the trail."""
+
+    def cursor(self, channel: str) -> int:
+        """The number of the last event posted there; the present head when the channel is new."""
+        ...
+
+    def lease(self, channel: str, now: datetime, *, seconds: float) -> int | None:
+        """Lease the running log for so long and return its cursor; None while another replica has the lease."""
+        ...
+
+    def advance(self, channel: str, number: int) -> None:
+        """Record that the events up to that number have been posted there, and give up the lease."""
+        ...
+
+    def claim_day(self, channel: str, day: int) -> bool:
+        """Whether this caller is to post the head there on that day. True is returned once per channel and day."""
         ...
 
 
@@ -100,63 +212,37 @@ class Overview(Protocol):
         ...
 
 
-class LedgerTrouble(Exception):
-    """The ledger could not be read or written. The transaction was not committed, unless ``in_doubt``.
+class Ledger(Protocol):
+    """Its parts, and the methods that concern all of them.
 
-    ``diagnosis`` (full disk, read-only, locked, damaged, unreachable) is for the log; the user gets a text of ours.
-    ``is_rolled_back``: the database rolled the transaction back in favour of others (serialization failure, deadlock),
-    possibly at COMMIT. A retry may succeed.
+    Every method of it and of its parts is one transaction, and raises only ``LedgerTrouble`` for troubles of the
+    database.
     """
 
-    def __init__(self, diagnosis: str, *, in_doubt: bool = False, is_rolled_back: bool = False) -> None:
-        super().__init__(diagnosis)
-        self.diagnosis = diagnosis
-        self.in_doubt = in_doubt
-        self.is_rolled_back = is_rolled_back
-
-
-class Ledger(Protocol):
-    """The referee. Every method is one transaction, and raises only ``LedgerTrouble`` for troubles of the database."""
+    @property
+    def requests(self) -> PendingRequests: ...
 
     @property
-    def freezes(self) -> Freezes: ...
+    def outbox(self) -> Outbox: ...
 
     @property
     def cards(self) -> Cards: ...
 
     @property
+    def freezes(self) -> Freezes: ...
+
+    @property
+    def breaker(self) -> Breaker: ...
+
+    @property
+    def trail(self) -> Trail: ...
+
+    @property
+    def running_log(self) -> RunningLog: ...
+
+    @property
     def overview(self) -> Overview: ...
 
-    # Pending requests: the first write after an ack.
-    def note_request(self, pending: PendingRequest, *events: Event) -> bool:
-        """Record that a user is owed an answer, and that this process serves their request.
-
-        False means that this process or another replica served the request before; then nothing is written.
-        """
-        ...
-
-    def keep_answer(
-        self, pending: PendingRequest, text: str, *events: Event, not_before: datetime | None = None
-    ) -> None:
-        """Keep an answer that Slack did not take, for a later retry. The request need not have been noted before."""
-        ...
-
-    def answer_later(self, pending_id: str, not_before: datetime) -> None:
-        """Postpone an answer that Slack still did not take: no process retries it before then."""
-        ...
-
-    def answered(self, pending_id: str, *events: Event) -> None: ...
-
-    def lease_answers(self, now: datetime, *, limit: int = 20) -> Sequence[PendingRequest]:
-        """Lease requests whose process is gone, or whose answer waits for a retry."""
-        ...
-
-    # The trail.
-    def record(self, *events: Event, request: str | None = None) -> None:
-        """Append events that belong to no other change. ``request``, if given, counts as served."""
-        ...
-
-    # Deletions.
     def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
         """Insert a new deletion.
 
@@ -172,7 +258,7 @@ class Ledger(Protocol):
         ...
 
     def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
-        """The deletions that are open, oldest first."""
+        """The deletions that are open, oldest first, of all targets."""
         ...
 
     def open_count(self) -> int:
@@ -222,44 +308,6 @@ class Ledger(Protocol):
         """Write something; ``LedgerTrouble`` says why that failed. Returns the database's own time, if it has one."""
         ...
 
-    # The outbox.
-    def enqueue(self, *notifications: Notification) -> None: ...
-
-    def lease_notifications(
-        self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1
-    ) -> Sequence[Due]:
-        """Lease the oldest message of each thread, if it is due and not leased; with ``thread``, only that thread's."""
-        ...
-
-    def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
-        """Remove the row and record the events: Slack took the message, or ``then`` replaces it in another channel."""
-        ...
-
-    def reschedule(self, due: Due, at: datetime) -> None: ...
-
-    # The running log in AUDIT_CHANNEL is a cursor over the trail.
-    def log_cursor(self, channel: str) -> int:
-        """The number of the last event posted there; the present head when the channel is new."""
-        ...
-
-    def lease_log(self, channel: str, now: datetime, *, seconds: float) -> int | None:
-        """Lease the running log for so long and return its cursor; None while another replica has the lease."""
-        ...
-
-    def advance_log(self, channel: str, number: int) -> None:
-        """Record that the events up to that number have been posted there, and give up the lease."""
-        ...
-
-    def claim_day(self, channel: str, day: int) -> bool:
-        """Whether this caller is to post the head there on that day. True is returned once per channel and day."""
-        ...
-
-    def events(self, *, after: int = 0, limit: int = 500) -> Sequence[Recorded]: ...
-
-    def head(self) -> tuple[int, str]:
-        """The number and hash of the newest event; (0, genesis) when there is none."""
-        ...
-
     def follow_clock(self, now: datetime, step: timedelta, longest: Longest) -> int | None:
         """Pull back each due time that is further in the future than it may be; returns how many.
 
@@ -270,21 +318,4 @@ class Ledger(Protocol):
         step the reads of unknown outcomes are counted anew, and the claims of this process last as long as before.
         Cards whose deadline changed are redrawn.
         """
-        ...
-
-    # The breaker: one row per target, shared by all replicas and kept across restarts.
-    def breaker_allows(self, fingerprint: str, now: datetime) -> bool:
-        """Whether a signed call may be sent.
-
-        It may if the breaker is closed, if it was opened under other credentials, or if this caller won the one trial
-        that is given five minutes after the last rejection.
-        """
-        ...
-
-    def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None:
-        """MetaStudio rejected the credentials. Events are written only if the breaker was not open for them already."""
-        ...
-
-    def breaker_close(self, fingerprint: str, *events: Event) -> None:
-        """A signed call was accepted. Cheap while the breaker is closed; events are written only if it was open."""
         ...

@@ -45,7 +45,7 @@ def current(connection: Connection, target: Target) -> Current | None:
 
 
 class Breaker:
-    """Checked before every signed call and updated after it, so while closed it must cost next to nothing.
+    """See ``bot.domain.ledger_port.Breaker``. While it is closed it must cost next to nothing.
 
     If this process uses the database exclusively, it caches the row. With other replicas it reads the row each time.
     """
@@ -59,7 +59,7 @@ class Breaker:
         self._cached: Current | None = None
 
     def allows(self, fingerprint: str, now: datetime) -> bool:
-        """See ``Ledger.breaker_allows``."""
+        """See the port."""
         found = self._current()
         if found is None or found.fingerprint != fingerprint:
             return True
@@ -83,7 +83,7 @@ class Breaker:
             self._is_cached = False
 
     def open(self, fingerprint: str, now: datetime, *events: Event) -> None:
-        """See ``Ledger.breaker_open``."""
+        """See the port."""
 
         def work(connection: Connection) -> None:
             before = current(connection, self._target)
@@ -98,7 +98,7 @@ class Breaker:
             self._cached, self._is_cached = Current(fingerprint, now), self._run.is_exclusive
 
     def close(self, fingerprint: str, *events: Event) -> None:
-        """See ``Ledger.breaker_close``."""
+        """See the port."""
         found = self._current()
         if found is None or found.fingerprint != fingerprint:
             return

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from bot.domain.events import Event, Kind
-from bot.domain.ledger_port import LedgerTrouble, Overview
+from bot.domain.ledger_port import Breaker, LedgerTrouble, Overview
 from bot.domain.model import Cause, JobId, Listed, Operation, Reply, Shown
 from bot.domain.ports import Clock
 from bot.domain.replies import opens_breaker, proves_credentials
@@ -42,16 +42,13 @@ class Client(Protocol):
 
 
 class BreakerPort(Protocol):
-    """The methods of the ledger that are used here."""
+    """The parts of the ledger that are used here."""
+
+    @property
+    def breaker(self) -> Breaker: ...
 
     @property
     def overview(self) -> Overview: ...
-
-    def breaker_allows(self, fingerprint: str, now: datetime) -> bool: ...
-
-    def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None: ...
-
-    def breaker_close(self, fingerprint: str, *events: Event) -> None: ...
 
 
 class GuardedJobs:
@@ -152,13 +149,13 @@ class GuardedJobs:
     def may_repeat(self, operation: Operation) -> bool:
         """Whether a read may be retried: through the limiter and the breaker, as at the first time."""
         try:
-            return self._limiter.wait(operation) and self._ledger.breaker_allows(self.fingerprint, self._clock.now())
+            return self._limiter.wait(operation) and self._ledger.breaker.allows(self.fingerprint, self._clock.now())
         except LedgerTrouble as trouble:
             log.warning("breaker_not_read", operation=operation.value, diagnosis=trouble.diagnosis)
             return False
 
     def _stopped(self, operation: Operation) -> Reply | None:
-        if self._ledger.breaker_allows(self.fingerprint, self._clock.now()):
+        if self._ledger.breaker.allows(self.fingerprint, self._clock.now()):
             return None
         return Reply(operation, self._clock.now(), cause=Cause.BREAKER_OPEN)
 
@@ -172,12 +169,12 @@ class GuardedJobs:
                 event = Event(Kind.BREAKER_OPENED, reply.at, request_id=reply.request_id, facts=facts)
                 # Until the breaker is written, only the lock of ``_in_turn`` keeps other reads from being sent.
                 self._has_verdict = False
-                self._ledger.breaker_open(self.fingerprint, reply.at, event)
+                self._ledger.breaker.open(self.fingerprint, reply.at, event)
                 self._has_verdict = True
             elif proves_credentials(reply):
                 self._has_verdict = True
                 event = Event(Kind.BREAKER_CLOSED, reply.at, request_id=reply.request_id)
-                self._ledger.breaker_close(self.fingerprint, event)
+                self._ledger.breaker.close(self.fingerprint, event)
         except LedgerTrouble as trouble:
             log.warning(
                 "breaker_not_recorded",

@@ -157,8 +157,8 @@ def watch_ledger(ledger: Store, metrics: Metrics) -> None:
         _count_events(events, metrics)
 
     ledger.observers.append(partial(_count, count))
-    for method, what in (("reschedule", "message"), ("answer_later", "answer")):
-        around(ledger, method, partial(_count_retry, metrics, what))
+    around(ledger.outbox, "reschedule", partial(_count_retry, metrics, "message"))
+    around(ledger.requests, "answer_later", partial(_count_retry, metrics, "answer"))
 
 
 def _count_step(step: Step | None, metrics: Metrics) -> None:

@@ -4,7 +4,7 @@ A verified body is parsed here and goes to Bolt as a dict, as in Socket Mode. So
 Bolt's own form parser is never used: it (1.30) drops a body that contains the letters "payload" anywhere.
 
 Slack's signatures do not stop a replay within five minutes. The ledger does: for ten minutes and for all replicas it
-remembers each command and click that was served (``Ledger.note_request``); the second is answered "already handled".
+remembers each command and click that was served (``PendingRequests.note``); the second is answered "already handled".
 """
 
 from __future__ import annotations

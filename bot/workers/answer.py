@@ -24,7 +24,7 @@ TRY_AFTER = 60.0
 def run_once(ports: Ports) -> int:
     """Give the answers that are owed; returns how many were given."""
     given = 0
-    for pending in ports.ledger.lease_answers(ports.clock.now(), limit=TELL_AGAIN):
+    for pending in ports.ledger.requests.lease(ports.clock.now(), limit=TELL_AGAIN):
         with about(pending.about):
             given += _give(pending, ports)
     return given
@@ -49,7 +49,7 @@ def _give(pending: PendingRequest, ports: Ports) -> bool:
     answer = _say(pending, ports)
     if isinstance(answer, RetryLater):
         pause = timedelta(seconds=max(answer.after, TRY_AFTER))
-        ports.ledger.answer_later(pending.id, ports.clock.now() + pause)
+        ports.ledger.requests.answer_later(pending.id, ports.clock.now() + pause)
         return False
     facts = {"kind": pending.kind} | ({"why": answer.why} if isinstance(answer, Undeliverable) else {})
     kind = (
@@ -64,5 +64,5 @@ def _give(pending: PendingRequest, ports: Ports) -> bool:
         job=pending.job,
         facts=facts,
     )
-    ports.ledger.answered(pending.id, event)
+    ports.ledger.requests.answered(pending.id, event)
     return True

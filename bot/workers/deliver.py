@@ -58,7 +58,7 @@ def deliver(notifications: Iterable[Notification], ports: Ports, on_trouble: Cal
 def _send_thread(thread: str, ports: Ports) -> None:
     while True:
         leased_at = moment(ports.clock)
-        due = ports.ledger.lease_notifications(leased_at.at, thread=thread, seconds=LEASE_SECONDS)
+        due = ports.ledger.outbox.lease(leased_at.at, thread=thread, seconds=LEASE_SECONDS)
         if not due or not send(due[0], leased_at, ports):
             break
 
@@ -77,7 +77,7 @@ def _send(due: Due, leased_at: Moment, ports: Ports) -> bool:
     if notification.is_fleeting or (
         notification.deletion and (deletion is None or is_overtaken(notification, deletion))
     ):
-        ports.ledger.mark_delivered(due)
+        ports.ledger.outbox.mark_delivered(due)
         return True
     if age(leased_at, ports.clock) >= LEASE:
         # Another replica may be sending it and its successors by now; this one would come after them.
@@ -91,16 +91,16 @@ def _send(due: Due, leased_at: Moment, ports: Ports) -> bool:
             if notification.kind is NotificationKind.CARD
             else (_event(Kind.DELIVERED, due, deletion, ports, ts=answer.ts),)
         )
-        ports.ledger.mark_delivered(due, *said)
+        ports.ledger.outbox.mark_delivered(due, *said)
         return True
     if isinstance(answer, Undeliverable):
         elsewhere = tuple(_elsewhere(notification, deletion, ports.config.audit_channel))
-        ports.ledger.mark_delivered(
+        ports.ledger.outbox.mark_delivered(
             due, _event(Kind.NOT_DELIVERED, due, deletion, ports, why=answer.why), then=elsewhere
         )
         deliver(elsewhere, ports, _leave_to_the_worker)
         return True
-    ports.ledger.reschedule(due, now + timedelta(seconds=pause(due, answer)))
+    ports.ledger.outbox.reschedule(due, now + timedelta(seconds=pause(due, answer)))
     return False
 
 
@@ -158,7 +158,7 @@ def _event(kind: Kind, due: Due, deletion: Deletion | None, ports: Ports, **fact
 def run_once(ports: Ports, limit: int = 20) -> int:
     """Send what is due anywhere; returns how many messages were taken up. Another replica's leases are left alone."""
     leased_at = moment(ports.clock)
-    leased = ports.ledger.lease_notifications(leased_at.at, seconds=LEASE_SECONDS, limit=limit)
+    leased = ports.ledger.outbox.lease(leased_at.at, seconds=LEASE_SECONDS, limit=limit)
     for due in leased:
         if send(due, leased_at, ports):
             deliver((due.notification,), ports, _raise)

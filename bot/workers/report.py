@@ -45,20 +45,20 @@ class RunningLog:
         if self._not_before is not None and up < self._not_before:
             return 0
         ledger = self._ports.ledger
-        head, _ = ledger.head()
-        if ledger.log_cursor(self._channel) >= head:
+        head, _ = ledger.trail.head()
+        if ledger.running_log.cursor(self._channel) >= head:
             return 0
-        cursor = ledger.lease_log(self._channel, now, seconds=LEASE_SECONDS)
+        cursor = ledger.running_log.lease(self._channel, now, seconds=LEASE_SECONDS)
         if cursor is None:
             return 0  # Another replica is posting.
         skipped = max(head - cursor - MOST_BEHIND, 0)
-        events = ledger.events(after=cursor + skipped, limit=MOST_LINES)
+        events = ledger.trail.events(after=cursor + skipped, limit=MOST_LINES)
         if not events:
             return 0  # Another replica has posted them meanwhile.
         shown = [recorded for recorded in events if has_a_line(recorded.event)]
         answer = self._ports.messenger.log(self._channel, shown, skipped) if shown or skipped else Delivered()
         if isinstance(answer, Delivered):
-            ledger.advance_log(self._channel, events[-1].number)
+            ledger.running_log.advance(self._channel, events[-1].number)
             return len(events)
         if isinstance(answer, Undeliverable):
             log.error("audit_channel_gone", code=answer.why)
@@ -88,12 +88,12 @@ class DailyHead:
         """Post the head if this process is to; returns how many were posted."""
         up = self._ports.clock.monotonic()
         today = self._ports.clock.now().toordinal()
-        if today != self._day and self._ports.ledger.head()[0]:
-            self._is_owed = self._ports.ledger.claim_day(self._channel, today) or self._is_owed
+        if today != self._day and self._ports.ledger.trail.head()[0]:
+            self._is_owed = self._ports.ledger.running_log.claim_day(self._channel, today) or self._is_owed
             self._day = today
         if not self._is_owed or (self._not_before is not None and up < self._not_before):
             return 0
-        number, digest = self._ports.ledger.head()
+        number, digest = self._ports.ledger.trail.head()
         typing_errors = self._ports.ledger.overview.typing_errors(self._ports.clock.now() - A_DAY)
         answer = self._ports.messenger.log_head(self._channel, number, digest, typing_errors)
         if isinstance(answer, RetryLater):

@@ -76,5 +76,5 @@ class DeletingCards:
             if deletion is None or deletion.message_ts is None or deletion.state is State.DELETING:
                 return
             card = Notification(NotificationKind.CARD, deletion.id, deletion.channel, deletion.message_ts)
-            ports.ledger.enqueue(card)
+            ports.ledger.outbox.enqueue(card)
             ports.deliver((card,))

@@ -39,7 +39,7 @@ def fill(ledger: Store) -> None:
     """A card that waits, and a trail."""
     ledger.propose(deletion(1), event(Kind.PROPOSED, 1), max_open=9)
     for _ in range(50):
-        ledger.record(event(Kind.READ, 1))
+        ledger.trail.record(event(Kind.READ, 1))
 
 
 def test_backup_and_restore_of_sqlite(
@@ -56,8 +56,8 @@ def test_backup_and_restore_of_sqlite(
         os.umask(old)
     assert sorted(path.name for path in tmp_path.glob("copy*")) == ["copy.db"]
     assert stat.S_IMODE(Path("copy.db").stat().st_mode) == 0o600
-    ledger.record(event())
-    number = ledger.head()[0]
+    ledger.trail.record(event())
+    number = ledger.trail.head()[0]
     sqlite.close()
 
     # As docs/operating.md says: the copy in place, nothing of the old one beside it.
@@ -72,7 +72,7 @@ def test_backup_and_restore_of_sqlite(
     closed = again.get(deletion(1).id)
     assert closed is not None
     assert closed.state is State.EXPIRED
-    assert again.head()[0] == number  # one event was lost with the file, one tells of the closing
+    assert again.trail.head()[0] == number  # one event was lost with the file, one tells of the closing
 
 
 def test_a_backup_can_be_looked_at(
@@ -83,8 +83,8 @@ def test_a_backup_can_be_looked_at(
     fill(ledger)
     settings.setenv("DATABASE_URL", sqlite.url)
     assert main(["db", "backup", "copy.db"]) == 0
-    number, digest = ledger.head()
-    ledger.record(event())
+    number, digest = ledger.trail.head()
+    ledger.trail.record(event())
     sqlite.close()
     before = Path("copy.db").read_bytes()
     capsys.readouterr()
@@ -199,7 +199,7 @@ def test_backup_and_restore_of_postgresql(
         return url.render_as_string(hide_password=False)  # type: ignore[attr-defined,no-any-return]
 
     run("pg_dump", "--format=custom", f"--file={tmp_path}/copy.dump", plain(source))
-    ledger.record(event())
+    ledger.trail.record(event())
     run("psql", "-c", "CREATE DATABASE restored", plain(source))
     try:
         run("pg_restore", "--no-owner", f"--dbname={plain(target)}", f"{tmp_path}/copy.dump")
@@ -208,9 +208,9 @@ def test_backup_and_restore_of_postgresql(
         assert "Cards closed: 1." in capsys.readouterr().out
         assert main(["audit", "verify"]) == 0
         restored = open_ledger(plain(target.set(drivername="postgresql+psycopg")), TARGET)
-        assert restored.missing_triggers() == frozenset()
-        restored.record(event())
-        assert restored.verify().is_sound
+        assert restored.trail.missing_triggers() == frozenset()
+        restored.trail.record(event())
+        assert restored.trail.verify().is_sound
         restored.close()
     finally:
         run("psql", "-c", "DROP DATABASE restored WITH (FORCE)", plain(source))
@@ -221,21 +221,21 @@ def test_a_copy_is_one_moment(sqlite: Backend, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(backup, "PAGES_AT_ONCE", 1)
     ledger = sqlite.open()
     fill(ledger)
-    before = ledger.head()[0]
+    before = ledger.trail.head()[0]
     steps = 0
 
     def write_between(_left: int, _total: int) -> None:
         nonlocal steps
         steps += 1
-        ledger.record(event())
+        ledger.trail.record(event())
 
     beside = engine.connect(sqlite.url, read_only=True)
     backup.back_up(beside, tmp_path / "copy.db", write_between)
     beside.close()
     assert steps > 10
     copy = open_ledger(f"sqlite:///{tmp_path}/copy.db", TARGET, as_it_is=True)
-    assert copy.verify().is_sound
-    assert copy.head()[0] == before
+    assert copy.trail.verify().is_sound
+    assert copy.trail.head()[0] == before
     copy.close()
 
 

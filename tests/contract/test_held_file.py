@@ -66,7 +66,7 @@ def another_history(ledger: Path, older: Path) -> None:
     kept = lock.read_bytes()
     lock.unlink()
     other = Backend("sqlite", f"sqlite:///{ledger}")
-    other.open().record(*[event(channel="C0OTHER00")] * 20)
+    other.open().trail.record(*[event(channel="C0OTHER00")] * 20)
     other.close()
     lock.write_bytes(kept)
 
@@ -84,10 +84,10 @@ FORGOTTEN: dict[str, Callable[[Path, Path], None]] = {
 def prepared(sqlite: Backend, tmp_path: Path) -> tuple[Path, Path]:
     """A ledger with ten events, and a copy from when it had five."""
     ledger, older = ledger_of(sqlite), tmp_path / "older.db"
-    sqlite.open().record(*[event()] * 5)
+    sqlite.open().trail.record(*[event()] * 5)
     sqlite.close()
     shutil.copy(ledger, older)
-    sqlite.open().record(*[event()] * 5)
+    sqlite.open().trail.record(*[event()] * 5)
     sqlite.close()
     return ledger, older
 
@@ -106,16 +106,16 @@ def test_a_ledger_that_has_lost_events_is_refused_until_it_is_taken_as_it_is(
         assert "event 10:" in refused.value.__notes__[0]
         assert ledger.exists() is (how != "gone")
     taken = sqlite.open(as_it_is=True)
-    taken.record(event())
+    taken.trail.record(event())
     sqlite.close()
     with pytest.raises(LedgerTrouble):
         sqlite.open()  # It was not taken to the end.
     sqlite.open(as_it_is=True).take_as_it_is()
     sqlite.close()
-    sqlite.open().record(event())
+    sqlite.open().trail.record(event())
     note = note_beside(ledger)
     assert note is not None
-    assert note.head == Head(*sqlite.opened[0].head())
+    assert note.head == Head(*sqlite.opened[0].trail.head())
 
 
 @pytest.mark.parametrize("how", FORGOTTEN)
@@ -140,7 +140,7 @@ def test_a_copy_by_db_backup_is_recognized_where_nothing_is_noted(sqlite: Backen
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     ledger = sqlite.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     back_up(ledger._database, elsewhere / "ledger.db", lambda left, total: None)
     assert ledger.is_in_place()
     copy = Backend("sqlite", f"sqlite:///{elsewhere}/ledger.db")
@@ -150,14 +150,14 @@ def test_a_copy_by_db_backup_is_recognized_where_nothing_is_noted(sqlite: Backen
         assert "a copy by `dh-bot db backup`" in refused.value.__notes__[0]
     copy.open(as_it_is=True).take_as_it_is()
     copy.close()
-    assert copy.open().head()[0] == 1
+    assert copy.open().trail.head()[0] == 1
     copy.close()
 
 
 def test_a_write_ahead_log_that_was_removed_is_noticed(sqlite: Backend) -> None:
     """What the bot committed while nobody knew stands only there."""
     ledger = sqlite.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     path = ledger_of(sqlite)
     kept = path.read_bytes(), lock_of(path).read_bytes()
     sqlite.close()
@@ -171,32 +171,32 @@ def test_a_write_ahead_log_that_was_removed_is_noticed(sqlite: Backend) -> None:
 @pytest.mark.parametrize("lock", [b"", b"12345", b"no note at all\n" * 30, b"12345\n"], ids=repr)
 def test_a_ledger_without_a_note_opens(sqlite: Backend, lock: bytes) -> None:
     """Version 0.1.0 left nothing but its process id there. From then on there is a note."""
-    sqlite.open().record(event())
+    sqlite.open().trail.record(event())
     sqlite.close()
     lock_of(ledger_of(sqlite)).write_bytes(lock)
     ledger = sqlite.open()
     note = note_beside(ledger_of(sqlite))
     assert note is not None
-    assert note.head == Head(*ledger.head())
+    assert note.head == Head(*ledger.trail.head())
 
 
 def test_a_ledger_ahead_of_its_note_opens(sqlite: Backend) -> None:
     """The note waits for no disk, so a power cut may leave it behind."""
     lock = lock_of(ledger_of(sqlite))
-    sqlite.open().record(event())
+    sqlite.open().trail.record(event())
     kept = lock.read_bytes()
-    sqlite.opened[0].record(event())
+    sqlite.opened[0].trail.record(event())
     sqlite.close()
     lock.write_bytes(kept)
-    assert sqlite.open().head()[0] == 2
+    assert sqlite.open().trail.head()[0] == 2
 
 
 def test_a_pruned_ledger_opens(sqlite: Backend) -> None:
     """Also where the noted event was pruned, which is no loss."""
     lock = lock_of(ledger_of(sqlite))
-    sqlite.open().record(*[event()] * 3)
+    sqlite.open().trail.record(*[event()] * 3)
     kept = lock.read_bytes()
-    sqlite.opened[0].record(event())
+    sqlite.opened[0].trail.record(event())
     sqlite.close()
     database = connect(sqlite.url)
     with database.reading.connect() as connection:
@@ -206,23 +206,23 @@ def test_a_pruned_ledger_opens(sqlite: Backend) -> None:
     assert planned.events == 4
     sqlite.open().close()
     lock.write_bytes(kept)
-    assert sqlite.open().head()[0] == 5
+    assert sqlite.open().trail.head()[0] == 5
 
 
 def test_what_went_wrong_is_not_noted(sqlite: Backend) -> None:
     """An event that was rolled back is in no ledger, so the note must not promise it."""
     ledger = sqlite.open()
-    ledger.record(event())
+    ledger.trail.record(event())
 
     def fail(name: str) -> None:
         raise OSError(name)
 
     ledger.before_commit = fail
     with pytest.raises(LedgerTrouble):
-        ledger.record(event())
+        ledger.trail.record(event())
     note = note_beside(ledger_of(sqlite))
     assert note is not None
-    assert note.head == Head(*ledger.head())
+    assert note.head == Head(*ledger.trail.head())
 
 
 @pytest.mark.parametrize("how", ["removed", "replaced", "lock removed", "folder moved"])
@@ -248,8 +248,8 @@ def test_no_claim_is_won_in_a_file_that_is_not_in_its_place(sqlite: Backend, tmp
     assert not ledger.is_in_place()
     with pytest.raises(LedgerTrouble, match="removed or replaced"):
         ledger.change(one.id, Step.CLAIM, {"confirmer": ANNA}, before_deadline=NOON)
-    ledger.record(event())
-    assert ledger.head()[0] == 2
+    ledger.trail.record(event())
+    assert ledger.trail.head()[0] == 2
     backend.close()
 
 
@@ -257,15 +257,15 @@ def test_no_claim_is_won_in_a_file_that_is_not_in_its_place(sqlite: Backend, tmp
 def test_a_note_that_was_removed_with_its_ledger_is_written_anew(sqlite: Backend, noticed: str) -> None:
     """``rm ledger.db*``: the next start must not begin with an empty ledger, also after a crash of this one."""
     ledger = sqlite.open()
-    ledger.record(event())
-    path, newest = ledger_of(sqlite), Head(*ledger.head())
+    ledger.trail.record(event())
+    path, newest = ledger_of(sqlite), Head(*ledger.trail.head())
     remove(path)
     lock_of(path).unlink()
     if noticed == "by the probe":
         assert not ledger.is_in_place()
         assert note_beside(path) == Note(newest)
         assert lock_of(path).stat().st_mode & 0o777 == 0o600
-    ledger.record(event())
+    ledger.trail.record(event())
     sqlite.close()
     with pytest.raises(LedgerTrouble, match="lost events"):
         sqlite.open()
@@ -278,13 +278,13 @@ def test_a_note_that_was_removed_with_its_ledger_is_written_anew(sqlite: Backend
 def test_a_note_of_somebody_else_is_left_alone(sqlite: Backend) -> None:
     """Another bot has been started in the place of the removed ledger: what it notes is its own."""
     ledger = sqlite.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     path = ledger_of(sqlite)
     remove(path)
     lock_of(path).unlink()
     make_ledger(path)
     other = Backend("sqlite", sqlite.url)
-    other.open().record(*[event()] * 3)
+    other.open().trail.record(*[event()] * 3)
     theirs = lock_of(path).read_bytes()
     assert not ledger.is_in_place()
     sqlite.close()
@@ -298,7 +298,7 @@ def test_where_the_folder_is_gone_too_nothing_is_written(sqlite: Backend, tmp_pa
     folder.mkdir()
     backend = Backend("sqlite", f"sqlite:///{folder}/ledger.db")
     ledger = backend.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     shutil.rmtree(folder)
     assert not ledger.is_in_place()
     backend.close()
@@ -308,26 +308,26 @@ def test_where_the_folder_is_gone_too_nothing_is_written(sqlite: Backend, tmp_pa
 def test_a_connection_to_another_file_is_refused(sqlite: Backend) -> None:
     """A new connection of the pool would read a ledger that is not ours, or make an empty one."""
     ledger = sqlite.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     path = ledger_of(sqlite)
     ledger._database.reading.dispose()
     path.unlink()
     with pytest.raises(LedgerTrouble):
-        ledger.head()
+        ledger.trail.head()
     assert not path.exists()
     make_ledger(path)
     with pytest.raises(LedgerTrouble, match="removed or replaced"):
-        ledger.head()
+        ledger.trail.head()
 
 
 def test_why_no_new_work_is_taken_is_noted_and_forgotten(sqlite: Backend) -> None:
     """Doctor can read it beside the running bot; the next start begins without."""
     ledger = sqlite.open()
     path = ledger_of(sqlite)
-    ledger.record(event())
+    ledger.trail.record(event())
     ledger.note_why(("not_alone", "clock_off"))
     note = note_beside(path)
-    assert note == Note(Head(*ledger.head()), ("not_alone", "clock_off"))
+    assert note == Note(Head(*ledger.trail.head()), ("not_alone", "clock_off"))
     ledger.note_why(("not_alone",))
     kept = lock_of(path).read_bytes()
     sqlite.close()

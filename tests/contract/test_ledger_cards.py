@@ -37,10 +37,10 @@ def test_what_is_recorded_during_a_turn_is_drawn_after_it(ledger: Store) -> None
     turn = ledger.cards.hold(tell(kind=NotificationKind.CARD, fleeting=True), NOON, seconds=20)
     assert turn is not None
     assert turn.notification.is_fleeting
-    ledger.enqueue(tell(kind=NotificationKind.CARD))
-    assert ledger.lease_notifications(after(19.9), limit=10) == []
+    ledger.outbox.enqueue(tell(kind=NotificationKind.CARD))
+    assert ledger.outbox.lease(after(19.9), limit=10) == []
     ledger.cards.release(turn)
-    (found,) = ledger.lease_notifications(after(19.9), limit=10)
+    (found,) = ledger.outbox.lease(after(19.9), limit=10)
     assert not found.notification.is_fleeting
     assert found.number > turn.number
 
@@ -49,8 +49,8 @@ def test_a_turn_that_nobody_ended_runs_out(ledger: Store) -> None:
     """Whoever finds it sees that it is to be dropped; the redraw follows."""
     being_deleted(ledger)
     turn = ledger.cards.hold(tell(kind=NotificationKind.CARD, fleeting=True), NOON, seconds=20)
-    ledger.enqueue(tell(kind=NotificationKind.CARD))
-    (found,) = ledger.lease_notifications(after(20), limit=10)
+    ledger.outbox.enqueue(tell(kind=NotificationKind.CARD))
+    (found,) = ledger.outbox.lease(after(20), limit=10)
     assert turn is not None
     assert (found.number, found.notification.is_fleeting) == (turn.number, True)
 
@@ -63,14 +63,14 @@ def test_no_turn_for_a_deletion_that_is_not_being_deleted(ledger: Store) -> None
     made = being_deleted(ledger)
     ledger.change(made.id, Step.REPLY_DELETED, {"ended_at": NOON})
     assert ledger.cards.hold(drawing, NOON, seconds=20) is None
-    assert ledger.outbox_count() == 0
+    assert ledger.outbox.count() == 0
 
 
 def test_no_turn_where_the_card_is_to_be_drawn_already(ledger: Store) -> None:
     """That drawing shows the present state; another card of the channel has turns of its own."""
     for number in (1, 2):
         being_deleted(ledger, number)
-    ledger.enqueue(tell(kind=NotificationKind.CARD), tell(2, "2.2"))
+    ledger.outbox.enqueue(tell(kind=NotificationKind.CARD), tell(2, "2.2"))
     assert ledger.cards.hold(tell(kind=NotificationKind.CARD, fleeting=True), NOON, seconds=20) is None
     assert ledger.cards.hold(tell(2, "2.2", NotificationKind.CARD, fleeting=True), NOON, seconds=20) is not None
 
@@ -98,4 +98,4 @@ def test_no_turn_comes_between_an_outcome_and_its_redraw(ledger: Store) -> None:
         may_commit.set()
         assert ended.result(20) is not None
         assert turn.result(20) is None
-    assert ledger.outbox_count() == 1
+    assert ledger.outbox.count() == 1

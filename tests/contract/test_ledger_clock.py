@@ -38,7 +38,7 @@ def test_a_deadline_is_pulled_back_and_its_card_drawn_anew(ledger: Store) -> Non
     found = ledger.get(deletion(1).id)
     assert found is not None
     assert found.deadline_at == after(600)
-    assert [due.notification.kind for due in ledger.lease_notifications(NOON)] == [NotificationKind.CARD]
+    assert [due.notification.kind for due in ledger.outbox.lease(NOON)] == [NotificationKind.CARD]
 
 
 def test_what_lies_where_it_may_stays(ledger: Store) -> None:
@@ -47,7 +47,7 @@ def test_what_lies_where_it_may_stays(ledger: Store) -> None:
     before = ledger.get(deletion(1).id)
     assert ledger.follow_clock(NOON, timedelta(0), LONGEST) == 0
     assert ledger.get(deletion(1).id) == before
-    assert ledger.outbox_count() == 0
+    assert ledger.outbox.count() == 0
 
 
 def test_what_another_replica_has_just_written_stays(postgresql: Backend) -> None:
@@ -56,7 +56,7 @@ def test_what_another_replica_has_just_written_stays(postgresql: Backend) -> Non
     ahead = clock.APART.total_seconds()
     one = deletion(1, asked_at=after(ahead), deadline_at=after(600 + ahead))
     busy.propose(one, max_open=9)
-    busy.note_request(waiting(since=after(ahead)))
+    busy.requests.note(waiting(since=after(ahead)))
     before = busy.get(one.id)
     assert starting.follow_clock(NOON, timedelta(0), LONGEST) == 0
     assert starting.get(one.id) == before
@@ -159,10 +159,10 @@ BOUNDS = {
 def test_each_bound_holds(ledger: Store, table: str, column: str) -> None:
     """A time that a clock two days ahead has left comes back to the latest one that may stand there."""
     ledger.propose(deletion(1), max_open=9)
-    ledger.enqueue(Notification(NotificationKind.CARD, deletion(1).id, "C1", "1.1"))
-    ledger.note_request(waiting())
-    ledger.log_cursor("C1")
-    ledger.breaker_open("key", NOON)
+    ledger.outbox.enqueue(Notification(NotificationKind.CARD, deletion(1).id, "C1", "1.1"))
+    ledger.requests.note(waiting())
+    ledger.running_log.cursor("C1")
+    ledger.breaker.open("key", NOON)
     where = metadata.tables[table]
     late = update(where).values({column: after(2 * 86_400)})
     assert ledger.write("set", lambda connection: connection.execute(late).rowcount) == 1
@@ -174,15 +174,15 @@ def test_each_bound_holds(ledger: Store, table: str, column: str) -> None:
 @pytest.mark.parametrize("step", [HOUR, -HOUR])
 def test_the_breaker_rests_as_long_as_before(ledger: Store, step: timedelta) -> None:
     """Five minutes from the rejection or from now, never an hour, and never less."""
-    ledger.breaker_open("key", NOON)
+    ledger.breaker.open("key", NOON)
     ledger.follow_clock(NOON + step, step, LONGEST)
-    assert not ledger.breaker_allows("key", NOON + step + timedelta(seconds=299))
-    assert ledger.breaker_allows("key", NOON + step + timedelta(seconds=300))
+    assert not ledger.breaker.allows("key", NOON + step + timedelta(seconds=299))
+    assert ledger.breaker.allows("key", NOON + step + timedelta(seconds=300))
 
 
 def test_no_day_of_the_daily_head_lies_in_the_future(ledger: Store) -> None:
     """A clock that was a year ahead would leave the audit channel without its head for a year."""
-    ledger.claim_day("C1", NOON.toordinal() + 365)
+    ledger.running_log.claim_day("C1", NOON.toordinal() + 365)
     ledger.follow_clock(NOON, timedelta(days=-365), LONGEST)
-    assert not ledger.claim_day("C1", NOON.toordinal())
-    assert ledger.claim_day("C1", NOON.toordinal() + 1)
+    assert not ledger.running_log.claim_day("C1", NOON.toordinal())
+    assert ledger.running_log.claim_day("C1", NOON.toordinal() + 1)

@@ -49,7 +49,7 @@ def test_one_claim_wins(stores: list[Store]) -> None:
     for number in range(1, 6):
         made = deletion(number)
         assert stores[0].propose(made, max_open=200) is None
-        before = stores[0].head()[0]
+        before = stores[0].trail.head()[0]
 
         def claim(thread: int, made: Deletion = made) -> Deletion | None:
             token = f"token-{thread}"
@@ -70,8 +70,8 @@ def test_one_claim_wins(stores: list[Store]) -> None:
         assert found is not None
         assert found == won[0]
         assert [each.claim_token for each in found.attempts] == [found.claim_token]
-        assert stores[0].head()[0] == before + 1
-        assert stores[0].outbox_count() == number
+        assert stores[0].trail.head()[0] == before + 1
+        assert stores[0].outbox.count() == number
 
 
 def test_one_proposal_wins(stores: list[Store]) -> None:
@@ -84,7 +84,7 @@ def test_one_proposal_wins(stores: list[Store]) -> None:
     (standing,) = stores[0].open_deletions()
     assert results.count(None) == 1
     assert [result for result in results if result is not None] == [standing] * (THREADS - 1)
-    assert [each.event.deletion for each in stores[0].events()] == [standing.id]
+    assert [each.event.deletion for each in stores[0].trail.events()] == [standing.id]
 
 
 def test_no_more_than_the_most_in_one_process(sqlite: Backend) -> None:
@@ -97,36 +97,36 @@ def test_no_more_than_the_most_in_one_process(sqlite: Backend) -> None:
 
 def test_the_chain_has_no_gaps(stores: list[Store]) -> None:
     """Many writers at once, some of whose transactions fail: the numbers have no gaps and the chain is sound."""
-    stores[0].note_request(waiting("taken"))
+    stores[0].requests.note(waiting("taken"))
 
     def write(thread: int) -> None:
         ledger = stores[thread % len(stores)]
         for turn in range(10):
-            ledger.record(*(event(Kind.READ, thread + 1, facts={"turn": turn}) for _ in range(turn % 3 + 1)))
+            ledger.trail.record(*(event(Kind.READ, thread + 1, facts={"turn": turn}) for _ in range(turn % 3 + 1)))
             if turn % 3 == 0:
                 with pytest.raises(LedgerTrouble):
-                    ledger.note_request(waiting("taken"), event())
+                    ledger.requests.note(waiting("taken"), event())
 
     assert together(write) == [None] * THREADS
-    verdict = stores[0].verify()
+    verdict = stores[0].trail.verify()
     assert (verdict.is_sound, verdict.checked) == (True, THREADS * 19)
-    assert [each.number for each in stores[0].events(limit=1000)] == list(range(1, THREADS * 19 + 1))
+    assert [each.number for each in stores[0].trail.events(limit=1000)] == list(range(1, THREADS * 19 + 1))
 
 
 def test_verifying_while_others_write(stores: list[Store]) -> None:
     """Verifying looks at one moment; events that are added meanwhile are no finding."""
-    stores[0].record(*(event() for _ in range(2000)))
+    stores[0].trail.record(*(event() for _ in range(2000)))
     done = threading.Event()
 
     def write() -> None:
         while not done.is_set():
-            stores[-1].record(event())
+            stores[-1].trail.record(event())
 
     other = threading.Thread(target=write)
     other.start()
     try:
         for _ in range(10):
-            assert stores[0].verify().is_sound
+            assert stores[0].trail.verify().is_sound
     finally:
         done.set()
         other.join()
@@ -134,24 +134,24 @@ def test_verifying_while_others_write(stores: list[Store]) -> None:
 
 def test_one_trial_of_the_breaker(stores: list[Store]) -> None:
     """Five minutes later one call may try, whoever asks."""
-    stores[0].breaker_open("key", NOON)
-    results = together(lambda thread: stores[thread % len(stores)].breaker_allows("key", after(300)))
+    stores[0].breaker.open("key", NOON)
+    results = together(lambda thread: stores[thread % len(stores)].breaker.allows("key", after(300)))
     assert results.count(True) == 1
 
 
 def test_each_message_is_leased_once(stores: list[Store]) -> None:
     """Many tellers at once: each message goes to one of them, and within a thread one at a time."""
-    stores[0].enqueue(*(tell(number, f"{number % 10}.0") for number in range(40)))
+    stores[0].outbox.enqueue(*(tell(number, f"{number % 10}.0") for number in range(40)))
     told: list[Any] = []
     lock = threading.Lock()
 
     def work(thread: int) -> None:
         ledger = stores[thread % len(stores)]
-        while ledger.outbox_count():
-            for due in ledger.lease_notifications(NOON, limit=3):
+        while ledger.outbox.count():
+            for due in ledger.outbox.lease(NOON, limit=3):
                 with lock:
                     told.append(due)
-                ledger.mark_delivered(due, event(Kind.DELIVERED))
+                ledger.outbox.mark_delivered(due, event(Kind.DELIVERED))
 
     assert together(work, 6) == [None] * 6
     assert len(told) == len({due.number for due in told}) == 40
@@ -164,7 +164,7 @@ def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> No
     """Whoever is just leasing a card may draw it as things stood before a change, so the change writes another one."""
     mine, other = postgresql.open("mine"), postgresql.open("other")
     card = tell(kind=NotificationKind.CARD)
-    mine.enqueue(card)
+    mine.outbox.enqueue(card)
     is_leasing, may_go_on = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
@@ -173,14 +173,14 @@ def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> No
 
     mine.before_commit = hold
     with ThreadPoolExecutor(1) as pool:
-        leasing = pool.submit(mine.lease_notifications, NOON)
+        leasing = pool.submit(mine.outbox.lease, NOON)
         assert is_leasing.wait(10)
-        other.enqueue(card)
+        other.outbox.enqueue(card)
         may_go_on.set()
         (leased,) = leasing.result(10)
     mine.before_commit = lambda name: None
-    mine.mark_delivered(leased)
-    assert [due.notification.kind for due in other.lease_notifications(NOON)] == [NotificationKind.CARD]
+    mine.outbox.mark_delivered(leased)
+    assert [due.notification.kind for due in other.outbox.lease(NOON)] == [NotificationKind.CARD]
 
 
 def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
@@ -200,10 +200,10 @@ def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
 def test_answers_are_leased_once(backend: Backend, ledger: Store) -> None:
     """Nobody gets the same answer from two replicas."""
     for number in range(20):
-        ledger.note_request(waiting(f"w{number}"))
-        ledger.keep_answer(waiting(f"w{number}"), "No")
+        ledger.requests.note(waiting(f"w{number}"))
+        ledger.requests.keep_answer(waiting(f"w{number}"), "No")
     stores = [ledger] if backend.name == "sqlite" else [ledger, backend.open("other")]
-    results = together(lambda thread: stores[thread % len(stores)].lease_answers(NOON, limit=4), 6)
+    results = together(lambda thread: stores[thread % len(stores)].requests.lease(NOON, limit=4), 6)
     ids = [found.id for result in results for found in result]
     assert len(ids) == len(set(ids))
 
@@ -211,20 +211,20 @@ def test_answers_are_leased_once(backend: Backend, ledger: Store) -> None:
 def test_somebodys_trouble_is_nobody_elses(sqlite: Backend) -> None:
     """Writers that share a transaction share no trouble: one whose work is refused hears it, the others are written."""
     ledger = sqlite.open()
-    ledger.note_request(waiting("taken"))
+    ledger.requests.note(waiting("taken"))
 
     def write(thread: int) -> None:
         if thread % 4 == 0:
-            ledger.note_request(waiting("taken"), event())
+            ledger.requests.note(waiting("taken"), event())
         else:
-            ledger.note_request(waiting(f"w{thread}"), event())
+            ledger.requests.note(waiting(f"w{thread}"), event())
 
     for _ in range(5):
         results = together(write)
         assert [isinstance(result, LedgerTrouble) for result in results] == [n % 4 == 0 for n in range(THREADS)]
         for number in range(THREADS):
-            ledger.answered(f"w{number}")
-    assert ledger.verify().checked == 5 * (THREADS - THREADS // 4)
+            ledger.requests.answered(f"w{number}")
+    assert ledger.trail.verify().checked == 5 * (THREADS - THREADS // 4)
 
 
 def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,15 +262,15 @@ def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pyt
     monkeypatch.setattr(writer._Turn, "__init__", impatient)
     ledger.before_commit = hold
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(ledger.record, event())
+        first = pool.submit(ledger.trail.record, event())
         assert is_held.wait(10)
         ledger.before_commit = lambda name: None
         shared = ledger._database.writer
         assert isinstance(shared, writer.SharedWriter)
-        leaver = pool.submit(ledger.enqueue, tell())
+        leaver = pool.submit(ledger.outbox.enqueue, tell())
         while len(shared._waiting) < 1:
             time.sleep(0.001)
-        last = pool.submit(ledger.record, event())
+        last = pool.submit(ledger.trail.record, event())
         while len(shared._waiting) < 2:
             time.sleep(0.001)
         may_go_on.set()
@@ -278,7 +278,7 @@ def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pyt
         assert last.result(10) is None
         with pytest.raises(KeyboardInterrupt):
             leaver.result(10)
-    assert (ledger.head()[0], ledger.outbox_count()) == (2, 0)
+    assert (ledger.trail.head()[0], ledger.outbox.count()) == (2, 0)
 
 
 def test_readers_do_not_wait_for_a_writer(sqlite: Backend) -> None:
@@ -313,8 +313,8 @@ def test_stopping_before_the_commit(backend: Backend, ledger: Store) -> None:
         ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
     again = backend.restart()
     assert again.get(deletion().id) == deletion()
-    assert (again.head()[0], again.outbox_count()) == (1, 0)
-    assert again.verify().is_sound
+    assert (again.trail.head()[0], again.outbox.count()) == (1, 0)
+    assert again.trail.verify().is_sound
 
 
 def test_stopping_after_the_commit(backend: Backend, ledger: Store) -> None:
@@ -327,17 +327,17 @@ def test_stopping_after_the_commit(backend: Backend, ledger: Store) -> None:
     found = again.get(deletion().id)
     assert found is not None
     assert (found.state, found.attempts) == (State.DELETING, (attempt(),))
-    assert (again.head()[0], again.outbox_count()) == (2, 1)
+    assert (again.trail.head()[0], again.outbox.count()) == (2, 1)
 
 
 def test_the_same_process_goes_on_after_a_stop(backend: Backend, ledger: Store) -> None:
     """What stopped one thread's transaction stops no other one."""
     ledger.before_commit = stop
     with pytest.raises(Stop):
-        ledger.record(event())
+        ledger.trail.record(event())
     ledger.before_commit = lambda name: None
-    ledger.record(event())
-    assert ledger.verify().checked == 1
+    ledger.trail.record(event())
+    assert ledger.trail.verify().checked == 1
 
 
 def test_the_hooks_know_what_stops(ledger: Store) -> None:

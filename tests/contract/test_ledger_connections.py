@@ -46,7 +46,7 @@ def test_a_server_that_says_nothing_is_not_waited_for(
 ) -> None:
     """Neither at the first answer of a transaction nor at a later one, and the next transaction works."""
     ledger = postgresql.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     monkeypatch.setattr(connections, "LONGEST_ANSWER", longest)
     monkeypatch.setattr(connections, "FIRST_ANSWER", first)
 
@@ -63,8 +63,8 @@ def test_a_server_that_says_nothing_is_not_waited_for(
         ledger.write("work", work)
     assert time.monotonic() - began < 15
     monkeypatch.undo()
-    ledger.record(event())
-    assert ledger.head()[0] == 2
+    ledger.trail.record(event())
+    assert ledger.trail.head()[0] == 2
 
 
 @pytest.mark.parametrize("code", sorted(connections.ANOTHER_SERVER))

@@ -85,10 +85,10 @@ class TestPropose:
     def test_one_open_deletion_per_job(self, ledger: Store, state: State) -> None:
         """While one is open, the second asker gets it back and nothing is written."""
         first = put(ledger, 1, job="same", state=state)
-        head = ledger.head()
+        head = ledger.trail.head()
         assert ledger.propose(deletion(2, job="same"), event(), max_open=200) == first
         assert ledger.get(deletion(2).id) is None
-        assert ledger.head() == head
+        assert ledger.trail.head() == head
 
     @pytest.mark.parametrize("state", [State.DELETED, State.FAILED, State.REFUSED, State.CANCELLED, State.EXPIRED])
     def test_ended_ones_are_not_in_the_way(self, ledger: Store, state: State) -> None:
@@ -117,7 +117,7 @@ class TestPropose:
         put(ledger, 3, state=State.DELETED)
         assert ledger.propose(deletion(4), event(), max_open=2) == 2
         assert ledger.get(deletion(4).id) is None
-        assert ledger.head()[0] == 3
+        assert ledger.trail.head()[0] == 3
         assert ledger.propose(deletion(4), event(), max_open=3) is None
 
     def test_the_one_in_the_way_comes_before_the_most(self, ledger: Store) -> None:
@@ -135,7 +135,7 @@ class TestChange:
         made = put(ledger, state=state)
         changed = ledger.change(made.id, step, {}, event())
         assert (changed is not None) == (state in sources(step))
-        assert ledger.head()[0] == (2 if changed is not None else 1)
+        assert ledger.trail.head()[0] == (2 if changed is not None else 1)
 
     def test_all_or_nothing(self, ledger: Store) -> None:
         """The row, the attempt, the messages and the events come together."""
@@ -159,20 +159,20 @@ class TestChange:
             attempts=(attempt(1, "t"),),
         )
         assert ledger.get(made.id) == changed
-        assert [recorded.event.kind for recorded in ledger.events()] == [Kind.PROPOSED, Kind.CLAIMED, Kind.CLICK]
-        (due,) = ledger.lease_notifications(NOON)
-        number, digest = ledger.head()
+        assert [recorded.event.kind for recorded in ledger.trail.events()] == [Kind.PROPOSED, Kind.CLAIMED, Kind.CLICK]
+        (due,) = ledger.outbox.lease(NOON)
+        number, digest = ledger.trail.head()
         quoting = replace(message, facts={"http": 200, "trail": f"{number}:{digest[:16]}"})
         assert (due.notification, due.attempts, due.written_at) == (quoting, 0, NOON)
 
     def test_nothing_when_no_row_met_the_conditions(self, ledger: Store) -> None:
         """A change that is lost writes no event, no attempt and no message."""
         made = put(ledger, state=State.CANCELLED)
-        head = ledger.head()
+        head = ledger.trail.head()
         assert ledger.change(made.id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()]) is None
         assert ledger.get(made.id) == made
-        assert ledger.head() == head
-        assert ledger.outbox_count() == 0
+        assert ledger.trail.head() == head
+        assert ledger.outbox.count() == 0
 
     def test_an_attempt_of_another_claim_is_never_overwritten(self, ledger: Store) -> None:
         """Where a claim was lost and another one took its number, each keeps what it knows, however often it comes."""

@@ -53,10 +53,10 @@ def test_no_claim_while_a_freeze_stands(ledger: Store) -> None:
     waits, throttled = put(ledger, 1, message_ts="1.1"), put(ledger, 2)
     assert claim(ledger, throttled)
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
-    before = ledger.head()
+    before = ledger.trail.head()
     assert claim(ledger, waits) is None
     assert claim(ledger, throttled, Step.CLAIM_AGAIN) is None
-    assert ledger.head() == before
+    assert ledger.trail.head() == before
     found = ledger.get(waits.id)
     assert found is not None
     assert (found.state, found.attempts) == (State.AWAITING, ())
@@ -83,11 +83,11 @@ def test_nothing_is_offered_while_a_freeze_stands(ledger: Store) -> None:
 def test_one_freeze_at_a_time(ledger: Store) -> None:
     """The second one changes nothing and is told of the first."""
     ledger.freezes.begin(freeze(1), NOTICE, FROZEN)
-    before = ledger.head()
+    before = ledger.trail.head()
     assert ledger.freezes.begin(freeze(2, by=BEN), NOTICE, FROZEN) == freeze(1)
     assert ledger.freezes.current() == freeze(1)
-    assert ledger.head() == before
-    assert ledger.outbox_count() == 1
+    assert ledger.trail.head() == before
+    assert ledger.outbox.count() == 1
 
 
 def test_lifted_once(ledger: Store, backend: Backend) -> None:
@@ -98,7 +98,7 @@ def test_lifted_once(ledger: Store, backend: Backend) -> None:
     assert not ledger.freezes.lift(freeze(), ANNA, after(61), NOTICE, UNFROZEN)
     assert ledger.freezes.current() is None
     assert claim(ledger, waits)
-    assert [each.event.kind for each in ledger.events()] == [Kind.FROZEN, Kind.UNFROZEN, Kind.CLAIMED]
+    assert [each.event.kind for each in ledger.trail.events()] == [Kind.FROZEN, Kind.UNFROZEN, Kind.CLAIMED]
     assert backend.execute("SELECT reason, lifted_by_user FROM freezes") == [("wrong jobs went", BEN.user)]
     assert ledger.freezes.begin(freeze(2), NOTICE, FROZEN) is None
 
@@ -113,7 +113,7 @@ def test_those_who_wait_are_told(ledger: Store) -> None:
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
     found = {
         (due.notification.deletion, due.notification.to, due.notification.thread_ts)
-        for due in ledger.lease_notifications(NOON, limit=10)
+        for due in ledger.outbox.lease(NOON, limit=10)
     }
     assert found == {("", "C1", None), (deletion(1).id, "C1", "1.1"), (deletion(2).id, "C2", "2.2")}
 
@@ -168,7 +168,7 @@ def test_at_once(backend: Backend, ledger: Store) -> None:
     assert results[1::2].count(None) == 1
     standing = ledger.freezes.current()
     assert [found for found in results[1::2] if found is not None] == [standing] * 7
-    kinds = [each.event.kind for each in ledger.events()]
+    kinds = [each.event.kind for each in ledger.trail.events()]
     assert kinds.count(Kind.FROZEN) == 1
     assert kinds.count(Kind.CLAIMED) == sum(won is not None for won in results[::2])
     if backend.name == "sqlite":
@@ -186,5 +186,5 @@ def test_all_or_nothing(ledger: Store) -> None:
     with pytest.raises(LedgerTrouble):
         ledger.freezes.begin(freeze(), NOTICE, FROZEN)
     assert ledger.freezes.current() is None
-    assert ledger.head()[0] == 0
-    assert ledger.outbox_count() == 0
+    assert ledger.trail.head()[0] == 0
+    assert ledger.outbox.count() == 0

@@ -126,16 +126,16 @@ def test_only_a_lease_does_not_wait_for_the_disk(sqlite: Backend) -> None:
         raise OSError(name)
 
     ledger.before_commit = look
-    ledger.record(event())
-    ledger.lease_notifications(NOON)
-    ledger.lease_answers(NOON)
+    ledger.trail.record(event())
+    ledger.outbox.lease(NOON)
+    ledger.requests.lease(NOON)
     ledger.lease_deletions(DueWork.READ, NOON, seconds=60)
-    ledger.lease_log("C1", NOON, seconds=60)
+    ledger.running_log.lease("C1", NOON, seconds=60)
     ledger.before_commit = refuse
     with pytest.raises(LedgerTrouble):
-        ledger.lease_notifications(NOON)
+        ledger.outbox.lease(NOON)
     ledger.before_commit = look
-    ledger.record(event())
+    ledger.trail.record(event())
     assert waits == [
         ("record", 2),
         ("lease_notifications", 1),
@@ -164,10 +164,10 @@ def test_what_shares_a_transaction_with_a_lease_waits_for_the_disk(sqlite: Backe
         waits.append((name, writer._connection.connection.execute("PRAGMA synchronous").fetchone()[0]))  # type: ignore[union-attr]
 
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(ledger.lease_answers, NOON)
+        first = pool.submit(ledger.requests.lease, NOON)
         assert is_held.wait(10)
         ledger.before_commit = look
-        others = [pool.submit(ledger.lease_notifications, NOON), pool.submit(ledger.record, event())]
+        others = [pool.submit(ledger.outbox.lease, NOON), pool.submit(ledger.trail.record, event())]
         while len(writer._waiting) < len(others):
             time.sleep(0.001)
         may_go_on.set()
@@ -193,11 +193,11 @@ def test_looking_beside_a_running_bot(backend: Backend) -> None:
     beside = backend.open("looker", read_only=True)
     ledger.propose(deletion(), event(), max_open=1)
     assert beside.get(deletion().id) is not None
-    assert beside.verify().checked == 1
+    assert beside.trail.verify().checked == 1
     with pytest.raises(LedgerTrouble) as refused:
-        beside.record(event())
+        beside.trail.record(event())
     assert refused.value.diagnosis in {"read-only", "a standby, or read-only"}, "by SQLite, and by PostgreSQL"
-    assert ledger.head()[0] == 1
+    assert ledger.trail.head()[0] == 1
 
 
 def test_looking_where_nothing_is(tmp_path: Path) -> None:
@@ -226,10 +226,10 @@ def test_reopening_finds_everything(backend: Backend) -> None:
     """What was committed is there after a restart."""
     ledger = backend.open()
     ledger.propose(deletion(), event(), max_open=1)
-    head = ledger.head()
+    head = ledger.trail.head()
     again = backend.restart()
     assert again.get(deletion().id) == deletion()
-    assert again.head() == head
+    assert again.trail.head() == head
 
 
 def test_alembic_is_not_imported_without_need(sqlite: Backend) -> None:

@@ -68,7 +68,7 @@ def test_deleted_lately(ledger: Store) -> None:
 def test_looking_at_the_breaker_takes_no_trial(ledger: Store) -> None:
     """Since when calls with these credentials are stopped; not at all for others. The trial stays for a call."""
     assert ledger.overview.breaker_opened_at("key") is None
-    ledger.breaker_open("key", NOON)
+    ledger.breaker.open("key", NOON)
     assert ledger.overview.breaker_opened_at("key") == NOON
     assert ledger.overview.breaker_opened_at("other") is None
-    assert ledger.breaker_allows("key", after(300))
+    assert ledger.breaker.allows("key", after(300))

@@ -22,7 +22,7 @@ from tests.contract.values import NOON, after, deletion, event, tell
 
 def fill(ledger: Store, many: int = 10) -> None:
     for number in range(1, many + 1):
-        ledger.record(event(Kind.READ, number, at=after(number)))
+        ledger.trail.record(event(Kind.READ, number, at=after(number)))
 
 
 def prune(backend: Backend, before: datetime, *, keep_events: bool = False, steps: list[int] | None = None) -> Plan:
@@ -44,18 +44,18 @@ def test_the_beginning_goes_and_the_rest_verifies(
     """Some at a time; an event says what went, and new events follow."""
     monkeypatch.setattr(pruning, "AT_ONCE", 2)
     fill(ledger)
-    fifth = ledger.events()[4]
+    fifth = ledger.trail.events()[4]
     steps: list[int] = []
     prune(backend, after(6), steps=steps)
     assert steps == [2, 2, 1]
     again = backend.open()
-    assert [each.number for each in again.events()] == [6, 7, 8, 9, 10, 11]
-    said = again.events()[-1].event
+    assert [each.number for each in again.trail.events()] == [6, 7, 8, 9, 10, 11]
+    said = again.trail.events()[-1].event
     assert (said.kind, said.facts["up_to"], said.facts["hash"]) == (Kind.PRUNED, 5, fifth.hash)
     assert said.facts["events"] == 5
-    assert again.verify().is_sound
-    again.record(event())
-    assert again.verify().checked == 7
+    assert again.trail.verify().is_sound
+    again.trail.record(event())
+    assert again.trail.verify().checked == 7
 
 
 def test_pruning_again(backend: Backend, ledger: Store) -> None:
@@ -64,18 +64,18 @@ def test_pruning_again(backend: Backend, ledger: Store) -> None:
     prune(backend, after(4))
     prune(backend, after(2000))
     again = backend.open()
-    (left,) = again.events()
+    (left,) = again.trail.events()
     assert (left.event.kind, left.event.facts["up_to"]) == (Kind.PRUNED, 11)
-    assert again.verify().is_sound
+    assert again.trail.verify().is_sound
     backend.close()
     assert prune(backend, after(900)).is_empty
 
 
 def test_an_event_out_of_its_time_keeps_what_is_behind_it(backend: Backend, ledger: Store) -> None:
     """Clocks differ: nothing younger than asked for ever goes, whatever its number."""
-    ledger.record(event(at=after(1)), event(at=after(50)), event(at=after(2)))
+    ledger.trail.record(event(at=after(1)), event(at=after(50)), event(at=after(2)))
     prune(backend, after(10))
-    assert [each.number for each in backend.open().events()] == [2, 3, 4]
+    assert [each.number for each in backend.open().trail.events()] == [2, 3, 4]
 
 
 def test_everything_may_go_but_the_word_of_it(backend: Backend, ledger: Store) -> None:
@@ -83,8 +83,8 @@ def test_everything_may_go_but_the_word_of_it(backend: Backend, ledger: Store) -
     fill(ledger, 3)
     prune(backend, after(500))
     again = backend.open()
-    assert [each.event.kind for each in again.events()] == [Kind.PRUNED]
-    assert again.verify().is_sound
+    assert [each.event.kind for each in again.trail.events()] == [Kind.PRUNED]
+    assert again.trail.verify().is_sound
 
 
 def test_cut_off_in_between(backend: Backend, ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,13 +99,13 @@ def test_cut_off_in_between(backend: Backend, ledger: Store, monkeypatch: pytest
         with pytest.raises(KeyboardInterrupt):
             prune(backend, after(6))
     again = backend.open()
-    assert again.verify().is_sound
-    assert len(again.events()) == 11
+    assert again.trail.verify().is_sound
+    assert len(again.trail.events()) == 11
     planned = prune(backend, after(6))
     assert (planned.up_to, planned.events) == (None, 5)
     left = backend.open()
-    assert left.events()[0].number == 6
-    assert left.verify().is_sound
+    assert left.trail.events()[0].number == 6
+    assert left.trail.verify().is_sound
 
 
 def test_no_event_beyond_the_checkpoint_can_go(backend: Backend, ledger: Store) -> None:
@@ -118,7 +118,7 @@ def test_no_event_beyond_the_checkpoint_can_go(backend: Backend, ledger: Store) 
             database.writer.run("forged", lambda connection: pruning._remove_some(connection, 5))
     finally:
         database.close()
-    assert len(backend.open().events()) == 10
+    assert len(backend.open().trail.events()) == 10
 
 
 def ended(ledger: Store, number: int, state: State = State.CANCELLED, **values: object) -> Deletion:
@@ -137,8 +137,8 @@ def test_personal_data_goes_from_what_is_over(backend: Backend, ledger: Store) -
     ended(ledger, 2)
     ended(ledger, 3)
     ended(ledger, 4, State.AWAITING)
-    ledger.enqueue(tell(2, kind=NotificationKind.OUTCOME))
-    trail = ledger.events()
+    ledger.outbox.enqueue(tell(2, kind=NotificationKind.OUTCOME))
+    trail = ledger.trail.events()
     planned = prune(backend, after(3), keep_events=True)
     assert (planned.events, planned.deletions) == (0, 1)
     again = backend.open()
@@ -152,9 +152,9 @@ def test_personal_data_goes_from_what_is_over(backend: Backend, ledger: Store) -
         kept = found[number]
         assert kept is not None
         assert (kept.reason, kept.job.name) == ("no longer needed", "Ännas Zwilling")
-    assert again.events()[: len(trail)] == trail
-    assert again.events()[-1].event.facts["redacted"] == 1
-    assert again.verify().is_sound
+    assert again.trail.events()[: len(trail)] == trail
+    assert again.trail.events()[-1].event.facts["redacted"] == 1
+    assert again.trail.verify().is_sound
 
 
 def test_what_is_looked_at_again_keeps_its_name(backend: Backend, ledger: Store) -> None:
@@ -183,14 +183,14 @@ def test_nothing_to_do(backend: Backend, ledger: Store) -> None:
     """Then nothing is written either."""
     fill(ledger)
     assert prune(backend, NOON).is_empty
-    assert backend.open().head()[0] == 10
+    assert backend.open().trail.head()[0] == 10
 
 
 def test_a_forged_announcement(backend: Backend, ledger: Store) -> None:
     """An event that names another hash does not cover a checkpoint."""
     fill(ledger)
-    ledger.record(Event(Kind.PRUNED, NOON, facts={"up_to": 3, "hash": "0" * 64}))
+    ledger.trail.record(Event(Kind.PRUNED, NOON, facts={"up_to": 3, "hash": "0" * 64}))
     backend.close()
     backend.execute("INSERT INTO checkpoints SELECT number, hash, at FROM events WHERE number = 3")
     backend.execute("DELETE FROM events WHERE number <= 3")
-    assert not backend.open().verify().is_sound
+    assert not backend.open().trail.verify().is_sound

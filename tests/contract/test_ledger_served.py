@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.events import Kind
 from bot.domain.ledger_port import LedgerTrouble
-from bot.ledger.pending_requests import SERVED_FOR
+from bot.ledger.served import SERVED_FOR
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
 from tests.contract.values import after, event, waiting
@@ -25,44 +25,44 @@ def remembered(backend: Backend) -> list[str]:
 
 def test_the_second_one_writes_nothing(backend: Backend, ledger: Store) -> None:
     """Neither an answer that is owed nor an event comes of it; another request is served."""
-    assert ledger.note_request(waiting("a", request=FIRST), event())
-    assert not ledger.note_request(waiting("b", request=FIRST), event())
-    assert ledger.note_request(waiting("c", request=OTHER), event())
-    assert ledger.head()[0] == 2
+    assert ledger.requests.note(waiting("a", request=FIRST), event())
+    assert not ledger.requests.note(waiting("b", request=FIRST), event())
+    assert ledger.requests.note(waiting("c", request=OTHER), event())
+    assert ledger.trail.head()[0] == 2
     assert [row[0] for row in backend.execute("SELECT id FROM answers ORDER BY id")] == ["a", "c"]
 
 
 def test_one_without_a_digest_is_always_the_first(backend: Backend, ledger: Store) -> None:
     """What cannot be told from others is not taken for one of them."""
-    assert ledger.note_request(waiting("a"))
-    assert ledger.note_request(waiting("b"))
+    assert ledger.requests.note(waiting("a"))
+    assert ledger.requests.note(waiting("b"))
     assert remembered(backend) == []
 
 
 def test_what_was_turned_away_counts_as_served(ledger: Store) -> None:
     """Told to somebody, or kept to be told; once more of either changes nothing."""
     for _ in range(2):
-        ledger.record(event(Kind.REFUSED), request=FIRST)
-        ledger.keep_answer(waiting("b", request=OTHER), "busy")
-    assert not ledger.note_request(waiting("c", request=FIRST))
-    assert not ledger.note_request(waiting("d", request=OTHER))
-    assert ledger.head()[0] == 2
+        ledger.trail.record(event(Kind.REFUSED), request=FIRST)
+        ledger.requests.keep_answer(waiting("b", request=OTHER), "busy")
+    assert not ledger.requests.note(waiting("c", request=FIRST))
+    assert not ledger.requests.note(waiting("d", request=OTHER))
+    assert ledger.trail.head()[0] == 2
 
 
 def test_it_is_all_or_nothing(backend: Backend, ledger: Store) -> None:
     """A transaction that fails remembers nothing, so the next one is the first."""
-    ledger.note_request(waiting("taken"))
+    ledger.requests.note(waiting("taken"))
     with pytest.raises(LedgerTrouble):
-        ledger.note_request(waiting("taken", request=FIRST), event())
+        ledger.requests.note(waiting("taken", request=FIRST), event())
     assert remembered(backend) == []
-    assert ledger.note_request(waiting("a", request=FIRST))
+    assert ledger.requests.note(waiting("a", request=FIRST))
 
 
 def test_every_process_knows(backend: Backend, ledger: Store) -> None:
     """A replica, and the process after a restart."""
-    assert ledger.note_request(waiting("a", request=FIRST))
-    assert not backend.beside(ledger).note_request(waiting("b", request=FIRST))
-    assert not backend.restart().note_request(waiting("c", request=FIRST))
+    assert ledger.requests.note(waiting("a", request=FIRST))
+    assert not backend.beside(ledger).requests.note(waiting("b", request=FIRST))
+    assert not backend.restart().requests.note(waiting("c", request=FIRST))
 
 
 def test_one_of_many_at_once_is_the_first(backend: Backend, ledger: Store) -> None:
@@ -72,11 +72,11 @@ def test_one_of_many_at_once_is_the_first(backend: Backend, ledger: Store) -> No
 
     def serve(thread: int) -> bool:
         barrier.wait()
-        return stores[thread % len(stores)].note_request(waiting(f"w{thread}", request=FIRST), event())
+        return stores[thread % len(stores)].requests.note(waiting(f"w{thread}", request=FIRST), event())
 
     with ThreadPoolExecutor(16) as pool:
         assert sorted(pool.map(serve, range(16))) == [False] * 15 + [True]
-    assert ledger.head()[0] == 1
+    assert ledger.trail.head()[0] == 1
 
 
 def test_the_second_waits_for_the_end_of_the_first(postgresql: Backend) -> None:
@@ -91,9 +91,9 @@ def test_the_second_waits_for_the_end_of_the_first(postgresql: Backend) -> None:
 
     mine.before_commit = fail
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(mine.note_request, waiting("a", request=FIRST))
+        first = pool.submit(mine.requests.note, waiting("a", request=FIRST))
         assert is_held.wait(10)
-        second = pool.submit(other.note_request, waiting("b", request=FIRST))
+        second = pool.submit(other.requests.note, waiting("b", request=FIRST))
         may_go_on.set()
         assert second.result(10)
         with pytest.raises(LedgerTrouble):
@@ -102,13 +102,13 @@ def test_the_second_waits_for_the_end_of_the_first(postgresql: Backend) -> None:
 
 def test_it_is_forgotten_after_ten_minutes(backend: Backend, ledger: Store) -> None:
     """By whichever process next looks for open answers; what is younger stays."""
-    ledger.note_request(waiting("a", request=FIRST))
-    ledger.note_request(waiting("b", request=OTHER, since=after(1)))
-    ledger.lease_answers(after(600))
+    ledger.requests.note(waiting("a", request=FIRST))
+    ledger.requests.note(waiting("b", request=OTHER, since=after(1)))
+    ledger.requests.lease(after(600))
     assert remembered(backend) == [FIRST, OTHER]
-    backend.beside(ledger).lease_answers(after(600.5))
+    backend.beside(ledger).requests.lease(after(600.5))
     assert remembered(backend) == [OTHER]
-    assert ledger.note_request(waiting("c", request=FIRST, since=after(600.5)))
+    assert ledger.requests.note(waiting("c", request=FIRST, since=after(600.5)))
 
 
 def test_it_is_remembered_for_as_long_as_a_signature_can_hold() -> None:
@@ -120,7 +120,7 @@ def test_replicas_forget_at_the_same_time(postgresql: Backend) -> None:
     """None waits for a row that another one is just removing."""
     mine, other = postgresql.open("mine"), postgresql.open("other")
     for number in range(50):
-        mine.note_request(waiting(f"w{number}", request=f"{number:064x}"))
+        mine.requests.note(waiting(f"w{number}", request=f"{number:064x}"))
     is_held, may_go_on = threading.Event(), threading.Event()
 
     def hold(_: str) -> None:
@@ -129,10 +129,10 @@ def test_replicas_forget_at_the_same_time(postgresql: Backend) -> None:
 
     mine.before_commit = hold
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(mine.lease_answers, after(1000))
+        first = pool.submit(mine.requests.lease, after(1000))
         assert is_held.wait(10)
         try:
-            other.lease_answers(after(1000))
+            other.requests.lease(after(1000))
         finally:
             may_go_on.set()
         first.result(10)

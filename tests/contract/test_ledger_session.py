@@ -249,7 +249,7 @@ def test_twelve_at_once_where_the_database_wants_serializable() -> None:
                 numbers = range(1, 13)
                 made = list(pool.map(lambda n: ledger.propose(deletion(n, job=f"j{n}"), event(), max_open=99), numbers))
             assert made == [None] * 12
-            assert (ledger.open_count(), ledger.verify().checked) == (12, 12)
+            assert (ledger.open_count(), ledger.trail.verify().checked) == (12, 12)
         finally:
             ledger.close()
 
@@ -273,7 +273,7 @@ def test_behind_a_pooler(opened: Callable[[str], Store], mode: str, query: str) 
             numbers = range(1, 37)
             made = list(pool.map(lambda n: ledger.propose(deletion(n, job=f"j{n}"), event(), max_open=99), numbers))
         assert made == [None] * 36
-        assert (ledger.open_count(), ledger.verify().checked) == (36, 36)
+        assert (ledger.open_count(), ledger.trail.verify().checked) == (36, 36)
         with pytest.raises(LedgerTrouble):
             open_ledger(f"{pooler.url}?options=-c%20lock_timeout%3D7", TARGET)
     finally:
@@ -310,7 +310,7 @@ def test_a_crash_of_a_server_with_synchronous_commit_off(careless: postgres.Serv
     postgres.execute(url, *["INSERT INTO others VALUES (1)"] * OTHERS)
     careless.crash()
     assert ledger.open_count() == 1
-    assert ledger.verify().checked == 1
+    assert ledger.trail.verify().checked == 1
     kept = ledger.read(lambda connection: connection.exec_driver_sql("SELECT count(*) FROM others").scalar())
     ledger.close()
     assert kept < OTHERS, "the server kept what it should have lost, so this test shows nothing"

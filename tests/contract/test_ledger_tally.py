@@ -34,23 +34,23 @@ def test_what_is_open_is_counted_and_what_has_ended_is_not(ledger: Store) -> Non
 
 def test_what_is_owed_is_counted(ledger: Store) -> None:
     """Messages that Slack has to take, since when, and people who wait for an answer."""
-    ledger.enqueue(tell(1, "1.1"), tell(2, "2.2"))
-    ledger.note_request(waiting("w1"))
-    ledger.note_request(waiting("w2"))
+    ledger.outbox.enqueue(tell(1, "1.1"), tell(2, "2.2"))
+    ledger.requests.note(waiting("w1"))
+    ledger.requests.note(waiting("w2"))
     tally = ledger.overview.tally("key")
     assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (2, NOON, 2)
-    ledger.answered("w1")
-    for due in ledger.lease_notifications(NOON, limit=5):
-        ledger.mark_delivered(due)
+    ledger.requests.answered("w1")
+    for due in ledger.outbox.lease(NOON, limit=5):
+        ledger.outbox.mark_delivered(due)
     tally = ledger.overview.tally("key")
     assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (0, None, 1)
 
 
 def test_the_breaker_counts_for_the_credentials_that_were_rejected(ledger: Store) -> None:
     """Asking changes nothing: the one trial after five minutes is still there."""
-    ledger.breaker_open("old", NOON)
+    ledger.breaker.open("old", NOON)
     assert ledger.overview.tally("old").breaker_is_open is True
     assert ledger.overview.tally("new").breaker_is_open is False
-    assert ledger.breaker_allows("old", after(300))
-    ledger.breaker_close("old")
+    assert ledger.breaker.allows("old", after(300))
+    ledger.breaker.close("old")
     assert ledger.overview.tally("old").breaker_is_open is False

@@ -23,27 +23,27 @@ def filled(statement: str) -> str:
 
 def fill(ledger: Store, many: int = 5) -> None:
     for number in range(1, many + 1):
-        ledger.record(event(Kind.READ, number, facts={"n": number}))
+        ledger.trail.record(event(Kind.READ, number, facts={"n": number}))
 
 
 def test_nothing_yet(ledger: Store) -> None:
     """An empty trail has the genesis for a head and is sound."""
-    assert ledger.head() == (0, GENESIS)
-    assert ledger.events() == []
-    assert ledger.verify().is_sound
+    assert ledger.trail.head() == (0, GENESIS)
+    assert ledger.trail.events() == []
+    assert ledger.trail.verify().is_sound
 
 
 def test_events_come_back(ledger: Store) -> None:
     """Every part of an event is kept, and what was hashed can be computed again from what is read."""
     full = event(Kind.OUTCOME, request_id="r-1", at=after(1), facts={"http": 204, "sent": True, "codes": ["a", None]})
     bare = Event(Kind.FROZEN, NOON)
-    ledger.record(full, bare)
-    first, second = ledger.events()
+    ledger.trail.record(full, bare)
+    first, second = ledger.trail.events()
     assert (first.number, first.event, first.previous_hash) == (1, full, GENESIS)
     assert (second.number, second.event, second.previous_hash) == (2, bare, first.hash)
     assert first.hash == chain.next_hash(GENESIS, first.text)
     assert second.hash == chain.next_hash(first.hash, second.text)
-    assert ledger.head() == (2, second.hash)
+    assert ledger.trail.head() == (2, second.hash)
 
 
 def test_odd_facts_cost_nothing(ledger: Store) -> None:
@@ -51,26 +51,26 @@ def test_odd_facts_cost_nothing(ledger: Store) -> None:
     odd = event(
         request_id='q"\\\0\ud800é🤖', facts={"when": NOON, "set": {"b", "a"}, "thing": object(), "text": "\ud800"}
     )
-    ledger.record(odd, event())
-    found = ledger.events()[0].event
+    ledger.trail.record(odd, event())
+    found = ledger.trail.events()[0].event
     assert found.facts["when"] == "2026-11-22T12:00:00.123456Z"
     assert found.facts["set"] == ["a", "b"]
     assert found.facts["thing"] == "<object>"
-    assert ledger.verify().is_sound
+    assert ledger.trail.verify().is_sound
 
 
 def test_pages(ledger: Store) -> None:
     """Events are read in the order of their numbers, after a number, so many at a time."""
     fill(ledger)
-    assert [each.number for each in ledger.events(after=2, limit=2)] == [3, 4]
-    assert ledger.events(after=5) == []
+    assert [each.number for each in ledger.trail.events(after=2, limit=2)] == [3, 4]
+    assert ledger.trail.events(after=5) == []
 
 
 def test_of_one_deletion(ledger: Store) -> None:
     """Everything about one deletion is found by its id."""
     fill(ledger)
-    ledger.record(event(Kind.DELIVERED, 2), Event(Kind.FROZEN, NOON))
-    found = ledger.events_of(event(number=2).deletion)  # type: ignore[arg-type]
+    ledger.trail.record(event(Kind.DELIVERED, 2), Event(Kind.FROZEN, NOON))
+    found = ledger.trail.events_of(event(number=2).deletion)  # type: ignore[arg-type]
     assert [each.number for each in found] == [2, 6]
 
 
@@ -82,12 +82,12 @@ def test_verify_reads_every_page(backend: Backend, ledger: Store, monkeypatch: p
     real = rows.lines
     for pages_of in (1, 3, 7, 8):
         monkeypatch.setattr(rows, "lines", lambda c, *, after, on_page, p=pages_of: real(c, after=after, pages_of=p))
-        assert ledger.verify().checked == 7
+        assert ledger.trail.verify().checked == 7
 
 
 def test_all_guards_are_there(ledger: Store) -> None:
     """A new ledger has every trigger."""
-    assert ledger.missing_triggers() == frozenset()
+    assert ledger.trail.missing_triggers() == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -114,13 +114,13 @@ def test_all_guards_are_there(ledger: Store) -> None:
 def test_tampering_is_refused(backend: Backend, ledger: Store, statement: str) -> None:
     """No statement changes, removes or forges an event, or moves the head or a checkpoint, past the ledger."""
     fill(ledger)
-    before = ledger.events()
+    before = ledger.trail.events()
     backend.close()
     with pytest.raises(DBAPIError):
         backend.execute(filled(statement))
     again = backend.open()
-    assert again.events() == before
-    assert again.verify().is_sound
+    assert again.trail.events() == before
+    assert again.trail.verify().is_sound
     fill(again, 1)
 
 
@@ -130,7 +130,7 @@ def test_replacing_is_refused_on_sqlite(sqlite: Backend, verb: str, recursive: s
     """INSERT OR REPLACE deletes without asking the triggers on DELETE; the one on INSERT refuses it."""
     ledger = sqlite.open()
     fill(ledger)
-    before = ledger.events()
+    before = ledger.trail.events()
     sqlite.close()
     sqlite.execute(f"PRAGMA recursive_triggers = {recursive}")
     for statement in (
@@ -140,7 +140,7 @@ def test_replacing_is_refused_on_sqlite(sqlite: Backend, verb: str, recursive: s
     ):
         with pytest.raises(DBAPIError):
             sqlite.execute(filled(statement))
-    assert sqlite.open().events() == before
+    assert sqlite.open().trail.events() == before
 
 
 @pytest.mark.parametrize("table", ["events", "chain_head", "checkpoints", "events, checkpoints"])
@@ -152,7 +152,7 @@ def test_truncating_is_refused_on_postgresql(postgresql: Backend, table: str) ->
         postgresql.execute(f"TRUNCATE {table}")
     with pytest.raises(DBAPIError):
         postgresql.execute(f"TRUNCATE {table} CASCADE")
-    assert ledger.verify().checked == 5
+    assert ledger.trail.verify().checked == 5
 
 
 def checkpoint(backend: Backend, number: int) -> None:
@@ -163,8 +163,8 @@ def checkpoint(backend: Backend, number: int) -> None:
 def test_checkpoint(backend: Backend, ledger: Store) -> None:
     """Up to a checkpoint, events may go; verifying begins after it, and the checkpoint itself stays."""
     fill(ledger)
-    third = ledger.events()[2]
-    ledger.record(Event(Kind.PRUNED, NOON, facts={"up_to": 3, "hash": third.hash}))
+    third = ledger.trail.events()[2]
+    ledger.trail.record(Event(Kind.PRUNED, NOON, facts={"up_to": 3, "hash": third.hash}))
     backend.close()
     checkpoint(backend, 3)
     with pytest.raises(DBAPIError):
@@ -173,7 +173,7 @@ def test_checkpoint(backend: Backend, ledger: Store) -> None:
     for statement in ("DELETE FROM checkpoints", "UPDATE checkpoints SET number = 4"):
         with pytest.raises(DBAPIError):
             backend.execute(statement)
-    verdict = backend.open().verify()
+    verdict = backend.open().trail.verify()
     assert (verdict.is_sound, verdict.checked, verdict.head.number) == (True, 3, 6)
 
 
@@ -183,7 +183,7 @@ def test_a_checkpoint_that_no_event_announces_is_found(backend: Backend, ledger:
     backend.close()
     checkpoint(backend, 3)
     backend.execute("DELETE FROM events WHERE number <= 3")
-    verdict = backend.open().verify()
+    verdict = backend.open().trail.verify()
     assert (verdict.fault, verdict.number) == (Fault.REMOVED, 3)
     assert "no event says" in verdict.why
 
@@ -221,9 +221,9 @@ def test_tampering_past_the_triggers_is_found(
     disarm(backend)
     backend.execute(filled(statement))
     again = backend.open()
-    verdict = again.verify()
+    verdict = again.trail.verify()
     assert (verdict.fault, verdict.number) == (fault, number)
-    assert again.missing_triggers()
+    assert again.trail.missing_triggers()
 
 
 def test_swapped_events_are_found(backend: Backend, ledger: Store) -> None:
@@ -237,12 +237,12 @@ def test_swapped_events_are_found(backend: Backend, ledger: Store) -> None:
         "UPDATE events SET number = 4 WHERE number = 100",
     ):
         backend.execute(statement)
-    verdict = backend.open().verify()
+    verdict = backend.open().trail.verify()
     assert (verdict.fault, verdict.number) == (Fault.REORDERED, 2)
 
 
 def test_head_is_plain(ledger: Store) -> None:
     """The head is a pair, as the port says."""
     fill(ledger, 1)
-    number, digest = ledger.head()
-    assert Head(number, digest) == ledger.verify().head
+    number, digest = ledger.trail.head()
+    assert Head(number, digest) == ledger.trail.verify().head

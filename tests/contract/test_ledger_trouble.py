@@ -50,12 +50,12 @@ def test_full_disk(sqlite: Backend) -> None:
     with pytest.raises(LedgerTrouble) as trouble:
         fill()
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("disk full", False)
-    reached = ledger.head()[0]
+    reached = ledger.trail.head()[0]
     assert ledger.open_count() == reached
     writing(ledger, "PRAGMA max_page_count = 1000000")
-    ledger.record(event())
-    assert ledger.head()[0] == reached + 1
-    assert ledger.verify().is_sound
+    ledger.trail.record(event())
+    assert ledger.trail.head()[0] == reached + 1
+    assert ledger.trail.verify().is_sound
 
 
 def test_read_only(sqlite: Backend) -> None:
@@ -63,8 +63,8 @@ def test_read_only(sqlite: Backend) -> None:
     ledger = sqlite.open()
     writing(ledger, "PRAGMA query_only = ON")
     for write in (
-        lambda: ledger.record(event()),
-        lambda: ledger.note_request(waiting()),
+        lambda: ledger.trail.record(event()),
+        lambda: ledger.requests.note(waiting()),
         lambda: ledger.propose(deletion(), max_open=1),
         ledger.ping_writable,
     ):
@@ -83,13 +83,13 @@ def test_locked_by_another_process(sqlite: Backend, tmp_path: Path, monkeypatch:
     prompt = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     prompt.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger.record(event())
+        ledger.trail.record(event())
     assert trouble.value.diagnosis == "locked by another process"
-    assert ledger.head()[0] == 0
+    assert ledger.trail.head()[0] == 0
     prompt.execute("ROLLBACK")
     prompt.close()
-    ledger.record(event())
-    assert ledger.head()[0] == 1
+    ledger.trail.record(event())
+    assert ledger.trail.head()[0] == 1
 
 
 def test_not_a_database(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_damaged(sqlite: Backend, tmp_path: Path) -> None:
     content[8192:] = b"\xff" * (len(content) - 8192)
     path.write_bytes(content)
     with pytest.raises(LedgerTrouble) as trouble:
-        sqlite.open().events()
+        sqlite.open().trail.events()
     assert trouble.value.diagnosis == "damaged"
 
 
@@ -185,13 +185,13 @@ def test_no_server(tmp_path: Path) -> None:
 def test_a_server_that_went_away(postgresql: Backend) -> None:
     """Connections that were cut while nobody used them are replaced without anybody noticing."""
     ledger = postgresql.open()
-    ledger.record(event())
+    ledger.trail.record(event())
     postgresql.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE pid <> pg_backend_pid() AND datname = current_database()"
     )
-    ledger.record(event())
-    assert ledger.head()[0] == 2
+    ledger.trail.record(event())
+    assert ledger.trail.head()[0] == 2
 
 
 def test_cut_before_commit(postgresql: Backend) -> None:
@@ -239,7 +239,7 @@ def test_commit_without_an_answer(postgresql: Backend) -> None:
 def test_a_commit_that_fails_is_undone_on_sqlite(sqlite: Backend) -> None:
     """A COMMIT that SQLite refuses leaves its transaction open; we roll it back, so there is no doubt."""
     ledger = sqlite.open()
-    ledger.record(event())
+    ledger.trail.record(event())
 
     def work(connection: Any) -> None:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
@@ -252,21 +252,21 @@ def test_a_commit_that_fails_is_undone_on_sqlite(sqlite: Backend) -> None:
         ledger.write("work", work)
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("constraint", False)
     assert sqlite.execute("SELECT count(*) FROM attempts") == [(0,)]
-    ledger.record(event())
-    assert ledger.verify().checked == 2
+    ledger.trail.record(event())
+    assert ledger.trail.verify().checked == 2
 
 
 def test_violated_constraint(ledger: Store) -> None:
     """The same deletion or the same answer twice is refused by the database."""
     ledger.propose(deletion(), max_open=9)
-    ledger.note_request(waiting())
+    ledger.requests.note(waiting())
     with pytest.raises(LedgerTrouble) as trouble:
         ledger.propose(deletion(job="other"), event(), max_open=9)
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("constraint", False)
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger.note_request(waiting(), event())
+        ledger.requests.note(waiting(), event())
     assert trouble.value.diagnosis == "constraint"
-    assert ledger.head()[0] == 0
+    assert ledger.trail.head()[0] == 0
 
 
 def test_reading_has_the_same_troubles(sqlite: Backend) -> None:
@@ -277,7 +277,7 @@ def test_reading_has_the_same_troubles(sqlite: Backend) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     sa_event.listen(ledger._database.reading, "begin", fail)
-    for read in (ledger.head, ledger.events, ledger.open_count, lambda: ledger.get(deletion().id)):
+    for read in (ledger.trail.head, ledger.trail.events, ledger.open_count, lambda: ledger.get(deletion().id)):
         with pytest.raises(LedgerTrouble):
             read()
 
@@ -292,7 +292,7 @@ def test_nothing_typed_by_a_person_is_told(backend: Backend, caplog: pytest.LogC
         ledger.propose(deletion(reason=typed, message_ts=typed), max_open=9)
         with pytest.raises(LedgerTrouble) as trouble:
             ledger.propose(deletion(job=typed, reason=typed), max_open=9)
-        ledger.enqueue(tell(fact=typed))
+        ledger.outbox.enqueue(tell(fact=typed))
     finally:
         logging.getLogger("sqlalchemy").setLevel(logging.NOTSET)
     error = trouble.value

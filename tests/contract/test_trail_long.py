@@ -256,7 +256,7 @@ def test_concurrent_writers_on_postgresql(postgresql: Backend) -> None:
         try:
             start.wait()
             for turn in range(each):
-                stores[number].record(event(Kind.READ, number + 1, facts={"turn": turn}))
+                stores[number].trail.record(event(Kind.READ, number + 1, facts={"turn": turn}))
         except BaseException as error:  # noqa: BLE001 - it is looked at below
             errors.append(error)
 
@@ -266,10 +266,11 @@ def test_concurrent_writers_on_postgresql(postgresql: Backend) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    verdict = stores[0].verify()
+    verdict = stores[0].trail.verify()
     assert (verdict.is_sound, verdict.checked, verdict.head.number) == (True, writers * each, writers * each)
     ((count, first, last),) = postgresql.execute("SELECT count(DISTINCT number), min(number), max(number) FROM events")
     assert (count, first, last) == (writers * each, 1, writers * each)
     for number in range(writers):
-        turns = [found.event.facts["turn"] for found in stores[0].events_of(event(Kind.READ, number + 1).deletion)]  # type: ignore[arg-type]
+        of = event(Kind.READ, number + 1).deletion
+        turns = [found.event.facts["turn"] for found in stores[0].trail.events_of(of)]  # type: ignore[arg-type]
         assert turns == list(range(each))

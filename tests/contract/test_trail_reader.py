@@ -25,7 +25,7 @@ from tests.support.values import ANNA, BEN
 @pytest.fixture
 def reader(backend: Backend, ledger: Store) -> Iterator[TrailReader]:
     """Opened while the bot holds the ledger."""
-    ledger.record(
+    ledger.trail.record(
         event(Kind.COMMAND, 1, at=NOON),
         event(Kind.CLAIMED, 1, at=after(10), actor=BEN),
         event(Kind.OUTCOME, 1, at=after(20), actor=None, request_id="r"),
@@ -67,14 +67,14 @@ def test_a_reader_that_takes_its_time_holds_up_nobody(reader: TrailReader, ledge
     """Between pages no transaction is open, and events that are added meanwhile follow."""
     trail = reader.lines(Wanted())
     assert next(trail).number == 1
-    ledger.record(event(Kind.READ, 3))
+    ledger.trail.record(event(Kind.READ, 3))
     assert [line.number for line in trail][-1] == 5
     assert [line.number for line in reader.lines(Wanted(after=5))] == [6]
 
 
 def test_a_witness_is_found(reader: TrailReader, ledger: Store) -> None:
     """By number and hash or by the hash alone, from eight digits on; never one of another number."""
-    third = ledger.events()[2]
+    third = ledger.trail.events()[2]
     shown = Head(3, third.hash)
     for text in (short(*shown), f"3:{third.hash}", third.hash, third.hash[:8].upper(), f"3:{third.hash[:8]}…"):
         assert reader.verify(witness_from(text)).witness == shown
@@ -101,10 +101,10 @@ def test_a_write_is_tried_and_taken_back(reader: TrailReader, ledger: Store, bac
     """Beside the bot, by somebody who may only read; nothing stays of it, and the bot goes on writing."""
     with closing(connect(backend.url, read_only=True)) as database:
         probe.try_to_write(database)
-        ledger.record(event())
+        ledger.trail.record(event())
         probe.try_to_write(database)
     assert backend.execute("SELECT owner FROM owners WHERE substr(owner, 1, 6) = 'doctor'") == []
-    assert ledger.verify().is_sound
+    assert ledger.trail.verify().is_sound
 
 
 def test_a_write_that_cannot_be_done(reader: TrailReader, backend: Backend) -> None:

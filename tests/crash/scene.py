@@ -393,7 +393,7 @@ class Stage(World):
 
     def owes_words(self) -> bool:
         """Whether somebody has still to be told something."""
-        return self.app.ledger.outbox_count() > 0 or self.answers_open() > 0
+        return self.app.ledger.outbox.count() > 0 or self.answers_open() > 0
 
     # -- what can be seen --
 

@@ -186,7 +186,7 @@ def _untold_end(deletion: Deletion, mine: list[Event]) -> Iterator[str]:
 def left_over(stage: Stage) -> Iterator[str]:
     """Messages, answers and look-ups that are still owed, and deletions that nobody can end any more."""
     assert stage.app is not None
-    if count := stage.app.ledger.outbox_count():
+    if count := stage.app.ledger.outbox.count():
         yield f"{count} messages are left in the outbox"
     if count := stage.answers_open():
         yield f"{count} answers are left open"

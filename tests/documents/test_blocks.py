@@ -79,7 +79,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         w.tick(60)
         deletion = w.deletion(job)
         assert deletion.state is State.DELETED
-        examples = {EXAMPLE_DELETION: deletion.id, EXAMPLE_EVENT: short(*w.app.ledger.head())}
+        examples = {EXAMPLE_DELETION: deletion.id, EXAMPLE_EVENT: short(*w.app.ledger.trail.head())}
         (folder / "somewhere").mkdir()
         examples[ELSEWHERE] = f"{folder}{ELSEWHERE}"
         w.stop_bot()

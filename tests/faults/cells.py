@@ -241,7 +241,7 @@ class Cell:
         """Every attempt has its claim in the trail, and whatever was sent its reply."""
         claims = 0
         for deletion in self.w.app.ledger.overview.history(job=self.job, limit=100):
-            kinds = Counter(recorded.event.kind.value for recorded in self.w.app.ledger.events_of(deletion.id))
+            kinds = Counter(recorded.event.kind.value for recorded in self.w.app.ledger.trail.events_of(deletion.id))
             assert kinds["claimed"] == len(deletion.attempts)
             claims += kinds["claimed"]
             if deletion.attempts and deletion.state is not State.DELETING:
@@ -365,8 +365,8 @@ class Keeper:
             for w, _ in worlds.values():
                 try:
                     assert w.verdict().is_sound
-                    assert w.app.ledger.outbox_count() == 0
-                    assert w.app.ledger.missing_triggers() == frozenset()
+                    assert w.app.ledger.outbox.count() == 0
+                    assert w.app.ledger.trail.missing_triggers() == frozenset()
                 finally:
                     w.stop()
 

@@ -535,7 +535,7 @@ def test_running_log(worlds: Keeper, name: str, when: str) -> None:
         numbers = [int(line.partition(".")[0]) for line in lines if cell.job in line]
         wanted = [
             recorded.number
-            for recorded in w.app.ledger.events_of(cell.deletion().id)
+            for recorded in w.app.ledger.trail.events_of(cell.deletion().id)
             if recorded.event.kind.value in {"proposed", "claimed", "outcome"}
         ]
         assert set(wanted) <= set(numbers)

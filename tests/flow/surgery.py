@@ -60,7 +60,7 @@ def operating(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Surgery
     }
     made = Surgery(w, env, audit, group)
     with_events = open_ledger(env["DATABASE_URL"], Target(w.cloud.url, "cn-north-4", w.cloud.project_id))
-    with_events.record(*[event() for _ in range(5)])
+    with_events.trail.record(*[event() for _ in range(5)])
     with_events.close()
     yield made
     assert w.slack.violations == []

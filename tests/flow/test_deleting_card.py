@@ -88,7 +88,7 @@ def test_a_slow_deletion_is_shown_and_then_its_outcome(w: World) -> None:
     assert drawings(card)[0] != ends(w, job, card, held)
     assert drawings(card) == [as_deleting(w, job), first_line(w, job)]
     assert w.cloud.deletes_arrived(job) == 1
-    assert w.app.ledger.outbox_count() == 0
+    assert w.app.ledger.outbox.count() == 0
 
 
 def test_a_throttled_deletion_is_shown_once(w: World) -> None:
@@ -263,7 +263,7 @@ def test_a_drawing_of_a_process_that_died_is_owed_to_nobody(w: World) -> None:
     assert drawings(card) == []
     w.tick(21)
     assert drawings(card) == [end]
-    assert w.app.ledger.outbox_count() == 0
+    assert w.app.ledger.outbox.count() == 0
 
 
 def test_a_drawing_that_hangs_does_not_hold_up_the_end(w: World) -> None:

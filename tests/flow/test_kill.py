@@ -33,7 +33,7 @@ def w(tmp_path: Path) -> Iterator[World]:
         assert made.slack.violations == []
         target = Target(made.cloud.url, "cn-north-4", made.cloud.project_id)
         ledger = open_ledger(made.environ()["DATABASE_URL"], target)
-        assert ledger.verify().is_sound
+        assert ledger.trail.verify().is_sound
         ledger.close()
     finally:
         for bot in made.processes:

@@ -146,13 +146,13 @@ def test_a_ledger_that_hangs_makes_it_unready_and_holds_up_no_answer(w: World, m
 def test_a_trial_write_leaves_one_row_however_often_it_is_made(w: World) -> None:
     """The ledger does not grow by being watched."""
     assert w.app.ops is not None
-    before = w.app.ledger.head()
+    before = w.app.ledger.trail.head()
     for _ in range(5):
         probe(w)
         get(w, "/readyz")
         get(w, "/metrics")
     assert w.app.ledger.read(lambda c: c.exec_driver_sql("select count(*) from owners").scalar_one()) == 1
-    assert w.app.ledger.head() == before
+    assert w.app.ledger.trail.head() == before
 
 
 def test_a_worker_that_is_stuck_or_gone_makes_it_unhealthy(w: World, monkeypatch: pytest.MonkeyPatch) -> None:

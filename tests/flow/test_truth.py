@@ -361,7 +361,7 @@ def test_a_strangers_clicks_do_not_hold_up_a_thread(w: World) -> None:
     w.slack.faults.add("chat.update", "ratelimited", retry_after=30)
     for _ in range(20):
         w.press(card, user=w.carl, force=True)
-    assert w.app.ledger.outbox_count() <= 2
+    assert w.app.ledger.outbox.count() <= 2
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -402,7 +402,7 @@ def test_a_message_without_words_holds_up_no_other(w: World) -> None:
     stays, goes = (w.cloud.add_job(state="TRAIN_FAILED") for _ in range(2))
     first, second = w.card(stays), w.card(goes)
     odd = w.deletion(stays)
-    w.app.ledger.enqueue(
+    w.app.ledger.outbox.enqueue(
         Notification(NotificationKind.REFUSED, odd.id, odd.channel, odd.message_ts, {"reason": "of_a_newer_version"})
     )
     w.slack.faults.add("chat.postMessage", "ratelimited", retry_after=5)
@@ -411,14 +411,14 @@ def test_a_message_without_words_holds_up_no_other(w: World) -> None:
     w.tick(60)
     assert Claim.DELETED.stands_in(w.thread(second)[0])
     assert w.thread(first) == []
-    assert w.app.ledger.outbox_count() == 1
+    assert w.app.ledger.outbox.count() == 1
 
 
 def test_an_answer_without_words_holds_up_no_other(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """People who wait after a restart are answered one by one; one answer that cannot be made is tried again later."""
     for number, person in enumerate((w.anna, w.ben)):
         actor = Actor(person, w.slack.team_id)
-        w.app.ledger.note_request(PendingRequest(f"w{number}", "command", actor, w.ops, w.clock.now()))
+        w.app.ledger.requests.note(PendingRequest(f"w{number}", "command", actor, w.ops, w.clock.now()))
     w.stop_bot()
     w.run_bot()
     messenger, real = w.app.ports.messenger, w.app.ports.messenger.answer_after_restart

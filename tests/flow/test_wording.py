@@ -157,14 +157,14 @@ def test_a_ledger_that_fails_between_claim_and_send_leaves_no_doubt(w: World) ->
         if name == "change:claim":
             ledger.before_commit = fail
 
-    breaker_allows = ledger._breaker.allows
+    usual = ledger.breaker.allows
 
     def allows(fingerprint: str, now: object) -> bool:
         if ledger.before_commit is fail:
             raise LedgerTrouble("disk full")
-        return breaker_allows(fingerprint, now)
+        return usual(fingerprint, now)
 
-    ledger._breaker.allows = allows
+    ledger.breaker.allows = allows
     ledger.after_commit = break_it
     w.press(card)
     ledger.after_commit = ledger.before_commit = lambda _: None

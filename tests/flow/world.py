@@ -268,11 +268,11 @@ class World:
 
     def trail(self) -> list[Recorded]:
         """The audit trail."""
-        return list(self.app.ledger.events(limit=100_000))
+        return list(self.app.ledger.trail.events(limit=100_000))
 
     def verdict(self) -> Verdict:
         """What verifying the trail says."""
-        return self.app.ledger.verify()
+        return self.app.ledger.trail.verify()
 
     def reasons(self, user: str) -> list[str]:
         """Why this person was refused, each time, by the audit trail."""

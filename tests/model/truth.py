@@ -283,10 +283,10 @@ def _judge_silence(world: World) -> None:
 
 
 def _judge_trail(world: World) -> None:
-    verdict = world.store.verify()
+    verdict = world.store.trail.verify()
     world.expect(verdict.is_sound, verdict.why)
-    world.expect(not world.store.missing_triggers(), "triggers are missing")
-    recorded = world.store.events(limit=100_000)
+    world.expect(not world.store.trail.missing_triggers(), "triggers are missing")
+    recorded = world.store.trail.events(limit=100_000)
     claimed = [one.event.deletion for one in recorded if one.event.kind is Kind.CLAIMED]
     for deletion in {arrival.deletion for arrival in world.cloud.arrivals}:
         world.expect(claimed.count(deletion) >= len(world.cloud.sent(deletion)), "a DELETE without its claim")

@@ -159,20 +159,17 @@ class Watched:
         self.world = replica.world
         self.store = store
 
+        self.requests = Owed(self, store.requests)
+        self.outbox = Messages(self, store.outbox)
+        self.cards = Drawings(self, store.cards)
+        self.freezes = Part(self, store.freezes)
+        self.breaker = Part(self, store.breaker)
+        self.trail = Part(self, store.trail)
+        self.running_log = Part(self, store.running_log)
+        self.overview = Part(self, store.overview)
+
     def __getattr__(self, name: str) -> Any:
         return self.watched(getattr(self.store, name))
-
-    @property
-    def freezes(self) -> Any:
-        return Part(self, self.store.freezes)
-
-    @property
-    def cards(self) -> Any:
-        return Drawings(self, self.store.cards)
-
-    @property
-    def overview(self) -> Any:
-        return Part(self, self.store.overview)
 
     def watched(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **options: Any) -> Any:
@@ -209,12 +206,6 @@ class Watched:
             self.world.expect(False, f"the ledger fails by itself: {trouble} {trouble.__notes__}")  # noqa: FBT003
             raise
 
-    def note_request(self, waiting: PendingRequest, *events: Event) -> bool:
-        self.world.saw("waiting", waiting.id)
-        self._trouble()
-        with self._sound():
-            return self.store.note_request(waiting, *events)
-
     def change(self, *args: Any, **options: Any) -> Deletion | None:
         in_doubt = self._trouble()
         with self._sound():
@@ -223,14 +214,6 @@ class Watched:
             self.world.count("COMMIT in doubt")
             raise LedgerTrouble("unreachable", in_doubt=True)
         return changed
-
-    def lease_notifications(self, *args: Any, **options: Any) -> Sequence[Due]:
-        self._trouble()
-        with self._sound():
-            found = self.store.lease_notifications(*args, **options)
-        for due in found:
-            self.world.numbers[id(due.notification)] = (due.number, due.notification)
-        return found
 
 
 class Part:
@@ -242,6 +225,25 @@ class Part:
 
     def __getattr__(self, name: str) -> Any:
         return self.whole.watched(getattr(self.part, name))
+
+
+class Owed(Part):
+    """The pending requests. The model knows each from when it was noted."""
+
+    def note(self, waiting: PendingRequest, *events: Event) -> bool:
+        self.whole.world.saw("waiting", waiting.id)
+        noted: bool = self.whole.watched(self.part.note)(waiting, *events)
+        return noted
+
+
+class Messages(Part):
+    """The outbox. The model knows the number of each message that was leased."""
+
+    def lease(self, *args: Any, **options: Any) -> Sequence[Due]:
+        found: Sequence[Due] = self.whole.watched(self.part.lease)(*args, **options)
+        for due in found:
+            self.whole.world.numbers[id(due.notification)] = (due.number, due.notification)
+        return found
 
 
 class Drawings(Part):
@@ -632,7 +634,7 @@ class World:
             self.expect(sound, f"event {at} does not follow {number - 1}")
             previous = digest
         self._head = (number, previous)
-        self.expect(self.store.head() == self._head, "the head is not the last event")
+        self.expect(self.store.trail.head() == self._head, "the head is not the last event")
 
     # -- the end --
 

@@ -313,7 +313,7 @@ class Storm:
             )
         ]
         ledger = open_ledger(self.url, self._target(), read_only=True)
-        verdict = ledger.verify()
+        verdict = ledger.trail.verify()
         ledger.close()
         figures.chain = "" if verdict.is_sound else verdict.why
         figures.violations = self.slack.violations

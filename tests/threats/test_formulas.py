@@ -44,7 +44,7 @@ def test_no_cell_is_a_formula(
 ) -> None:
     """In every column that can hold text from outside; the row stays one row, and the hashes still come out."""
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET)
-    ledger.record(
+    ledger.trail.record(
         Event(Kind.OUTCOME, NOON, Actor(text, text), text, DeletionId(text), JobId(text), text, {"code": text, text: 1})
     )
     ledger.close()

@@ -47,7 +47,7 @@ def test_a_name_or_reason_that_would_be_sql(w: World, name: str) -> None:
     found = w.deletion(job)
     assert (found.job.name, found.reason, found.state.value) == (name, name, "deleted")
     assert w.cloud.deletes_arrived(job) == 1
-    assert w.app.ledger.missing_triggers() == frozenset()
+    assert w.app.ledger.trail.missing_triggers() == frozenset()
 
 
 @pytest.mark.parametrize("text", [*IDS, *NAMES])

@@ -358,7 +358,7 @@ def test_a_file_without_a_ledger(command: list[str], capsys: pytest.CaptureFixtu
 def test_a_ledger_that_is_gone_is_made_anew_by_expire_open(capsys: pytest.CaptureFixture[str]) -> None:
     """Where a newer event is noted beside it: that is how one goes on without a backup."""
     ledger = factory.open_ledger("sqlite:///dh-bot.db", Target("https://x", "r", "p"))
-    ledger.record(event())
+    ledger.trail.record(event())
     ledger.close()
     Path("dh-bot.db").unlink()
     assert main(["db", "expire-open"]) == 0

@@ -37,7 +37,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAX_OPEN", "nonsense")  # the other settings do not matter
     made = open_ledger("sqlite:///dh-bot.db", TARGET, now=lambda: NOON)
-    made.record(
+    made.trail.record(
         event(Kind.COMMAND, 1),
         event(Kind.OUTCOME, 1, at=after(9), request_id=f"r{HOSTILE}", facts={"status": 200, "codes": ["a"]}),
         Event(Kind.BREAKER_OPENED, after(60)),
@@ -150,7 +150,7 @@ def test_a_broken_text_is_still_listed(ledger: Store, capsys: pytest.CaptureFixt
 
 def test_verify(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """A sound trail: how many, and the newest. What a chain cannot show is for -v and --help."""
-    number, digest = ledger.head()
+    number, digest = ledger.trail.head()
     assert main(["audit", "verify"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("The audit trail is sound: 3 events verified.\n")
@@ -192,7 +192,7 @@ def test_verify_finds(ledger: Store, statements: list[str], says: str, capsys: p
 
 def test_verify_against_what_the_channel_saw(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """0 when the event is there; 1 when it is not, though the chain by itself is sound; 2 for what is no hash."""
-    second = ledger.events()[1]
+    second = ledger.trail.events()[1]
     assert main(["audit", "verify", "--against", f"2:{second.hash[:16]}"]) == 0
     assert f"contains what was shown: event 2:{second.hash[:16]}" in capsys.readouterr().out
     assert main(["audit", "verify", "--against", second.hash[:8]]) == 0
@@ -250,7 +250,7 @@ def test_the_story_has_what_people_wrote(ledger: Store, capsys: pytest.CaptureFi
 
 def test_the_beginning_of_an_id_is_enough(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """Four digits or more, in either case; where several ids begin so, they are named."""
-    ledger.record(
+    ledger.trail.record(
         *(event(Kind.COMMAND, 0xABCD0000_00000000 + number) for number in range(7)), event(number=0xBEEF << 48)
     )
     assert main(["audit", "show", "BEEF0"]) == 0

@@ -168,7 +168,7 @@ class World:
     def deliver(self, notifications: Iterable[Notification]) -> None:
         """Whatever is delivered waits in the outbox already, so that a crash here loses nothing."""
         self.delivered += notifications
-        assert self.store.outbox_count() == len(self.delivered)
+        assert self.store.outbox.count() == len(self.delivered)
 
     def keep(self, deletion: Deletion) -> Deletion:
         assert self.store.propose(deletion, max_open=99) is None
@@ -180,7 +180,7 @@ class World:
         return found
 
     def trail(self) -> list[Event]:
-        return [recorded.event for recorded in self.store.events()]
+        return [recorded.event for recorded in self.store.trail.events()]
 
     def read_until_nothing_is_due(self) -> Deletion:
         while (due := self.now().read_due_at) is not None:
@@ -208,7 +208,7 @@ class World:
     def nothing_was_said(self) -> None:
         assert self.trail() == []
         assert self.delivered == []
-        assert self.store.outbox_count() == 0
+        assert self.store.outbox.count() == 0
 
 
 @pytest.fixture

@@ -26,27 +26,31 @@ class Ledger:
     """The breaker as the ledger keeps it, without the five minutes."""
 
     def __init__(self) -> None:
-        self.allows = True
+        self.allowed = True
         self.trouble_on: set[str] = set()
         self.opened: list[Event] = []
         self.closed: list[Event] = []
         self.asked = 0
 
+    @property
+    def breaker(self) -> Ledger:
+        return self
+
     def _trouble(self, method: str) -> None:
         if method in self.trouble_on:
             raise LedgerTrouble("disk full")
 
-    def breaker_allows(self, fingerprint: str, now: datetime) -> bool:
+    def allows(self, fingerprint: str, now: datetime) -> bool:
         assert fingerprint == FINGERPRINT
         self.asked += 1
         self._trouble("allows")
-        return self.allows
+        return self.allowed
 
-    def breaker_open(self, fingerprint: str, now: datetime, *events: Event) -> None:
+    def open(self, fingerprint: str, now: datetime, *events: Event) -> None:
         self._trouble("open")
         self.opened += events
 
-    def breaker_close(self, fingerprint: str, *events: Event) -> None:
+    def close(self, fingerprint: str, *events: Event) -> None:
         self._trouble("close")
         self.closed += events
 
@@ -101,7 +105,7 @@ every_read = pytest.mark.parametrize("operation", [Operation.SHOW, Operation.LIS
 def test_an_open_breaker_lets_nothing_signed_out(operation: Operation) -> None:
     """Reads too, settling ones included: each rejected signature brings the lock of the key nearer."""
     client, ledger = Client(), Ledger()
-    ledger.allows = False
+    ledger.allowed = False
     reply = CALLS[operation](guarded(client, ledger))
     assert (reply.cause, reply.operation, client.sent) == (Cause.BREAKER_OPEN, operation, [])
 
@@ -290,10 +294,10 @@ def test_ledger_trouble_at_a_repetition_ends_the_repeating(operation: Operation)
     """There is a reply already; it is returned."""
 
     class Forgetful(Ledger):
-        def breaker_allows(self, fingerprint: str, now: datetime) -> bool:
+        def allows(self, fingerprint: str, now: datetime) -> bool:
             if self.asked:
                 raise LedgerTrouble("gone")
-            return super().breaker_allows(fingerprint, now)
+            return super().allows(fingerprint, now)
 
     client = Client(status=503)
     client.repeats = True
