@@ -113,7 +113,7 @@ def _redraw(dispatcher: Dispatcher, press: Press, action: str) -> None:
     A press by a person who may act redraws each time, a press by anybody else at most once a minute. The person is
     looked up only within that minute, and the look-ups are cached.
     """
-    deletion = dispatcher.ports.ledger.get(press.deletion)
+    deletion = dispatcher.ports.ledger.deletions.get(press.deletion)
     if deletion is None or press.message_ts is None or not stands_on(press, deletion):
         return
     if deletion.target != dispatcher.ports.config.target or action in actions.LIVE.get(deletion.state, ()):

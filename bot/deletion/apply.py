@@ -16,7 +16,7 @@ def write(deletion: Deletion, change: Change, ledger: Ledger) -> Deletion | None
 
     Raises ``LedgerTrouble``.
     """
-    return ledger.change(
+    return ledger.deletions.change(
         deletion.id,
         change.step,
         change.values,

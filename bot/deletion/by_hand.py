@@ -36,7 +36,7 @@ def read_now(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     if weighed is not None and found is Finding.NOTHING and shown.reply.cause is not None:
         # The read found nothing, or MetaStudio was not asked. The answer must not claim that the bot has checked.
         return Refused(NOT_INSPECTED.get(shown.reply.cause, Reason.JOB_NOT_READ), {"reply": shown.reply})
-    return weighed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
+    return weighed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.deletions.get(deletion.id)})
 
 
 def may_close_by_hand(deletion: Deletion, now: datetime) -> bool:
@@ -60,7 +60,7 @@ def close_by_hand(deletion: Deletion, actor: Actor, *, deleted: bool, ports: Por
         notifications_about(deletion, NotificationKind.CLOSED, state=new.value),
     )
     changed = apply(deletion, change, ports, find=lambda: ended_by(deletion, new, actor, ports))
-    return changed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.get(deletion.id)})
+    return changed or Refused(Reason.NOT_UNKNOWN, {"deletion": ports.ledger.deletions.get(deletion.id)})
 
 
 def _authorized(action: Action, press: Press, ports: Ports) -> Deletion | Refused:

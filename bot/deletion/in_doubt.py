@@ -31,5 +31,5 @@ def found_after(trouble: LedgerTrouble, find: Callable[[], T | None]) -> T:
 
 def ended_by(deletion: Deletion, state: State, actor: Actor, ports: Ports) -> Deletion | None:
     """The deletion if a fresh read shows that this person ended it in this state."""
-    found = ports.ledger.get(deletion.id)
+    found = ports.ledger.deletions.get(deletion.id)
     return found if found is not None and (found.state, found.ended_by) == (state, actor) else None

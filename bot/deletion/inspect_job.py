@@ -80,11 +80,11 @@ def sent_later(deletion: Deletion, ports: Ports) -> Deletion | None:
 
     One deletion of a job is open at a time, so it was sent after this one had been settled.
     """
-    others = ports.ledger.earlier(deletion, deletion.asked_at)
+    others = ports.ledger.deletions.earlier(deletion, deletion.asked_at)
     return next((one for one in others if one.asked_at > deletion.asked_at and outcomes.may_have_worked(one)), None)
 
 
 def may_have_removed(deletion: Deletion, ports: Ports) -> Deletion | None:
     """The newest deletion of the same job that was asked for before and may have removed it, were it late."""
-    others = ports.ledger.earlier(deletion, EVER)
+    others = ports.ledger.deletions.earlier(deletion, EVER)
     return next((one for one in others if one.asked_at < deletion.asked_at and outcomes.may_have_worked(one)), None)

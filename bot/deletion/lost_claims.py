@@ -60,7 +60,7 @@ def record(held: Held, found: Deletion | None, ports: Ports) -> Deletion | None:
         if recorded := apply(claimed, _change(held, row, stood, ports), ports):
             return recorded
         # Another writer has moved the row since it was read.
-        found = ports.ledger.get(claimed.id)
+        found = ports.ledger.deletions.get(claimed.id)
 
 
 def _freeze(held: Held, stood: str, ports: Ports) -> None:
@@ -94,7 +94,7 @@ def _written_again(claimed: Deletion, ports: Ports) -> Deletion:
         takeover_at=None,
         attempts=(),
     )
-    ports.ledger.propose(row, max_open=ports.config.max_open)
+    ports.ledger.deletions.propose(row, max_open=ports.config.max_open)
     return row
 
 
@@ -172,7 +172,7 @@ def _is_in_the_way(step: Step | None, row: Deletion, ports: Ports) -> bool:
     """Whether the row cannot be opened again because the job has been asked for anew and that one is open."""
     if step is None or lifecycle.target(step) not in OPEN_STATES or row.state in OPEN_STATES:
         return False
-    other = ports.ledger.current(row.job.job_id)
+    other = ports.ledger.deletions.current(row.job.job_id)
     return other is not None and other.id != row.id
 
 

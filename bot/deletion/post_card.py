@@ -35,7 +35,7 @@ many cards can be asked for at once. It is well below the time after which other
 
 def post_card(deletion: Deletion, ports: Ports) -> Deletion | Refused:
     """Post the card. Returns the deletion as it then stands, or why there is no card."""
-    earlier = ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)
+    earlier = ports.ledger.deletions.earlier(deletion, deletion.asked_at - EARLIER)
     called = ports.second_people(deletion)
     no_later = ports.clock.monotonic() + WITHIN
     pauses = iter(PAUSES)
@@ -120,7 +120,7 @@ def _as_found(deletion: Deletion, ports: Ports, ts: str | None = None) -> Deleti
 
     ``ts`` is a message that Slack took all the same. If the deletion is over it must not keep its buttons.
     """
-    found = ports.ledger.get(deletion.id)
+    found = ports.ledger.deletions.get(deletion.id)
     if found is None:
         return Refused(Reason.BUG)
     has_card = found.message_ts is not None

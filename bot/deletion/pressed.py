@@ -31,12 +31,12 @@ def _adopt(deletion: Deletion, press: Press, ports: Ports) -> Deletion | None:
         (event_about(Kind.CARD_POSTED, deletion, ports.clock.now(), ts=press.message_ts, by_click=True),),
         where={"state": State.AWAITING, "message_ts": None},
     )
-    return apply(deletion, change, ports) or ports.ledger.get(deletion.id)
+    return apply(deletion, change, ports) or ports.ledger.deletions.get(deletion.id)
 
 
 def pressed_deletion(press: Press, ports: Ports) -> Deletion | None:
     """The deletion whose button was pressed, as it stands. None for a button on a message that is not its card."""
-    found = ports.ledger.get(press.deletion)
+    found = ports.ledger.deletions.get(press.deletion)
     return _adopt(found, press, ports) if found is not None and stands_on(press, found) else None
 
 
@@ -45,7 +45,7 @@ def as_it_stands(no: Refused, press: Press, ports: Ports) -> Refused:
 
     Another person's click may have had its effect meanwhile, and this one may have read that very effect.
     """
-    found = ports.ledger.get(press.deletion)
+    found = ports.ledger.deletions.get(press.deletion)
     closed_by_this = found is not None and found.state is State.REFUSED and found.ended_by == press.actor
     stands = awaiting(found, ports.config.target, ports.clock.now())
     return stands if isinstance(stands, Refused) and not closed_by_this else no

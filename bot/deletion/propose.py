@@ -40,11 +40,11 @@ def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
         return job
     if no := policy.may_be_deleted(job):
         return no
-    count = ports.ledger.open_count()
+    count = ports.ledger.deletions.open_count()
     if count >= ports.config.max_open:
         return Refused(Reason.TOO_MANY_OPEN, {"open": count})
     deletion = _deletion(ask, job, ports)
-    return Rehearsed(deletion, tuple(ports.ledger.earlier(deletion, deletion.asked_at - EARLIER)))
+    return Rehearsed(deletion, tuple(ports.ledger.deletions.earlier(deletion, deletion.asked_at - EARLIER)))
 
 
 def _examine(ask: Ask, ports: Ports) -> Job | Refused:
@@ -61,7 +61,7 @@ def _examine(ask: Ask, ports: Ports) -> Job | Refused:
         return Refused(Reason.FROZEN, {"freeze": frozen})
     shown = shown or ports.jobs.show(ask.job_id)
     # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
-    if current := ports.ledger.current(ask.job_id):
+    if current := ports.ledger.deletions.current(ask.job_id):
         return _in_the_way(current)
     return shown.job or unreadable(shown) or Refused(Reason.BUG)
 
@@ -102,11 +102,11 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
 
 
 def _write(deletion: Deletion, event: Event, ports: Ports) -> Deletion | Freeze | int | None:
-    """As ``Ledger.propose``; where its COMMIT was not answered, None if a fresh read shows the row."""
+    """As ``Deletions.propose``; where its COMMIT was not answered, None if a fresh read shows the row."""
     try:
-        return ports.ledger.propose(deletion, event, max_open=ports.config.max_open)
+        return ports.ledger.deletions.propose(deletion, event, max_open=ports.config.max_open)
     except LedgerTrouble as trouble:
-        found_after(trouble, lambda: ports.ledger.get(deletion.id))
+        found_after(trouble, lambda: ports.ledger.deletions.get(deletion.id))
         return None
 
 

@@ -57,7 +57,7 @@ def record(
     new_state = lifecycle.target(decision.step).value
     if again or attempt.number > 1:
         # The conditional update below would not see that a later claim of the same sender is missing.
-        row = ports.ledger.get(claimed.id)
+        row = ports.ledger.deletions.get(claimed.id)
         found = _with_its_commits(row, attempt, again=again)
         if found is None:
             return _record_lost_commit(claimed, attempt, reply, decision, values, row, facts, ports)
@@ -121,7 +121,7 @@ def _record_late(
 ) -> Deletion | None:
     """The row was taken over meanwhile. ``outcomes.LATE`` says what the reply changes; its attempt keeps it always."""
     now = ports.clock.now()
-    row = ports.ledger.get(claimed.id)
+    row = ports.ledger.deletions.get(claimed.id)
     found = _with_its_commits(row, attempt)
     if found is None:
         return _record_lost_commit(claimed, attempt, reply, decision, outcome, row, facts, ports)

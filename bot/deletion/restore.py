@@ -24,7 +24,7 @@ def expire_all_open(ledger: Ledger, now: datetime) -> tuple[int, int]:
     cards were closed and how many deletions became unknown. The next ``dh-bot run`` posts the messages.
     """
     closed = lost = 0
-    for deletion in ledger.open_deletions(limit=EVERY):
+    for deletion in ledger.deletions.open(limit=EVERY):
         if deletion.state is State.AWAITING:
             closed += _close_restored(ledger, deletion, now)
         elif deletion.state is State.DELETING:

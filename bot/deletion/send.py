@@ -136,7 +136,7 @@ def _record_and_watch(
 ) -> Deletion | None:
     """Record the reply, and check later whether the ledger still has it: a failover may lose the last commits."""
     following = stopped.perhaps
-    if following is not None and outcomes.kept(ports.ledger.get(claimed.id), following):
+    if following is not None and outcomes.kept(ports.ledger.deletions.get(claimed.id), following):
         # Its claim was written after all. Without a reply of its own it would look like a DELETE that was sent.
         claimed = _followed(claimed, attempt, following)
         reply = Reply(Operation.DELETE, ports.clock.now(), cause=Cause.LEDGER_TROUBLE)
@@ -182,7 +182,7 @@ def _claim(deletion: Deletion, confirmer: Actor, attempt: Attempt, ports: Ports)
 
 def _claimed_by(attempt: Attempt, deletion: Deletion, ports: Ports) -> Deletion | None:
     """The deletion where this attempt's claim holds it, by a fresh read."""
-    found = ports.ledger.get(deletion.id)
+    found = ports.ledger.deletions.get(deletion.id)
     if found is None or found.state is not State.DELETING or found.claim_token != attempt.claim_token:
         return None
     return found if outcomes.kept(found, attempt) else None

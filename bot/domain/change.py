@@ -15,7 +15,7 @@ from bot.domain.notifications import Notification
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The arguments of ``Ledger.change``, which says what each means. All of it is written, or nothing.
+    """The arguments of ``Deletions.change``, which says what each means. All of it is written, or nothing.
 
     A use-case decides by returning one; ``bot.deletion.apply`` carries it out.
     """

@@ -54,6 +54,71 @@ class LedgerTrouble(Exception):
         self.is_rolled_back = is_rolled_back
 
 
+class Deletions(Protocol):
+    """The referee: who may delete what."""
+
+    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
+        """Insert a new deletion.
+
+        Returns None when done; the Freeze or the open Deletion that prevents it; or the number of open deletions,
+        where no more are allowed.
+        """
+        ...
+
+    def get(self, deletion: DeletionId) -> Deletion | None: ...
+
+    def current(self, job: JobId) -> Deletion | None:
+        """The open deletion of that job of this target, if there is one."""
+        ...
+
+    def open(self, *, limit: int = 50) -> Sequence[Deletion]:
+        """The deletions that are open, oldest first, of all targets."""
+        ...
+
+    def open_count(self) -> int:
+        """How many deletions are open."""
+        ...
+
+    def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
+        """Other deletions of the same job and target, requested, confirmed or ended since then, newest first."""
+        ...
+
+    def change(
+        self,
+        deletion: DeletionId,
+        step: Step | None,
+        values: Mapping[str, Any],
+        *events: Event,
+        where: Mapping[str, Any] | None = None,
+        before_deadline: datetime | None = None,
+        attempt: Attempt | None = None,
+        notifications: Iterable[Notification] = (),
+    ) -> Deletion | None:
+        """Leave a state that ``step`` may leave, by a conditional update; None when no row met the conditions.
+
+        ``values``, the events, the attempt and the notifications are written in the same transaction.
+
+        ``step`` None keeps the state. ``where`` adds equalities on columns (None means IS NULL); ``before_deadline``
+        adds ``deadline_at > that``. An attempt is inserted, or replaces the one that the same claim began at the same
+        moment. An attempt of another claim is never overwritten; the new one then gets the next number.
+        A claim also needs that no freeze stands for the deletion's target.
+        A COMMIT whose answer was lost raises ``LedgerTrouble(in_doubt=True)``.
+        """
+        ...
+
+    def lease(
+        self,
+        work: DueWork,
+        now: datetime,
+        *,
+        seconds: float,
+        limit: int = 10,
+        deadline: tuple[datetime, datetime] | None = None,
+    ) -> Sequence[Deletion]:
+        """Lease deletions with such work due for that many seconds. ``deadline`` is for REMIND."""
+        ...
+
+
 class PendingRequests(Protocol):
     """Requests of users who are owed an answer. Noting one is the first write after an ack."""
 
@@ -114,7 +179,7 @@ class Cards(Protocol):
 
 
 class Freezes(Protocol):
-    """Freezes of this target. While a freeze stands, ``change`` carries out no claim: its UPDATE tests that.
+    """Freezes of this target. While a freeze stands, ``Deletions.change`` carries out no claim: its UPDATE tests that.
 
     On SQLite no claim is committed after a freeze. On PostgreSQL a claim that began just before the freeze was
     committed may be committed just after it. A claimed DELETE is sent within seconds.
@@ -220,6 +285,9 @@ class Ledger(Protocol):
     """
 
     @property
+    def deletions(self) -> Deletions: ...
+
+    @property
     def requests(self) -> PendingRequests: ...
 
     @property
@@ -242,67 +310,6 @@ class Ledger(Protocol):
 
     @property
     def overview(self) -> Overview: ...
-
-    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
-        """Insert a new deletion.
-
-        Returns None when done; the Freeze or the open Deletion that prevents it; or the number of open deletions,
-        where no more are allowed.
-        """
-        ...
-
-    def get(self, deletion: DeletionId) -> Deletion | None: ...
-
-    def current(self, job: JobId) -> Deletion | None:
-        """The open deletion of that job of this target, if there is one."""
-        ...
-
-    def open_deletions(self, *, limit: int = 50) -> Sequence[Deletion]:
-        """The deletions that are open, oldest first, of all targets."""
-        ...
-
-    def open_count(self) -> int:
-        """How many deletions are open."""
-        ...
-
-    def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
-        """Other deletions of the same job and target, requested, confirmed or ended since then, newest first."""
-        ...
-
-    def change(
-        self,
-        deletion: DeletionId,
-        step: Step | None,
-        values: Mapping[str, Any],
-        *events: Event,
-        where: Mapping[str, Any] | None = None,
-        before_deadline: datetime | None = None,
-        attempt: Attempt | None = None,
-        notifications: Iterable[Notification] = (),
-    ) -> Deletion | None:
-        """Leave a state that ``step`` may leave, by a conditional update; None when no row met the conditions.
-
-        ``values``, the events, the attempt and the notifications are written in the same transaction.
-
-        ``step`` None keeps the state. ``where`` adds equalities on columns (None means IS NULL); ``before_deadline``
-        adds ``deadline_at > that``. An attempt is inserted, or replaces the one that the same claim began at the same
-        moment. An attempt of another claim is never overwritten; the new one then gets the next number.
-        A claim also needs that no freeze stands for the deletion's target.
-        A COMMIT whose answer was lost raises ``LedgerTrouble(in_doubt=True)``.
-        """
-        ...
-
-    def lease_deletions(
-        self,
-        work: DueWork,
-        now: datetime,
-        *,
-        seconds: float,
-        limit: int = 10,
-        deadline: tuple[datetime, datetime] | None = None,
-    ) -> Sequence[Deletion]:
-        """Lease deletions with such work due for that many seconds. ``deadline`` is for REMIND."""
-        ...
 
     def ping_writable(self) -> datetime | None:
         """Write something; ``LedgerTrouble`` says why that failed. Returns the database's own time, if it has one."""

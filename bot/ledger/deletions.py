@@ -1,8 +1,8 @@
-"""The deletions' statements: who may change a row is decided by the row count of a conditional update."""
+"""The deletions: who may change a row is decided by the row count of a conditional update."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     Update,
     and_,
     bindparam,
@@ -24,13 +25,16 @@ from sqlalchemy import (
     update,
 )
 
-from bot.domain.ledger_port import DueWork
+from bot.audit import witness
+from bot.domain.events import Event
+from bot.domain.ledger_port import DueWork, LedgerTrouble
 from bot.domain.lifecycle import Step, sources, target
 from bot.domain.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze, JobId, State, Target
+from bot.domain.notifications import Notification
 from bot.domain.outcomes import Ending
 from bot.ledger import attempts as attempt_rows
-from bot.ledger import freezes, leases
-from bot.ledger.database import dialects
+from bot.ledger import freezes, leases, outbox
+from bot.ledger.database import dialects, trouble
 from bot.ledger.leases import NOW
 from bot.ledger.schema.mapping import (
     COMPARABLE,
@@ -51,10 +55,14 @@ from bot.ledger.schema.tables import (
     is_open,
     is_readable,
 )
+from bot.ledger.trail import rows
+from bot.ledger.transactions import Transactions
 
 ORPHANED_AFTER = timedelta(seconds=240)
 """After that a card without a message never gets one: ``bot.deletion.post_card`` gives up earlier."""
 
+FIRST_STEPS = {State.AWAITING: Step.PROPOSE, State.REFUSED: Step.REFUSE}
+"""The step by which a deletion is proposed. One that is inserted again after the ledger lost it takes none."""
 CLAIMS = frozenset({Step.CLAIM, Step.CLAIM_AGAIN})
 NEVER_CLAIMED = frozenset({State.AWAITING, State.REFUSED, State.CANCELLED, State.EXPIRED})
 """The states in which no DELETE was ever claimed, so that there are no attempts to read."""
@@ -66,6 +74,7 @@ _ATTEMPTS = select(attempts).where(attempts.c.deletion == bindparam("of")).order
 _ATTEMPTS_OF_MANY = (
     select(attempts).where(attempts.c.deletion.in_(bindparam("of", expanding=True))).order_by(attempts.c.number)
 )
+_OPEN = select(deletions).where(is_open).order_by(_c.asked_at, _c.id).limit(bindparam("most"))
 _OPEN_COUNT = select(func.count()).select_from(deletions).where(is_open)
 _SAME_JOB = and_(
     _c.endpoint == bindparam("endpoint"), _c.project_id == bindparam("project_id"), _c.job_id == bindparam("job_id")
@@ -83,36 +92,23 @@ _EARLIER = (
 )
 
 
-def get(connection: Connection, deletion: DeletionId) -> Deletion | None:
-    """One deletion with its attempts."""
-    row = connection.execute(_GET, {"wanted": deletion}).one_or_none()
-    return _whole(connection, row) if row is not None else None
-
-
 def _whole(connection: Connection, row: Row[Any]) -> Deletion:
     if row.state in NEVER_CLAIMED and row.ended_why != Ending.LOST_COMMITS:
         return deletion_from(row)
     return deletion_from(row, tuple(attempt_from(line) for line in connection.execute(_ATTEMPTS, {"of": row.id})))
 
 
-def many(connection: Connection, rows: Sequence[Row[Any]]) -> list[Deletion]:
+def many(connection: Connection, found: Sequence[Row[Any]]) -> list[Deletion]:
     """Several deletions, in the order of their rows, with one more query for all their attempts."""
-    if not rows:
+    if not found:
         return []
-    found: dict[str, list[Attempt]] = {}
-    for line in connection.execute(_ATTEMPTS_OF_MANY, {"of": [row.id for row in rows]}):
-        found.setdefault(line.deletion, []).append(attempt_from(line))
-    return [deletion_from(row, tuple(found.get(row.id, ()))) for row in rows]
+    tried: dict[str, list[Attempt]] = {}
+    for line in connection.execute(_ATTEMPTS_OF_MANY, {"of": [row.id for row in found]}):
+        tried.setdefault(line.deletion, []).append(attempt_from(line))
+    return [deletion_from(row, tuple(tried.get(row.id, ()))) for row in found]
 
 
-def current(connection: Connection, target: Target, job: JobId) -> Deletion | None:
-    """The open deletion of that job, if there is one."""
-    wanted = {"endpoint": target.endpoint, "project_id": target.project_id, "job_id": job}
-    row = connection.execute(_CURRENT, wanted).one_or_none()
-    return _whole(connection, row) if row is not None else None
-
-
-def propose(connection: Connection, deletion: Deletion, instance: str, max_open: int) -> Deletion | Freeze | int | None:
+def _insert(connection: Connection, deletion: Deletion, instance: str, max_open: int) -> Deletion | Freeze | int | None:
     """Insert, unless a freeze stands, a deletion of the same job is open, or too many are open."""
     columns = deletion_columns(deletion, instance)
     if deletion.state not in OPEN_STATES:
@@ -173,39 +169,6 @@ def _change(
     return statement.values(settings).returning(*deletions.columns)
 
 
-def prepare_change(
-    deletion: DeletionId,
-    step: Step | None,
-    values: Mapping[str, Any],
-    where: Mapping[str, Any] | None,
-    before_deadline: datetime | None,
-    instance: str,
-) -> tuple[Update, dict[str, Any]]:
-    """The conditional update and its parameters. Raises ``TypeError`` for an unknown field."""
-    new = columns_of(values, SETTABLE)
-    conditions = columns_of(where or {}, COMPARABLE)
-    equal = {name: value for name, value in conditions.items() if value is not None}
-    empty = tuple(name for name, value in conditions.items() if value is None)
-    parameters = {f"set_{name}": value for name, value in new.items()}
-    parameters |= {f"where_{name}": value for name, value in equal.items()}
-    parameters |= {"wanted": deletion, "me": instance}
-    if before_deadline is not None:
-        parameters["before_deadline"] = before_deadline
-    return _change(step, tuple(new), tuple(equal), empty, before_deadline is not None), parameters
-
-
-def change(
-    connection: Connection, statement: Update, parameters: Mapping[str, Any], attempt: Attempt | None
-) -> Deletion | None:
-    """Run a prepared change and keep its attempt; None when no row met the conditions."""
-    row = connection.execute(statement, parameters).one_or_none()
-    if row is None:
-        return None
-    if attempt is not None:
-        attempt_rows.keep(connection, DeletionId(row.id), attempt)
-    return _whole(connection, row)
-
-
 def _due(work: DueWork, *, is_exclusive: bool) -> ColumnElement[bool]:
     """Which rows have such work. If this process uses the database exclusively, other owners no longer exist."""
     match work:
@@ -243,47 +206,124 @@ def _lease(work: DueWork, is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_c
     return leases.take(deletions, _due(work, is_exclusive=is_exclusive), order=ORDER[work])
 
 
-def lease(  # noqa: PLR0913 - what the statement takes has many parts; all but three are named
-    connection: Connection,
-    work: DueWork,
-    now: datetime,
-    *,
-    seconds: float,
-    limit: int,
-    instance: str,
-    target: Target,
-    is_exclusive: bool,
-    deadline: tuple[datetime, datetime] | None = None,
-) -> list[Deletion]:
-    """Lease deletions with such work due."""
-    parameters = leases.parameters(now, timedelta(seconds=seconds), instance, limit)
-    if deadline is not None:
-        parameters |= {"soonest": deadline[0], "latest": deadline[1]}
-    if work is DueWork.ORPHAN:
-        parameters["orphaned"] = now - ORPHANED_AFTER
-    if work is DueWork.READ:
-        parameters |= {"our_endpoint": target.endpoint, "our_project": target.project_id}
-    return many(connection, connection.execute(_lease(work, is_exclusive), parameters).all())
+class Deletions:
+    """See ``bot.domain.ledger_port.Deletions``. Each method is one transaction, with its events and its messages."""
 
+    def __init__(self, run: Transactions, target: Target) -> None:
+        self._run = run
+        self._target = target
 
-def earlier(connection: Connection, deletion: Deletion, since: datetime) -> list[Deletion]:
-    """Other deletions of the same job and target that were requested, confirmed or ended since then, newest first."""
-    parameters = {
-        "endpoint": deletion.target.endpoint,
-        "project_id": deletion.target.project_id,
-        "job_id": deletion.job.job_id,
-        "since": since,
-        "but": deletion.id,
-    }
-    return many(connection, connection.execute(_EARLIER, parameters).all())
+    def propose(self, deletion: Deletion, *events: Event, max_open: int) -> Deletion | Freeze | int | None:
+        """See the port. A deletion that is refused from the start is inserted unconditionally."""
 
+        def work(connection: Connection) -> Deletion | Freeze | int | None:
+            in_the_way = _insert(connection, deletion, self._run.instance, max_open)
+            if in_the_way is None:
+                rows.append(connection, events, FIRST_STEPS.get(deletion.state))
+            return in_the_way
 
-def open_ones(connection: Connection, limit: int) -> list[Deletion]:
-    """The deletions that are open, oldest first."""
-    query = select(deletions).where(is_open).order_by(_c.asked_at, _c.id).limit(limit)
-    return many(connection, connection.execute(query).all())
+        return self._run.write("propose", work)
 
+    def get(self, deletion: DeletionId) -> Deletion | None:
+        """See the port."""
+        return self._one(_GET, {"wanted": deletion})
 
-def open_count(connection: Connection) -> int:
-    """How many deletions are open."""
-    return int(connection.execute(_OPEN_COUNT).scalar_one())
+    def current(self, job: JobId) -> Deletion | None:
+        """See the port."""
+        ours = {"endpoint": self._target.endpoint, "project_id": self._target.project_id}
+        return self._one(_CURRENT, ours | {"job_id": job})
+
+    def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
+        """See the port."""
+        parameters = {
+            "endpoint": deletion.target.endpoint,
+            "project_id": deletion.target.project_id,
+            "job_id": deletion.job.job_id,
+            "since": since,
+            "but": deletion.id,
+        }
+        return self._run.read(lambda connection: many(connection, connection.execute(_EARLIER, parameters).all()))
+
+    def open(self, *, limit: int = 50) -> Sequence[Deletion]:
+        """See the port."""
+        return self._run.read(lambda connection: many(connection, connection.execute(_OPEN, {"most": limit}).all()))
+
+    def open_count(self) -> int:
+        """See the port."""
+        return self._run.read(lambda connection: connection.execute(_OPEN_COUNT).scalar_one())
+
+    def change(
+        self,
+        deletion: DeletionId,
+        step: Step | None,
+        values: Mapping[str, Any],
+        *events: Event,
+        where: Mapping[str, Any] | None = None,
+        before_deadline: datetime | None = None,
+        attempt: Attempt | None = None,
+        notifications: Iterable[Notification] = (),
+    ) -> Deletion | None:
+        """See the port. It also gives up this process's lease on the row. ``TypeError`` for an unknown field.
+
+        ``values`` may name any field of ``Deletion`` but ``id``, ``target``, ``state`` and ``attempts``. ``where`` may
+        name those, ``state``, and ``job_id``, ``job_state``, ``job_name``, ``asset_id``, ``last_update_time``.
+        """
+        new = columns_of(values, SETTABLE)
+        conditions = columns_of(where or {}, COMPARABLE)
+        equal = {name: value for name, value in conditions.items() if value is not None}
+        empty = tuple(name for name, value in conditions.items() if value is None)
+        parameters = {f"set_{name}": value for name, value in new.items()}
+        parameters |= {f"where_{name}": value for name, value in equal.items()}
+        parameters |= {"wanted": deletion, "me": self._run.instance}
+        if before_deadline is not None:
+            parameters["before_deadline"] = before_deadline
+        statement = _change(step, tuple(new), tuple(equal), empty, before_deadline is not None)
+        if step in CLAIMS and self._run.is_replaced:
+            # The next process would open a ledger without this claim.
+            raise LedgerTrouble(trouble.REPLACED)
+        # A tuple, because the transaction may be run a second time and an iterator would be empty by then.
+        notifications = tuple(notifications)
+
+        def work(connection: Connection) -> Deletion | None:
+            row = connection.execute(statement, parameters).one_or_none()
+            if row is None:
+                return None
+            if attempt is not None:
+                attempt_rows.keep(connection, DeletionId(row.id), attempt)
+            changed = _whole(connection, row)
+            newest = rows.append(connection, events, step)
+            outbox.write(connection, witness.quoted(notifications, newest), self._run.now())
+            return changed
+
+        return self._run.write("change" if step is None else f"change:{step.value}", work)
+
+    def lease(
+        self,
+        work: DueWork,
+        now: datetime,
+        *,
+        seconds: float,
+        limit: int = 10,
+        deadline: tuple[datetime, datetime] | None = None,
+    ) -> Sequence[Deletion]:
+        """See the port. ``change`` ends the lease early."""
+        parameters = leases.parameters(now, timedelta(seconds=seconds), self._run.instance, limit)
+        if deadline is not None:
+            parameters |= {"soonest": deadline[0], "latest": deadline[1]}
+        if work is DueWork.ORPHAN:
+            parameters["orphaned"] = now - ORPHANED_AFTER
+        if work is DueWork.READ:
+            parameters |= {"our_endpoint": self._target.endpoint, "our_project": self._target.project_id}
+        statement = _lease(work, self._run.is_exclusive)
+
+        def found(connection: Connection) -> list[Deletion]:
+            return many(connection, connection.execute(statement, parameters).all())
+
+        return self._run.lease("lease_deletions", now, found, [])
+
+    def _one(self, query: Select[Any], wanted: dict[str, Any]) -> Deletion | None:
+        def work(connection: Connection) -> Deletion | None:
+            row = connection.execute(query, wanted).one_or_none()
+            return _whole(connection, row) if row is not None else None
+
+        return self._run.read(work)

@@ -33,7 +33,7 @@ def run_once(ports: Ports) -> int:
 def _say(pending: PendingRequest, ports: Ports) -> Delivered | RetryLater | Undeliverable:
     if pending.text is not None:
         return ports.messenger.answer_late(pending)
-    deletion = ports.ledger.get(pending.about) if pending.about else None
+    deletion = ports.ledger.deletions.get(pending.about) if pending.about else None
     if deletion is not None and deletion.state is State.AWAITING and is_late(deletion, ports.clock.now()):
         # The worker that expires it may not have come to it yet.
         deletion = replace(deletion, state=State.EXPIRED)

@@ -72,7 +72,7 @@ def send(due: Due, leased_at: Moment, ports: Ports) -> bool:
 
 def _send(due: Due, leased_at: Moment, ports: Ports) -> bool:
     notification = due.notification
-    deletion = ports.ledger.get(notification.deletion) if notification.deletion else None
+    deletion = ports.ledger.deletions.get(notification.deletion) if notification.deletion else None
     # A fleeting redraw that waits is a turn of ``Ledger.cards`` whose process is gone or gave it up.
     if notification.is_fleeting or (
         notification.deletion and (deletion is None or is_overtaken(notification, deletion))

@@ -27,7 +27,7 @@ def never(_: datetime) -> bool:
 def run_once(ports: Ports, jumped: Callable[[datetime], bool] = never) -> int:
     """Expire the cards past their deadline; returns how many were closed. ``jumped`` is ``ClockWatch.jumped``."""
     closed = 0
-    for deletion in ports.ledger.lease_deletions(DueWork.EXPIRE, ports.clock.now(), seconds=LEASE_SECONDS):
+    for deletion in ports.ledger.deletions.lease(DueWork.EXPIRE, ports.clock.now(), seconds=LEASE_SECONDS):
         now = ports.clock.now()
         was_cut_short = deletion.deadline_at is not None and jumped(deletion.deadline_at)
         why = {"clock_set": True} if was_cut_short else {}
@@ -46,7 +46,7 @@ def _close_orphans(ports: Ports) -> int:
 
     The card may stand in Slack all the same. A click on it is answered, and removes its buttons.
     """
-    orphans = ports.ledger.lease_deletions(DueWork.ORPHAN, ports.clock.now(), seconds=LEASE_SECONDS)
+    orphans = ports.ledger.deletions.lease(DueWork.ORPHAN, ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in orphans:
         now = ports.clock.now()
         no = Refused(Reason.RESTARTED)

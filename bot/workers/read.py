@@ -15,7 +15,7 @@ def read_next(ports: Ports) -> int:
 
     A read may take a minute where MetaStudio hangs, so nothing that is due for other reasons waits behind one.
     """
-    due = ports.ledger.lease_deletions(DueWork.READ, ports.clock.now(), seconds=LEASE_SECONDS, limit=1)
+    due = ports.ledger.deletions.lease(DueWork.READ, ports.clock.now(), seconds=LEASE_SECONDS, limit=1)
     for deletion in due:
         with about(deletion.id):
             read_one(deletion, ports)

@@ -27,7 +27,7 @@ def run_once(ports: Ports) -> int:
     now = ports.clock.now()
     half = now + ports.config.rules.confirm_within / 2
     reminded = 0
-    for deletion in ports.ledger.lease_deletions(
+    for deletion in ports.ledger.deletions.lease(
         DueWork.REMIND, now, seconds=LEASE_SECONDS, deadline=(now + LEAST_LEFT, half)
     ):
         # Looked up before the message is written, so that no other message of the thread waits for the look-ups.

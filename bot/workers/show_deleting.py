@@ -56,7 +56,7 @@ class DeletingCards:
             return
         answer: Delivered | RetryLater | Undeliverable | None = None
         try:
-            deletion = ports.ledger.get(drawing.deletion)
+            deletion = ports.ledger.deletions.get(drawing.deletion)
             if deletion is not None and deletion.state is State.DELETING:
                 answer = ports.messenger.send(drawing, deletion)
         finally:
@@ -72,7 +72,7 @@ class DeletingCards:
 
     def _draw_again(self, deletion_id: DeletionId, ports: Ports) -> None:
         with about(deletion_id), suppress(LedgerTrouble):
-            deletion = ports.ledger.get(deletion_id)
+            deletion = ports.ledger.deletions.get(deletion_id)
             if deletion is None or deletion.message_ts is None or deletion.state is State.DELETING:
                 return
             card = Notification(NotificationKind.CARD, deletion.id, deletion.channel, deletion.message_ts)

@@ -16,7 +16,7 @@ from bot.workers.read import LEASE_SECONDS
 
 def take_over(ports: Ports) -> int:
     """Take over the claims that ran out; returns how many. No process may send the DELETE again."""
-    left = ports.ledger.lease_deletions(DueWork.TAKEOVER, ports.clock.now(), seconds=LEASE_SECONDS)
+    left = ports.ledger.deletions.lease(DueWork.TAKEOVER, ports.clock.now(), seconds=LEASE_SECONDS)
     for deletion in left:
         now = ports.clock.now()
         change = Change(

@@ -45,7 +45,7 @@ def older_of_job(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -
 def _last(dispatcher: Dispatcher, seen: Click) -> Deletion | Refused:
     if no := permission.may(Action.COMMAND, seen.actor, seen.channel, dispatcher.ports):
         return no
-    found = dispatcher.ports.ledger.get(seen.deletion) if seen.deletion else None
+    found = dispatcher.ports.ledger.deletions.get(seen.deletion) if seen.deletion else None
     if found is None or found.target != dispatcher.ports.config.target:
         return Refused(Reason.UNKNOWN_DELETION)
     return found

@@ -37,7 +37,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPa
 
 def fill(ledger: Store) -> None:
     """A card that waits, and a trail."""
-    ledger.propose(deletion(1), event(Kind.PROPOSED, 1), max_open=9)
+    ledger.deletions.propose(deletion(1), event(Kind.PROPOSED, 1), max_open=9)
     for _ in range(50):
         ledger.trail.record(event(Kind.READ, 1))
 
@@ -69,7 +69,7 @@ def test_backup_and_restore_of_sqlite(
     assert "Cards closed: 1." in capsys.readouterr().out
     assert main(["audit", "verify"]) == 0
     again = sqlite.open()
-    closed = again.get(deletion(1).id)
+    closed = again.deletions.get(deletion(1).id)
     assert closed is not None
     assert closed.state is State.EXPIRED
     assert again.trail.head()[0] == number  # one event was lost with the file, one tells of the closing

@@ -233,7 +233,7 @@ def test_no_claim_is_won_in_a_file_that_is_not_in_its_place(sqlite: Backend, tmp
     backend = Backend("sqlite", f"sqlite:///{folder}/ledger.db")
     ledger = backend.open()
     one = deletion(1, message_ts="1.1", deadline_at=NOON + timedelta(hours=1))
-    ledger.propose(one, event(), max_open=9)
+    ledger.deletions.propose(one, event(), max_open=9)
     assert ledger.is_in_place()
     path = folder / "ledger.db"
     if how == "removed":
@@ -247,7 +247,7 @@ def test_no_claim_is_won_in_a_file_that_is_not_in_its_place(sqlite: Backend, tmp
         folder.rename(tmp_path / "elsewhere")
     assert not ledger.is_in_place()
     with pytest.raises(LedgerTrouble, match="removed or replaced"):
-        ledger.change(one.id, Step.CLAIM, {"confirmer": ANNA}, before_deadline=NOON)
+        ledger.deletions.change(one.id, Step.CLAIM, {"confirmer": ANNA}, before_deadline=NOON)
     ledger.trail.record(event())
     assert ledger.trail.head()[0] == 2
     backend.close()

@@ -18,7 +18,7 @@ from tests.support.values import BEN
 def being_deleted(ledger: Store, number: int = 1) -> Deletion:
     """A deletion whose claim was won."""
     made = deletion(number)
-    assert ledger.propose(made, max_open=200) is None
+    assert ledger.deletions.propose(made, max_open=200) is None
     token = f"token-{number}"
     values = {
         "confirmer": BEN,
@@ -27,7 +27,7 @@ def being_deleted(ledger: Store, number: int = 1) -> Deletion:
         "send_before": after(5),
         "takeover_at": after(60),
     }
-    assert ledger.change(made.id, Step.CLAIM, values, attempt=attempt(1, token)) is not None
+    assert ledger.deletions.change(made.id, Step.CLAIM, values, attempt=attempt(1, token)) is not None
     return made
 
 
@@ -58,10 +58,10 @@ def test_a_turn_that_nobody_ended_runs_out(ledger: Store) -> None:
 def test_no_turn_for_a_deletion_that_is_not_being_deleted(ledger: Store) -> None:
     """One that waits, and one that has ended."""
     drawing = tell(kind=NotificationKind.CARD, fleeting=True)
-    assert ledger.propose(deletion(2), max_open=200) is None
+    assert ledger.deletions.propose(deletion(2), max_open=200) is None
     assert ledger.cards.hold(tell(2, kind=NotificationKind.CARD, fleeting=True), NOON, seconds=20) is None
     made = being_deleted(ledger)
-    ledger.change(made.id, Step.REPLY_DELETED, {"ended_at": NOON})
+    ledger.deletions.change(made.id, Step.REPLY_DELETED, {"ended_at": NOON})
     assert ledger.cards.hold(drawing, NOON, seconds=20) is None
     assert ledger.outbox.count() == 0
 
@@ -89,7 +89,7 @@ def test_no_turn_comes_between_an_outcome_and_its_redraw(ledger: Store) -> None:
     redraw = tell(kind=NotificationKind.CARD)
     with ThreadPoolExecutor(2) as threads:
         ended = threads.submit(
-            lambda: ledger.change(made.id, Step.REPLY_DELETED, {"ended_at": NOON}, notifications=[redraw])
+            lambda: ledger.deletions.change(made.id, Step.REPLY_DELETED, {"ended_at": NOON}, notifications=[redraw])
         )
         assert is_written.wait(20)
         turn = threads.submit(ledger.cards.hold, tell(kind=NotificationKind.CARD, fleeting=True), NOON, seconds=20)

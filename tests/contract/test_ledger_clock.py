@@ -33,9 +33,9 @@ HOUR = timedelta(hours=1)
 
 def test_a_deadline_is_pulled_back_and_its_card_drawn_anew(ledger: Store) -> None:
     """The card shows until when it waits, so it has to show the new time."""
-    ledger.propose(deletion(1, message_ts="1.1", deadline_at=after(4200)), max_open=9)
+    ledger.deletions.propose(deletion(1, message_ts="1.1", deadline_at=after(4200)), max_open=9)
     assert ledger.follow_clock(NOON, -HOUR, LONGEST) == 1
-    found = ledger.get(deletion(1).id)
+    found = ledger.deletions.get(deletion(1).id)
     assert found is not None
     assert found.deadline_at == after(600)
     assert [due.notification.kind for due in ledger.outbox.lease(NOON)] == [NotificationKind.CARD]
@@ -43,10 +43,10 @@ def test_a_deadline_is_pulled_back_and_its_card_drawn_anew(ledger: Store) -> Non
 
 def test_what_lies_where_it_may_stays(ledger: Store) -> None:
     """At each start this is done, and mostly there is nothing to do."""
-    ledger.propose(deletion(1, message_ts="1.1", deadline_at=after(600)), max_open=9)
-    before = ledger.get(deletion(1).id)
+    ledger.deletions.propose(deletion(1, message_ts="1.1", deadline_at=after(600)), max_open=9)
+    before = ledger.deletions.get(deletion(1).id)
     assert ledger.follow_clock(NOON, timedelta(0), LONGEST) == 0
-    assert ledger.get(deletion(1).id) == before
+    assert ledger.deletions.get(deletion(1).id) == before
     assert ledger.outbox.count() == 0
 
 
@@ -55,11 +55,11 @@ def test_what_another_replica_has_just_written_stays(postgresql: Backend) -> Non
     busy, starting = postgresql.open("busy"), postgresql.open("starting")
     ahead = clock.APART.total_seconds()
     one = deletion(1, asked_at=after(ahead), deadline_at=after(600 + ahead))
-    busy.propose(one, max_open=9)
+    busy.deletions.propose(one, max_open=9)
     busy.requests.note(waiting(since=after(ahead)))
-    before = busy.get(one.id)
+    before = busy.deletions.get(one.id)
     assert starting.follow_clock(NOON, timedelta(0), LONGEST) == 0
-    assert starting.get(one.id) == before
+    assert starting.deletions.get(one.id) == before
     assert starting.follow_clock(NOON - timedelta(seconds=1), timedelta(0), LONGEST) == 3
 
 
@@ -79,14 +79,14 @@ def test_reads_of_what_is_unknown(
 ) -> None:
     """They are counted anew, and on the first day the next one is minutes away."""
     one = deletion(1, message_ts="1.1", deadline_at=after(600))
-    ledger.propose(one, max_open=9)
+    ledger.deletions.propose(one, max_open=9)
     claim: dict[str, Any] = {"claim_token": "t", "send_before": after(5), "takeover_at": after(50)}
-    ledger.change(one.id, Step.CLAIM, claim)
+    ledger.deletions.change(one.id, Step.CLAIM, claim)
     reads = {"reads_agreeing": 3, "reads_first_at": after(-30), "reads_last": "present"}
     values = {"unknown_since": since, "read_due_at": due, "reminded": told, **reads}
-    ledger.change(one.id, Step.LOSE, values)
+    ledger.deletions.change(one.id, Step.LOSE, values)
     ledger.follow_clock(NOON, -HOUR, LONGEST)
-    found = ledger.get(one.id)
+    found = ledger.deletions.get(one.id)
     assert found is not None
     assert found.state is State.UNKNOWN
     assert (found.unknown_since, found.read_due_at) == (new_since, new_due)
@@ -97,10 +97,10 @@ def test_reads_of_what_is_unknown(
 def test_a_claim_of_this_process_is_kept_as_long_as_before(backend: Backend, step: timedelta) -> None:
     """Whoever holds it waits for an answer."""
     mine, one = backend.open("me"), deletion(1, message_ts="1.1", deadline_at=after(600))
-    mine.propose(one, max_open=9)
-    mine.change(one.id, Step.CLAIM, {"claim_token": "t", "send_before": after(5), "takeover_at": after(50)})
+    mine.deletions.propose(one, max_open=9)
+    mine.deletions.change(one.id, Step.CLAIM, {"claim_token": "t", "send_before": after(5), "takeover_at": after(50)})
     mine.follow_clock(NOON + step, step, LONGEST)
-    found = mine.get(one.id)
+    found = mine.deletions.get(one.id)
     assert found is not None
     assert found.takeover_at == after(50) + step
 
@@ -108,12 +108,14 @@ def test_a_claim_of_this_process_is_kept_as_long_as_before(backend: Backend, ste
 def test_the_claim_of_a_process_that_is_gone_is_pulled_back(ledger: Store) -> None:
     """To where it may lie: nobody waits for its answer any more, and somebody has to take it over."""
     one = deletion(1, message_ts="1.1", deadline_at=after(600))
-    ledger.propose(one, max_open=9)
-    ledger.change(one.id, Step.CLAIM, {"claim_token": "t", "send_before": after(5), "takeover_at": after(3650)})
+    ledger.deletions.propose(one, max_open=9)
+    ledger.deletions.change(
+        one.id, Step.CLAIM, {"claim_token": "t", "send_before": after(5), "takeover_at": after(3650)}
+    )
     gone = update(deletions).values(claim_owner="somebody who is gone")
     assert ledger.write("go", lambda connection: connection.execute(gone).rowcount) == 1
     assert ledger.follow_clock(NOON, -HOUR, LONGEST) == 1
-    found = ledger.get(one.id)
+    found = ledger.deletions.get(one.id)
     assert found is not None
     assert found.takeover_at == after(110)
 
@@ -158,7 +160,7 @@ BOUNDS = {
 @pytest.mark.parametrize(("table", "column"), BOUNDS)
 def test_each_bound_holds(ledger: Store, table: str, column: str) -> None:
     """A time that a clock two days ahead has left comes back to the latest one that may stand there."""
-    ledger.propose(deletion(1), max_open=9)
+    ledger.deletions.propose(deletion(1), max_open=9)
     ledger.outbox.enqueue(Notification(NotificationKind.CARD, deletion(1).id, "C1", "1.1"))
     ledger.requests.note(waiting())
     ledger.running_log.cursor("C1")

@@ -48,12 +48,12 @@ def test_one_claim_wins(stores: list[Store]) -> None:
     """However many press the button at once, one claim wins; its token, attempt and event are there, and no other's."""
     for number in range(1, 6):
         made = deletion(number)
-        assert stores[0].propose(made, max_open=200) is None
+        assert stores[0].deletions.propose(made, max_open=200) is None
         before = stores[0].trail.head()[0]
 
         def claim(thread: int, made: Deletion = made) -> Deletion | None:
             token = f"token-{thread}"
-            return stores[thread % len(stores)].change(
+            return stores[thread % len(stores)].deletions.change(
                 made.id,
                 Step.CLAIM,
                 {"claim_token": token},
@@ -66,7 +66,7 @@ def test_one_claim_wins(stores: list[Store]) -> None:
         won = [result for result in together(claim) if result is not None]
         assert len(won) == 1
         assert won[0].state is State.DELETING
-        found = stores[0].get(made.id)
+        found = stores[0].deletions.get(made.id)
         assert found is not None
         assert found == won[0]
         assert [each.claim_token for each in found.attempts] == [found.claim_token]
@@ -77,11 +77,11 @@ def test_one_claim_wins(stores: list[Store]) -> None:
 def test_one_proposal_wins(stores: list[Store]) -> None:
     """However many ask for one job at once, one gets a card and the others are shown it."""
     results = together(
-        lambda thread: stores[thread % len(stores)].propose(
+        lambda thread: stores[thread % len(stores)].deletions.propose(
             deletion(thread + 1, job="same"), event(Kind.PROPOSED, thread + 1), max_open=200
         )
     )
-    (standing,) = stores[0].open_deletions()
+    (standing,) = stores[0].deletions.open()
     assert results.count(None) == 1
     assert [result for result in results if result is not None] == [standing] * (THREADS - 1)
     assert [each.event.deletion for each in stores[0].trail.events()] == [standing.id]
@@ -90,7 +90,7 @@ def test_one_proposal_wins(stores: list[Store]) -> None:
 def test_no_more_than_the_most_in_one_process(sqlite: Backend) -> None:
     """At once or one by one: no more than the most allowed are open."""
     ledger = sqlite.open()
-    results = together(lambda thread: ledger.propose(deletion(thread + 1), max_open=5))
+    results = together(lambda thread: ledger.deletions.propose(deletion(thread + 1), max_open=5))
     assert results.count(None) == 5
     assert results.count(5) == THREADS - 5
 
@@ -186,14 +186,14 @@ def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> No
 def test_each_deletion_is_leased_once(stores: list[Store]) -> None:
     """Many sweepers at once share the work and never do the same."""
     for number in range(1, 41):
-        stores[0].propose(deletion(number, message_ts="1.1"), max_open=200)
+        stores[0].deletions.propose(deletion(number, message_ts="1.1"), max_open=200)
     results = together(
-        lambda thread: stores[thread % len(stores)].lease_deletions(DueWork.EXPIRE, after(600), seconds=60, limit=5), 6
+        lambda thread: stores[thread % len(stores)].deletions.lease(DueWork.EXPIRE, after(600), seconds=60, limit=5), 6
     )
     ids = [found.id for result in results for found in result]
     assert len(ids) == len(set(ids))
     # Whoever came while another one held a row skips it, so on PostgreSQL some may be left for the next look.
-    rest = stores[0].lease_deletions(DueWork.EXPIRE, after(600), seconds=60, limit=50)
+    rest = stores[0].deletions.lease(DueWork.EXPIRE, after(600), seconds=60, limit=50)
     assert len(ids) + len(rest) == 40
 
 
@@ -284,16 +284,16 @@ def test_one_who_leaves_the_queue_stops_nobody(sqlite: Backend, monkeypatch: pyt
 def test_readers_do_not_wait_for_a_writer(sqlite: Backend) -> None:
     """While a transaction is open, others read what was committed before it."""
     ledger = sqlite.open()
-    ledger.propose(deletion(), max_open=1)
+    ledger.deletions.propose(deletion(), max_open=1)
     seen: list[Any] = []
 
     def read(_: str) -> None:
-        reader = threading.Thread(target=lambda: seen.append(ledger.get(deletion().id)))
+        reader = threading.Thread(target=lambda: seen.append(ledger.deletions.get(deletion().id)))
         reader.start()
         reader.join(5)
 
     ledger.before_commit = read
-    ledger.change(deletion().id, Step.CANCEL, {})
+    ledger.deletions.change(deletion().id, Step.CANCEL, {})
     assert [found.state for found in seen] == [State.AWAITING]
 
 
@@ -307,24 +307,24 @@ def stop(_: str) -> None:
 
 def test_stopping_before_the_commit(backend: Backend, ledger: Store) -> None:
     """A process that stops before its COMMIT has done nothing, and who comes after it can go on."""
-    ledger.propose(deletion(), event(), max_open=1)
+    ledger.deletions.propose(deletion(), event(), max_open=1)
     ledger.before_commit = stop
     with pytest.raises(Stop):
-        ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
+        ledger.deletions.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
     again = backend.restart()
-    assert again.get(deletion().id) == deletion()
+    assert again.deletions.get(deletion().id) == deletion()
     assert (again.trail.head()[0], again.outbox.count()) == (1, 0)
     assert again.trail.verify().is_sound
 
 
 def test_stopping_after_the_commit(backend: Backend, ledger: Store) -> None:
     """A process that stops after its COMMIT has done all of it."""
-    ledger.propose(deletion(), event(), max_open=1)
+    ledger.deletions.propose(deletion(), event(), max_open=1)
     ledger.after_commit = stop
     with pytest.raises(Stop):
-        ledger.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
+        ledger.deletions.change(deletion().id, Step.CLAIM, {}, event(), attempt=attempt(), notifications=[tell()])
     again = backend.restart()
-    found = again.get(deletion().id)
+    found = again.deletions.get(deletion().id)
     assert found is not None
     assert (found.state, found.attempts) == (State.DELETING, (attempt(),))
     assert (again.trail.head()[0], again.outbox.count()) == (2, 1)
@@ -345,7 +345,7 @@ def test_the_hooks_know_what_stops(ledger: Store) -> None:
     names: list[str] = []
     ledger.before_commit = lambda name: names.append(f"before {name}")
     ledger.after_commit = lambda name: names.append(f"after {name}")
-    ledger.propose(deletion(), max_open=1)
-    ledger.change(deletion().id, None, {"message_ts": "1.1"})
-    ledger.change(deletion().id, Step.CLAIM, {})
+    ledger.deletions.propose(deletion(), max_open=1)
+    ledger.deletions.change(deletion().id, None, {"message_ts": "1.1"})
+    ledger.deletions.change(deletion().id, Step.CLAIM, {})
     assert names == [f"{when} {name}" for name in ("propose", "change", "change:claim") for when in ("before", "after")]

@@ -31,12 +31,12 @@ def freeze(number: int = 1, **changes: Any) -> Freeze:
 
 
 def claim(ledger: Store, made: Deletion, step: Step = Step.CLAIM) -> Deletion | None:
-    return ledger.change(made.id, step, {"claim_token": "t"}, event(Kind.CLAIMED), attempt=attempt(1, "t"))
+    return ledger.deletions.change(made.id, step, {"claim_token": "t"}, event(Kind.CLAIMED), attempt=attempt(1, "t"))
 
 
 def put(ledger: Store, number: int, **changes: Any) -> Deletion:
     made = deletion(number, **changes)
-    assert ledger.propose(made, max_open=200) is None
+    assert ledger.deletions.propose(made, max_open=200) is None
     return made
 
 
@@ -57,7 +57,7 @@ def test_no_claim_while_a_freeze_stands(ledger: Store) -> None:
     assert claim(ledger, waits) is None
     assert claim(ledger, throttled, Step.CLAIM_AGAIN) is None
     assert ledger.trail.head() == before
-    found = ledger.get(waits.id)
+    found = ledger.deletions.get(waits.id)
     assert found is not None
     assert (found.state, found.attempts) == (State.AWAITING, ())
 
@@ -67,17 +67,17 @@ def test_everything_else_goes_on(ledger: Store) -> None:
     asked, sent = put(ledger, 1), put(ledger, 2)
     assert claim(ledger, sent)
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
-    assert ledger.change(asked.id, Step.CANCEL, {})
-    assert ledger.change(sent.id, Step.LOSE, {})
-    assert ledger.change(sent.id, Step.READ_GONE, {})
+    assert ledger.deletions.change(asked.id, Step.CANCEL, {})
+    assert ledger.deletions.change(sent.id, Step.LOSE, {})
+    assert ledger.deletions.change(sent.id, Step.READ_GONE, {})
 
 
 def test_nothing_is_offered_while_a_freeze_stands(ledger: Store) -> None:
     """A new deletion is told of the freeze; one that is refused from the start is kept all the same."""
     ledger.freezes.begin(freeze(), NOTICE, FROZEN)
-    assert ledger.propose(deletion(1), max_open=200) == freeze()
-    assert ledger.get(deletion(1).id) is None
-    assert ledger.propose(deletion(2, state=State.REFUSED), max_open=200) is None
+    assert ledger.deletions.propose(deletion(1), max_open=200) == freeze()
+    assert ledger.deletions.get(deletion(1).id) is None
+    assert ledger.deletions.propose(deletion(2, state=State.REFUSED), max_open=200) is None
 
 
 def test_one_freeze_at_a_time(ledger: Store) -> None:

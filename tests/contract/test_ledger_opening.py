@@ -85,7 +85,7 @@ def test_only_the_owner_can_read_the_files(sqlite: Backend, tmp_path: Path) -> N
     mask = os.umask(0)
     try:
         ledger = sqlite.open()
-        ledger.propose(deletion(), event(), max_open=1)
+        ledger.deletions.propose(deletion(), event(), max_open=1)
     finally:
         os.umask(mask)
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()}
@@ -129,7 +129,7 @@ def test_only_a_lease_does_not_wait_for_the_disk(sqlite: Backend) -> None:
     ledger.trail.record(event())
     ledger.outbox.lease(NOON)
     ledger.requests.lease(NOON)
-    ledger.lease_deletions(DueWork.READ, NOON, seconds=60)
+    ledger.deletions.lease(DueWork.READ, NOON, seconds=60)
     ledger.running_log.lease("C1", NOON, seconds=60)
     ledger.before_commit = refuse
     with pytest.raises(LedgerTrouble):
@@ -191,8 +191,8 @@ def test_looking_beside_a_running_bot(backend: Backend) -> None:
     """``read_only`` opens beside the holder, sees what is committed, and can write nothing."""
     ledger = backend.open()
     beside = backend.open("looker", read_only=True)
-    ledger.propose(deletion(), event(), max_open=1)
-    assert beside.get(deletion().id) is not None
+    ledger.deletions.propose(deletion(), event(), max_open=1)
+    assert beside.deletions.get(deletion().id) is not None
     assert beside.trail.verify().checked == 1
     with pytest.raises(LedgerTrouble) as refused:
         beside.trail.record(event())
@@ -225,10 +225,10 @@ def test_not_a_ledger(url: str) -> None:
 def test_reopening_finds_everything(backend: Backend) -> None:
     """What was committed is there after a restart."""
     ledger = backend.open()
-    ledger.propose(deletion(), event(), max_open=1)
+    ledger.deletions.propose(deletion(), event(), max_open=1)
     head = ledger.trail.head()
     again = backend.restart()
-    assert again.get(deletion().id) == deletion()
+    assert again.deletions.get(deletion().id) == deletion()
     assert again.trail.head() == head
 
 

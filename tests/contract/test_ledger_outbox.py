@@ -213,9 +213,11 @@ def test_one_replica_claims_a_day(backend: Backend, ledger: Store) -> None:
 
 def test_messages_of_an_end_quote_its_event(ledger: Store) -> None:
     """What ``change`` writes says which event recorded it; a card does not."""
-    ledger.propose(deletion(), event(), max_open=9)
+    ledger.deletions.propose(deletion(), event(), max_open=9)
     notifications = (tell(state="cancelled", kind=NotificationKind.CANCELLED), tell(kind=NotificationKind.CARD))
-    ledger.change(deletion().id, Step.CANCEL, {}, event(Kind.CLICK), event(Kind.CANCELLED), notifications=notifications)
+    ledger.deletions.change(
+        deletion().id, Step.CANCEL, {}, event(Kind.CLICK), event(Kind.CANCELLED), notifications=notifications
+    )
     number, digest = ledger.trail.head()
     facts = {due.notification.kind: dict(due.notification.facts) for due in ledger.outbox.lease(after(1), limit=5)}
     assert facts[NotificationKind.CANCELLED] == {"state": "cancelled", "trail": f"{number}:{digest[:16]}"}

@@ -14,7 +14,7 @@ OTHER = Target(TARGET.endpoint, TARGET.region, "another-project")
 
 def put(ledger: Store, number: int, **changes: Any) -> DeletionId:
     made = deletion(number, **changes)
-    assert ledger.propose(made, max_open=1000) is None
+    assert ledger.deletions.propose(made, max_open=1000) is None
     return made.id
 
 
@@ -24,7 +24,7 @@ def test_history_of_a_job_and_of_a_channel(ledger: Store) -> None:
     put(ledger, 2, asked_at=after(2), channel="C1", job="a")
     put(ledger, 3, asked_at=after(3), channel="C1", job="b")
     put(ledger, 4, asked_at=after(4), channel="C1", job="a", target=OTHER)
-    ledger.change(deletion(1).id, None, {}, attempt=attempt())
+    ledger.deletions.change(deletion(1).id, None, {}, attempt=attempt())
     ids = {number: deletion(number).id for number in range(1, 5)}
     of_job = ledger.overview.history(job=JobId("a"))
     assert [each.id for each in of_job] == [ids[2], ids[1]]

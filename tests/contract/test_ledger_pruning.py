@@ -125,9 +125,9 @@ def ended(ledger: Store, number: int, state: State = State.CANCELLED, **values: 
     """A deletion that is over, asked at noon."""
     made = deletion(number, state=state, ended_at=after(number), **values)
     if state in {State.AWAITING, State.UNKNOWN}:
-        ledger.propose(deletion(number), event(Kind.PROPOSED, number), max_open=99)
+        ledger.deletions.propose(deletion(number), event(Kind.PROPOSED, number), max_open=99)
     else:
-        ledger.propose(made, event(Kind.PROPOSED, number), max_open=99)
+        ledger.deletions.propose(made, event(Kind.PROPOSED, number), max_open=99)
     return made
 
 
@@ -142,7 +142,7 @@ def test_personal_data_goes_from_what_is_over(backend: Backend, ledger: Store) -
     planned = prune(backend, after(3), keep_events=True)
     assert (planned.events, planned.deletions) == (0, 1)
     again = backend.open()
-    found = {number: again.get(deletion(number).id) for number in (1, 2, 3, 4)}
+    found = {number: again.deletions.get(deletion(number).id) for number in (1, 2, 3, 4)}
     first = found[1]
     assert first is not None
     assert (first.reason, first.job.name) == (None, "")
@@ -159,8 +159,10 @@ def test_personal_data_goes_from_what_is_over(backend: Backend, ledger: Store) -
 
 def test_what_is_looked_at_again_keeps_its_name(backend: Backend, ledger: Store) -> None:
     """An outcome whose later look is due is not over."""
-    ledger.propose(deletion(), event(Kind.PROPOSED), max_open=9)
-    ledger.change(deletion().id, Step.CANCEL, {"ended_at": after(1), "read_due_at": after(9)}, event(Kind.CANCELLED))
+    ledger.deletions.propose(deletion(), event(Kind.PROPOSED), max_open=9)
+    ledger.deletions.change(
+        deletion().id, Step.CANCEL, {"ended_at": after(1), "read_due_at": after(9)}, event(Kind.CANCELLED)
+    )
     assert prune(backend, after(500), keep_events=True).deletions == 0
 
 

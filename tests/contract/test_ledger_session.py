@@ -158,9 +158,9 @@ def test_what_the_driver_would_take_for_itself(opened: Callable[[str], Store], q
     """The usual cure behind a pooler, in the URL: accepted, and ours hold: no prepared statements, our transactions."""
     ledger = opened(f"{postgres.migrated()}{'&' if '?' in postgres.migrated() else '?'}{query}")
     for number in range(1, 20):
-        ledger.propose(deletion(number), event(), max_open=99)
+        ledger.deletions.propose(deletion(number), event(), max_open=99)
     prepared = ledger.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar())
-    assert (prepared, ledger.open_count()) == (0, 19)
+    assert (prepared, ledger.deletions.open_count()) == (0, 19)
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
@@ -247,9 +247,13 @@ def test_twelve_at_once_where_the_database_wants_serializable() -> None:
         try:
             with ThreadPoolExecutor(12) as pool:
                 numbers = range(1, 13)
-                made = list(pool.map(lambda n: ledger.propose(deletion(n, job=f"j{n}"), event(), max_open=99), numbers))
+                made = list(
+                    pool.map(
+                        lambda n: ledger.deletions.propose(deletion(n, job=f"j{n}"), event(), max_open=99), numbers
+                    )
+                )
             assert made == [None] * 12
-            assert (ledger.open_count(), ledger.trail.verify().checked) == (12, 12)
+            assert (ledger.deletions.open_count(), ledger.trail.verify().checked) == (12, 12)
         finally:
             ledger.close()
 
@@ -271,9 +275,11 @@ def test_behind_a_pooler(opened: Callable[[str], Store], mode: str, query: str) 
         assert session.differences(ledger._database.writing) == {}
         with ThreadPoolExecutor(12) as pool:
             numbers = range(1, 37)
-            made = list(pool.map(lambda n: ledger.propose(deletion(n, job=f"j{n}"), event(), max_open=99), numbers))
+            made = list(
+                pool.map(lambda n: ledger.deletions.propose(deletion(n, job=f"j{n}"), event(), max_open=99), numbers)
+            )
         assert made == [None] * 36
-        assert (ledger.open_count(), ledger.trail.verify().checked) == (36, 36)
+        assert (ledger.deletions.open_count(), ledger.trail.verify().checked) == (36, 36)
         with pytest.raises(LedgerTrouble):
             open_ledger(f"{pooler.url}?options=-c%20lock_timeout%3D7", TARGET)
     finally:
@@ -305,11 +311,11 @@ def test_a_crash_of_a_server_with_synchronous_commit_off(careless: postgres.Serv
     url = careless.database("ledger")
     ledger = open_ledger(url, TARGET)
     postgres.execute(url, "CREATE TABLE others (number integer)")
-    ledger.propose(deletion(), event(), max_open=1)
+    ledger.deletions.propose(deletion(), event(), max_open=1)
     # The first of them may wake the process that writes; it has done its work then for the next ten seconds.
     postgres.execute(url, *["INSERT INTO others VALUES (1)"] * OTHERS)
     careless.crash()
-    assert ledger.open_count() == 1
+    assert ledger.deletions.open_count() == 1
     assert ledger.trail.verify().checked == 1
     kept = ledger.read(lambda connection: connection.exec_driver_sql("SELECT count(*) FROM others").scalar())
     ledger.close()

@@ -19,16 +19,16 @@ def test_an_empty_ledger_owes_nothing(ledger: Store) -> None:
 def test_what_is_open_is_counted_and_what_has_ended_is_not(ledger: Store) -> None:
     """By state, with the moment since which the oldest unknown outcome is unknown."""
     for number in range(1, 6):
-        assert ledger.propose(deletion(number), max_open=99) is None
+        assert ledger.deletions.propose(deletion(number), max_open=99) is None
     for number in (1, 2, 3):
-        ledger.change(DeletionId(f"{number:016x}"), Step.CLAIM, {"claim_token": "t"})
+        ledger.deletions.change(DeletionId(f"{number:016x}"), Step.CLAIM, {"claim_token": "t"})
     for number, since in ((1, 20), (2, 10)):
-        ledger.change(DeletionId(f"{number:016x}"), Step.LOSE, {"unknown_since": after(since)})
-    ledger.change(DeletionId(f"{5:016x}"), Step.CANCEL, {"ended_at": NOON})
+        ledger.deletions.change(DeletionId(f"{number:016x}"), Step.LOSE, {"unknown_since": after(since)})
+    ledger.deletions.change(DeletionId(f"{5:016x}"), Step.CANCEL, {"ended_at": NOON})
     tally = ledger.overview.tally("key")
     assert tally.open == {State.AWAITING: 1, State.DELETING: 1, State.UNKNOWN: 2}
     assert tally.oldest_unknown == after(10)
-    ledger.change(DeletionId(f"{2:016x}"), Step.READ_GONE, {"ended_at": NOON})
+    ledger.deletions.change(DeletionId(f"{2:016x}"), Step.READ_GONE, {"ended_at": NOON})
     assert ledger.overview.tally("key").oldest_unknown == after(20)
 
 

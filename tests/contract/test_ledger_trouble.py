@@ -39,19 +39,19 @@ def writing(ledger: Store, pragma: str) -> None:
 def test_full_disk(sqlite: Backend) -> None:
     """On a full disk nothing is half written, and once there is room everything goes on."""
     ledger = sqlite.open()
-    ledger.propose(deletion(1), event(), max_open=9)
+    ledger.deletions.propose(deletion(1), event(), max_open=9)
     (pages,) = sqlite.execute("PRAGMA page_count")[0]
     writing(ledger, f"PRAGMA max_page_count = {pages}")
 
     def fill() -> None:
         for number in range(2, 200):
-            ledger.propose(deletion(number), event(), max_open=200)
+            ledger.deletions.propose(deletion(number), event(), max_open=200)
 
     with pytest.raises(LedgerTrouble) as trouble:
         fill()
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("disk full", False)
     reached = ledger.trail.head()[0]
-    assert ledger.open_count() == reached
+    assert ledger.deletions.open_count() == reached
     writing(ledger, "PRAGMA max_page_count = 1000000")
     ledger.trail.record(event())
     assert ledger.trail.head()[0] == reached + 1
@@ -65,7 +65,7 @@ def test_read_only(sqlite: Backend) -> None:
     for write in (
         lambda: ledger.trail.record(event()),
         lambda: ledger.requests.note(waiting()),
-        lambda: ledger.propose(deletion(), max_open=1),
+        lambda: ledger.deletions.propose(deletion(), max_open=1),
         ledger.ping_writable,
     ):
         with pytest.raises(LedgerTrouble) as trouble:
@@ -107,7 +107,7 @@ def test_damaged(sqlite: Backend, tmp_path: Path) -> None:
     """A file whose pages were overwritten is damaged."""
     ledger = sqlite.open()
     for number in range(1, 100):
-        ledger.propose(deletion(number), event(), max_open=200)
+        ledger.deletions.propose(deletion(number), event(), max_open=200)
     sqlite.close()
     path = tmp_path / "ledger.db"
     content = bytearray(path.read_bytes())
@@ -218,7 +218,7 @@ def test_cut_before_commit(postgresql: Backend) -> None:
 def test_commit_without_an_answer(postgresql: Backend) -> None:
     """When the connection breaks as COMMIT is sent nobody knows: in doubt, and only a fresh read tells."""
     ledger = postgresql.open()
-    ledger.propose(deletion(), event(), max_open=1)
+    ledger.deletions.propose(deletion(), event(), max_open=1)
 
     def cut(name: str) -> None:
         postgresql.execute(
@@ -228,10 +228,10 @@ def test_commit_without_an_answer(postgresql: Backend) -> None:
 
     ledger.before_commit = cut
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger.change(deletion().id, Step.CLAIM, {"claim_token": "mine"}, event())
+        ledger.deletions.change(deletion().id, Step.CLAIM, {"claim_token": "mine"}, event())
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("starting or shutting down", True)
     ledger.before_commit = lambda name: None
-    found = ledger.get(deletion().id)
+    found = ledger.deletions.get(deletion().id)
     assert found is not None
     assert found.claim_token is None
 
@@ -258,10 +258,10 @@ def test_a_commit_that_fails_is_undone_on_sqlite(sqlite: Backend) -> None:
 
 def test_violated_constraint(ledger: Store) -> None:
     """The same deletion or the same answer twice is refused by the database."""
-    ledger.propose(deletion(), max_open=9)
+    ledger.deletions.propose(deletion(), max_open=9)
     ledger.requests.note(waiting())
     with pytest.raises(LedgerTrouble) as trouble:
-        ledger.propose(deletion(job="other"), event(), max_open=9)
+        ledger.deletions.propose(deletion(job="other"), event(), max_open=9)
     assert (trouble.value.diagnosis, trouble.value.in_doubt) == ("constraint", False)
     with pytest.raises(LedgerTrouble) as trouble:
         ledger.requests.note(waiting(), event())
@@ -277,7 +277,12 @@ def test_reading_has_the_same_troubles(sqlite: Backend) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     sa_event.listen(ledger._database.reading, "begin", fail)
-    for read in (ledger.trail.head, ledger.trail.events, ledger.open_count, lambda: ledger.get(deletion().id)):
+    for read in (
+        ledger.trail.head,
+        ledger.trail.events,
+        ledger.deletions.open_count,
+        lambda: ledger.deletions.get(deletion().id),
+    ):
         with pytest.raises(LedgerTrouble):
             read()
 
@@ -289,9 +294,9 @@ def test_nothing_typed_by_a_person_is_told(backend: Backend, caplog: pytest.LogC
     try:
         ledger = backend.open()
         typed = "hush" * 2
-        ledger.propose(deletion(reason=typed, message_ts=typed), max_open=9)
+        ledger.deletions.propose(deletion(reason=typed, message_ts=typed), max_open=9)
         with pytest.raises(LedgerTrouble) as trouble:
-            ledger.propose(deletion(job=typed, reason=typed), max_open=9)
+            ledger.deletions.propose(deletion(job=typed, reason=typed), max_open=9)
         ledger.outbox.enqueue(tell(fact=typed))
     finally:
         logging.getLogger("sqlalchemy").setLevel(logging.NOTSET)

@@ -343,7 +343,7 @@ def test_a_clock_that_is_set_right_lets_the_replica_work(shared: World, capsys: 
         assert readiness(w) == "ok"
         clock.step(-3600)
         # The clock steps between two looks: what is leased is compared each time.
-        assert list(bot.ledger.lease_deletions(DueWork.EXPIRE, clock.now(), seconds=60)) == []
+        assert list(bot.ledger.deletions.lease(DueWork.EXPIRE, clock.now(), seconds=60)) == []
         bot.probe.run_once()
         assert readiness(w) == "clock_off"
     finally:

@@ -246,7 +246,7 @@ class LostAnswer:
             return
         setattr(self._ledger, self._when, lambda name: None)
         if not self._reads:
-            self._patch.setattr(self._ledger, "get", self._unreachable)
+            self._patch.setattr(self._ledger.deletions, "get", self._unreachable)
             self._patch.setattr(self._ledger.freezes, "current", self._unreachable)
         raise LedgerTrouble("unreachable", in_doubt=True)
 

@@ -454,7 +454,7 @@ def test_the_job_was_asked_for_anew_meanwhile(s: Scene, monkeypatch: pytest.Monk
     first = s.deletion.id
     press_and_meanwhile(s, case, lambda: without_waiting(s, anew, monkeypatch))
     s.w.tick(1)
-    found = s.w.app.ledger.get(first)
+    found = s.w.app.ledger.deletions.get(first)
     assert found is not None
     assert [attempt.claim_token for attempt in found.attempts] == [found.claim_token or found.attempts[0].claim_token]
     second = s.w.slack.messages(s.w.ops)[-2 if "frozen" in s.w.slack.messages(s.w.ops)[-1].text else -1]

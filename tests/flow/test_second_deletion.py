@@ -43,7 +43,7 @@ def test_what_a_later_deletion_did_is_not_the_firsts(w: World) -> None:
     assert deletion_id(second) in last
     assert "Huawei has confirmed" in last
     assert "deleted" not in first.text.split("Deletion")[0].replace("not deleted", "")
-    found = w.app.ledger.get(deletion_id(first))
+    found = w.app.ledger.deletions.get(deletion_id(first))
     assert found is not None
     assert found.state == "failed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -181,20 +182,22 @@ def test_a_next_attempt_is_not_taken_over_with_the_one_before(w: World) -> None:
 
     def sleep_too_long(seconds: float) -> None:
         sleep(seconds + 120)
-        taken_up.extend(ledger.lease_deletions(DueWork.TAKEOVER, w.clock.now(), seconds=180))
+        taken_up.extend(ledger.deletions.lease(DueWork.TAKEOVER, w.clock.now(), seconds=180))
 
     class TakenUp:
-        """The ledger, for a replica that has leased the row already and comes to it only now."""
+        """The deletions, for a replica that has leased the row already and comes to it only now."""
 
-        def lease_deletions(self, *_: object, **__: object) -> list[Deletion]:
+        def lease(self, *_: object, **__: object) -> list[Deletion]:
             return taken_up
 
         def __getattr__(self, name: str) -> object:
-            return getattr(ledger, name)
+            return getattr(ledger.deletions, name)
 
     def taken_over(seen: Seen) -> None:
         if seen.operation == DELETE and taken_up:
-            assert take_over.take_over(replace(ports, ledger=TakenUp())) == 1
+            theirs = copy(ledger)
+            theirs.deletions = TakenUp()
+            assert take_over.take_over(replace(ports, ledger=theirs)) == 1
 
     w.clock.sleep = sleep_too_long
     w.cloud.before_call = taken_over

@@ -201,7 +201,7 @@ class Deletions(RuleBasedStateMachine):
         assert pressed is not None
         self.prepare(troubles)
         self.w.faults["delete"] = list(delete)
-        row = self.w.store.get(pressed.deletion)
+        row = self.w.store.deletions.get(pressed.deletion)
         who = row.requester
         if row.confirm_by == "second_person":
             who = BEN if row.requester == ANNA else ANNA
@@ -265,7 +265,7 @@ class Deletions(RuleBasedStateMachine):
             self.w.clock.add(605)
             self.w.run_workers(self.replica(on + 1), ["expire"])
         elif meanwhile == "cancelled":
-            self.w.press(self.replica(on + 1), self.w.store.get(card.deletion).requester, card, CANCEL)
+            self.w.press(self.replica(on + 1), self.w.store.deletions.get(card.deletion).requester, card, CANCEL)
         for strand in senders:
             self.w.wake(strand)
         self.w.expect(self.w.store.freezes.current(), "a claim was lost, and deletions are not frozen")

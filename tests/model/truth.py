@@ -33,7 +33,7 @@ def judge_sending(world: World, strand: Strand, arrival: Arrival) -> None:
     sent = cloud.sent(arrival.deletion)
     expect(len(sent) <= 3, f"{len(sent)} DELETEs of one deletion")
     expect(all(one.plan.throttled for one in sent[:-1]), "a DELETE after one that may have arrived")
-    row = world.store.get(arrival.deletion)
+    row = world.store.deletions.get(arrival.deletion)
     assert row is not None
     _, presser, _ = strand.press
     expect(row.job.job_id == arrival.job, "a DELETE of another job")

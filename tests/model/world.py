@@ -159,6 +159,7 @@ class Watched:
         self.world = replica.world
         self.store = store
 
+        self.deletions = Changes(self, store.deletions)
         self.requests = Owed(self, store.requests)
         self.outbox = Messages(self, store.outbox)
         self.cards = Drawings(self, store.cards)
@@ -206,15 +207,6 @@ class Watched:
             self.world.expect(False, f"the ledger fails by itself: {trouble} {trouble.__notes__}")  # noqa: FBT003
             raise
 
-    def change(self, *args: Any, **options: Any) -> Deletion | None:
-        in_doubt = self._trouble()
-        with self._sound():
-            changed = self.store.change(*args, **options)
-        if in_doubt:
-            self.world.count("COMMIT in doubt")
-            raise LedgerTrouble("unreachable", in_doubt=True)
-        return changed
-
 
 class Part:
     """A part of the ledger, with the same troubles."""
@@ -225,6 +217,19 @@ class Part:
 
     def __getattr__(self, name: str) -> Any:
         return self.whole.watched(getattr(self.part, name))
+
+
+class Changes(Part):
+    """The deletions. The answer of a change may be lost."""
+
+    def change(self, *args: Any, **options: Any) -> Deletion | None:
+        in_doubt = self.whole._trouble()
+        with self.whole._sound():
+            changed: Deletion | None = self.part.change(*args, **options)
+        if in_doubt:
+            self.whole.world.count("COMMIT in doubt")
+            raise LedgerTrouble("unreachable", in_doubt=True)
+        return changed
 
 
 class Owed(Part):

@@ -104,7 +104,7 @@ def test_eight_hours_leave_only_what_is_needed(tmp_path: Path) -> None:
         assert marks[1][1] <= marks[0][1] + 25
         assert rows(w) == {"outbox": 0, "answers": 0}
         assert w.app is not None
-        assert w.app.ledger.open_count() == 0
+        assert w.app.ledger.deletions.open_count() == 0
         assert len(w.app.ports.pending_writes) == 0
 
 

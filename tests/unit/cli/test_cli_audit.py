@@ -227,14 +227,14 @@ def test_the_story_of_a_deletion(ledger: Store, capsys: pytest.CaptureFixture[st
 def test_the_story_begins_with_the_reason(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """It stands with the deletion, not in the trail; what a terminal would obey is taken out."""
     asked = deletion(8, reason="consent withdrawn \x1b[2J, INC-7")
-    ledger.propose(asked, event(Kind.PROPOSED, 8), max_open=9)
+    ledger.deletions.propose(asked, event(Kind.PROPOSED, 8), max_open=9)
     assert main(["audit", "show", asked.id]) == 0
     assert capsys.readouterr().out.splitlines()[1] == "Reason: consent withdrawn \ufffd[2J, INC-7"
 
 
 def test_the_story_has_what_people_wrote(ledger: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """The job's name and the reason, while they are kept, and without what a terminal would obey."""
-    assert ledger.propose(deletion(1, reason=f"consent taken back{HOSTILE}"), max_open=9) is None
+    assert ledger.deletions.propose(deletion(1, reason=f"consent taken back{HOSTILE}"), max_open=9) is None
     assert main(["audit", "show", f"{1:016x}"]) == 0
     head, reason, *_ = capsys.readouterr().out.splitlines()
     assert head == f"Deletion {1:016x} of job job-1 (Ännas Zwilling), times in UTC"
@@ -486,7 +486,7 @@ def test_a_pruned_deletion_has_no_story(
     ledger: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Other than one that never was."""
-    ledger.propose(deletion(7, state=State.CANCELLED, ended_at=after(1)), event(Kind.PROPOSED, 7), max_open=9)
+    ledger.deletions.propose(deletion(7, state=State.CANCELLED, ended_at=after(1)), event(Kind.PROPOSED, 7), max_open=9)
     ledger.close()
     monkeypatch.setattr("bot.cli.audit.now", lambda: after(3600))
     assert main(["audit", "prune", "--before", "2026-11-22T12:59", "--yes"]) == 0

@@ -7,6 +7,7 @@ asks, what it writes, what it tells, when it looks again, and that whoever was f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +38,7 @@ from bot.domain.outcomes import Ending
 from bot.domain.policy import Rules
 from bot.domain.ports import Config, Ports
 from bot.domain.refusals import Reason, Refused
+from bot.ledger.deletions import Deletions
 from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from bot.ops.admission import Admission
@@ -121,18 +123,18 @@ class Nobody:
 
 
 class Others:
-    """The ledger, with somebody else at work on it as soon as this process has leased something."""
+    """The deletions, with somebody else at work on them as soon as this process has leased something."""
 
-    def __init__(self, store: Store, meanwhile: Callable[[], object]) -> None:
-        self._store, self._meanwhile = store, meanwhile
+    def __init__(self, deletions: Deletions, meanwhile: Callable[[], object]) -> None:
+        self._deletions, self._meanwhile = deletions, meanwhile
 
-    def lease_deletions(self, purpose: DueWork, now: datetime, *, seconds: float, limit: int = 10) -> list[Deletion]:
-        leased = list(self._store.lease_deletions(purpose, now, seconds=seconds, limit=limit))
+    def lease(self, purpose: DueWork, now: datetime, *, seconds: float, limit: int = 10) -> list[Deletion]:
+        leased = list(self._deletions.lease(purpose, now, seconds=seconds, limit=limit))
         self._meanwhile()
         return leased
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        return getattr(self._deletions, name)
 
 
 class World:
@@ -165,17 +167,21 @@ class World:
             admission=Admission(),
         )
 
+    def meanwhile(self, work: Callable[[], object]) -> None:
+        self.ledger = copy(self.store)
+        self.ledger.deletions = Others(self.store.deletions, work)
+
     def deliver(self, notifications: Iterable[Notification]) -> None:
         """Whatever is delivered waits in the outbox already, so that a crash here loses nothing."""
         self.delivered += notifications
         assert self.store.outbox.count() == len(self.delivered)
 
     def keep(self, deletion: Deletion) -> Deletion:
-        assert self.store.propose(deletion, max_open=99) is None
+        assert self.store.deletions.propose(deletion, max_open=99) is None
         return deletion
 
     def now(self, deletion: DeletionId = ID) -> Deletion:
-        found = self.store.get(deletion)
+        found = self.store.deletions.get(deletion)
         assert found is not None
         return found
 
@@ -254,7 +260,7 @@ def messages(kind: NotificationKind, **facts: Any) -> list[Notification]:
 def claimed(world: World, *, until: datetime = AT, **more: Any) -> Deletion:
     """A deletion whose DELETE this process is sending; others may take it over from ``until`` on."""
     world.keep(replace(ASKED, **more))
-    changed = world.store.change(
+    changed = world.store.deletions.change(
         ASKED.id, Step.CLAIM, {"claim_token": "claim", "send_before": AT, "takeover_at": until}
     )
     assert changed is not None
@@ -302,7 +308,7 @@ def test_a_claim_without_a_card_is_taken_over_all_the_same(world: World) -> None
 def test_a_sender_that_was_only_slow_goes_first(world: World, step: Step, values: dict[str, object]) -> None:
     """A reply recorded, or a next attempt claimed, while this process was about to take over, stands."""
     claimed(world)
-    world.ledger = Others(world.store, lambda: world.store.change(ID, step, values))
+    world.meanwhile(lambda: world.store.deletions.change(ID, step, values))
     assert take_over.take_over(world.ports) == 1
     assert world.now().state is (State.DELETED if step is Step.REPLY_DELETED else State.DELETING)
     assert world.now().unknown_since is None
@@ -328,10 +334,10 @@ def test_what_one_replica_is_at_the_others_leave_alone(world: World, purpose: Du
     found = []
 
     def others_look() -> None:
-        found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE - MICROSECOND, seconds=0))
-        found.append(world.store.lease_deletions(purpose, AT + 3 * MINUTE, seconds=0))
+        found.append(world.store.deletions.lease(purpose, AT + 3 * MINUTE - MICROSECOND, seconds=0))
+        found.append(world.store.deletions.lease(purpose, AT + 3 * MINUTE, seconds=0))
 
-    world.ledger = Others(world.store, others_look)
+    world.meanwhile(others_look)
     work = take_over.take_over if purpose is DueWork.TAKEOVER else read_next
     assert work(world.ports) == 1
     assert [len(leased) for leased in found] == [0, 1]
@@ -689,7 +695,9 @@ def test_the_schedule_finds_out_by_itself(world: World) -> None:
 def test_who_settles_it_while_a_read_is_under_way_goes_first(world: World, seen: Finding) -> None:
     """A person's word, or a late reply, is not overruled by a read that began before it."""
     world.keep(replace(UNKNOWN, unknown_since=AT - 2 * DAY))
-    world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, Step.CLOSE_FAILED, {"ended_by": BEN}))
+    world.cloud = Cloud(
+        SHOWS[seen], meanwhile=lambda: world.store.deletions.change(ID, Step.CLOSE_FAILED, {"ended_by": BEN})
+    )
     assert settle.read_one(UNKNOWN, world.ports) is None
     assert world.now() == replace(UNKNOWN, unknown_since=AT - 2 * DAY, state=State.FAILED, ended_by=BEN)
     world.nothing_was_said()
@@ -964,7 +972,7 @@ def asked_again(world: World, *, asked: timedelta, claimed: bool = True, **ended
     """Another deletion of the job: asked so long after the first one, claimed or not, and how it stands."""
     world.keep(replace(ASKED, id=LATER, asked_at=ASKED.asked_at + asked, **ended))
     if claimed:
-        world.store.change(LATER, None, {}, attempt=attempt(token="other"))
+        world.store.deletions.change(LATER, None, {}, attempt=attempt(token="other"))
 
 
 MINE_STANDS = {
@@ -1060,7 +1068,7 @@ def test_an_outcome_that_changed_while_it_was_looked_at_is_left_alone(
 ) -> None:
     """The look was about another outcome, so nothing is written, recorded or told of it."""
     world.keep(given)
-    world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.change(ID, step, values))
+    world.cloud = Cloud(SHOWS[seen], meanwhile=lambda: world.store.deletions.change(ID, step, values))
     assert settle.read_one(given, world.ports) is None
     assert world.now().verified_at == given.verified_at
     assert world.now().read_due_at == AT
@@ -1125,7 +1133,7 @@ def test_a_check_whose_show_failed_may_have_seen_the_job_in_the_list(world: Worl
 def test_a_check_that_came_too_late_says_how_things_stand(world: World, shown: Shown) -> None:
     """Whoever settled it while the read was under way goes first, whatever the read saw."""
     deletion = world.keep(UNKNOWN)
-    world.cloud = Cloud(shown, meanwhile=lambda: world.store.change(ID, Step.LATE_DELETED, {"ended_at": AT}))
+    world.cloud = Cloud(shown, meanwhile=lambda: world.store.deletions.change(ID, Step.LATE_DELETED, {"ended_at": AT}))
     answer = by_hand.read_now(deletion, world.ports)
     assert answer == Refused(Reason.NOT_UNKNOWN, {"deletion": world.now()})
     assert world.now().state is State.DELETED
@@ -1183,7 +1191,7 @@ def test_a_persons_word_counts_after_a_day_of_reading(
 def test_closing_by_hand_what_was_settled_meanwhile_changes_nothing(world: World, *, deleted: bool) -> None:
     """The answer names the deletion as it is by now."""
     world.keep(A_DAY_OLD)
-    settled = world.store.change(ID, Step.READ_GONE, {"ended_why": Ending.READ_GONE.value})
+    settled = world.store.deletions.change(ID, Step.READ_GONE, {"ended_why": Ending.READ_GONE.value})
     answer = by_hand.close_by_hand(A_DAY_OLD, BEN, deleted=deleted, ports=world.ports)
     assert settled is not None
     assert answer == Refused(Reason.NOT_UNKNOWN, {"deletion": settled})
