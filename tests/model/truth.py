@@ -296,5 +296,5 @@ def _judge_trail(world: World) -> None:
 
 def missing_in_the_log(world: World) -> list[int]:
     """The events that the audit channel should have been told."""
-    numbers = {one.number for one in world.store.events(limit=100_000) if has_a_line(one.event)}
+    numbers = {one.number for one in world.store.trail.events(limit=100_000) if has_a_line(one.event)}
     return sorted(numbers - world.slack.logged)
