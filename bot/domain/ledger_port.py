@@ -67,7 +67,7 @@ class Deletions(Protocol):
 
     def get(self, deletion: DeletionId) -> Deletion | None: ...
 
-    def current(self, job: JobId) -> Deletion | None:
+    def current(self, job_id: JobId) -> Deletion | None:
         """The open deletion of that job of this target, if there is one."""
         ...
 

@@ -228,10 +228,10 @@ class Deletions:
         """See the port."""
         return self._one(_GET, {"wanted": deletion})
 
-    def current(self, job: JobId) -> Deletion | None:
+    def current(self, job_id: JobId) -> Deletion | None:
         """See the port."""
         ours = {"endpoint": self._target.endpoint, "project_id": self._target.project_id}
-        return self._one(_CURRENT, ours | {"job_id": job})
+        return self._one(_CURRENT, ours | {"job_id": job_id})
 
     def earlier(self, deletion: Deletion, since: datetime) -> Sequence[Deletion]:
         """See the port."""

@@ -23,7 +23,7 @@ def history(dispatcher: Dispatcher, pending: PendingRequest, typed: Command, pro
     """The first page."""
     if no := permission.may(Action.COMMAND, pending.actor, pending.channel, dispatcher.ports):
         return no
-    return _page(dispatcher, job=typed.job_id) if typed.job_id else _page(dispatcher, channel=pending.channel)
+    return _page(dispatcher, job_id=typed.job_id) if typed.job_id else _page(dispatcher, channel=pending.channel)
 
 
 def older_of_channel(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
@@ -39,7 +39,7 @@ def older_of_channel(dispatcher: Dispatcher, seen: Click, pending: PendingReques
 def older_of_job(dispatcher: Dispatcher, seen: Click, pending: PendingRequest) -> Result:
     """*Older* below a job's history."""
     last = _last(dispatcher, seen)
-    return last if isinstance(last, Refused) else _page(dispatcher, job=last.job.job_id, before=last)
+    return last if isinstance(last, Refused) else _page(dispatcher, job_id=last.job.job_id, before=last)
 
 
 def _last(dispatcher: Dispatcher, seen: Click) -> Deletion | Refused:
@@ -52,9 +52,10 @@ def _last(dispatcher: Dispatcher, seen: Click) -> Deletion | Refused:
 
 
 def _page(
-    dispatcher: Dispatcher, *, job: JobId | None = None, channel: str | None = None, before: Deletion | None = None
+    dispatcher: Dispatcher, *, job_id: JobId | None = None, channel: str | None = None, before: Deletion | None = None
 ) -> Result:
     # One more than a page, to know whether there is another page.
-    found = dispatcher.ports.ledger.overview.history(job=job, channel=channel, before=before, limit=PAGE + 1)
+    found = dispatcher.ports.ledger.overview.history(job=job_id, channel=channel, before=before, limit=PAGE + 1)
     page = found[:PAGE]
-    return history_message(page, dispatcher.links(page), job=job, is_first=before is None, has_older=len(found) > PAGE)
+    has_older = len(found) > PAGE
+    return history_message(page, dispatcher.links(page), job_id=job_id, is_first=before is None, has_older=has_older)

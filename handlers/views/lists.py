@@ -62,14 +62,14 @@ def _time_left(deletion: Deletion, now: datetime) -> str:
 
 
 def history_message(
-    page: Sequence[Deletion], links: Links, *, job: JobId | None, is_first: bool, has_older: bool
+    page: Sequence[Deletion], links: Links, *, job_id: JobId | None, is_first: bool, has_older: bool
 ) -> Message:
     """One page of the deletions asked in this channel, or for one job; the button shows the next page."""
-    where = f"for job {code(job)}" if job else "in this channel"
+    where = f"for job {code(job_id)}" if job_id else "in this channel"
     if not page:
         return message([Para(f"No {'' if is_first else 'earlier '}deletion was asked {where}.")])
     older = Button(
-        OLDER_OF_JOB if job else OLDER_OF_CHANNEL, "Older", page[-1].id, accessibility_label="Older deletions"
+        OLDER_OF_JOB if job_id else OLDER_OF_CHANNEL, "Older", page[-1].id, accessibility_label="Older deletions"
     )
     return message(
         [

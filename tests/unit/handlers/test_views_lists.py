@@ -75,7 +75,7 @@ def blocks_are_sound(blocks: list[dict[str, Any]]) -> None:
 def test_a_screen_reader_says_what_is_seen() -> None:
     """The name of every button of every view begins with its label, so whoever speaks to the screen can press it."""
     offers = Found("Li", (replace(JOB, state="TRAIN_FAILED"),))
-    pages = [history_message([AWAITING], {}, job=job, is_first=True, has_older=True) for job in (None, JOB.job_id)]
+    pages = [history_message([AWAITING], {}, job_id=job, is_first=True, has_older=True) for job in (None, JOB.job_id)]
     cards = [deletion_card(deletion, WORDING) for deletion in PLAUSIBLE.values()]
     views = [*cards, *pages, found_message(offers, WORDING, can_offer=True)]
     blocks = [block for view in views for block in view.blocks]
@@ -113,7 +113,7 @@ def test_an_entry_in_every_state(name: str) -> None:
     deletion = PLAUSIBLE[name]
     for links in ({deletion.id: LINK}, {deletion.id: None}, {}):
         pages = [
-            history_message([deletion], links, job=job, is_first=first, has_older=older)
+            history_message([deletion], links, job_id=job, is_first=first, has_older=older)
             for job in (None, deletion.job.job_id)
             for first in (True, False)
             for older in (True, False)
@@ -130,8 +130,8 @@ def test_an_entry_in_every_state(name: str) -> None:
 
 def test_empty_lists() -> None:
     """Nothing asked, nothing open, nothing found."""
-    is_sound(history_message([], {}, job=None, is_first=True, has_older=False))
-    is_sound(history_message([], {}, job=JOB.job_id, is_first=False, has_older=False))
+    is_sound(history_message([], {}, job_id=None, is_first=True, has_older=False))
+    is_sound(history_message([], {}, job_id=JOB.job_id, is_first=False, has_older=False))
     is_sound(open_message([], {}, 0, AT))
     is_sound(found_message(Found("x", (), searched=0), WORDING, can_offer=True))
     is_sound_home(home_blocks(look([]), {}, BARE))
@@ -143,7 +143,7 @@ def test_the_longest_lists(char: str) -> None:
     for one in (PLAUSIBLE["rejected"], PLAUSIBLE["unknown, 5xx"]):
         full = many(stretched(one, char), PAGE)
         links = linked(full)
-        pages = [history_message(full, links, job=None, is_first=True, has_older=True)]
+        pages = [history_message(full, links, job_id=None, is_first=True, has_older=True)]
         pages.append(open_message(full, links, 1000, later(60)))
         for page in pages:
             is_sound(page, shortened=True)
@@ -187,7 +187,8 @@ def test_every_state_of_a_hit() -> None:
 def test_any_text_from_outside_is_tame_in_a_list(text: str) -> None:
     """Names, codes and what was searched for, whatever they are."""
     deletion = poisoned(PLAUSIBLE["rejected"], text)
-    is_sound(history_message([deletion], {deletion.id: LINK}, job=None, is_first=True, has_older=True), shortened=True)
+    shown = history_message([deletion], {deletion.id: LINK}, job_id=None, is_first=True, has_older=True)
+    is_sound(shown, shortened=True)
     hit = replace(HOSTILE_JOB, name=text)
     is_sound(found_message(Found(text[:100], (hit,), 1), WORDING, can_offer=True), shortened=True)
     is_sound_home(home_blocks(look([deletion], freeze=replace(FREEZE, reason=text)), {}, WORDING))
