@@ -25,6 +25,7 @@ def write(deletion: Deletion, change: Change, ledger: Ledger) -> Deletion | None
         before_deadline=change.before_deadline,
         attempt=change.attempt,
         notifications=change.notifications,
+        answers=change.answers,
     )
 
 
@@ -43,5 +44,5 @@ def apply(
             raise
         changed = found_after(trouble, find)
     if changed is not None:
-        ports.deliver(change.notifications)
+        ports.deliver(change.notifications, changed)
     return changed

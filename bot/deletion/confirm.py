@@ -47,7 +47,7 @@ def _confirm(deletion: Deletion, press: Press, ports: Ports) -> Deletion | Refus
         since, anew = anew, moment(ports.clock)
         return _check(deletion, press, ports, since)
 
-    return send.claim_and_send(deletion, press.actor, ports, check) or _not_claimed(ports)
+    return send.claim_and_send(deletion, press, ports, check) or _not_claimed(ports)
 
 
 def _who_and_where(press: Press, deletion: Deletion, ports: Ports, since: Moment | None = None) -> LookUps:

@@ -14,7 +14,7 @@ from bot.deletion.post_card import EARLIER, post_card
 from bot.domain import policy
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
-from bot.domain.model import Ask, Deletion, Freeze, Job, State
+from bot.domain.model import Ask, Deletion, Freeze, Job, Shown, State
 from bot.domain.policy import Action, might_operate, unreadable
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
@@ -29,15 +29,24 @@ class Rehearsed(NamedTuple):
 
 def propose(ask: Ask, ports: Ports) -> Deletion | Refused:
     """Check who asks, where, and the job's state; post the card. Returns the deletion that now waits, or why not."""
-    job = _examine(ask, ports)
-    return job if isinstance(job, Refused) else _offer(ask, job, ports)
+    shown = _examine(ask, ports)
+    if isinstance(shown, Refused):
+        return shown
+    if shown.job is None:
+        return _in_the_way(ask, ports) or unreadable(shown) or Refused(Reason.BUG)
+    return _offer(ask, shown.job, ports)
 
 
 def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
     """Every check of ``propose`` without its effects: no deletion is kept and no card is posted."""
-    job = _examine(ask, ports)
-    if isinstance(job, Refused):
-        return job
+    shown = _examine(ask, ports)
+    if isinstance(shown, Refused):
+        return shown
+    if no := _in_the_way(ask, ports):
+        return no
+    job = shown.job
+    if job is None:
+        return unreadable(shown) or Refused(Reason.BUG)
     if no := policy.may_be_deleted(job):
         return no
     count = ports.ledger.deletions.open_count()
@@ -47,8 +56,8 @@ def rehearse(ask: Ask, ports: Ports) -> Rehearsed | Refused:
     return Rehearsed(deletion, tuple(ports.ledger.deletions.earlier(deletion, deletion.asked_at - EARLIER)))
 
 
-def _examine(ask: Ask, ports: Ports) -> Job | Refused:
-    """The job as it is read now, where this person may ask for it here and nothing stands in the way."""
+def _examine(ask: Ask, ports: Ports) -> Shown | Refused:
+    """The job as it is read now, where this person may ask for it here."""
     rules = ports.config.rules
     if rules.reason_required and ask.reason is None:
         return Refused(Reason.REASON_MISSING)
@@ -57,13 +66,19 @@ def _examine(ask: Ask, ports: Ports) -> Job | Refused:
     conversation, (person,) = look_ups.result()
     if no := policy.may(Action.COMMAND, person, conversation, rules):
         return no
+    return shown or ports.jobs.show(ask.job_id)
+
+
+def _in_the_way(ask: Ask, ports: Ports) -> Refused | None:
+    """A freeze, or an open deletion of the job.
+
+    Asked after the job was read: what that shows may be the effect of the deletion that stands in the way. ``propose``
+    needs this only for a job that cannot be offered, since the ledger refuses the others by the same rules.
+    """
     if frozen := ports.ledger.freezes.current():
         return Refused(Reason.FROZEN, {"freeze": frozen})
-    shown = shown or ports.jobs.show(ask.job_id)
-    # Asked after the read: what the read shows may be the effect of the deletion that stands in the way.
-    if current := ports.ledger.deletions.current(ask.job_id):
-        return _in_the_way(current)
-    return shown.job or unreadable(shown) or Refused(Reason.BUG)
+    current = ports.ledger.deletions.current(ask.job_id)
+    return _already_open(current) if current else None
 
 
 def _deletion(ask: Ask, job: Job, ports: Ports) -> Deletion:
@@ -88,12 +103,14 @@ def _offer(ask: Ask, job: Job, ports: Ports) -> Deletion | Refused:
         Kind.PROPOSED, deletion, deletion.asked_at, ask.actor, state=job.state, rule=deletion.confirm_by.value
     )
     if no := policy.may_be_deleted(job):
+        if other := _in_the_way(ask, ports):
+            return other
         refused = replace(deletion, state=State.REFUSED, ended_at=deletion.asked_at, ended_why=no.reason)
         _write(refused, replace(event, kind=Kind.NOT_OFFERED, facts={"why": no.reason}), ports)
         return no
     current = _write(deletion, event, ports)
     if isinstance(current, Deletion):
-        return _in_the_way(current)
+        return _already_open(current)
     if isinstance(current, Freeze):
         return Refused(Reason.FROZEN, {"freeze": current})
     if isinstance(current, int):
@@ -110,5 +127,5 @@ def _write(deletion: Deletion, event: Event, ports: Ports) -> Deletion | Freeze 
         return None
 
 
-def _in_the_way(current: Deletion) -> Refused:
+def _already_open(current: Deletion) -> Refused:
     return Refused(Reason.ALREADY_OFFERED if current.message_ts else Reason.BEING_OFFERED, {"deletion": current})

@@ -40,11 +40,13 @@ def record(
     *,
     why: Refused | None = None,
     again: bool = False,
+    answers: str | None = None,
 ) -> Deletion | None:
     """Write a reply to DELETE into the ledger, with its messages, and deliver them. Safe to repeat.
 
     ``why`` says why a throttled DELETE was not sent again, if it could have been.
     ``again``: it was recorded before, and this call checks whether the ledger has lost it since.
+    ``answers``: the request of the person who pressed. The thread is their answer, since it has the outcome.
     """
     decision, facts = outcomes.decide(reply, attempt.number), _facts(reply, why)
     now = ports.clock.now()
@@ -71,6 +73,7 @@ def record(
         notifications_about(claimed, kind, state=new_state, **facts),
         where={"claim_token": attempt.claim_token, "state": State.DELETING},
         attempt=attempt,
+        answers=answers,
     )
     recorded = apply(claimed, change, ports)
     return recorded or _record_late(claimed, attempt, reply, decision, values, facts, ports)

@@ -22,7 +22,7 @@ from bot.domain.change import Change
 from bot.domain.events import Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.lifecycle import Step
-from bot.domain.model import Actor, Attempt, Cause, Deletion, Operation, Reply, State
+from bot.domain.model import Actor, Attempt, Cause, Deletion, Operation, Press, Reply, State
 from bot.domain.ports import Ports
 from bot.domain.refusals import Reason, Refused
 
@@ -55,7 +55,7 @@ class Stopped:
 NOT_STOPPED = Stopped()
 
 
-def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports, check: Check) -> Deletion | Refused | None:
+def claim_and_send(deletion: Deletion, press: Press, ports: Ports, check: Check) -> Deletion | Refused | None:
     """Check, claim, send, record, post.
 
     Nothing was sent where it returns a refusal by the checks, or None: somebody else was first, the time was over, or
@@ -67,13 +67,13 @@ def claim_and_send(deletion: Deletion, confirmer: Actor, ports: Ports, check: Ch
     if isinstance(checked, Refused):
         return checked
     attempt = _new_attempt(1, secrets.token_hex(8), checked, ports)
-    claimed = _claim(deletion, confirmer, attempt, ports)
+    claimed = _claim(deletion, press.actor, attempt, ports)
     if claimed is None:
         return None
     try:
         call_off = ports.show_deleting(claimed)
         try:
-            return _send(claimed, attempt, checked, check, ports) or claimed
+            return _send(claimed, attempt, press, checked, check, ports) or claimed
         finally:
             call_off()
     except Exception:
@@ -90,7 +90,9 @@ def _young(check: Check, ports: Ports) -> Moment | Refused:
     return Refused(Reason.CHECKS_TOO_OLD)
 
 
-def _send(claimed: Deletion, attempt: Attempt, checked: Moment, check: Check, ports: Ports) -> Deletion | None:
+def _send(
+    claimed: Deletion, attempt: Attempt, press: Press, checked: Moment, check: Check, ports: Ports
+) -> Deletion | None:
     def may_send() -> bool:
         # Not by ``attempt.send_before``: that is wall-clock time, for the replica that takes over. A pause of this
         # process or of its whole machine, at any point since the checks, ends here.
@@ -123,7 +125,7 @@ def _send(claimed: Deletion, attempt: Attempt, checked: Moment, check: Check, po
         attempt=attempt.number,
     )
     answered = with_reply(attempt, reply)
-    return ports.pending_writes(claimed.id, lambda: _record_and_watch(claimed, answered, reply, stopped, ports))
+    return ports.pending_writes(claimed.id, lambda: _record_and_watch(claimed, answered, reply, stopped, press, ports))
 
 
 def _followed(claimed: Deletion, answered: Attempt, following: Attempt) -> Deletion:
@@ -132,7 +134,7 @@ def _followed(claimed: Deletion, answered: Attempt, following: Attempt) -> Delet
 
 
 def _record_and_watch(
-    claimed: Deletion, attempt: Attempt, reply: Reply, stopped: Stopped, ports: Ports
+    claimed: Deletion, attempt: Attempt, reply: Reply, stopped: Stopped, press: Press, ports: Ports
 ) -> Deletion | None:
     """Record the reply, and check later whether the ledger still has it: a failover may lose the last commits."""
     following = stopped.perhaps
@@ -141,7 +143,7 @@ def _record_and_watch(
         claimed = _followed(claimed, attempt, following)
         reply = Reply(Operation.DELETE, ports.clock.now(), cause=Cause.LEDGER_TROUBLE)
         attempt = with_reply(following, reply)
-    recorded = record(claimed, attempt, reply, ports, why=stopped.why)
+    recorded = record(claimed, attempt, reply, ports, why=stopped.why, answers=press.id)
     ports.recheck(claimed.id, lambda: record(claimed, attempt, reply, ports, why=stopped.why, again=True))
     return recorded
 

@@ -27,3 +27,5 @@ class Change:
     where: Mapping[str, Any] = field(default_factory=dict)
     before_deadline: datetime | None = None
     attempt: Attempt | None = None
+    answers: str | None = None
+    """The pending request whose person needs no further answer once this is written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from bot.domain.events import Event, Recorded
 from bot.domain.lifecycle import Step
 from bot.domain.model import Actor, Attempt, Deletion, DeletionId, Freeze, JobId
-from bot.domain.notifications import Due, Notification, PendingRequest
+from bot.domain.notifications import Due, Notification, PendingRequest, Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,12 @@ class Deletions(Protocol):
         before_deadline: datetime | None = None,
         attempt: Attempt | None = None,
         notifications: Iterable[Notification] = (),
+        answers: str | None = None,
     ) -> Deletion | None:
         """Leave a state that ``step`` may leave, by a conditional update; None when no row met the conditions.
 
-        ``values``, the events, the attempt and the notifications are written in the same transaction.
+        ``values``, the events, the attempt and the notifications are written in the same transaction, and the pending
+        request ``answers`` is removed.
 
         ``step`` None keeps the state. ``where`` adds equalities on columns (None means IS NULL); ``before_deadline``
         adds ``deadline_at > that``. An attempt is inserted, or replaces the one that the same claim began at the same
@@ -151,12 +153,17 @@ class Outbox(Protocol):
 
     def enqueue(self, *notifications: Notification) -> None: ...
 
-    def lease(self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1) -> Sequence[Due]:
-        """Lease the oldest message of each thread, if it is due and not leased; with ``thread``, only that thread's."""
+    def lease(
+        self, now: datetime, *, threads: Collection[str] | None = None, seconds: float = 60, limit: int = 1
+    ) -> Sequence[Due]:
+        """Lease the oldest message of each thread, if it is due and not leased; with ``threads``, only of these."""
         ...
 
-    def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
-        """Remove the row and record the events: Slack took the message, or ``then`` replaces it in another channel."""
+    def mark_delivered(self, *sent: Sent, then: Iterable[Notification] = ()) -> Collection[str]:
+        """Remove these rows and record their events. Returns those of their threads in which other messages wait.
+
+        Slack took each message, or ``then`` replaces the last one in another channel.
+        """
         ...
 
     def reschedule(self, due: Due, at: datetime) -> None: ...

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from bot.domain.events import Event
 from bot.domain.model import Actor, Deletion, DeletionId, JobId
 from bot.domain.refusals import Refused
 
@@ -90,6 +91,13 @@ class Due:
     notification: Notification
     attempts: int
     written_at: datetime
+
+
+class Sent(NamedTuple):
+    """A leased message that needs no further try, and the event that says so; a redraw of a card has none."""
+
+    due: Due
+    event: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)

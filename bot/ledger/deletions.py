@@ -33,7 +33,7 @@ from bot.domain.model import OPEN_STATES, Attempt, Deletion, DeletionId, Freeze,
 from bot.domain.notifications import Notification
 from bot.domain.outcomes import Ending
 from bot.ledger import attempts as attempt_rows
-from bot.ledger import freezes, leases, outbox
+from bot.ledger import freezes, leases, outbox, pending_requests
 from bot.ledger.database import dialects, trouble
 from bot.ledger.leases import NOW
 from bot.ledger.schema.mapping import (
@@ -262,6 +262,7 @@ class Deletions:
         before_deadline: datetime | None = None,
         attempt: Attempt | None = None,
         notifications: Iterable[Notification] = (),
+        answers: str | None = None,
     ) -> Deletion | None:
         """See the port. It also gives up this process's lease on the row. ``TypeError`` for an unknown field.
 
@@ -284,18 +285,25 @@ class Deletions:
         # A tuple, because the transaction may be run a second time and an iterator would be empty by then.
         notifications = tuple(notifications)
 
-        def work(connection: Connection) -> Deletion | None:
+        def work(connection: Connection) -> tuple[Deletion, bool] | None:
             row = connection.execute(statement, parameters).one_or_none()
             if row is None:
                 return None
             if attempt is not None:
                 attempt_rows.keep(connection, DeletionId(row.id), attempt)
             changed = _whole(connection, row)
+            was_owed = answers is not None and pending_requests.remove(connection, answers)
             newest = rows.append(connection, events, step)
             outbox.write(connection, witness.quoted(notifications, newest), self._run.now())
-            return changed
+            return changed, was_owed
 
-        return self._run.write("change" if step is None else f"change:{step.value}", work)
+        written = self._run.write("change" if step is None else f"change:{step.value}", work)
+        if written is None:
+            return None
+        changed, was_owed = written
+        if answers is not None and was_owed:
+            self._run.answered.add(answers)
+        return changed
 
     def lease(
         self,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from sqlalchemy import Connection, Update, bindparam, delete, exists, func, insert, or_, select, true, update
 
-from bot.domain.events import Event
-from bot.domain.notifications import Due, Notification, NotificationKind
+from bot.domain.notifications import Due, Notification, NotificationKind, Sent
 from bot.ledger import leases
 from bot.ledger.schema.mapping import due_from, notification_columns
 from bot.ledger.schema.tables import UtcText, outbox
@@ -28,6 +27,7 @@ _LAST = (
     # A process that leases the row at this moment may draw the card as it was before, so a locked row does not count.
     .with_for_update(skip_locked=True)
 )
+_WAIT = select(_c.thread).where(_c.thread.in_(bindparam("of_threads", expanding=True))).distinct()
 _GONE = delete(outbox).where(_c.number == bindparam("wanted"))
 _AGAIN = (
     update(outbox)
@@ -60,11 +60,11 @@ def gone(connection: Connection, due: Due) -> bool:
 
 
 @lru_cache(maxsize=2)
-def _lease(one_thread: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
+def _lease(only_some: bool) -> Update:  # noqa: FBT001 - lru_cache wants it positional.
     is_due = or_(_c.due_at.is_(None), _c.due_at <= leases.NOW)
     # Within a thread messages are sent in the order in which they were written, so an older one blocks, due or not.
     is_oldest = ~exists().where(_older.c.thread == _c.thread, _older.c.number < _c.number)
-    is_wanted = _c.thread == bindparam("of_thread") if one_thread else true()
+    is_wanted = _c.thread.in_(bindparam("of_threads", expanding=True)) if only_some else true()
     return leases.take(outbox, is_due, is_oldest, is_wanted, order=_c.number)
 
 
@@ -79,29 +79,37 @@ class Outbox:
         if notifications:
             self._run.write("enqueue", lambda connection: write(connection, notifications, self._run.now()))
 
-    def lease(self, now: datetime, *, thread: str | None = None, seconds: float = 60, limit: int = 1) -> Sequence[Due]:
-        """See the port."""
-        parameters = leases.parameters(now, timedelta(seconds=seconds), self._run.instance, limit)
-        if thread is not None:
-            parameters["of_thread"] = thread
+    def lease(
+        self, now: datetime, *, threads: Collection[str] | None = None, seconds: float = 60, limit: int = 1
+    ) -> Sequence[Due]:
+        """See the port. The limit does not hold for ``threads``."""
+        most = limit if threads is None else len(threads)
+        parameters = leases.parameters(now, timedelta(seconds=seconds), self._run.instance, most)
+        if threads is not None:
+            parameters["of_threads"] = list(threads)
 
         def work(connection: Connection) -> list[Due]:
-            found = connection.execute(_lease(thread is not None), parameters).all()
+            found = connection.execute(_lease(threads is not None), parameters).all()
             return sorted((due_from(row) for row in found), key=lambda due: due.number)
 
         # A caller sends the messages that it has just recorded whatever the clock says. Retries need a right clock.
-        return self._run.lease("lease_notifications", None if thread is not None else now, work, [])
+        return self._run.lease("lease_notifications", None if threads is not None else now, work, [])
 
-    def mark_delivered(self, due: Due, *events: Event, then: Iterable[Notification] = ()) -> None:
-        """See the port. If another process already removed the row, only the events are written."""
-        following = tuple(then)
+    def mark_delivered(self, *sent: Sent, then: Iterable[Notification] = ()) -> Collection[str]:
+        """See the port. For a row that another process already removed only the event is written."""
+        following, events = tuple(then), [one.event for one in sent if one.event is not None]
+        threads = {one.due.notification.thread for one in sent}
 
-        def work(connection: Connection) -> None:
-            if gone(connection, due):
+        def work(connection: Connection) -> list[str]:
+            were_there = [gone(connection, one.due) for one in sent]
+            if were_there[-1]:
                 write(connection, following, self._run.now())
+            waiting = connection.execute(_WAIT, {"of_threads": sorted(threads)}).scalars().all()
+            # Last, since from the first event on all other transactions wait.
             rows.append(connection, events)
+            return list(waiting)
 
-        self._run.write("mark_delivered", work)
+        return self._run.write("mark_delivered", work)
 
     def reschedule(self, due: Due, at: datetime) -> None:
         """See the port. Does nothing if another process has the lease by now."""

@@ -41,6 +41,11 @@ def _lease(is_exclusive: bool) -> Update:  # noqa: FBT001 - lru_cache wants it p
     return leases.take(pending_requests, or_(is_abandoned, _c.text.is_not(None)), order=_c.since)
 
 
+def remove(connection: Connection, pending_id: str) -> bool:
+    """Remove a request whose person has their answer; False if it is not there any more."""
+    return connection.execute(_DONE, {"wanted": pending_id}).rowcount == 1
+
+
 class PendingRequests:
     """See ``bot.domain.ledger_port.PendingRequests``."""
 
@@ -78,10 +83,14 @@ class PendingRequests:
         self._run.write("answer_later", lambda connection: connection.execute(_LATER, parameters))
 
     def answered(self, pending_id: str, *events: Event) -> None:
-        """See the port."""
+        """See the port. Writes nothing where a change of this process has answered it, and there are no events."""
+        is_done = pending_id in self._run.answered
+        self._run.answered.discard(pending_id)
+        if is_done and not events:
+            return
 
         def work(connection: Connection) -> None:
-            connection.execute(_DONE, {"wanted": pending_id})
+            remove(connection, pending_id)
             rows.append(connection, events)
 
         self._run.write("answered", work)

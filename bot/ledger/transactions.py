@@ -34,6 +34,8 @@ class Transactions:
         self._database = database
         self.observers: list[Callable[[Sequence[Event], Step | None], None]] = []
         """Called after each commit with its events and its deletion's step. Must not raise: the commit has happened."""
+        self.answered: set[str] = set()
+        """Pending requests that a change of this process has answered. ``PendingRequests.answered`` takes them out."""
         self.most_off: timedelta | None = None
         """By how much the caller's clock may differ from PostgreSQL's for a lease; None: it is not compared."""
 

@@ -6,18 +6,18 @@ get the message as DM. Nothing here is on the path of an ack.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from bot.domain.age import Moment, age, moment
 from bot.domain.events import Event, Kind, event_about
 from bot.domain.ledger_port import LedgerTrouble
-from bot.domain.model import Deletion
-from bot.domain.notifications import Due, Notification, NotificationKind
+from bot.domain.model import Deletion, DeletionId
+from bot.domain.notifications import Due, Notification, NotificationKind, Sent
 from bot.domain.ports import Delivered, Ports, RetryLater, Undeliverable
 from bot.logs import about
 
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 60.0
 LEASE = timedelta(seconds=LEASE_SECONDS)
+FRESH = timedelta(seconds=1)
+"""Maximum age of a deletion by which a message is sent."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 600.0
 ABOUT_ONE_MOMENT = frozenset(
@@ -43,65 +45,97 @@ ABOUT_ONE_MOMENT = frozenset(
 later message of the same thread says how the deletion stands."""
 
 
-def deliver(notifications: Iterable[Notification], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
-    """Send the waiting messages of these threads, in order, until one has to wait. Never raises ``LedgerTrouble``."""
-    for thread, deletion in {notification.thread: notification.deletion for notification in notifications}.items():
-        with about(deletion):
-            try:
-                _send_thread(thread, ports)
-            except LedgerTrouble as trouble:
-                # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
-                on_trouble(trouble)
-                return
+def deliver(
+    notifications: Iterable[Notification],
+    ports: Ports,
+    on_trouble: Callable[[LedgerTrouble], None],
+    known: Deletion | None = None,
+) -> None:
+    """Send the waiting messages of these threads, in order, until one has to wait. Never raises ``LedgerTrouble``.
+
+    ``known`` is the deletion that they are about, if it was read or written just now.
+    """
+    fresh = Fresh(ports, known)
+    # In their order, each once.
+    waiting: Collection[str] = dict.fromkeys(notification.thread for notification in notifications)
+    try:
+        while waiting:
+            leased_at = moment(ports.clock)
+            due = ports.ledger.outbox.lease(leased_at.at, threads=waiting, seconds=LEASE_SECONDS)
+            waiting = send(due, leased_at, fresh, ports)
+    except LedgerTrouble as trouble:
+        # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
+        on_trouble(trouble)
 
 
-def _send_thread(thread: str, ports: Ports) -> None:
-    while True:
-        leased_at = moment(ports.clock)
-        due = ports.ledger.outbox.lease(leased_at.at, thread=thread, seconds=LEASE_SECONDS)
-        if not due or not send(due[0], leased_at, ports):
-            break
+class Fresh:
+    """Deletions as they stood within the last second, so that the messages of one change need no read of their own."""
+
+    def __init__(self, ports: Ports, known: Deletion | None = None) -> None:
+        self._ports = ports
+        self._known = {known.id: (known, moment(ports.clock))} if known else {}
+
+    def deletion(self, id_: DeletionId) -> Deletion | None:
+        """The deletion; raises ``LedgerTrouble``."""
+        known, read_at = self._known.get(id_, (None, None))
+        if known is None or read_at is None or age(read_at, self._ports.clock) >= FRESH:
+            known, read_at = self._ports.ledger.deletions.get(id_), moment(self._ports.clock)
+            if known is not None:
+                self._known[id_] = known, read_at
+        return known
 
 
-def send(due: Due, leased_at: Moment, ports: Ports) -> bool:
-    """Send one leased message. False when it has to wait, and all that follow it in its thread."""
-    # In a direct message, messages of several deletions follow each other.
-    with about(due.notification.deletion):
-        return _send(due, leased_at, ports)
+def send(due: Sequence[Due], leased_at: Moment, fresh: Fresh, ports: Ports) -> Collection[str]:
+    """Send leased messages, each of another thread. Returns those threads in which others wait that may be sent now.
+
+    What Slack took is recorded together. A crash before that repeats these messages; none is lost.
+    """
+    sent: list[Sent] = []
+    waiting: set[str] = set()
+    for one in due:
+        with about(one.notification.deletion):
+            done = _send(one, leased_at, fresh, ports)
+            match done:
+                case Sent():
+                    sent.append(done)
+                case Elsewhere():
+                    waiting.update(ports.ledger.outbox.mark_delivered(done.sent, then=done.then))
+                    deliver(done.then, ports, _leave_to_the_worker)
+                case RetryLater():
+                    ports.ledger.outbox.reschedule(one, ports.clock.now() + timedelta(seconds=pause(one, done)))
+    if sent:
+        waiting.update(ports.ledger.outbox.mark_delivered(*sent))
+    return waiting
 
 
-def _send(due: Due, leased_at: Moment, ports: Ports) -> bool:
+class Elsewhere(NamedTuple):
+    """A message whose place is gone, and the messages that replace it in other places."""
+
+    sent: Sent
+    then: tuple[Notification, ...]
+
+
+def _send(due: Due, leased_at: Moment, fresh: Fresh, ports: Ports) -> Sent | Elsewhere | RetryLater | None:
+    """Send one message; None if its lease is over."""
     notification = due.notification
-    deletion = ports.ledger.deletions.get(notification.deletion) if notification.deletion else None
+    deletion = fresh.deletion(notification.deletion) if notification.deletion else None
     # A fleeting redraw that waits is a turn of ``Ledger.cards`` whose process is gone or gave it up.
     if notification.is_fleeting or (
         notification.deletion and (deletion is None or is_overtaken(notification, deletion))
     ):
-        ports.ledger.outbox.mark_delivered(due)
-        return True
+        return Sent(due)
     if age(leased_at, ports.clock) >= LEASE:
         # Another replica may be sending it and its successors by now; this one would come after them.
-        return False
+        return None
     answer = _say(notification, deletion, ports)
-    now = ports.clock.now()
-    if isinstance(answer, Delivered):
-        # The thread says everything that a redrawn card says, so a redraw is no event of its own.
-        said = (
-            ()
-            if notification.kind is NotificationKind.CARD
-            else (_event(Kind.DELIVERED, due, deletion, ports, ts=answer.ts),)
-        )
-        ports.ledger.outbox.mark_delivered(due, *said)
-        return True
+    if isinstance(answer, RetryLater):
+        return answer
     if isinstance(answer, Undeliverable):
-        elsewhere = tuple(_elsewhere(notification, deletion, ports.config.audit_channel))
-        ports.ledger.outbox.mark_delivered(
-            due, _event(Kind.NOT_DELIVERED, due, deletion, ports, why=answer.why), then=elsewhere
-        )
-        deliver(elsewhere, ports, _leave_to_the_worker)
-        return True
-    ports.ledger.outbox.reschedule(due, now + timedelta(seconds=pause(due, answer)))
-    return False
+        event = _event(Kind.NOT_DELIVERED, due, deletion, ports, why=answer.why)
+        return Elsewhere(Sent(due, event), tuple(_elsewhere(notification, deletion, ports.config.audit_channel)))
+    # The thread says everything that a redrawn card says, so a redraw is no event of its own.
+    is_card = notification.kind is NotificationKind.CARD
+    return Sent(due, None if is_card else _event(Kind.DELIVERED, due, deletion, ports, ts=answer.ts))
 
 
 def _say(notification: Notification, deletion: Deletion | None, ports: Ports) -> Delivered | RetryLater | Undeliverable:
@@ -160,7 +194,8 @@ def run_once(ports: Ports, limit: int = 20) -> int:
     leased_at = moment(ports.clock)
     leased = ports.ledger.outbox.lease(leased_at.at, seconds=LEASE_SECONDS, limit=limit)
     for due in leased:
-        if send(due, leased_at, ports):
+        # Each alone: a message that hangs must not keep those before it unrecorded.
+        if send([due], leased_at, Fresh(ports), ports):
             deliver((due.notification,), ports, _raise)
     return len(leased)
 

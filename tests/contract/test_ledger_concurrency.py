@@ -14,7 +14,7 @@ from bot.domain.events import Kind
 from bot.domain.ledger_port import DueWork, LedgerTrouble
 from bot.domain.lifecycle import Step
 from bot.domain.model import Deletion, State
-from bot.domain.notifications import NotificationKind
+from bot.domain.notifications import NotificationKind, Sent
 from bot.ledger.database import writer
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
@@ -151,7 +151,7 @@ def test_each_message_is_leased_once(stores: list[Store]) -> None:
             for due in ledger.outbox.lease(NOON, limit=3):
                 with lock:
                     told.append(due)
-                ledger.outbox.mark_delivered(due, event(Kind.DELIVERED))
+                ledger.outbox.mark_delivered(Sent(due, event(Kind.DELIVERED)))
 
     assert together(work, 6) == [None] * 6
     assert len(told) == len({due.number for due in told}) == 40
@@ -179,7 +179,7 @@ def test_a_card_that_is_being_leased_is_written_again(postgresql: Backend) -> No
         may_go_on.set()
         (leased,) = leasing.result(10)
     mine.before_commit = lambda name: None
-    mine.outbox.mark_delivered(leased)
+    mine.outbox.mark_delivered(Sent(leased))
     assert [due.notification.kind for due in other.outbox.lease(NOON)] == [NotificationKind.CARD]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.events import Kind
 from bot.domain.lifecycle import Step
-from bot.domain.notifications import NotificationKind
+from bot.domain.notifications import NotificationKind, Sent
 from bot.ledger.store import Store
 from tests.contract.conftest import Backend
 from tests.contract.values import NOON, after, deletion, event, tell, waiting
@@ -17,7 +17,7 @@ class TestOutbox:
         (first,) = ledger.outbox.lease(NOON, limit=10)
         assert first.notification.kind is NotificationKind.OUTCOME
         assert ledger.outbox.lease(NOON, limit=10) == []
-        ledger.outbox.mark_delivered(first, event(Kind.DELIVERED))
+        ledger.outbox.mark_delivered(Sent(first, event(Kind.DELIVERED)))
         (second,) = ledger.outbox.lease(NOON, limit=10)
         assert second.notification.kind is NotificationKind.INSPECTED
         assert second.number > first.number
@@ -35,17 +35,34 @@ class TestOutbox:
         said, card = ledger.outbox.lease(NOON, limit=10)
         assert [said.notification.kind, card.notification.kind] == [NotificationKind.OUTCOME, NotificationKind.CARD]
         ledger.outbox.reschedule(card, after(600))
-        ledger.outbox.mark_delivered(said)
+        ledger.outbox.mark_delivered(Sent(said))
         ledger.outbox.enqueue(tell(kind=NotificationKind.INSPECTED))
         (found,) = ledger.outbox.lease(NOON, limit=10)
         assert found.notification.kind is NotificationKind.INSPECTED
 
-    def test_one_thread(self, ledger: Store) -> None:
-        """With ``thread`` only that thread's oldest message is leased."""
+    def test_what_was_sent_together_is_recorded_together(self, ledger: Store) -> None:
+        """In one transaction; it says in which of these threads others wait, and leaves other threads alone."""
+        said, card = tell(), tell(kind=NotificationKind.CARD)
+        ledger.outbox.enqueue(said, card, tell(kind=NotificationKind.INSPECTED), tell(2, "2.2"))
+        due = ledger.outbox.lease(NOON, threads=[said.thread, card.thread])
+        assert [one.notification.kind for one in due] == [NotificationKind.OUTCOME, NotificationKind.CARD]
+        names: list[str] = []
+        ledger.before_commit = names.append
+        waiting = ledger.outbox.mark_delivered(*(Sent(one, event(Kind.DELIVERED)) for one in due))
+        assert list(waiting) == [said.thread]
+        assert names == ["mark_delivered"]
+        assert len(ledger.trail.events()) == 2
+        (last,) = ledger.outbox.lease(NOON, threads=waiting)
+        assert last.notification.kind is NotificationKind.INSPECTED
+        assert list(ledger.outbox.mark_delivered(Sent(last))) == []
+        assert ledger.outbox.count() == 1
+
+    def test_only_some_threads(self, ledger: Store) -> None:
+        """With ``threads`` only their oldest messages are leased."""
         ledger.outbox.enqueue(tell(1, "1.1"), tell(2, "2.2"))
-        (found,) = ledger.outbox.lease(NOON, thread=tell(2, "2.2").thread, limit=10)
+        (found,) = ledger.outbox.lease(NOON, threads=[tell(2, "2.2").thread])
         assert found.notification.thread_ts == "2.2"
-        assert ledger.outbox.lease(NOON, thread="elsewhere/") == []
+        assert ledger.outbox.lease(NOON, threads=["elsewhere/"]) == []
 
     def test_again(self, ledger: Store) -> None:
         """A message that Slack did not take waits for its time, and so does everything behind it in its thread."""
@@ -68,7 +85,7 @@ class TestOutbox:
         """When the place is gone, the messages that go elsewhere are written as the old one is taken out."""
         ledger.outbox.enqueue(tell())
         (due,) = ledger.outbox.lease(NOON)
-        ledger.outbox.mark_delivered(due, event(Kind.NOT_DELIVERED), then=iter([tell(1, None)]))
+        ledger.outbox.mark_delivered(Sent(due, event(Kind.NOT_DELIVERED)), then=iter([tell(1, None)]))
         (found,) = ledger.outbox.lease(NOON, limit=10)
         assert found.notification.thread_ts is None
 
@@ -77,7 +94,7 @@ class TestOutbox:
         ledger.outbox.enqueue(tell())
         (due,) = ledger.outbox.lease(NOON)
         for _ in range(2):
-            ledger.outbox.mark_delivered(due, event(Kind.DELIVERED), then=[tell(1, None)])
+            ledger.outbox.mark_delivered(Sent(due, event(Kind.DELIVERED)), then=[tell(1, None)])
         assert ledger.outbox.count() == 1
         assert ledger.trail.head()[0] == 2
 
@@ -85,11 +102,11 @@ class TestOutbox:
         """A late ``told`` must not take out a message that came after it."""
         ledger.outbox.enqueue(tell())
         (first,) = ledger.outbox.lease(NOON)
-        ledger.outbox.mark_delivered(first)
+        ledger.outbox.mark_delivered(Sent(first))
         ledger.outbox.enqueue(tell(kind=NotificationKind.CARD))
         (second,) = ledger.outbox.lease(NOON)
         assert second.number > first.number
-        ledger.outbox.mark_delivered(first)
+        ledger.outbox.mark_delivered(Sent(first))
         assert ledger.outbox.count() == 1
 
     def test_again_after_the_lease_passed_on(self, backend: Backend, ledger: Store) -> None:

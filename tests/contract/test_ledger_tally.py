@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.lifecycle import Step
 from bot.domain.model import DeletionId, State
+from bot.domain.notifications import Sent
 from bot.ledger.store import Store
 from tests.contract.values import NOON, after, deletion, tell, waiting
 
@@ -41,7 +42,7 @@ def test_what_is_owed_is_counted(ledger: Store) -> None:
     assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (2, NOON, 2)
     ledger.requests.answered("w1")
     for due in ledger.outbox.lease(NOON, limit=5):
-        ledger.outbox.mark_delivered(due)
+        ledger.outbox.mark_delivered(Sent(due))
     tally = ledger.overview.tally("key")
     assert (tally.undelivered, tally.oldest_undelivered, tally.owed) == (0, None, 1)
 
