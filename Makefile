@@ -58,7 +58,7 @@ test-modes: $(VENV)/.for-work  ## Run the flow tests in every other way: HTTP, P
 test-matrix: $(VENV)/.for-work  ## Let the bot die, and set its clock, at every boundary in every way (over an hour)
 	@DHBOT_MATRIX=whole $(BIN)/python -m pytest -n $(JOBS) -m long tests/crash
 
-pictures: $(VENV)/.for-work  ## Take the pictures of README and docs/ anew, in a Chromium that is on this machine
+pictures: $(VENV)/.for-work  ## Take the pictures of README and docs/ anew, in a Chromium that is on this machine (five minutes)
 	@$(BIN)/python -m tests.browser.pictures
 
 mutants: $(VENV)/.for-work  ## Change the code bit by bit and show what no test notices (about half an hour)
@@ -81,6 +81,7 @@ fix: $(VENV)/.for-work  ## Correct style where that can be done safely
 docs: $(VENV)/.for-work  ## Write .env.example and the pages that are made from the code anew, and build the site in site/
 	@$(BIN)/python -m docs.generate.who_may
 	@$(BIN)/python -m docs.generate.messages
+	@$(BIN)/python -m docs.generate.cards
 	@$(BIN)/python -m docs.generate.settings
 	@$(BIN)/python -m mkdocs build --quiet --strict
 	@echo "The site begins at site/index.html"

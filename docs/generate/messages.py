@@ -58,7 +58,7 @@ that is certain.
 - [Refusals](#refusals): a command or click was answered with no.
 - [Endings](#endings): how a deletion ended, as its thread says.
 - [Later messages](#later-messages) in the thread.
-- [Headings of the card](#headings-of-the-card)
+- [Headings of the card](#headings-of-the-card); [pictures of them](cards.md)
 - [After a restart](#after-a-restart): the answers to people whom it cut off.
 - [What MetaStudio's answers mean](#what-metastudios-answers-mean), and [causes](#causes) where there was no answer.
 - [States of a job](#states-of-a-job)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FloatRect, Locator, expect, sync_playwright
 
+from tests.browser.camera import take_kinds
 from tests.browser.visitor import Visitor, chromium, launch, sandbox
 from tests.support.paths import ROOT
 
@@ -99,6 +100,7 @@ def main() -> int:
         browser = launch(playwright)
         for scheme in ("light", "dark"):
             take(browser, scheme)
+        take_kinds(browser)
         browser.close()
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,22 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS), env=dict(os.environ))
 
 
+class Tuned(Scene):
+    """A scene whose bot is started with some settings of its own."""
+
+    def __init__(self, folder: Path, more: Mapping[str, str]) -> None:
+        self._more = more
+        super().__init__(folder)
+
+    def settings(self) -> dict[str, str]:
+        """Those of the sandbox, then these."""
+        return super().settings() | self._more
+
+
 @contextmanager
-def sandbox(folder: Path) -> Iterator[SandboxPage]:
-    """The page with everything behind it, as `dh-bot sandbox` serves it."""
-    scene = Scene(folder)
+def sandbox(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[SandboxPage]:
+    """The page with everything behind it, as `dh-bot sandbox` serves it but for these settings of the bot."""
+    scene = Tuned(folder, more or {})
     page = SandboxPage(scene).start()
     scene.start()
     try:
