@@ -1,7 +1,7 @@
-"""How fast dh-bot is, compared with the smallest bot that makes the same calls and with one from the tutorials.
+"""How fast dh-bot is, compared with the smallest bots that make the same calls and with one from the tutorials.
 
-    make bench          everything, some twenty minutes
-    make bench-quick    dh-bot and the floor in short, under a minute
+    make bench          everything, under fifteen minutes
+    make bench-quick    dh-bot and the two floors in short, a minute
 
 The bots of a group run at the same time, each with its own Slack and MetaStudio. They are measured in turn, round after
 round: other load on this machine slows all of them alike, so the ratios are worth more than the figures. A run judges
@@ -17,22 +17,24 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import growing, measuring
-from benchmarks.arena import FLOOR, OURS, PROFILED, TUTORIAL, Arena, Way
+from benchmarks.arena import FLOOR_5, FLOOR_12, OURS, PROFILED, TUTORIAL, Arena, Way
 from benchmarks.measuring import Figures, Pace
 from benchmarks.report import Run, terminal, write_page
 from tests.support import postgres
 
-PLAIN = (Way(FLOOR), Way(OURS), Way(TUTORIAL))
-TLS = (Way(FLOOR, tls=True), Way(OURS, tls=True), Way(TUTORIAL, tls=True))
+PLAIN = (Way(FLOOR_5), Way(FLOOR_12), Way(OURS), Way(OURS, postgresql=True))
+TLS = (*(replace(way, tls=True) for way in PLAIN), Way(TUTORIAL, tls=True))
 OTHERS = (
-    Way(FLOOR, http=True), Way(OURS, http=True),
-    Way(OURS, postgresql=True), Way(OURS, http=True, postgresql=True),
+    Way(FLOOR_5, http=True), Way(OURS, http=True),
+    Way(FLOOR_5, tls=True, far=True), Way(OURS, tls=True, far=True),
 )  # fmt: skip
+SHORT = PLAIN[:3]
+AT_ONCE = (Way(FLOOR_5), Way(OURS))
 LIMITED = Way(OURS, limiter=True)
 
 
@@ -43,6 +45,7 @@ class Plan:
     groups: tuple[tuple[Way, ...], ...]
     """The bots of one group run at the same time. More than a few would slow each other down."""
     rounds: int
+    """Of the first group. The others have one."""
     starts: int
     singles: int
     seconds: float
@@ -54,15 +57,23 @@ class Plan:
     open: int = 0
     jobs: int = 0
     steps: int = 4
-    """Points of each curve. An even number, so that one point is the middle."""
+    """Points of the curves that goals judge. An even number, so that one point is the middle."""
+    few_steps: int = 2
+    """Points of the other curves."""
     pace: Pace = field(default_factory=Pace)
 
 
-FULL = Plan((PLAIN, TLS, OTHERS), 2, 3, 15, 5, 200, 5, 5, 10_000, 1_000_000, 5_000, 50_000)
-QUICK = Plan((PLAIN[:2],), rounds=1, starts=1, singles=6, seconds=1)
+FULL = Plan(
+    (PLAIN, TLS, OTHERS), rounds=2, starts=3, singles=15, seconds=5, burst=200, profiled=5, limited=5,
+    flows=10_000, events=1_000_000, open=5_000, jobs=50_000,
+)  # fmt: skip
+QUICK = Plan((SHORT,), rounds=1, starts=1, singles=6, seconds=1)
 TINY = Plan(
-    (PLAIN[:2],), 1, 1, 2, 0.2, 3, 0.2, 1, 10, 900, 10, 500, steps=1,
-    pace=Pace(ramp=0, warm_flows=10, warm_profile=10, samples=5, singles=2, idle=0.5, burst_api_seconds=(0.1, 0.5)),
+    (SHORT, OTHERS), 1, 1, 2, 0.2, 3, 0.2, 1, 10, 900, 10, 500, steps=1, few_steps=1,
+    pace=Pace(
+        ramp=0, warm_up=1, counted=2, warm_flows=10, warm_profile=10, samples=5, singles=2, idle=0.5,
+        burst_api_seconds=(0.1, 0.5),
+    ),
 )  # fmt: skip
 """Too small for figures that mean anything: for the test that a run works."""
 
@@ -84,34 +95,37 @@ def compare(run: Run, plan: Plan, ways: Sequence[Way], folder: Path) -> None:
             url = databases.database(f"bench_{number}") if databases and way.postgresql else None
             arena = arenas[way] = Arena(way, folder / f"bot-{number}", url)
             stack.callback(measuring.end, arena, run.figures.setdefault(way, Figures()))
-            measuring.start(arena, run.figures[way], plan.starts)
+            measuring.start(arena, run.figures[way], plan.starts if way in PLAIN else 1)
             say(f"started {way}")
-        take_turns(run, plan, arenas)
+        measuring.warm_up({arena: run.figures[way] for way, arena in arenas.items()}, plan.pace)
+        take_turns(run, plan, arenas, plan.rounds if ways is plan.groups[0] else 1)
 
 
-def take_turns(run: Run, plan: Plan, arenas: Mapping[Way, Arena]) -> None:
+def take_turns(run: Run, plan: Plan, arenas: Mapping[Way, Arena], rounds: int) -> None:
     """Measure one after the other, in rounds."""
-    for way, arena in arenas.items():
-        measuring.warm_up(arena, run.figures[way])
-    for turn in range(plan.rounds):
-        say(f"round {turn + 1} of {plan.rounds}: one at a time")
+    for turn in range(rounds):
+        say(f"round {turn + 1} of {rounds}: one at a time")
         for way, arena in arenas.items():
-            measuring.one_by_one(arena, run.figures[way], plan.singles)
-        say(f"round {turn + 1} of {plan.rounds}: {measuring.IN_FLIGHT} in flight")
+            if way.is_timed:
+                measuring.one_by_one(arena, run.figures[way], plan.singles)
+        say(f"round {turn + 1} of {rounds}: {measuring.IN_FLIGHT} in flight")
         for way, arena in arenas.items():
-            measuring.in_flight(arena, run.figures[way], plan.seconds, plan.pace)
-    for way in PLAIN if plan.burst else ():
+            if way.is_loaded:
+                measuring.in_flight(arena, run.figures[way], plan.seconds, plan.pace)
+    for way in AT_ONCE if plan.burst else ():
         if way in arenas:
             say(f"{plan.burst} commands at once: {way}")
             measuring.burst(arenas[way], run.figures[way], plan.burst, plan.pace)
 
 
 def profiled(run: Run, plan: Plan, folder: Path) -> None:
-    """Measure where the CPU of a deletion goes."""
+    """Count what a deletion writes and looks up, and measure where its CPU goes."""
     say("the parts of dh-bot")
     arena = Arena(Way(PROFILED), folder)
     arena.start()
-    run.profile = measuring.profile(arena, plan.profiled, plan.pace)
+    run.ledger = measuring.on_the_ledger(arena, plan.pace)
+    if plan.profiled:
+        run.profile = measuring.profile(arena, plan.profiled, plan.pace)
     arena.close()
 
 
@@ -134,9 +148,9 @@ def grow(run: Run, plan: Plan, folder: Path) -> None:
     if plan.events:
         growing.trail(run.growth, folder / "trail", plan.events, plan.steps, plan.pace, say)
     if plan.open:
-        run.growth.open = growing.open_deletions(folder / "open", plan.open, plan.steps, plan.pace, say)
+        run.growth.open = growing.open_deletions(folder / "open", plan.open, plan.few_steps, plan.pace, say)
     if plan.jobs:
-        run.growth.jobs = growing.jobs(folder / "jobs", plan.jobs, plan.steps, say)
+        run.growth.jobs = growing.jobs(folder / "jobs", plan.jobs, plan.few_steps, say)
 
 
 def main() -> None:
@@ -145,7 +159,7 @@ def main() -> None:
         prog="benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", dest="plan", action="store_const", const=QUICK, default=FULL, help="under a minute")
+    size.add_argument("--quick", dest="plan", action="store_const", const=QUICK, default=FULL, help="about a minute")
     size.add_argument("--tiny", dest="plan", action="store_const", const=TINY, help="a test of the benchmark itself")
     parser.add_argument("--page", type=Path, help="write tables and plots into this page, between its marks")
     asked = parser.parse_args()
@@ -156,8 +170,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dh-bot-bench-") as folder:
         for number, ways in enumerate(asked.plan.groups):
             compare(run, asked.plan, ways, Path(folder) / f"group-{number}")
-        if asked.plan.profiled:
-            profiled(run, asked.plan, Path(folder) / "profiled")
+        profiled(run, asked.plan, Path(folder) / "profiled")
         if asked.plan.limited:
             limited(run, asked.plan.limited, Path(folder) / "limited")
         grow(run, asked.plan, Path(folder))

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import random
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import certifi
 import psutil
 
-from benchmarks.flows import Flows
+from benchmarks.far import Line
+from benchmarks.flows import Flows, name_of
 from sandbox.bot_process import settings_for, shut_in
 from sandbox.metastudio.metastudio import MetaStudio
 from sandbox.slack.slack import Slack
 from sandbox.slack.web_api import Front
+from sandbox.wire.server import LOOPBACK
 from tests.flow.world import free_port, is_listening
 from tests.support.certificates import certificate, server_context
 
@@ -45,8 +51,11 @@ developers' tools install rich, so an installed bot runs without it."""
 class Way:
     """How a bot is started, reached and configured."""
 
-    module: str
+    program: str
+    """Its module, and the words behind it."""
     tls: bool = False
+    far: bool = False
+    """Slack and MetaStudio are 100 ms away."""
     http: bool = False
     postgresql: bool = False
     limiter: bool = False
@@ -54,17 +63,30 @@ class Way:
     @property
     def is_ours(self) -> bool:
         """Whether it is dh-bot."""
-        return self.module in {OURS, PROFILED}
+        return self.program in {OURS, PROFILED}
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is measured one deletion at a time. floor-12 is there for throughput and CPU."""
+        return self.program != FLOOR_12
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it is measured with many deletions in flight, as far as there is a goal for that."""
+        return self.program != FLOOR_5 and not (self.far or self.http or (self.tls and self.postgresql))
 
     def __str__(self) -> str:
-        name = "dh-bot" if self.is_ours else self.module.rpartition(".")[2]
-        reached = f"{'HTTP' if self.http else 'socket'}{', TLS' if self.tls else ''}"
+        name = "dh-bot" if self.is_ours else self.program.rpartition(".")[2].replace(" ", "-")
+        away = ", 100 ms away" if self.far else ""
+        reached = f"{'HTTP' if self.http else 'socket'}{', TLS' if self.tls else ''}{away}"
         kept = f", {'PostgreSQL' if self.postgresql else 'SQLite'}" if self.is_ours else ""
         return f"{name} ({reached}{kept}{', limiter at its defaults' if self.limiter else ''})"
 
 
-OURS, PROFILED = "bot.cli.main", "benchmarks.bots.profiled"
-FLOOR, TUTORIAL = "benchmarks.bots.floor", "benchmarks.bots.tutorial"
+OURS, PROFILED = "bot.cli.main run", "benchmarks.bots.profiled run"
+FLOOR_5, FLOOR_12 = "benchmarks.bots.floor 5", "benchmarks.bots.floor 12"
+TUTORIAL = "benchmarks.bots.tutorial"
+SLACK, METASTUDIO = "Slack", "MetaStudio"
 
 
 class Arena:
@@ -83,9 +105,17 @@ class Arena:
         # slack_sdk speaks TLS on port 443 only: the WebSocket stays plain when the Web API has TLS.
         self._plain = Front(self.slack, self.slack.hooks, self.slack.sockets, 0, None).start()
         self.slack.sockets.base = self._plain.url
+        self.opened: Counter[str] = Counter()
+        """How many connections were opened to Slack and to MetaStudio. The WebSocket is not among them."""
+        self._lock = threading.Lock()
+        self.slack.front.on_connect = self._counted(SLACK, None)
+        self.cloud.on_connect = self._counted(METASTUDIO, self.cloud.on_connect)
         person = self.slack.add_user("anna")
         channels = [self.slack.add_channel(f"ops-{number}", members=[person]) for number in range(CHANNELS)]
         self.settings = settings_for(self.slack, self.cloud, folder) | {"AUTHORIZED_USERS": person}
+        self._line: Line | None = None
+        if way.far:
+            self._go_far()
         if database_url:
             self.settings["DATABASE_URL"] = database_url
         if not way.limiter:
@@ -108,6 +138,26 @@ class Arena:
         self.flows = Flows(self.slack, self.cloud, person, channels)
         self._process: subprocess.Popen[bytes] | None = None
 
+    def _counted(self, whom: str, then: Callable[[socket.socket], None] | None) -> Callable[[socket.socket], None]:
+        """Count each connection to one of the two; ``then`` is what else is to happen."""
+
+        def met(sock: socket.socket) -> None:
+            with self._lock:
+                self.opened[whom] += 1
+            if then is not None:
+                then(sock)
+
+        return met
+
+    def _go_far(self) -> None:
+        """Put the long line between the bot and everything that it reaches."""
+        self._line = Line([self.slack.front.port, self.cloud.port, self._plain.port])
+        to_slack, to_cloud, to_sockets = self._line.ports
+        scheme = "https" if self.way.tls else "http"
+        self.settings["SLACK_API_URL"] = f"{scheme}://{LOOPBACK}:{to_slack}/api/"
+        self.settings["METASTUDIO_ENDPOINT"] = f"{scheme}://{LOOPBACK}:{to_cloud}"
+        self.slack.sockets.base = f"http://{LOOPBACK}:{to_sockets}"
+
     @property
     def process(self) -> psutil.Process:
         """The bot's process."""
@@ -116,11 +166,10 @@ class Arena:
 
     def start(self) -> float:
         """Start the bot. Returns the seconds until Slack could reach it."""
-        words = [self.way.module, "run"] if self.way.is_ours else [self.way.module]
         with (self.folder / "log").open("ab") as log:
             began = time.perf_counter()
             self._process = subprocess.Popen(  # noqa: S603 - our own words
-                [sys.executable, "-c", AS_INSTALLED, *words],
+                [sys.executable, "-c", AS_INSTALLED, *self.way.program.split()],
                 cwd=self.folder,
                 env=shut_in(self.folder, self.settings),
                 stdin=subprocess.DEVNULL,
@@ -139,7 +188,7 @@ class Arena:
         return bool(self.slack.sockets.links)
 
     def stop(self) -> None:
-        """End the bot with SIGTERM, and with SIGKILL if that takes too long."""
+        """End the bot with SIGTERM, and with SIGKILL if that takes too long. Afterwards Slack knows that it is gone."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -148,6 +197,7 @@ class Arena:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+            self.slack.wait_for(lambda: not self.slack.sockets.links, END_WITHIN)
 
     def close(self) -> None:
         """End everything."""
@@ -155,6 +205,8 @@ class Arena:
         self.slack.stop()
         self._plain.stop()
         self.cloud.stop()
+        if self._line is not None:
+            self._line.close()
 
     def answers_take(self, shortest: float, longest: float) -> None:
         """MetaStudio waits a random time before each answer: the same random times for each bot."""
@@ -196,7 +248,7 @@ class Arena:
 
     def calls_before(self, began: float, outcome_at: float) -> tuple[list[str], list[str]]:
         """Calls up to the outcome, and the look-ups of people and channels in the background, by name."""
-        names = [(seen.at.timestamp(), f"{seen.method} job") for seen in self.cloud.requests]
+        names = [(seen.at.timestamp(), name_of(seen)) for seen in self.cloud.requests]
         names += [(call.at, call.method) for call in self.slack.calls]
         between = [name for at, name in sorted(names) if began <= at <= outcome_at]
         in_background = [name for name in between if name.endswith((".info", ".list"))]

@@ -10,6 +10,7 @@ import heapq
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -37,12 +38,15 @@ class Flow:
 
     job: str
     asked: Invocation
+    asked_at: float
     card: Message | None = None
+    card_at: float | None = None
     pressed: Invocation | None = None
     pressed_at: float = 0.0
     outcome_at: float | None = None
     api_seconds: float = 0.0
-    """How long MetaStudio took for its answers between the press and the outcome."""
+    """How long MetaStudio took for its answers between the press and the outcome; then, before the card."""
+    api_seconds_of_card: float = 0.0
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -50,6 +54,11 @@ class Flow:
         """Seconds to both acks; None where there was none in time."""
         both = (self.asked, self.pressed) if self.pressed is not None else (self.asked,)
         return [one.ack_seconds if one.acked else None for one in both]
+
+    @property
+    def to_card(self) -> float | None:
+        """Seconds from the command to its card, without MetaStudio's share."""
+        return None if self.card_at is None else self.card_at - self.asked_at - self.api_seconds_of_card
 
     @property
     def to_outcome(self) -> float | None:
@@ -70,6 +79,11 @@ OUTCOME = ("*Deleted:*", "is deleted")
 """What dh-bot and the other two say of a deleted job."""
 
 
+def name_of(seen: Seen) -> str:
+    """A call to MetaStudio in two words."""
+    return f"{seen.method} {'list' if seen.operation == LIST else 'job'}"
+
+
 class Flows:
     """Asks, presses, and notices outcomes."""
 
@@ -80,6 +94,9 @@ class Flows:
         """How long MetaStudio has taken for all of its answers."""
         self.overview = self.outcomes = 0
         """How many List calls arrived (dh-bot makes them after an outcome), and how many outcomes were posted."""
+        self.calls: Counter[str] = Counter()
+        """All calls so far, by name."""
+        self._counting = threading.Lock()
         self._cards: dict[str, Flow] = {}
         self._numbers = count()
         self._due: list[tuple[float, int, Callable[[], object]]] = []
@@ -98,7 +115,8 @@ class Flows:
         channel = self.channels[number % len(self.channels)]
         with self._changed:
             # Under the lock, so that a quick card finds its flow.
-            flow = self.jobs[job] = Flow(job, self.slack.command(self.person, channel, job))
+            began = time.perf_counter()
+            flow = self.jobs[job] = Flow(job, self.slack.command(self.person, channel, job), began)
         return flow
 
     def answered(self, text: str, wait: float = 60.0) -> None:
@@ -162,24 +180,33 @@ class Flows:
 
     # -- what is noticed --
 
+    def _count(self, name: str) -> None:
+        with self._counting:
+            self.calls[name] += 1
+
     def _on_cloud(self, seen: Seen) -> None:
+        self._count(name_of(seen))
         took = time.time() - seen.at.timestamp()
         self.cloud_seconds += took
         self.overview += seen.operation == LIST
         flow = self.jobs.get(seen.job_id or "")
         if flow is not None and flow.pressed_at and flow.outcome_at is None:
             flow.api_seconds += took
+        elif flow is not None and flow.card_at is None:
+            flow.api_seconds_of_card += took
 
     def _on_slack(self, call: Call) -> None:
+        now = time.perf_counter()
+        self._count(call.method)
         if call.method != "chat.postMessage" or not call.ok:
             return
-        now = time.perf_counter()
         thread = call.args.get("thread_ts")
         if thread is None:
             found = JOB.search(call.args["text"])
             with self._changed:
                 flow = self.jobs.get(found[0]) if found else None
             if flow is not None and flow.card is None:
+                flow.card_at = now
                 flow.card = self.slack.message(call.args["channel"], (call.response or {})["ts"])
                 self._cards[flow.card.ts] = flow
                 self._soon(SEES_THE_CARD, lambda: self._press(flow))

@@ -13,7 +13,8 @@ from math import isnan
 from pathlib import Path
 
 from benchmarks import goals
-from benchmarks.arena import FLOOR, OURS, TUTORIAL, Way
+from benchmarks.arena import FLOOR_5, FLOOR_12, OURS, TUTORIAL, Way
+from benchmarks.bots.counting import LOOKS
 from benchmarks.goals import Row
 from benchmarks.growing import Curve, Growth
 from benchmarks.measuring import Figures, middle, p99
@@ -35,11 +36,13 @@ class Run:
     growth: Growth = field(default_factory=Growth)
     profile: dict[str, tuple[float, float]] = field(default_factory=dict)
     """CPU in milliseconds, and calls, of each part of dh-bot for one deletion."""
+    ledger: dict[str, float] = field(default_factory=dict)
+    """Transactions that write, by name, and looks for one deletion of dh-bot."""
     minutes: float = 0.0
 
-    def of(self, module: str, **way: bool) -> Figures:
+    def of(self, program: str, **way: bool) -> Figures:
         """The figures of one bot; empty if it did not run."""
-        return self.figures.get(Way(module, **way), Figures())
+        return self.figures.get(Way(program, **way), Figures())
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -60,17 +63,25 @@ def number(value: float, form: str) -> str:
 
 def goal_rows(run: Run) -> list[tuple[str, list[Row]]]:
     """Every goal with its row, by part."""
-    ours, floor = run.of(OURS), run.of(FLOOR)
-    tls = run.of(OURS, tls=True)
+    ours, five, twelve = run.of(OURS), run.of(FLOOR_5), run.of(FLOOR_12)
+    on_postgresql = run.of(OURS, postgresql=True)
+    tls, five_tls, twelve_tls = run.of(OURS, tls=True), run.of(FLOOR_5, tls=True), run.of(FLOOR_12, tls=True)
+    on_postgresql_tls = run.of(OURS, tls=True, postgresql=True)
+    far, five_far = run.of(OURS, tls=True, far=True), run.of(FLOOR_5, tls=True, far=True)
     return [
-        ("Plain", goals.against_the_floor(ours, floor)),
-        ("Over TLS", goals.against_the_floor(tls, run.of(FLOOR, tls=True))),
-        ("Over TLS", [goals.over_tls(tls, run.of(TUTORIAL, tls=True))]),
+        ("Plain", [*goals.of_acks(ours, five), goals.of_the_outcome(ours, five, 4), *goals.of_the_load(ours, twelve)]),
+        ("PostgreSQL", [goals.of_the_outcome(on_postgresql, five, 8), *goals.of_the_load_on_postgresql(on_postgresql)]),
+        ("TLS", [*goals.of_acks(tls, five_tls), goals.of_the_outcome(tls, five_tls, 4)]),
+        ("TLS", [*goals.of_the_load(tls, twelve_tls), goals.over_tls(tls, run.of(TUTORIAL, tls=True))]),
+        ("TLS, PostgreSQL", [goals.of_the_outcome(on_postgresql_tls, five_tls, 8)]),
+        ("TLS, 100 ms away", goals.from_afar(far, five_far)),
         ("Many at once", goals.of_a_burst(ours)),
-        ("One deletion", goals.of_one_deletion(ours)),
-        ("The process", goals.of_the_process(ours, floor)),
+        ("One deletion", [*goals.of_one_deletion(ours), *goals.of_the_ledger(run.ledger)]),
+        ("One deletion", [goals.of_connections(ours, twelve)]),
+        ("Many jobs", [goals.MANY_JOBS]),
+        ("The process", goals.of_the_process(ours, five)),
         ("Growth", goals.of_growth(run.growth)),
-    ]  # fmt: skip
+    ]
 
 
 def goals_table(run: Run) -> str:
@@ -103,20 +114,22 @@ def bots_table(run: Run) -> str:
                 str(way),
                 number(middle(acks), "{:.2f}"),
                 number(p99(acks), "{:.2f}") if acks else "–",
+                number(middle(found.singly.to_card), "{:.1f}"),
                 number(middle(found.singly.to_outcome), "{:.1f}"),
                 number(middle(found.together.per_second), "{:.1f}"),
                 number(middle(found.together.cpu_ms), "{:.1f}"),
                 number(100 * middle(found.together.load_share), "{:.0f} %"),
                 number(1000 * middle(found.starts), "{:.0f}"),
                 number(middle(found.idle_mib), "{:.0f}"),
+                f"{sum(found.opened.values()):.1f}" if found.opened else "–",
                 "–" if burst is None else f"{p99(burst.acks) if burst.acks else float('nan'):.2f}",
                 "–" if burst is None else f"{burst.late_or_lost}",
                 "–" if burst is None else f"{burst.finished}/{burst.asked}",
             )
         )
     head = (
-        "bot", "ack ms", "99 %", "to outcome ms", "per second", "CPU ms", "load side", "start ms", "MiB",
-        "burst ack 99 % s", "late or lost", "finished",
+        "bot", "ack ms", "99 %", "to card ms", "to outcome ms", "per second", "CPU ms", "load side", "start ms", "MiB",
+        "connections", "burst ack 99 % s", "late or lost", "finished",
     )  # fmt: skip
     return table(head, lines)
 
@@ -124,11 +137,23 @@ def bots_table(run: Run) -> str:
 def calls_text(run: Run) -> str:
     """The calls of one deletion."""
     lines = []
-    for module in (FLOOR, OURS):
-        found = run.of(module)
+    for program in (FLOOR_5, FLOOR_12, OURS):
+        found = run.of(program)
+        if not found.calls:
+            continue
         in_background = f"; in the background {', '.join(found.in_background)}" if found.in_background else ""
-        lines.append(f"{Way(module)}: {', '.join(found.on_the_way) or 'not measured'}{in_background}.")
+        before = f"{', '.join(found.on_the_way)}{in_background}"
+        in_all = ", ".join(f"{name} {times:.1f}" for name, times in found.calls.items())
+        lines.append(
+            f"- {Way(program)}: before the outcome {before}. In all {sum(found.calls.values()):.1f}: {in_all}."
+        )
     return "\n".join(lines)
+
+
+def ledger_table(run: Run) -> str:
+    """The transactions and looks of one deletion of dh-bot."""
+    names = sorted(run.ledger, key=lambda name: (name == LOOKS, name))
+    return table(("transaction that writes", "times"), [(name, f"{run.ledger[name]:.1f}") for name in names])
 
 
 def profile_table(run: Run) -> str:
@@ -214,6 +239,7 @@ def terminal(run: Run) -> str:
         bots_table(run),
         calls_text(run),
         goals_table(run),
+        *([ledger_table(run)] if run.ledger else ()),
         *([profile_table(run)] if run.profile else ()),
         *(curve_table(curve) for curve in curves(run.growth).values()),
         "Not reached:\n" + "\n".join(f"- {one}" for one in missed(run))
@@ -236,6 +262,7 @@ def write_page(run: Run, page: Path) -> None:
         "## The goals", goals_table(run),
         *(("Not reached:", "\n".join(f"- {one}" for one in missed(run))) if missed(run) else ()),
         "## The bots", bots_table(run), calls_text(run),
+        *(("## What a deletion writes and looks up", ledger_table(run)) if run.ledger else ()),
         *(("## Where the CPU of a deletion goes", profile_table(run)) if run.profile else ()),
         "## What grows",
     ]  # fmt: skip

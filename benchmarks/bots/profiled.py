@@ -1,4 +1,4 @@
-"""dh-bot, with the CPU of each part counted.
+"""dh-bot, with the CPU of each part counted, and its transactions and looks.
 
 Each part is counted by the CPU clock of its own thread, without the parts that it calls: so the shares add up and
 waiting costs nothing. A sampling profiler would stop the bot for each sample and so change the figures.
@@ -18,6 +18,7 @@ from typing import Any
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from benchmarks.bots import counting
 from bot.cli.main import main
 from bot.ledger.database.writer import SharedWriter
 from bot.ledger.store import Store
@@ -66,13 +67,17 @@ def keep_writing() -> None:
     while True:
         time.sleep(WRITTEN_EVERY)
         with _lock:
-            found = {"all": [time.process_time(), 0]} | {part: [_seconds[part], _calls[part]] for part in _seconds}
+            parts = {"all": [time.process_time(), 0]} | {part: [_seconds[part], _calls[part]] for part in _seconds}
+        with counting.lock:
+            ledger = dict(counting.counts)
         new = FILE.with_suffix(".new")
-        new.write_text(json.dumps(found), encoding="utf-8")
+        new.write_text(json.dumps({"parts": parts, "ledger": ledger}), encoding="utf-8")
         new.replace(FILE)
 
 
 if __name__ == "__main__":
+    counting.count_transactions()
+    counting.count_looks()
     for kind, method, part in PARTS:
         count(kind, method, part)
     threading.Thread(target=keep_writing, daemon=True).start()

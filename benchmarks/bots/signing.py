@@ -14,15 +14,15 @@ PROJECT = os.environ["METASTUDIO_PROJECT_ID"]
 KEYS = BasicCredentials(os.environ["HUAWEICLOUD_SDK_AK"], os.environ["HUAWEICLOUD_SDK_SK"], PROJECT)
 
 
-def signed(method: str, job: str) -> tuple[str, dict[str, str]]:
-    """Return the address and the headers of a call about one job."""
+def signed(method: str, job: str, *, listed: bool = False) -> tuple[str, dict[str, str]]:
+    """Return the address and the headers of a call about one job; with ``listed`` of List, filtered by its id."""
     scheme, _, host = ENDPOINT.partition("://")
     request = SdkRequest(
         method=method,
         schema=scheme,
         host=host,
-        resource_path=f"/v1/{PROJECT}/digital-human-training-manage/user/jobs/{job}",
-        query_params=[],
+        resource_path=f"/v1/{PROJECT}/digital-human-training-manage/user/jobs{'' if listed else f'/{job}'}",
+        query_params=[("job_id", job)] if listed else [],
         header_params={"X-Project-Id": PROJECT, "X-Sdk-Date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")},
     )
     Signer(KEYS).sign(request)
