@@ -96,10 +96,10 @@ lock: $(VENV)/.for-work  ## Write the lock files anew from pyproject.toml (newer
 		-o requirements-dev.lock pyproject.toml
 	@! grep -nE '://|@ |^-' requirements.lock requirements-dev.lock
 
-bench: $(VENV)/.for-work  ## Measure how fast the bot is beside two others, and what grows (twenty minutes)
+bench: $(VENV)/.for-work  ## Measure how fast the bot is beside three others, and what grows (under fifteen minutes)
 	@$(BIN)/python -m benchmarks $(if $(PAGE),--page $(PAGE))
 
-bench-quick: $(VENV)/.for-work  ## The bot beside the smallest one, in short (a minute)
+bench-quick: $(VENV)/.for-work  ## The bot beside the two smallest ones, in short (a minute)
 	@$(BIN)/python -m benchmarks --quick
 
 # The tests run between the two, on what the first has found to be the last commit.
