@@ -48,8 +48,8 @@ NOT_DELETED: dict[str, str] = {
     Ending.FORBIDDEN: "Huawei answered that this is forbidden. As a rule the bot's Huawei account then has no "
     "permission to delete training jobs in this project: its IAM user needs that MetaStudio action (MetaStudio "
     "FullAccess contains it). A check of the job follows.",
-    Ending.THROTTLED: "Huawei is rate-limiting us: it throttled the DELETE each time it was sent. A check of the job "
-    "follows. If it is still there, ask again in a minute.",
+    Ending.THROTTLED: "Huawei throttled the DELETE each time it was sent. A check of the job follows. If it is still "
+    "there, ask again in a minute.",
     Ending.NEVER_SENT: "The DELETE never left the bot, so nothing was deleted. It is safe to ask again.",
 }
 """Why a deletion failed. Only a DELETE that never left is certain to have had no effect: a refusal may be the answer to

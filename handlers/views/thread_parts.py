@@ -47,8 +47,10 @@ def confirmed_line(deletion: Deletion) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time in words."""
+    if seconds < 0.1:
+        return "less than 0.1 s"
     if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 2 * 3600:

@@ -479,7 +479,15 @@ def test_requester_and_confirmer_are_told_once_each(confirmer: Any, told: str) -
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        *((-3, "0.0 s"), (0, "0.0 s"), (0.74, "0.7 s"), (9.94, "9.9 s"), (10, "10 s"), (119.4, "119 s")),
+        *(
+            (-3, "less than 0.1 s"),
+            (0.09, "less than 0.1 s"),
+            (0.1, "0.1 s"),
+            (0.74, "0.7 s"),
+            (9.94, "9.9 s"),
+            (10, "10 s"),
+            (119.4, "119 s"),
+        ),
         *((120, "2 min"), (600, "10 min"), (7199, "120 min"), (7200, "2 h"), (86400, "24 h")),
     ],
 )
@@ -492,7 +500,7 @@ def test_lengths_of_time(seconds: float, words: str) -> None:
     ("agreeing", "over", "words"),
     [
         (9, 600, "9 checks in 10 min"),
-        (1, 0, "1 check in 0.0 s"),
+        (1, 0, "1 check in less than 0.1 s"),
         (3, 30, "3 checks in 30 s"),
         (0, 5, "0 checks in 5.0 s"),
     ],
