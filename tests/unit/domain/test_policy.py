@@ -5,18 +5,38 @@ from __future__ import annotations
 import itertools
 from dataclasses import fields, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
 from bot.domain.job_states import STATES
-from bot.domain.model import Actor, ConfirmBy, Conversation, ConversationKind, Job, JobId, LookupFailed, Person, State
+from bot.domain.model import (
+    Actor,
+    Cause,
+    ConfirmBy,
+    Conversation,
+    ConversationKind,
+    Job,
+    JobId,
+    LookupFailed,
+    Operation,
+    Person,
+    Reply,
+    Shown,
+    State,
+)
+from bot.domain.outcomes import Ending
 from bot.domain.policy import (
     COMPARED,
     CONVERSATION_RULES,
     Action,
     CardRule,
     Rules,
+    awaiting,
     differences,
+    is_barred,
+    is_late,
     is_same,
     may,
     may_be_deleted,
@@ -24,11 +44,14 @@ from bot.domain.policy import (
     may_confirm,
     may_freeze,
     may_operate,
+    might_confirm,
+    might_operate,
+    unreadable,
     waits_for,
     who_confirms,
 )
 from bot.domain.refusals import Reason, Refused
-from tests.support.values import ANNA, BEN, deletion
+from tests.support.values import ANNA, AT, BEN, CARL, TARGET, deletion, reply, seconds
 
 LISTED = Rules(users=frozenset({"UANNA"}))
 
@@ -142,6 +165,26 @@ def test_every_mixture_of_faults_refuses_and_names_the_first(wrong: tuple[bool, 
     by_group = Rules(groups=frozenset({"S2"} if unlisted else {"S1", "S2"}))
     assert may_operate(who, by_user) == expected
     assert may_operate(who, by_group) == expected
+
+
+BARRED = [
+    # the account, and why it may do nothing
+    (person(), None),
+    (person(BEN), None),  # nobody has listed Ben, but he could be
+    (replace(person(BEN), groups_unknown="ratelimited"), None),
+    (replace(person(), is_own=False), Refused(Reason.FOREIGN)),
+    (replace(person(), is_deactivated=True), Refused(Reason.DEACTIVATED)),
+    (replace(person(), is_bot=True), Refused(Reason.IS_BOT)),
+    (replace(person(), is_guest=True), Refused(Reason.IS_GUEST)),
+    (replace(person(), is_deactivated=True, is_guest=True), Refused(Reason.DEACTIVATED)),
+    (LookupFailed("user_not_found"), Refused(Reason.PERSON_UNKNOWN, {"why": "user_not_found"})),
+]
+
+
+@pytest.mark.parametrize(("who", "no"), BARRED)
+def test_whose_entry_in_the_settings_is_in_vain(who: Person | LookupFailed, no: Refused | None) -> None:
+    """That of an account that may do nothing, however it is listed; to be listed nowhere is no fault of an account."""
+    assert is_barred(who) == no
 
 
 @pytest.mark.parametrize(
@@ -344,7 +387,166 @@ def test_a_card_waits_for_its_requester_under_another_id_too() -> None:
     assert waits_for(card, Person(Actor("WANNA", "T2"), frozenset({"WANNA", "UANNA"}), is_own=True))
 
 
+# -- before Slack is asked -----------------------------------------------------------------------------------------
+
+BOTH = Rules(frozenset({"UANNA", "UBEN"}), frozenset({"S1"}))
+WANNA = Actor("WANNA", "TOURS")
+"""Anna's other id, on Enterprise Grid."""
+
+READ_AHEAD = [
+    # who: whether MetaStudio is asked early at a press, by requester, any_operator, second_person; and at a command
+    (ANNA, (True, True, False), True),
+    (BEN, (False, True, True), True),
+    (CARL, (False, False, False), False),  # he may be in S1, but only Slack knows
+    (WANNA, (False, False, False), False),
+    (Actor("UANNA", "T9"), (False, True, True), True),  # the same id under another company's name is not the requester
+]
+
+
+@pytest.mark.parametrize(("who", "presses", "asks"), READ_AHEAD)
+def test_for_whom_metastudio_is_asked_before_slack_has_answered(
+    who: Actor, presses: tuple[bool, ...], *, asks: bool
+) -> None:
+    """For whoever is listed by this very id and is, or is not, the requester, as the card wants it; for nobody else."""
+    assert might_operate(who, BOTH) is asks
+    cards = [deletion(requester=ANNA, confirm_by=rule) for rule in ConfirmBy]
+    assert tuple(might_confirm(who, card, BOTH) for card in cards) == presses
+
+
+@pytest.mark.parametrize("rule", ConfirmBy)
+@pytest.mark.parametrize("requester", [ANNA, BEN])
+@pytest.mark.parametrize("who", [ANNA, BEN, CARL])
+def test_the_guess_before_slack_has_answered_is_what_is_decided_then(
+    who: Actor, requester: Actor, rule: ConfirmBy
+) -> None:
+    """Where nobody has a second id or needs a group: else reads are wasted, or come too late."""
+    decided = may(Action.CONFIRM, person(who), C1, BOTH, CardRule(person(requester), rule))
+    assert might_confirm(who, deletion(requester=requester, confirm_by=rule), BOTH) is (decided is None)
+    assert might_operate(who, BOTH) is (may(Action.COMMAND, person(who), C1, BOTH) is None)
+
+
+# -- the card ------------------------------------------------------------------------------------------------------
+
+TEN_MINUTES = seconds(600)
+WAITING = deletion(message_ts="1.2", deadline_at=AT + TEN_MINUTES)
+
+STANDS = {
+    # how a deletion stands, and what a click on its card is told
+    State.AWAITING: None,
+    State.DELETING: Reason.ALREADY_CONFIRMED,
+    State.UNKNOWN: Reason.ALREADY_CONFIRMED,
+    State.DELETED: Reason.ALREADY_ENDED,
+    State.FAILED: Reason.ALREADY_ENDED,
+    State.REFUSED: Reason.ALREADY_ENDED,
+    State.CANCELLED: Reason.ALREADY_ENDED,
+    State.EXPIRED: Reason.EXPIRED,
+}
+
+
+def test_every_state_has_an_answer_for_a_click() -> None:
+    """All that the ledger can hold; a deletion is kept from its first state on."""
+    assert set(STANDS) == set(State) - {State.NEW}
+
+
+@pytest.mark.parametrize("state", STANDS)
+def test_a_click_is_told_how_the_deletion_stands(state: State) -> None:
+    """Only one that waits can be confirmed or withdrawn; the others say what became of them."""
+    card, no = replace(WAITING, state=state), STANDS[state]
+    assert awaiting(card, TARGET, AT) == (card if no is None else Refused(no, {"deletion": card}))
+
+
+@pytest.mark.parametrize(("state", "no"), [(state, no) for state, no in STANDS.items() if no])
+@pytest.mark.parametrize("changes", [{"message_ts": None}, {"deadline_at": None}, {"deadline_at": AT}])
+def test_what_became_of_a_deletion_is_said_however_late_the_click_is(
+    state: State, no: Reason, changes: dict[str, Any]
+) -> None:
+    """Neither a time that is over nor a card that was never noted hides a deletion that was confirmed or closed."""
+    card = replace(WAITING, state=state, **changes)
+    assert awaiting(card, TARGET, AT) == Refused(no, {"deletion": card})
+
+
+@pytest.mark.parametrize("why", [*Ending, None])
+def test_only_a_card_whose_time_ran_out_is_called_too_late(why: Ending | None) -> None:
+    """A restore, and lost commits, close cards as well: then nobody was too slow."""
+    card = replace(WAITING, state=State.EXPIRED, ended_why=why and why.value)
+    reason = Reason.ALREADY_ENDED if why in {Ending.RESTORED, Ending.LOST_COMMITS} else Reason.EXPIRED
+    assert awaiting(card, TARGET, AT) == Refused(reason, {"deletion": card})
+
+
+@pytest.mark.parametrize("state", STANDS)
+def test_a_card_of_another_project_is_no_card_here(state: State) -> None:
+    """However it stands. The region is a label: under another name of it the project is the same."""
+    for changes in ({"project_id": "f" * 32}, {"endpoint": "https://metastudio.ap-southeast-3.myhuaweicloud.com"}):
+        other = replace(WAITING, state=state, target=replace(TARGET, **changes))
+        assert awaiting(other, TARGET, AT) == Refused(Reason.OTHER_PROJECT, {"deletion": other})
+    here = replace(WAITING, target=replace(TARGET, region="elsewhere"))
+    assert awaiting(here, TARGET, AT) is here
+
+
+def test_a_card_that_the_ledger_does_not_know_confirms_nothing() -> None:
+    """As after a restore: what the card shows is not enough."""
+    assert awaiting(None, TARGET, AT) == Refused(Reason.UNKNOWN_DELETION)
+
+
+MICROSECOND = timedelta(microseconds=1)
+IN_TIME = [
+    # the message, the deadline, the time that has passed, and what a click is told
+    ("1.2", TEN_MINUTES, seconds(0), None),
+    ("1.2", TEN_MINUTES, TEN_MINUTES - MICROSECOND, None),
+    ("1.2", TEN_MINUTES, TEN_MINUTES, Reason.EXPIRED),
+    ("1.2", TEN_MINUTES, TEN_MINUTES + MICROSECOND, Reason.EXPIRED),
+    ("1.2", None, timedelta(days=1), Reason.NOT_POSTED_YET),
+    (None, TEN_MINUTES, timedelta(days=1), Reason.NOT_POSTED_YET),
+    (None, None, timedelta(days=1), Reason.NOT_POSTED_YET),
+]
+
+
+@pytest.mark.parametrize(("message_ts", "deadline", "passed", "no"), IN_TIME)
+def test_the_time_of_a_card_ends_at_its_deadline(
+    message_ts: str | None, deadline: timedelta | None, passed: timedelta, no: Reason | None
+) -> None:
+    """To the microsecond, though nobody has closed it yet; it begins when the card is known to be posted."""
+    card = replace(WAITING, message_ts=message_ts, deadline_at=None if deadline is None else AT + deadline)
+    facts = {"deletion": card} if no is Reason.EXPIRED else {}
+    assert awaiting(card, TARGET, AT + passed) == (card if no is None else Refused(no, facts))
+    assert is_late(card, AT + passed) is (no is Reason.EXPIRED)
+
+
 # -- the job -------------------------------------------------------------------------------------------------------
+
+SHOW = partial(reply, operation=Operation.SHOW)
+NOT_ASKED = {Cause.LIMITED: Reason.BUSY, Cause.BREAKER_OPEN: Reason.BREAKER_OPEN}
+NOT_SHOWN = [
+    # the reply to Show that brought no job, and what is said of it
+    (SHOW(404, "MSS.41000003"), Reason.JOB_NOT_FOUND),
+    (SHOW(404, "MSS.00000003"), Reason.JOB_NOT_FOUND),
+    (SHOW(404), Reason.JOB_NOT_READ),  # may be a page by a proxy
+    (SHOW(404, "APIGW.0101"), Reason.JOB_NOT_READ),  # a wrong URL
+    (SHOW(404, "MSS.00010003"), Reason.JOB_NOT_READ),  # no such API
+    (SHOW(400, "MSS.41000003"), Reason.JOB_NOT_READ),
+    (SHOW(410, "MSS.41000003"), Reason.JOB_NOT_READ),
+    (SHOW(401), Reason.JOB_NOT_READ),
+    (SHOW(403, "MSS.41000012"), Reason.JOB_NOT_READ),
+    (SHOW(429), Reason.JOB_NOT_READ),  # MetaStudio is busy, not the bot
+    (SHOW(500, "MSS.00000004"), Reason.JOB_NOT_READ),
+    (SHOW(200, body_ok=False), Reason.JOB_NOT_READ),
+    *((SHOW(cause=cause), NOT_ASKED.get(cause, Reason.JOB_NOT_READ)) for cause in Cause),
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"), NOT_SHOWN, ids=[f"{row[0].status or row[0].cause}-{row[0].code}" for row in NOT_SHOWN]
+)
+def test_a_job_is_said_not_to_exist_only_on_metastudios_own_word(answer: Reply, reason: Reason) -> None:
+    """Any other answer says that the job was not read, and which answer that was; or that nobody was asked."""
+    facts = {} if answer.cause in NOT_ASKED else {"reply": answer}
+    assert unreadable(Shown(answer)) == Refused(reason, facts)
+
+
+def test_a_job_that_was_read_is_not_refused() -> None:
+    """Nothing but the job itself decides that."""
+    assert unreadable(Shown(SHOW(200), Job(JobId("j"), "BRAND_NEW"))) is None
+
 
 CARD = Job(
     JobId("j"),
