@@ -14,6 +14,7 @@ from bot.domain.lifecycle import Step
 from bot.domain.model import (
     NEVER_LEFT,
     OPEN_STATES,
+    Attempt,
     Cause,
     Reply,
     State,
@@ -33,11 +34,12 @@ from bot.domain.outcomes import (
     Decision,
     Ending,
     decide,
+    kept,
     may_have_worked,
     may_send_again,
 )
 from bot.domain.replies import Meaning, meaning
-from tests.support.values import attempt, deletion, reply
+from tests.support.values import AT, attempt, deletion, reply, seconds
 
 NO_READ, TWO, FIVE = None, timedelta(seconds=2), timedelta(seconds=5)
 RESTED = timedelta(seconds=310)
@@ -204,6 +206,35 @@ def test_a_correction_is_told_exactly_where_something_else_was_said() -> None:
         assert (kind is Kind.CORRECTED) == (told is NotificationKind.CORRECTION) == said_otherwise
         assert (kind is Kind.OUTCOME) == (told is NotificationKind.OUTCOME) == (state in OPEN_STATES)
         assert (kind is Kind.REPLIED) == (told is NotificationKind.LATE) == stays
+
+
+# -- what the ledger still has -------------------------------------------------------------------------------------
+
+MINE = attempt(2)
+ANSWERED = replace(MINE, replied_at=AT + seconds(1), status=429)
+KEPT: dict[str, tuple[tuple[Attempt, ...], Attempt | None]] = {
+    # what the ledger has, and what of it is this attempt
+    "nothing": ((), None),
+    "this attempt": ((MINE,), MINE),
+    "with its reply": ((ANSWERED,), ANSWERED),
+    "under another number": ((replace(ANSWERED, number=7),), replace(ANSWERED, number=7)),
+    "among others": ((attempt(1, "other"), replace(MINE, claimed_at=AT - seconds(9)), MINE), MINE),
+    "the claim's attempt before": ((attempt(1, claimed_at=AT - seconds(9)),), None),
+    "another claim of the same number and moment": ((replace(MINE, claim_token="other"),), None),
+    "another claim, and the attempt before": ((attempt(2, "other"), attempt(1, claimed_at=AT - seconds(9))), None),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_whether_the_ledger_has_kept_an_attempt(case: str) -> None:
+    """By its claim and its moment. A ledger that lost commits may count anew, so the number says nothing."""
+    attempts, mine = KEPT[case]
+    assert kept(deletion(attempts=attempts), MINE) == mine
+
+
+def test_of_a_row_that_is_gone_nothing_is_kept() -> None:
+    """A lost row is a lost claim, not a trouble of its own."""
+    assert kept(None, MINE) is None
 
 
 ASKED = deletion(state=State.FAILED)
