@@ -110,10 +110,10 @@ RECONCILE = "tests/unit/deletion/test_reconcile.py"
 TESTS = {
     "bot.deletion.settle": (RECONCILE,),
     "bot.deletion.inspect_job": (RECONCILE,),
-    "bot.deletion.by_hand": (RECONCILE,),
 }
 """The tests of a module that has no file of its own."""
 MORE_TESTS = {
+    "bot.deletion.by_hand": (RECONCILE,),
     "bot.domain.policy": ("tests/unit/domain/test_who_may_table.py",),
     "bot.domain.replies": ("tests/unit/repository/test_docs.py::test_the_page_of_messages_is_what_the_code_says",),
 }
