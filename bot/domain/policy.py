@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, auto
 from typing import TypeGuard
 
 from bot.domain import job_states, replies
@@ -114,16 +114,16 @@ def may_freeze(person: Person | LookupFailed, rules: Rules) -> Refused | None:
     return None if found.ids & rules.freeze_by else Refused(Reason.MAY_NOT_FREEZE)
 
 
-class Action(StrEnum):
-    """An action that needs authorization. The value is its name in the documentation."""
+class Action(Enum):
+    """An action that needs authorization."""
 
-    COMMAND = "the command"
-    FIND = "find's button"
-    CONFIRM = "Delete permanently"
-    CANCEL = "Cancel"
-    CHECK_NOW = "Check now"
-    CLOSE_BY_HAND = "Close as checked by hand"
-    FREEZE = "freeze and unfreeze"
+    COMMAND = auto()
+    FIND = auto()  # the button of a search
+    CONFIRM = auto()
+    CANCEL = auto()
+    CHECK_NOW = auto()
+    CLOSE_BY_HAND = auto()
+    FREEZE = auto()  # and unfreeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def who_confirms(job: Job, rules: Rules) -> ConfirmBy:
 
 def may_confirm(presser: Person, requester: Person, rule: ConfirmBy) -> Refused | None:
     """Whether an authorized person may confirm this requester's deletion. Ids are compared, never names."""
-    is_requester = bool(presser.ids & requester.ids)
+    is_requester = is_same(presser, requester)
     if rule is ConfirmBy.REQUESTER and not is_requester:
         return Refused(Reason.NOT_THE_REQUESTER)
     if rule is ConfirmBy.SECOND_PERSON and is_requester:

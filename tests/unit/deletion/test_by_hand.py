@@ -97,15 +97,16 @@ class Trouble:
     in_doubt: bool
     instead: Callable[[], object] | None = None
 
+    @property
+    def deletions(self) -> Any:
+        return SimpleNamespace(change=self.change, get=self.store.deletions.get)
+
     def change(self, *args: Any, **more: Any) -> None:
         if self.instead is None:
-            self.store.change(*args, **more)
+            self.store.deletions.change(*args, **more)
         else:
             self.instead()
         raise LedgerTrouble("unreachable", in_doubt=self.in_doubt)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.store, name)
 
 
 class World:
@@ -118,7 +119,7 @@ class World:
         self.config = Config(TARGET, LISTED)
         self.read: list[JobId] = []
         self.delivered: list[Notification] = []
-        assert store.propose(UNKNOWN, max_open=99) is None
+        assert store.deletions.propose(UNKNOWN, max_open=99) is None
 
     @property
     def ports(self) -> Ports:
@@ -128,7 +129,7 @@ class World:
             people=self.slack,
             clock=HeldClock(AT, may_sleep=False),
             config=self.config,
-            deliver=self.delivered.extend,
+            deliver=lambda notifications, known=None: self.delivered.extend(notifications),
         )
         return cast("Ports", doubles)
 
@@ -140,13 +141,13 @@ class World:
         return BUTTONS[button][0](press, self.ports)
 
     def now(self) -> Deletion | None:
-        return self.store.get(ID)
+        return self.store.deletions.get(ID)
 
     def nothing_happened(self) -> None:
         """The row is as it was, MetaStudio was not asked, nothing was recorded and nothing told."""
         assert self.now() == UNKNOWN
         assert self.read == []
-        assert list(self.store.events()) == []
+        assert list(self.store.trail.events()) == []
         assert self.delivered == []
 
 
@@ -288,7 +289,7 @@ def test_each_button_asks_for_the_right_that_is_named_after_it(
 
 def close(world: World, step: Step, actor: Actor) -> Callable[[], object]:
     values = {"ended_at": AT, "ended_why": Ending.BY_HAND.value, "ended_by": actor}
-    return lambda: world.store.change(ID, step, values)
+    return lambda: world.store.deletions.change(ID, step, values)
 
 
 WORDS = {"Checked: it is gone": Step.CLOSE_DELETED, "Checked: still there": Step.CLOSE_FAILED}
@@ -315,7 +316,7 @@ def test_a_word_that_no_read_shows_is_not_claimed_to_be_recorded(world: World, b
         "nothing": lambda: None,
         "somebody else's same word": close(world, step, ANNA),
         "the same person's other word": close(world, OTHER[step], BEN),
-        "a read": lambda: world.store.change(ID, Step.READ_GONE, {"ended_why": Ending.READ_GONE.value}),
+        "a read": lambda: world.store.deletions.change(ID, Step.READ_GONE, {"ended_why": Ending.READ_GONE.value}),
     }
     world.ledger = Trouble(world.store, in_doubt=True, instead=carried_out[instead])
     with pytest.raises(LedgerTrouble):
