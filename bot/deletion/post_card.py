@@ -101,7 +101,7 @@ def _card_stands(deletion: Deletion, ts: str, ports: Ports) -> Deletion | Refuse
         {"message_ts": ts, "deadline_at": now + ports.config.rules.confirm_within},
         (event_about(Kind.CARD_POSTED, deletion, now, ts=ts),),
         where=WITHOUT_CARD,
-        # The card is the answer to whoever asked: the request has the deletion's id.
+        # The card is the answer to the person who asked: the request has the deletion's id.
         answers=deletion.id,
     )
 

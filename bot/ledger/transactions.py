@@ -48,7 +48,7 @@ class Transactions:
         return self._database.read(work)
 
     def write(self, name: str, work: Callable[[Connection], Result]) -> Result:
-        """Run a durable transaction of that name, then tell the observers. ``work`` may be called a second time."""
+        """Run a durable transaction of that name, then notify the observers. ``work`` may be called a second time."""
         appended: list[tuple[Sequence[Event], Step | None]] = []
 
         def noted(connection: Connection) -> Result:
