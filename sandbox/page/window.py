@@ -130,6 +130,8 @@ class Window:
             act = ACTS[asked["do"]]
         except (ValueError, TypeError, KeyError):
             return
+        # The person that the window is now acts, even if it becomes somebody else before the thread runs.
+        asked["as"] = self.user
 
         def body() -> None:
             answer: dict[str, Any] = {"done": asked.get("id")}
@@ -157,36 +159,36 @@ class Window:
     def command(self, asked: dict[str, Any]) -> None:
         """Run the slash command. It does not exist for people of other companies."""
         slack = self.scene.slack
-        if slack.users[self.user].team != slack.team_id:
+        if slack.users[asked["as"]].team != slack.team_id:
             raise Impossible(f"{slack.command_name} is not a valid command.")
-        self.scene.slack.command(self.user, asked["channel"], str(asked["text"])).wait_ack()
+        self.scene.slack.command(asked["as"], asked["channel"], str(asked["text"])).wait_ack()
 
     def say(self, asked: dict[str, Any]) -> None:
         """Write a message. Slack escapes what people type."""
         slack = self.scene.slack
         text = str(asked["text"]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        if self.user not in slack.channels[asked["channel"]].members:
+        if asked["as"] not in slack.channels[asked["channel"]].members:
             raise Impossible("not in that channel")
         thread = slack.message(asked["channel"], asked["thread"]) if asked.get("thread") else None
-        slack.say(self.user, asked["channel"], text, thread=thread)
+        slack.say(asked["as"], asked["channel"], text, thread=thread)
 
     def click(self, asked: dict[str, Any]) -> None:
         """Press a button of a message."""
         slack = self.scene.slack
-        seen = slack.seen_by(self.user, asked["channel"])
+        seen = slack.seen_by(asked["as"], asked["channel"])
         message = next((each for each in seen if each.ts == asked["ts"]), None)
         if message is None:
             raise Impossible("that message is gone")
-        slack.click(self.user, message, asked["action"], block_id=asked.get("block")).wait_ack()
+        slack.click(asked["as"], message, asked["action"], block_id=asked.get("block")).wait_ack()
 
-    def open_home(self, _: dict[str, Any]) -> None:
+    def open_home(self, asked: dict[str, Any]) -> None:
         """Open the app's Home tab. A version without a Home tab never answers, which is no failure."""
         with contextlib.suppress(NotAcked):
-            self.scene.slack.home_opened(self.user).wait_ack(1.0)
+            self.scene.slack.home_opened(asked["as"]).wait_ack(1.0)
 
     def click_home(self, asked: dict[str, Any]) -> None:
         """Press a button of the Home tab."""
-        self.scene.slack.click_home(self.user, asked["action"], value=asked.get("value")).wait_ack()
+        self.scene.slack.click_home(asked["as"], asked["action"], value=asked.get("value")).wait_ack()
 
     def trouble(self, asked: dict[str, Any]) -> None:
         """Turn a trouble on or off."""
