@@ -20,7 +20,6 @@ from slack_sdk.web import SlackResponse
 
 from bot.clients import SLACK_TIMEOUT, config_of, credentials_of, metastudio_of, tls_context, web_client, webhook
 from bot.domain.ledger_port import LedgerTrouble
-from bot.domain.model import Deletion
 from bot.domain.notifications import Notification
 from bot.domain.ports import Clock, Gate, Ports
 from bot.ledger.clock import MOST_OFF
@@ -204,7 +203,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     config = config_of(settings)
     jobs = _jobs(settings, credentials, ledger, clock, tls)
     people = SlackPeople(client, us["team_id"], us.get("enterprise_id"), clock, config.rules)
-    ports: Ports = Ports(
+    ports = Ports(
         ledger=ledger,
         jobs=jobs,
         people=people,
@@ -214,7 +213,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
         config=config,
         in_background=pool.in_background,
         serialize=KeyedLocks(),
-        deliver=lambda notifications, known=None: deliver(notifications, ports, known),
+        deliver=lambda notifications: deliver(notifications, ports),
         pending_writes=pending_writes,
         recheck=rechecks,
         show_deleting=lambda claimed: deleting.schedule(claimed, ports),
@@ -242,13 +241,10 @@ def build(settings: Settings, clock: Clock | None = None) -> Running:
     )
 
 
-def deliver(notifications: Iterable[Notification], ports: Ports, known: Deletion | None = None) -> None:
+def deliver(notifications: Iterable[Notification], ports: Ports) -> None:
     """Send the due messages of the threads of these notifications. The worker retries those that fail."""
     outbox.deliver(
-        notifications,
-        ports,
-        lambda trouble: log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="deliver"),
-        known,
+        notifications, ports, lambda trouble: log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="deliver")
     )
 
 

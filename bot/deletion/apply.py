@@ -44,5 +44,5 @@ def apply(
             raise
         changed = found_after(trouble, find)
     if changed is not None:
-        ports.deliver(change.notifications, changed)
+        ports.deliver(change.notifications)
     return changed

@@ -44,6 +44,8 @@ class Held:
     values: Mapping[str, object]
     event: Callable[[Kind], Event]
     facts: Mapping[str, Any]
+    answers: str | None = None
+    """The request of the press: where the commit that ended it is lost, this one ends it."""
 
 
 def record(held: Held, found: Deletion | None, ports: Ports) -> Deletion | None:
@@ -127,6 +129,7 @@ def _change(held: Held, row: Deletion, stood: str, ports: Ports) -> Change:
         _notifications(held, row, step, stood, is_ours=is_ours),
         where={"state": row.state, "claim_token": row.claim_token},
         attempt=held.attempt,
+        answers=held.answers,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.deletion import lost_claims
@@ -56,13 +55,22 @@ def record(
         "read_due_at": None if decision.read_after is None else now + decision.read_after,
     }
     values |= {"unknown_since": now, "answered_5xx": decision.is_answer} if is_unknown else {"ended_at": now}
-    new_state = lifecycle.target(decision.step).value
+    held = lost_claims.Held(
+        claimed,
+        attempt,
+        reply,
+        decision,
+        values,
+        lambda kind: reply_event(kind, claimed, reply, ports, late=True),
+        facts,
+        answers,
+    )
     if again or attempt.number > 1:
         # The conditional update below would not see that a later claim of the same sender is missing.
         row = ports.ledger.deletions.get(claimed.id)
         found = _with_its_commits(row, attempt, again=again)
         if found is None:
-            return _record_lost_commit(claimed, attempt, reply, decision, values, row, facts, ports)
+            return lost_claims.record(held, row, ports)
         if again:
             return found
     kind = NotificationKind.UNKNOWN if is_unknown else NotificationKind.OUTCOME
@@ -70,13 +78,12 @@ def record(
         decision.step,
         values,
         (reply_event(decision.kind, claimed, reply, ports),),
-        notifications_about(claimed, kind, state=new_state, **facts),
+        notifications_about(claimed, kind, state=lifecycle.target(decision.step).value, **facts),
         where={"claim_token": attempt.claim_token, "state": State.DELETING},
         attempt=attempt,
         answers=answers,
     )
-    recorded = apply(claimed, change, ports)
-    return recorded or _record_late(claimed, attempt, reply, decision, values, facts, ports)
+    return apply(claimed, change, ports) or _record_late(held, ports)
 
 
 def _with_its_commits(row: Deletion | None, attempt: Attempt, *, again: bool = False) -> Deletion | None:
@@ -91,43 +98,14 @@ def _with_its_commits(row: Deletion | None, attempt: Attempt, *, again: bool = F
     return None if is_lost else row
 
 
-def _record_lost_commit(
-    claimed: Deletion,
-    attempt: Attempt,
-    reply: Reply,
-    decision: outcomes.Decision,
-    values: Mapping[str, object],
-    row: Deletion | None,
-    facts: Mapping[str, object],
-    ports: Ports,
-) -> Deletion | None:
-    held = lost_claims.Held(
-        claimed,
-        attempt,
-        reply,
-        decision,
-        values,
-        lambda kind: reply_event(kind, claimed, reply, ports, late=True),
-        facts,
-    )
-    return lost_claims.record(held, row, ports)
-
-
-def _record_late(
-    claimed: Deletion,
-    attempt: Attempt,
-    reply: Reply,
-    decision: outcomes.Decision,
-    outcome: Mapping[str, object],
-    facts: Mapping[str, object],
-    ports: Ports,
-) -> Deletion | None:
+def _record_late(held: lost_claims.Held, ports: Ports) -> Deletion | None:
     """The row was taken over meanwhile. ``outcomes.LATE`` says what the reply changes; its attempt keeps it always."""
     now = ports.clock.now()
-    row = ports.ledger.deletions.get(claimed.id)
+    attempt, decision = held.attempt, held.decision
+    row = ports.ledger.deletions.get(held.claimed.id)
     found = _with_its_commits(row, attempt)
     if found is None:
-        return _record_lost_commit(claimed, attempt, reply, decision, outcome, row, facts, ports)
+        return lost_claims.record(held, row, ports)
     if found.claim_token != attempt.claim_token or found.ended_why == decision.ending.value:
         return found  # Nothing to change; a repeated write has already had its effect.
     late = outcomes.LATE.get((found.state, decision.step))
@@ -150,14 +128,13 @@ def _record_late(
     change = Change(
         step,
         values,
-        (reply_event(event_kind, claimed, reply, ports, late=True),),
-        notifications_about(claimed, notification_kind, state=new_state.value, **facts),
+        (held.event(event_kind),),
+        notifications_about(held.claimed, notification_kind, state=new_state.value, **held.facts),
         where={"state": found.state},
         attempt=attempt,
     )
-    recorded = apply(claimed, change, ports)
-    # The state moved between the read and the write: read again. States only move forward, so this ends.
-    return recorded or _record_late(claimed, attempt, reply, decision, outcome, facts, ports)
+    # Where the state moved between the read and the write it is read again. States only move forward, so this ends.
+    return apply(held.claimed, change, ports) or _record_late(held, ports)
 
 
 def _facts(reply: Reply, why: Refused | None) -> dict[str, object]:

@@ -144,7 +144,9 @@ def _record_and_watch(
         reply = Reply(Operation.DELETE, ports.clock.now(), cause=Cause.LEDGER_TROUBLE)
         attempt = with_reply(following, reply)
     recorded = record(claimed, attempt, reply, ports, why=stopped.why, answers=press.id)
-    ports.recheck(claimed.id, lambda: record(claimed, attempt, reply, ports, why=stopped.why, again=True))
+    ports.recheck(
+        claimed.id, lambda: record(claimed, attempt, reply, ports, why=stopped.why, again=True, answers=press.id)
+    )
     return recorded
 
 

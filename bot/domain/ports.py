@@ -227,19 +227,13 @@ class Config:
     """The fingerprint of the ``X-App-UserId`` that is sent with every call; see ``Job.app_user_fingerprint``."""
 
 
-class Deliver(Protocol):
-    """See ``Ports.deliver``."""
-
-    def __call__(self, notifications: Iterable[Notification], known: Deletion | None = None) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything the use-cases may touch. Built in ``bot.app`` and nowhere else.
 
     ``second_people`` asks Slack, for seconds at most, which listed users may be the second person of a deletion.
     ``deliver`` sends the messages that wait in the outbox for these threads, in this thread; messages that Slack does
-    not take stay in the outbox. It is given the deletion as it was just written, if they are about one.
+    not take stay in the outbox.
     ``pending_writes`` retries writes that the ledger refused and that must happen: it returns the result, or None if
     the write has to wait.
     ``recheck`` calls the function again later, several times, to check that the ledger still has what was recorded.
@@ -256,7 +250,7 @@ class Ports:
     config: Config
     in_background: InBackground
     serialize: Serialize
-    deliver: Deliver
+    deliver: Callable[[Iterable[Notification]], None]
     pending_writes: Callable[[DeletionId | None, Callable[[], Deletion | None]], Deletion | None]
     recheck: Callable[[DeletionId, Callable[[], object]], None]
     show_deleting: Callable[[Deletion], Callable[[], None]]

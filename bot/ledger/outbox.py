@@ -104,10 +104,10 @@ class Outbox:
             were_there = [gone(connection, one.due) for one in sent]
             if were_there[-1]:
                 write(connection, following, self._run.now())
-            waiting = connection.execute(_WAIT, {"of_threads": sorted(threads)}).scalars().all()
-            # Last, since from the first event on all other transactions wait.
             rows.append(connection, events)
-            return list(waiting)
+            # After the events, for which this transaction had to wait for others: a change writes its messages while it
+            # holds the trail's head, and its own lease finds the thread taken until this commits.
+            return list(connection.execute(_WAIT, {"of_threads": sorted(threads)}).scalars())
 
         return self._run.write("mark_delivered", work)
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 LEASE_SECONDS = 60.0
 LEASE = timedelta(seconds=LEASE_SECONDS)
 FRESH = timedelta(seconds=1)
-"""Maximum age of a deletion by which a message is sent."""
+"""Maximum age of the read by which a message is sent."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 600.0
 ABOUT_ONE_MOMENT = frozenset(
@@ -45,66 +45,73 @@ ABOUT_ONE_MOMENT = frozenset(
 later message of the same thread says how the deletion stands."""
 
 
-def deliver(
-    notifications: Iterable[Notification],
-    ports: Ports,
-    on_trouble: Callable[[LedgerTrouble], None],
-    known: Deletion | None = None,
-) -> None:
-    """Send the waiting messages of these threads, in order, until one has to wait. Never raises ``LedgerTrouble``.
-
-    ``known`` is the deletion that they are about, if it was read or written just now.
-    """
-    fresh = Fresh(ports, known)
+def deliver(notifications: Iterable[Notification], ports: Ports, on_trouble: Callable[[LedgerTrouble], None]) -> None:
+    """Send the waiting messages of these threads, in order, until one has to wait. Never raises ``LedgerTrouble``."""
     # In their order, each once.
     waiting: Collection[str] = dict.fromkeys(notification.thread for notification in notifications)
     try:
         while waiting:
             leased_at = moment(ports.clock)
             due = ports.ledger.outbox.lease(leased_at.at, threads=waiting, seconds=LEASE_SECONDS)
-            waiting = send(due, leased_at, fresh, ports)
+            waiting = send(due, leased_at, ports)
     except LedgerTrouble as trouble:
         # The messages stand in the ledger, so nothing is lost: the worker sends them when the ledger is back.
         on_trouble(trouble)
 
 
-class Fresh:
-    """Deletions as they stood within the last second, so that the messages of one change need no read of their own."""
+class Reads:
+    """Deletions as they were read after the lease, and within the last second.
 
-    def __init__(self, ports: Ports, known: Deletion | None = None) -> None:
+    An earlier read would not do: a message that was written meanwhile would be judged, and a card drawn, by the row of
+    before. A change that comes after the lease finds the card's row leased, and so writes another one.
+    """
+
+    def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._known = {known.id: (known, moment(ports.clock))} if known else {}
+        self._found: dict[DeletionId, tuple[Deletion | None, Moment]] = {}
 
     def deletion(self, id_: DeletionId) -> Deletion | None:
         """The deletion; raises ``LedgerTrouble``."""
-        known, read_at = self._known.get(id_, (None, None))
-        if known is None or read_at is None or age(read_at, self._ports.clock) >= FRESH:
-            known, read_at = self._ports.ledger.deletions.get(id_), moment(self._ports.clock)
-            if known is not None:
-                self._known[id_] = known, read_at
-        return known
+        if id_ in self._found:
+            found, read_at = self._found[id_]
+            if age(read_at, self._ports.clock) < FRESH:
+                return found
+        read_at = moment(self._ports.clock)
+        found = self._ports.ledger.deletions.get(id_)
+        self._found[id_] = found, read_at
+        return found
 
 
-def send(due: Sequence[Due], leased_at: Moment, fresh: Fresh, ports: Ports) -> Collection[str]:
+def send(due: Sequence[Due], leased_at: Moment, ports: Ports) -> Collection[str]:
     """Send leased messages, each of another thread. Returns those threads in which others wait that may be sent now.
 
-    What Slack took is recorded together. A crash before that repeats these messages; none is lost.
+    What Slack took is recorded together, also where a later message of these fails. A crash before that repeats these
+    messages; none is lost.
     """
     sent: list[Sent] = []
     waiting: set[str] = set()
-    for one in due:
-        with about(one.notification.deletion):
-            done = _send(one, leased_at, fresh, ports)
-            match done:
-                case Sent():
-                    sent.append(done)
-                case Elsewhere():
-                    waiting.update(ports.ledger.outbox.mark_delivered(done.sent, then=done.then))
-                    deliver(done.then, ports, _leave_to_the_worker)
-                case RetryLater():
-                    ports.ledger.outbox.reschedule(one, ports.clock.now() + timedelta(seconds=pause(one, done)))
-    if sent:
-        waiting.update(ports.ledger.outbox.mark_delivered(*sent))
+    reads = Reads(ports)
+
+    def record() -> None:
+        if sent:
+            done, sent[:] = tuple(sent), []
+            waiting.update(ports.ledger.outbox.mark_delivered(*done))
+
+    try:
+        for one in due:
+            with about(one.notification.deletion):
+                done = _send(one, leased_at, reads, ports)
+                match done:
+                    case Sent():
+                        sent.append(done)
+                    case Elsewhere():
+                        record()
+                        waiting.update(ports.ledger.outbox.mark_delivered(done.sent, then=done.then))
+                        deliver(done.then, ports, _leave_to_the_worker)
+                    case RetryLater():
+                        ports.ledger.outbox.reschedule(one, ports.clock.now() + timedelta(seconds=pause(one, done)))
+    finally:
+        record()
     return waiting
 
 
@@ -115,10 +122,10 @@ class Elsewhere(NamedTuple):
     then: tuple[Notification, ...]
 
 
-def _send(due: Due, leased_at: Moment, fresh: Fresh, ports: Ports) -> Sent | Elsewhere | RetryLater | None:
+def _send(due: Due, leased_at: Moment, reads: Reads, ports: Ports) -> Sent | Elsewhere | RetryLater | None:
     """Send one message; None if its lease is over."""
     notification = due.notification
-    deletion = fresh.deletion(notification.deletion) if notification.deletion else None
+    deletion = reads.deletion(notification.deletion) if notification.deletion else None
     # A fleeting redraw that waits is a turn of ``Ledger.cards`` whose process is gone or gave it up.
     if notification.is_fleeting or (
         notification.deletion and (deletion is None or is_overtaken(notification, deletion))
@@ -195,7 +202,7 @@ def run_once(ports: Ports, limit: int = 20) -> int:
     leased = ports.ledger.outbox.lease(leased_at.at, seconds=LEASE_SECONDS, limit=limit)
     for due in leased:
         # Each alone: a message that hangs must not keep those before it unrecorded.
-        if send([due], leased_at, Fresh(ports), ports):
+        if send([due], leased_at, ports):
             deliver((due.notification,), ports, _raise)
     return len(leased)
 

@@ -66,7 +66,7 @@ def test_a_deletion_takes_so_many_transactions(w: World, monkeypatch: pytest.Mon
     card = w.card(w.failed_job())
     assert counted.take() == (COMMAND, 1), "the look finds earlier requests for the job"
     w.press(card)
-    assert counted.take() == (PRESS, 2), "the looks find the deletion, and whether a freeze stands"
+    assert counted.take() == (PRESS, 3), "the looks find the deletion, whether a freeze stands, and what to post"
     w.tick(20)
     w.tick(40)
     names, _ = counted.take()

@@ -285,7 +285,7 @@ class Replica:
             config=world.config,
             in_background=self.pool.in_background,
             serialize=lambda name, _seconds: queues(name, 0),
-            deliver=lambda notifications, known=None: app.deliver(notifications, self.ports, known),
+            deliver=lambda notifications: app.deliver(notifications, self.ports),
             pending_writes=self.pending_writes,
             recheck=self.rechecks,
             show_deleting=lambda claimed: deleting.schedule(claimed, self.ports),

@@ -129,7 +129,7 @@ class World:
             people=self.slack,
             clock=HeldClock(AT, may_sleep=False),
             config=self.config,
-            deliver=lambda notifications, known=None: self.delivered.extend(notifications),
+            deliver=self.delivered.extend,
         )
         return cast("Ports", doubles)
 

@@ -171,7 +171,7 @@ class World:
         self.ledger = copy(self.store)
         self.ledger.deletions = Others(self.store.deletions, work)
 
-    def deliver(self, notifications: Iterable[Notification], known: Deletion | None = None) -> None:
+    def deliver(self, notifications: Iterable[Notification]) -> None:
         """Whatever is delivered waits in the outbox already, so that a crash here loses nothing."""
         self.delivered += notifications
         assert self.store.outbox.count() == len(self.delivered)
