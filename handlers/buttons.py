@@ -15,6 +15,7 @@ from bot.deletion.confirm import confirm
 from bot.deletion.pressed import stands_on
 from bot.deletion.propose import propose
 from bot.domain.events import Event, Kind
+from bot.domain.evidence import Finding
 from bot.domain.ledger_port import LedgerTrouble
 from bot.domain.model import Ask, Deletion, DeletionId, Press, State
 from bot.domain.notifications import Notification, NotificationKind, PendingRequest
@@ -25,7 +26,6 @@ from handlers import actions
 from handlers.dispatch import Dispatcher, Result, new_id
 from handlers.payloads import Click, click, request_digest
 from handlers.subcommands.history import older_of_channel, older_of_job
-from handlers.views.endings import words
 from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -142,10 +142,16 @@ def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wordin
             "*Confirmed, but the bot can't save how it ended* at the moment. The thread will say it as soon as it can."
         )
     if use_case is check_now and result.state is State.UNKNOWN:
-        seen = result.reads_last or "nothing that decides it"
-        return f"*Checked just now:* {words(result).sentence}. So far the checks found: {seen}."
+        return f"*Checked just now:* {JUST_CHECKED.get(result.reads_last, NOTHING_DECIDED)} {GOES_ON}"
     return result
 
+
+JUST_CHECKED: dict[str | None, str] = {
+    Finding.GONE.value: "so far the job looks gone; it takes more checks that agree.",
+    Finding.PRESENT.value: "so far the job looks still there; it takes more checks that agree.",
+}
+NOTHING_DECIDED = "so far what Huawei answered decides nothing."
+GOES_ON = "The bot goes on checking, and the answer comes in the thread."
 
 BUTTONS: dict[str, UseCase] = {
     actions.CONFIRM: confirm,

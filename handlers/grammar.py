@@ -20,6 +20,7 @@ from handlers.vocabulary import (
     DRY_RUN,
     HELP,
     HUAWEI_ID,
+    MISSING,
     NAMES,
     OPTIONS,
     SUBCOMMANDS,
@@ -122,7 +123,7 @@ def _command(line: _Line, *, reason_required: bool) -> Command:
     if DRY_RUN in line.options:
         if takes is not Takes.JOB_AND_REASON:
             raise _BrokenRule(Reason.MISPLACED_OPTION, f"`--dry-run` goes with a job id, not with `{name}`")
-        name = DRY_RUN
+        line.subcommand = name = DRY_RUN
     if takes is Takes.JOB_AND_REASON and not ids:
         raise _BrokenRule(Reason.BAD_JOB_ID, broken_rule(""))
     if len(ids) > 1:
@@ -334,7 +335,7 @@ def _asks_like_an_option(word: str) -> bool:
 def broken_rule(word: str) -> str:
     """The part of the rule that a mistyped job id breaks, without repeating any of the id."""
     if not word:
-        return "there is none"
+        return MISSING
     if any(colon in word for colon in COLONS):
         return "it contains a colon (put a space between an id and its reason)"
     if not word.isascii():

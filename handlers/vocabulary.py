@@ -59,6 +59,9 @@ SPELLED: dict[str, tuple[str, ...]] = {
 EMERGENCY = ("freeze", "unfreeze")
 """Every word that begins with one of these is taken for a misspelling of it."""
 
+MISSING = "there is none"
+"""What is wrong with a job id that was not typed."""
+
 HUAWEI_ID = re.compile("[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 """The two forms of MetaStudio's ids. Use only with ``fullmatch``."""
 

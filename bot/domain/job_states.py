@@ -38,7 +38,7 @@ def _yes(meaning: str, warning: str = "") -> JobState:
     return JobState(meaning, deletable=True, warning=warning)
 
 
-FINISHED_WARNING = "This model is finished and may be in use. Whatever uses it stops working."
+FINISHED_WARNING = "This model is finished and may be in use. Anything that uses it may stop working."
 IN_REVIEW_WARNING = "When this was asked, a person at Huawei was reviewing the job."
 
 STATES: dict[str, JobState] = {

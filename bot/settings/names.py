@@ -82,8 +82,8 @@ OUR_PREFIX = re.compile("DH_?BOT_")
 
 WITHOUT = {
     # The rule that holds where a restriction is not set.
-    "AUTHORIZED_USERS": "only members of AUTHORIZED_USERGROUPS are authorized",
-    "AUTHORIZED_USERGROUPS": "only the people in AUTHORIZED_USERS are authorized",
+    "AUTHORIZED_USERS": "nobody may delete, unless AUTHORIZED_USERGROUPS names a group",
+    "AUTHORIZED_USERGROUPS": "nobody may delete, unless AUTHORIZED_USERS names somebody",
     "AUTHORIZED_CHANNELS": "the command works in every internal channel that the bot is in",
     "CONFIRM_BY": "the person who asks confirms",
     "SECOND_PERSON_STATES": "no state of a job asks for a second person",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bot.domain import job_states
 from bot.domain.evidence import Finding
 from bot.domain.model import ConfirmBy, Deletion, Job, State
-from bot.domain.outcomes import Ending
+from bot.domain.outcomes import REFUSED, Ending
 from bot.domain.ports import Called
 from handlers.actions import BY_HAND, CANCEL, CHECK_NOW, CLOSE_DELETED, CLOSE_PRESENT, CONFIRM, LIVE, small_print
 from handlers.views.blocks import (
@@ -45,8 +45,6 @@ CONSEQUENCES = (
 
 WHAT_GOES = "With its training video, ID-card photos, authorization file and model asset. This cannot be undone."
 LONGEST_DIALOG = 300
-
-IN_USE_WARNING = "Huawei names services that use this model. Whatever uses it stops working."
 
 NOBODY_ELSE = "nobody else on the list may confirm"
 """Everybody else on the list has left, is a guest or a bot, or is unknown to Slack."""
@@ -170,6 +168,10 @@ def _by_hand(deletion: Deletion) -> str:
 
 
 def _checked(deletion: Deletion) -> str:
+    if deletion.ended_why in REFUSED and deletion.state is State.FAILED:
+        # ``verified_at`` is of the last check that has shown the job.
+        at = deletion.verified_at
+        return f"Still there when checked at {time_of_day(at)}." if at else "The thread says whether it is still there."
     is_confirmed = deletion.ended_why == Ending.REPLY_DELETED
     if is_confirmed and deletion.reads_last == Finding.PRESENT.value and deletion.read_due_at is None:
         return "But a later check found it; see the thread."
@@ -213,7 +215,7 @@ def _facts(deletion: Deletion) -> str:
         f"Model {model}" if model else "",
         f"Created {job_time(job.create_time)}" if job.create_time else "",
         f"Last submitted {job_time(job.last_update_time)}" if job.last_update_time else "",
-        f"Services that use it: {', '.join(map(code, job.supported_service)) or 'none named'}",
+        f"Can be used for: {', '.join(map(code, job.supported_service)) or 'nothing named'}",
     ]
     return "\n".join(row for row in rows if row)
 
@@ -235,24 +237,23 @@ def job_time(text: str, form: str = DATE_AND_TIME) -> str:
 
 
 def _question(deletion: Deletion, earlier: Sequence[Deletion]) -> list[Part | None]:
-    warning = job_states.describe(deletion.job.state).warning
-    is_finished = deletion.job.state in job_states.FINISHED
-    hurts = warning if is_finished else IN_USE_WARNING
+    warning, job = job_states.describe(deletion.job.state).warning, deletion.job
+    may_be_in_use = job.state in job_states.FINISHED
     return [
-        Para(f"*Warning: {hurts}* It serves: {_uses(deletion.job, escape)}.") if _is_in_use(deletion.job) else None,
-        Para(f"*Note: {warning}*") if warning and not is_finished else None,
+        Para(f"*Warning: {warning}* {_made_for(job, escape)}") if may_be_in_use else None,
+        Para(f"*Note: {warning}*") if warning and not may_be_in_use else None,
         Para(_earlier(earlier)) if earlier else None,
         Para(CONSEQUENCES),
     ]
 
 
-def _is_in_use(job: Job) -> bool:
-    """Whether the deletion may break something: the job is finished, or MetaStudio names services that use it."""
-    return job.state in job_states.FINISHED or bool(job.supported_service)
+def _made_for(job: Job, shown: Callable[[str], str]) -> str:
+    """What a model can be used for.
 
-
-def _uses(job: Job, shown: Callable[[str], str]) -> str:
-    return ", ".join(shown(name) for name in job.supported_service) or "nothing that Huawei names"
+    Huawei documents ``supported_service`` as the kinds of business that the model supports. It does not say that
+    anything uses the model.
+    """
+    return f"It can be used for: {', '.join(shown(name) for name in job.supported_service) or 'nothing named'}."
 
 
 def _call(deletion: Deletion, wording: Wording, called: Called) -> Para | None:
@@ -302,10 +303,10 @@ def _buttons(deletion: Deletion) -> Buttons | None:
 def _confirm_button(deletion: Deletion) -> Button:
     title, job = "Delete permanently?", deletion.job
     text = f"{named(job)} ({job_states.describe(job.state).meaning} when asked). {WHAT_GOES}"
-    if _is_in_use(job):
-        # The dialog is plain text, which needs no escaping. If it is too long, only services at its end are cut.
+    if job.state in job_states.FINISHED:
+        # The dialog is plain text, which needs no escaping. If it is too long, only what it can be used for is cut.
         title = "Delete a model that may be in use?"
-        text = f"{text} Whatever uses this model stops working. It serves: {_uses(job, visible)}."
+        text = f"{text} Anything that uses this model may stop working. {_made_for(job, visible)}"
     text = f"{shorten(text, LONGEST_DIALOG - len(job.job_id) - 1)}\n{job.job_id}"
     return Button(
         CONFIRM,

@@ -85,7 +85,7 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
     **{
         (why, State.FAILED): Words(
             "Huawei refused to delete {job}",
-            "The thread says whether it is still there.",
+            "",
             "Huawei refused the DELETE; its thread says more",
             "refused by Huawei",
         )
@@ -93,7 +93,7 @@ BY_ENDING: dict[tuple[str | None, State], Words] = {
     },
     (Ending.THROTTLED, State.FAILED): Words(
         "Huawei rate-limits us: {job}",
-        "The thread says whether it is still there.",
+        "",
         "Huawei throttled the DELETE; its thread says more",
         "throttled by Huawei",
     ),

@@ -73,7 +73,7 @@ def history_message(
     )
     return message(
         [
-            Para(f"*{'Newest' if is_first else 'Earlier'} deletions asked {where}*"),
+            Para(f"*Asked {where}, {'the newest first' if is_first else 'earlier'}*"),
             *(Entry(entry(one, links)) for one in page),
             Buttons([older]) if has_older else Note("There are no earlier ones."),
         ]
@@ -129,9 +129,11 @@ def found_message(found: Found, wording: Wording, *, can_offer: bool) -> Message
 def _hit(job: Job, *, can_offer: bool) -> Entry:
     state = job_states.describe(job.state)
     is_deletable = policy.may_be_deleted(job) is None
-    name = f"*Name* {cut(code(job.name), NAME_LIMIT)}" if job.name else "No name"
-    may = "may be deleted" if is_deletable else f"may not be deleted. {state.hint}"
-    text = f"{name} · {code(job.job_id)}\n{code(job.state)} {state.meaning}: {may}".rstrip(" .") + "."
+    name = cut(code(job.name), NAME_LIMIT) if job.name else "No name"
+    may = "Can be deleted" if is_deletable else "Can't be deleted now"
+    hint = "" if is_deletable else f" {state.hint}"
+    # The id stands in a line of its own, where it can be copied on a phone.
+    text = f"{name}\n{may}: {state.meaning} ({code(job.state)}).{hint}\n{code(job.job_id)}"
     accessibility_label = "Ask to delete: checks this job and posts a card for it; deletes nothing"
     offer = Button(OFFER, "Ask to delete", ABOUT_A_JOB + job.job_id, accessibility_label=accessibility_label)
     return Entry(text, offer if is_deletable and can_offer else None)

@@ -106,7 +106,7 @@ def _inspected(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
         again = f" It is checked once more {when(deletion.read_due_at)}." if deletion.read_due_at else ""
         texts = {
             "gone": _gone_by_another(deletion, at, facts),
-            "present": f"{verdict('Still there', deletion)}, checked at {at}{state}.{again}",
+            "present": f"{verdict('Still there', deletion)}, checked at {at}{state}. You can ask again.{again}",
             "nothing": f"{verdict('Not known whether it is still there', deletion)}. No check up to {at} has "
             "decided it. The bot goes on checking.",
         }

@@ -69,7 +69,7 @@ def _not_listed(facts: Facts, wording: Wording) -> str:
 def _not_found(facts: Facts, wording: Wording) -> str:
     return _joined(
         "*No job with that id:* Huawei answers that it has no such job in the one region and project that this bot "
-        "serves. Check the id.",
+        f"serves. Check the id. Wanted a command? `{wording.command} help` lists them.",
         reply_facts(facts["reply"]),
         wording.nothing,
     )

@@ -222,7 +222,8 @@ def _refused(deletion: Deletion, facts: Facts, wording: Wording) -> Parts:
     if "differs" in facts:
         text = (
             f"*Not deleted, the job has changed:* {job_label(deletion)} is no longer the one on the card "
-            f"({changes(facts['differs'])}), so the card is closed. {NOTHING_DELETED}"
+            f"({changes(facts['differs'])}), so the card is closed. {NOTHING_DELETED} Still want it gone? Run the "
+            "command again."
         )
     else:
         shown = ", ".join(f"{label} {code(str(facts[name]))}" for name, label in REPLY_FACTS.items() if facts.get(name))

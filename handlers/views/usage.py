@@ -7,11 +7,14 @@ from typing import Any
 
 from bot.domain.refusals import Reason, Refused
 from handlers.views.wording import Wording
-from handlers.vocabulary import CANCEL, DELETE, DRY_RUN, OPTIONS
+from handlers.vocabulary import CANCEL, DELETE, DRY_RUN, MISSING, OPTIONS
 
 Facts = Mapping[str, Any]
 
 ID = "&lt;job_id&gt;"
+
+TAKE_AN_ID = frozenset({"dry-run", "history"})
+"""Subcommands that a job id follows."""
 
 WAYS: dict[str, str] = {
     # How to do what was probably meant. ``DID_YOU_MEAN`` is for names that are not in this table.
@@ -54,11 +57,14 @@ def _ways(facts: Facts, wording: Wording) -> str:
 
 
 def _bad_job_id(facts: Facts, wording: Wording) -> str:
-    detail = facts.get("detail")
+    detail, name = facts.get("detail"), facts.get("subcommand")
+    nothing = "Nothing was asked of Huawei and nothing was deleted. " if wording.nothing else ""
+    typed = f"`{wording.command} {f'{name} {ID}' if name in TAKE_AN_ID else f'{ID} [reason]'}`"
+    if detail == MISSING:
+        return f"*The job id is missing.* {nothing}Type {typed}."
     return (
         f"*Not a job id{':* ' + detail if detail else '.*'}{'.' if detail else ''} A job id has 1 to 64 ASCII "
-        "letters, digits, hyphens and underscores and begins with a letter or digit. Nothing was asked of Huawei and "
-        f"nothing was deleted. Usage: `{wording.command} {ID} [reason]`"
+        f"letters, digits, hyphens and underscores and begins with a letter or digit. {nothing}Usage: {typed}"
     )
 
 

@@ -53,7 +53,8 @@ def test_nothing_is_read_where_others_listen(w: World, text: str) -> None:
             "history job-1 please",
             "just `/delete-dh-job history &lt;job_id&gt;`, nothing after it (there were 6 characters)",
         ),
-        ("--dry-run", "Not a job id:* there is none"),
+        ("--dry-run", "*The job id is missing.* Nothing was asked of Huawei and nothing was deleted."),
+        ("dry-run", "Type `/delete-dh-job dry-run &lt;job_id&gt;`."),
         ("--dry-run höhe", "outside ASCII"),
         (f"--dry-run job {'x' * 501}", "more than 500"),
         ("find", "there was nothing"),
@@ -174,7 +175,7 @@ def test_find_by_name_offers_the_normal_flow(w: World) -> None:
     assert f"`{job}`" in told.text
     assert "`TRAIN_FAILED`" in told.text
     assert running in told.text
-    assert "may not be deleted" in told.text
+    assert "\nCan't be deleted now: " in told.text
     assert "Somebody" not in told.text
     assert len(told.buttons) == 1
     w.press(told, "dh_offer")

@@ -104,6 +104,7 @@ class Claim(Enum):
         rf"{HEADING}Still there:",
         r"\bIt was still there at\b",
         r"\bStill shown by Huawei\b",
+        r"\bStill there when checked at\b",
     )
     THERE_AGAIN = (lambda t: t.is_there or t.was_seen, r"\bCorrection, it is there:")
     TREATED_AS_NOT_DELETED = (lambda t: not t.removed, r"\b[Cc]ounts as not deleted\b")

@@ -109,6 +109,7 @@ PLAUSIBLE: dict[str, Deletion] = {
     "deleted by a word": replace(OVER, state=State.DELETED, ended_why=Ending.BY_HAND.value, ended_by=CARL),
     "failed by a word": replace(OVER, state=State.FAILED, ended_why=Ending.BY_HAND.value, ended_by=CARL),
     "rejected": failed(Ending.REPLY_REJECTED, REJECTED),
+    "rejected, still there": replace(failed(Ending.REPLY_REJECTED, REJECTED), verified_at=later(70)),
     "bad credentials": failed(Ending.BAD_CREDENTIALS, replace(REJECTED, status=401, code="APIGW.0301", message=None)),
     "forbidden": failed(Ending.FORBIDDEN, replace(REJECTED, status=403, code=None, message=None)),
     "throttled": failed(Ending.THROTTLED, *(replace(THROTTLED, number=number) for number in (1, 2, 3))),

@@ -83,8 +83,8 @@ def test_deletable_states_need_no_advice(name: str) -> None:
     state = STATES[name]
     assert state.hint == ""
     hurts = {
-        "JOB_SUCCESS": "This model is finished and may be in use. Whatever uses it stops working.",
-        "JOB_FINISH": "This model is finished and may be in use. Whatever uses it stops working.",
+        "JOB_SUCCESS": "This model is finished and may be in use. Anything that uses it may stop working.",
+        "JOB_FINISH": "This model is finished and may be in use. Anything that uses it may stop working.",
         "MANUAL_VERIFYING": "When this was asked, a person at Huawei was reviewing the job.",
     }
     assert state.warning == hurts.get(name, "")

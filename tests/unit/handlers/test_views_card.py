@@ -115,8 +115,8 @@ def test_the_card_shows_all_that_the_product_promises() -> None:
         f"When asked: Finished and accepted by its owner (`JOB_FINISH`) · created {created} · asked by <@UANNA>",
         "Reason: the customer took back their consent",
         (
-            "*Warning: This model is finished and may be in use. Whatever uses it stops working.* "
-            "It serves: VIDEO_2D, LIVE_2D."
+            "*Warning: This model is finished and may be in use. Anything that uses it may stop working.* "
+            "It can be used for: VIDEO_2D, LIVE_2D."
         ),
         CONSEQUENCES,
         'Buttons: "Delete permanently" or "Cancel".',
@@ -128,7 +128,7 @@ def test_the_card_shows_all_that_the_product_promises() -> None:
         "Model `V3.2` `1080P`",
         "Created <!date^1772093560^{date_short_pretty} {time_secs}|2026-02-26 08:12:40 UTC>",
         "Last submitted <!date^1772172191^{date_short_pretty} {time_secs}|2026-02-27 06:03:11 UTC>",
-        "Services that use it: `VIDEO_2D`, `LIVE_2D`",
+        "Can be used for: `VIDEO_2D`, `LIVE_2D`",
         f"Deletion `{DELETION_ID}`",
     ]
 
@@ -180,37 +180,31 @@ def test_the_card_says_what_the_jobs_state_means(state: str) -> None:
     assert state in DELETABLE or not job_state.warning
 
 
-FINISHED_WORDS = "This model is finished and may be in use. Whatever uses it stops working."
-NAMED_WORDS = "Huawei names services that use this model. Whatever uses it stops working."
+FINISHED = "*Warning: This model is finished and may be in use. Anything that uses it may stop working.*"
 
 
 @pytest.mark.parametrize(
     ("state", "services", "warning", "note", "dialog"),
     [
-        ("JOB_SUCCESS", ("LIVE_2D",), f"*Warning: {FINISHED_WORDS}* It serves: LIVE_2D.", "", "It serves: LIVE_2D."),
-        ("JOB_FINISH", (), f"*Warning: {FINISHED_WORDS}* It serves: nothing that", "", "It serves: nothing that Hua"),
-        (
-            "TRAIN_FAILED",
-            ("VIDEO_2D", "<x>"),
-            f"*Warning: {NAMED_WORDS}* It serves: VIDEO_2D, &lt;x&gt;.",
-            "",
-            ", <x>.",
-        ),
-        ("MANUAL_VERIFYING", ("LIVE_2D",), f"*Warning: {NAMED_WORDS}* It serves: LIVE_2D.", "reviewing", "LIVE_2D."),
+        ("JOB_SUCCESS", ("LIVE_2D",), f"{FINISHED} It can be used for: LIVE_2D.", "", "It can be used for: LIVE_2D."),
+        ("JOB_FINISH", ("<x>",), f"{FINISHED} It can be used for: &lt;x&gt;.", "", "It can be used for: <x>."),
+        ("JOB_FINISH", (), f"{FINISHED} It can be used for: nothing named.", "", "It can be used for: nothing named."),
+        # What a model can be used for is no sign that anything uses it.
+        ("TRAIN_FAILED", ("VIDEO_2D",), "", "", ""),
+        ("MANUAL_VERIFYING", ("LIVE_2D",), "", "reviewing", ""),
         ("MANUAL_VERIFYING", (), "", "reviewing", ""),
-        ("TRAIN_FAILED", (), "", "", ""),
     ],
 )
 def test_what_may_be_in_use_gets_the_strongest_words(
     state: str, services: tuple[str, ...], warning: str, note: str, dialog: str
 ) -> None:
-    """Finished models, and jobs that name services: a warning on the card, and again in Slack's own dialog."""
+    """Finished models: a warning on the card, and again in Slack's own dialog."""
     built = deletion_card(replace(AWAITING, job=replace(JOB, state=state, supported_service=services)), WORDING)
     assert (warning in built.text) if warning else ("Warning:" not in built.text)
     assert (f"*Note: When this was asked, a person at Huawei was {note}" in built.text) is bool(note)
     asked = buttons(built)[0]["confirm"]
     assert asked["title"]["text"] == ("Delete a model that may be in use?" if warning else "Delete permanently?")
-    assert ("Whatever uses this model stops working." in asked["text"]["text"]) is bool(warning)
+    assert ("Anything that uses this model may stop working." in asked["text"]["text"]) is bool(warning)
     assert dialog in asked["text"]["text"]
     assert "This cannot be undone." in asked["text"]["text"]
 
@@ -273,10 +267,10 @@ def test_the_card_says_who_may_confirm(rule: ConfirmBy, says: str) -> None:
 def test_what_is_empty_is_left_out() -> None:
     """No empty line, no label without a value. That no services are named is said: it is a reason to confirm."""
     text = deletion_card(PLAUSIBLE["awaiting with nothing optional"], WORDING).text
-    assert "Services that use it: none named\n" in text
+    assert "Can be used for: nothing named\n" in text
     assert not re.search(r"^(Name:|Reason:|Linked|Created|Model|Asset|Last submitted)|until", text, re.MULTILINE)
     nothing = deletion_card(PLAUSIBLE["awaiting, serving nothing"], WORDING).text
-    assert "It serves: nothing that Huawei names." in nothing
+    assert "It can be used for: nothing named." in nothing
 
 
 @pytest.mark.parametrize(
@@ -343,6 +337,12 @@ ENDINGS = [
         "rejected",
         "Huawei refused to delete “Anchor Li”",
         f"The thread says whether it is still there. {WHO}",
+        "Huawei: HTTP 400, error code `MSS.00000003`, request ID `req-400`.",
+    ),
+    (
+        "rejected, still there",
+        "Huawei refused to delete “Anchor Li”",
+        f"Still there when checked at {time_of_day(later(70))}. {WHO}",
         "Huawei: HTTP 400, error code `MSS.00000003`, request ID `req-400`.",
     ),
     (

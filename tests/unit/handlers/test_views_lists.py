@@ -179,7 +179,8 @@ def test_every_state_of_a_hit() -> None:
         is_sound(page)
         assert not EMOJI.search(page.text)
         deletable = state in STATES and STATES[state].deletable
-        assert ("may be deleted" in page.text) is deletable
+        assert ("\nCan be deleted: " in page.text) is deletable
+        assert ("\nCan't be deleted now: " in page.text) is not deletable
         assert any("accessory" in block for block in page.blocks) is deletable
 
 

@@ -28,7 +28,7 @@ from handlers.views.log_lines import SHOWN_FACTS, WORDS, log_line, log_lines
 from handlers.views.refusals import READ_ONLY, SENTENCES, refusal_text
 from handlers.views.replies import REPLY_SENTENCES, reply_facts
 from handlers.views.wording import Wording
-from handlers.vocabulary import CANCEL, DELETE, SUBCOMMANDS
+from handlers.vocabulary import CANCEL, DELETE, MISSING, SUBCOMMANDS
 from sandbox.slack import block_kit as checks
 from tests.support import values
 from tests.support.messages import AWAITING, BARE, EMOJI, HOSTILE, JOB_ID, PLAUSIBLE, WORDING, is_tame
@@ -170,8 +170,23 @@ def test_what_deletes_nothing_need_not_say_so(reason: Reason, subcommand: str) -
         is_sound(text)
         assert "This command deleted nothing" not in text
         whole = refusal_text(Refused(reason, {**facts, "subcommand": "dry-run"}), WORDING.for_("command"))
-        if reason is not Reason.UNEXPECTED_TEXT:
+        if reason not in {Reason.UNEXPECTED_TEXT, Reason.BAD_JOB_ID}:  # These name the subcommand.
             assert text == " ".join(whole.replace("This command deleted nothing.", "").split())
+
+
+@pytest.mark.parametrize(
+    ("subcommand", "shown"),
+    [("", "&lt;job_id&gt; [reason]"), ("dry-run", "dry-run &lt;job_id&gt;"), ("history", "history &lt;job_id&gt;")],
+)
+def test_a_missing_job_id_is_asked_for_where_it_belongs(subcommand: str, shown: str) -> None:
+    """Who wanted a dry run must not be told to type the command that posts a card."""
+    for detail, begins in (
+        (MISSING, "*The job id is missing.*"),
+        ("it is long", "*Not a job id:* it is long."),
+    ):
+        text = refusal_text(Refused(Reason.BAD_JOB_ID, {"detail": detail, "subcommand": subcommand}), BARE)
+        assert text.startswith(begins)
+        assert f"`/delete-dh-job {shown}`" in text
 
 
 @pytest.mark.parametrize("reason", sorted(UNDECIDED - {Reason.BAD_JOB_ID}))

@@ -312,7 +312,7 @@ SENTENCES = [
         *("refused", "refused", {"reason": "job_changed", "differs": [["name", "a  b", "a b"]]}),
         f"*Not deleted, the job has changed:* {NAMED} is no longer the one on the card (name: on the card `a  b`, "
         f"now `a "
-        "b`), so the card is closed. Nothing was deleted. <@UANNA>",
+        "b`), so the card is closed. Nothing was deleted. Still want it gone? Run the command again. <@UANNA>",
     ),
     pytest.param(
         *("refused", "refused", {"reason": "requester_lost_right", "why": "not_listed"}),
