@@ -8,12 +8,7 @@ The differences, each with its reason:
 - no compression (``Accept-Encoding: identity``, which is not signed): answers are small, and a truncated compressed
   answer looks like an empty one;
 - no retries, redirects or cookies below us;
-- the read timeout bounds the whole answer, status line to last byte. That of ``requests`` starts anew with each packet,
-  so a server that sends one byte at a time would hold a deletion for ever;
-- an answer whose headers are truncated counts as cut. ``http.client`` takes the end of the stream for the end of the
-  headers, so half a "200 OK" would count as a success;
-- every interim answer (1xx) is skipped. ``http.client`` skips 100 alone and takes a 102 or 103 for the answer; the next
-  request would get the real one. 101 is no interim answer: the connection changes its protocol then;
+- an answer counts when it is whole (``bot.runtime.answers``);
 - a connection with unread bytes carries no request: bytes that came before a request cannot be its answer;
 - a session with ``once`` uses each connection for one request (a DELETE), so no other request's answer can come on it.
   ``connect_ahead`` opens one in advance, so that the request does not wait for a handshake;
@@ -23,8 +18,6 @@ The differences, each with its reason:
 from __future__ import annotations
 
 import contextlib
-import http.client
-import io
 import logging
 import ssl
 import time
@@ -32,7 +25,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from http.client import parse_headers
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -43,9 +35,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.proxy import connection_requires_http_tunnel
 
 from bot.metastudio.causes import HandshakeHung, TooLateToSend, UnusableConnection
-
-MOST_INTERIM = 100
-"""Maximum of interim answers before one answer. The timeout bounds their time, and this bounds the work."""
+from bot.runtime.answers import WholeAnswer, is_silent
 
 KEPT_AHEAD = 10.0
 """Seconds after which a connection that was opened in advance is stale: a firewall may have dropped it silently, and a
@@ -70,98 +60,12 @@ def sending_allowed_while(may_send: Callable[[], bool] | None) -> Iterator[None]
         _may_send.reset(token)
 
 
-class _Bounded(io.RawIOBase):
-    """Reads from a socket until a deadline, which is set when the reading begins."""
-
-    def __init__(self, raw: io.RawIOBase, sock: Any) -> None:
-        super().__init__()
-        self._raw, self._sock = raw, sock
-        seconds = sock.gettimeout()
-        self._until = None if seconds is None else time.monotonic() + seconds
-        self.ended = False
-        self._stopped = False
-
-    def stop(self) -> None:
-        """Read no more from the socket."""
-        self._stopped = True
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._stopped:
-            return None
-        if self._until is not None:
-            left = self._until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the answer did not end in time")
-            self._sock.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        self.ended = self.ended or count == 0
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _WholeResponse(http.client.HTTPResponse):
-    """An answer that has to be complete within the timeout."""
-
-    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self._bounded = _Bounded(self.fp.detach(), sock)
-        self.fp = io.BufferedReader(self._bounded)
-        self.has_surplus = False
-
-    def begin(self) -> None:
-        super().begin()
-        if self._bounded.ended:
-            raise http.client.IncompleteRead(b"")
-        if self.status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-            self.will_close = True
-
-    def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(MOST_INTERIM + 1):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if not 100 <= status <= 199 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                return version, status, reason
-            parse_headers(self.fp)
-        raise http.client.HTTPException("too many interim answers")
-
-    def _close_conn(self) -> None:
-        """Called when the answer is complete or given up: note whether bytes after its end were read with it."""
-        self._bounded.stop()
-        self.has_surplus = bool(self.fp.peek(1))
-        super()._close_conn()  # type: ignore[misc]
-
-
-def _is_silent(sock: Any) -> bool:
-    """Whether the connection is open without unread bytes. Reads a byte, if there is one.
-
-    Polling the socket is not enough: in TLS 1.3 a session ticket arrives after the handshake without a request, and the
-    kernel does not see bytes that are already decrypted.
-    """
-    seconds = sock.gettimeout()
-    try:
-        sock.settimeout(0)
-        sock.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return True
-    except OSError:
-        return False
-    finally:
-        with contextlib.suppress(OSError):
-            sock.settimeout(seconds)
-    return False
-
-
 class _Connection(HTTPConnection):
-    _answer: _WholeResponse | None = None
+    _answer: WholeAnswer | None = None
 
-    def response_class(self, *args: Any, **kwargs: Any) -> _WholeResponse:  # type: ignore[override]
+    def response_class(self, *args: Any, **kwargs: Any) -> WholeAnswer:  # type: ignore[override]
         """Called by ``http.client`` for each answer."""
-        self._answer = _WholeResponse(*args, **kwargs)
+        self._answer = WholeAnswer(*args, **kwargs)
         return self._answer
 
     def close(self) -> None:
@@ -173,7 +77,7 @@ class _Connection(HTTPConnection):
     def is_connected(self) -> bool:
         """Whether urllib3 may reuse the connection."""
         is_clean = self._answer is None or not self._answer.has_surplus
-        return is_clean and self.sock is not None and _is_silent(self.sock)
+        return is_clean and self.sock is not None and is_silent(self.sock)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:

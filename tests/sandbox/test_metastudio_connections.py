@@ -392,13 +392,13 @@ def test_a_connection_that_waited_too_long_is_replaced(
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it asks whether a connection is silent, the bot gives what the server has sent the time to arrive."""
-    is_silent = session._is_silent
+    is_silent = session.is_silent
 
     def asked_later(sock: Any) -> bool:
         select.select([sock], [], [], 0.3)
         return is_silent(sock)
 
-    monkeypatch.setattr(session, "_is_silent", asked_later)
+    monkeypatch.setattr(session, "is_silent", asked_later)
 
 
 @pytest.mark.usefixtures("patient")
