@@ -6,9 +6,6 @@ import ssl
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from slack_sdk import WebClient
-from slack_sdk.webhook import WebhookClient
-
 from bot.domain.ports import Clock, Config
 from bot.metastudio.client import MetaStudio
 from bot.metastudio.credentials import iam
@@ -16,6 +13,7 @@ from bot.metastudio.credentials.keys import Credentials, CredentialSource, Fixed
 from bot.metastudio.credentials.sdk import AgencyKeys, profile_keys
 from bot.metastudio.drafts import fingerprint
 from bot.settings.schema import Settings
+from bot.slack.connections import Connections, PooledWebClient, PooledWebhookClient
 
 SLACK_TIMEOUT = 10
 """Seconds for one call of the Web API; the SDK's default of 30 would hold a worker too long."""
@@ -29,9 +27,10 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def web_client(settings: Settings, tls: ssl.SSLContext) -> WebClient:
-    """Slack's Web API with the bot token."""
-    return WebClient(
+def web_client(settings: Settings, tls: ssl.SSLContext) -> PooledWebClient:
+    """Slack's Web API with the bot token, over connections of its own."""
+    return PooledWebClient(
+        Connections(tls, most=settings.workers),
         token=settings.slack_bot_token.get_secret_value(),
         base_url=settings.slack_api_url,
         ssl=tls,
@@ -41,7 +40,7 @@ def web_client(settings: Settings, tls: ssl.SSLContext) -> WebClient:
     )
 
 
-def webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
+def webhook(api_url: str, connections: Connections, url: str) -> PooledWebhookClient:
     """The client of a response_url. The url comes from a payload, so only Slack's host and the Web API's are allowed.
 
     Raises ``ValueError`` for any other address.
@@ -49,7 +48,7 @@ def webhook(api_url: str, tls: ssl.SSLContext, url: str) -> WebhookClient:
     there, api = urlsplit(url), urlsplit(api_url)
     if (there.scheme, there.hostname) not in {("https", "hooks.slack.com"), (api.scheme, api.hostname)}:
         raise ValueError("a response_url that is not Slack's")
-    return WebhookClient(url, timeout=SLACK_TIMEOUT, ssl=tls, retry_handlers=[])
+    return PooledWebhookClient(connections, url, timeout=SLACK_TIMEOUT, retry_handlers=[])
 
 
 def credentials_of(settings: Settings, clock: Clock, tls: ssl.SSLContext) -> CredentialSource:

@@ -160,3 +160,14 @@ def test_a_card_that_a_click_made_known_is_not_closed_when_posting_ends(w: World
     assert w.said_to(w.anna) == []
     w.press(card)
     assert w.cloud.deletes_arrived(job) == 1
+
+
+def test_deletions_one_after_the_other_open_no_connections_to_slack(w: World) -> None:
+    """Their calls go over those that stand; the second one is for a test that stood still for long."""
+    opened: list[object] = []
+    w.slack.front.on_connect = opened.append
+    before = len(w.slack.calls)
+    for _ in range(5):
+        w.press(w.card(w.cloud.add_job(state="TRAIN_FAILED")))
+    assert len(w.slack.calls) - before >= 15
+    assert len(opened) <= 2

@@ -8,6 +8,7 @@ from bot.clients import tls_context, webhook
 from bot.settings.forms import SettingsError
 from bot.settings.load import read_settings
 from bot.settings.schema import Settings
+from bot.slack.connections import Connections
 from sandbox.metastudio import faults as play
 from sandbox.wire.server import Reply, Request, Server
 from tests.flow.world import World
@@ -70,10 +71,10 @@ def test_an_address_in_the_settings(name: str, url: str) -> None:
 )
 def test_a_response_url(url: str) -> None:
     """It comes from a payload, so only Slack's own host is followed, and only encrypted."""
-    tls = tls_context(Settings())
+    connections = Connections(tls_context(Settings()), most=1)
     with pytest.raises(ValueError, match="not Slack's"):
-        webhook("https://slack.com/api/", tls, url)
-    assert webhook("https://slack.com/api/", tls, "https://hooks.slack.com/actions/T/1/x").url
+        webhook("https://slack.com/api/", connections, url)
+    assert webhook("https://slack.com/api/", connections, "https://hooks.slack.com/actions/T/1/x").url
 
 
 class Inner(Server):
