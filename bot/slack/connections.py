@@ -194,6 +194,13 @@ class _Borrowed:
         connection.response_class = WholeAnswer
         answer = connection.getresponse()
         whole = _Answer(answer)
+        try:
+            whole.text()
+        except LookupError:
+            # The SDK would let it pass, and no caller expects it.
+            raise ValueError("an answer in an unknown charset") from None
+        except ValueError:
+            pass  # The SDK, too, reads the text, and raises this.
         if answer.status == HTTPStatus.OK and not answer.has_surplus and not answer.will_close:
             self._connections.keep(self._place, connection)
         else:

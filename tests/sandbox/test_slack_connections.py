@@ -385,13 +385,21 @@ NOW: dict[str, tuple[Callable[[], Reply], object]] = {
     ),
     "302": (lambda: Reply(302, b"", {"Location": "/elsewhere"}), RetryLater(1.0, "http_302", unanswered=True)),
     "303": (lambda: Reply(303, b"", {"Location": "/elsewhere"}), RetryLater(1.0, "http_303", unanswered=True)),
+    "an unknown charset": (
+        lambda: Reply(200, OK, {"Content-Type": "application/json; charset=klingon"}),
+        RetryLater(1.0, "ValueError", unanswered=True),
+    ),
+    "an unknown charset, 502": (
+        lambda: Reply(502, b"<html>", {"Content-Type": "text/html; charset=base64"}),
+        RetryLater(1.0, "ValueError", unanswered=True),
+    ),
     "a byte at a time": (
         lambda: Reply(takeover=lambda sock: _trickle(sock)),  # noqa: PLW0108 - it comes below
         RetryLater(1.0, "TimeoutError", unanswered=True),
     ),
 }
-"""Answers that were read otherwise without the pool: more is known of the first, and the others end sooner. The SDK
-followed a 302 as a GET, with the token and to any host."""
+"""Answers of which something else became without the pool. The SDK followed a 302 as a GET, with the token and to any
+host, and let a LookupError of Python pass for an unknown charset."""
 
 
 def _trickle(sock: socket.socket) -> None:
