@@ -48,8 +48,8 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from bot.runtime.answers import WholeAnswer, is_silent
 
 LONGEST_IDLE = 10.0
-"""Seconds. How long Slack keeps an idle connection is not documented; common servers and proxies do for 15 s and more.
-What lies between may forget one silently, and a call on it would only end by its timeout."""
+"""Seconds. How long Slack keeps an idle connection is not documented, but one that it has closed is noticed. The limit
+is for what lies between, which may forget one silently: a call on that would only end by its timeout."""
 
 
 class _Place(NamedTuple):

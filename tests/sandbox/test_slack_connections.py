@@ -433,6 +433,7 @@ def test_a_connection_that_breaks_in_the_moment_of_use_leaves_the_post_in_doubt(
     def closes_now(sock: socket.socket) -> bool:
         assert is_silent(sock)
         door.stop()
+        time.sleep(0.2)
         door.start()
         return True
 
