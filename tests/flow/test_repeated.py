@@ -76,7 +76,9 @@ def test_a_refusal_claims_nothing_before_a_look(w: World, name: str, *, effect: 
         assert f"Huawei answered {name[:3]}; {BY_WHOM}" in last
     else:
         assert Claim.STILL_THERE.stands_in(last)
-        assert re.search(r"\d\d:\d\d UTC.* in state `TRAIN_FAILED`\. It is checked once more ", last)
+        assert re.search(
+            r"\d\d:\d\d UTC.* in state `TRAIN_FAILED`\. You can ask again\. It is checked once more ", last
+        )
         assert not any(claims_of(said) & SURE for said in w.thread(card))
         for _ in range(3):
             w.tick(3600)

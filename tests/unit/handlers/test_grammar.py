@@ -146,7 +146,7 @@ REFUSED: list[tuple[str, Reason, str, tuple[str, ...], str]] = [
     # typed, the rule, its detail, what was probably meant, the subcommand
     # More than one job.
     *(
-        (f"{A}{between}{B}{behind}", Reason.ONE_JOB_AT_A_TIME, "", (), "")
+        (f"{A}{between}{B}{behind}", Reason.ONE_JOB_AT_A_TIME, "", (), "dry-run" if "dry-run" in between else "")
         for between in (" ", ",", ";", "，", "；", "、", ", ", "\n", "\u00a0", " --dry-run ")
         for behind in ("", " old")
     ),
@@ -159,7 +159,7 @@ REFUSED: list[tuple[str, Reason, str, tuple[str, ...], str]] = [
     ("--", Reason.BAD_JOB_ID, "there is none", (), ""),
     (f"-- {A}", Reason.BAD_JOB_ID, "there is none", (), ""),
     ("-- freeze", Reason.BAD_JOB_ID, "there is none", (), ""),
-    ("--dry-run", Reason.BAD_JOB_ID, "there is none", (), ""),
+    ("--dry-run", Reason.BAD_JOB_ID, "there is none", (), "dry-run"),
     ("dry-run", Reason.BAD_JOB_ID, "there is none", (), "dry-run"),
     ("``", Reason.BAD_JOB_ID, "there is none", (), ""),
     *(
