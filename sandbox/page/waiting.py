@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Waits = list[dict[str, Any]]
 
+GONE, STILL_THERE, STILL_THERE_AFTER_AN_ANSWER = 2, 5, 3
+"""Checks that have to agree. The sandbox imports nothing of the bot; a test holds them to what the bot waits for."""
+
 
 def under_way(scene: Scene) -> Waits:
     """All waits: `what`, `since` (seconds since 1970), and what each `needs` to end."""
@@ -32,7 +35,7 @@ def _unanswered(requests: list[Seen]) -> Waits:
 
 
 def _unsettled(scene: Scene, requests: list[Seen]) -> Waits:
-    """A DELETE without a clear answer, and how often the bot has looked up the job since."""
+    """A DELETE without a clear answer, and how often the bot has checked the job since."""
     unclear = {seen.job_id: seen for seen in requests if seen.operation == DELETE and _is_unclear(seen)}
     found = []
     for job_id, sent in unclear.items():
@@ -41,12 +44,21 @@ def _unsettled(scene: Scene, requests: list[Seen]) -> Waits:
             reads = sum(1 for seen in shows if seen.number > sent.number)
             found.append(
                 {
-                    "what": f"Finding out what became of job {job_id[:8]}…: looks so far: {reads}",
-                    "needs": f"Gone: 2 looks that agree, over {SETTLE_AFTER} s. Still there: 5, over {SETTLE_AFTER} s.",
+                    "what": f"Finding out if job {job_id[:8]}… is gone. Checks so far: {reads}",
+                    "needs": enough(answered=sent.status is not None),
                     "since": sent.at.timestamp(),
                 }
             )
     return found
+
+
+def enough(*, answered: bool) -> str:
+    """What decides. After an answer, which is the page's HTTP 500 by MetaStudio, fewer checks do than after a loss."""
+    present = STILL_THERE_AFTER_AN_ANSWER if answered else STILL_THERE
+    return (
+        f"{GONE} checks that agree decide that it is gone, {present} that it is still there; "
+        f"the first and the last at least {SETTLE_AFTER} s apart."
+    )
 
 
 def _is_unclear(seen: Seen) -> bool:

@@ -66,7 +66,7 @@ def take(browser: Browser, scheme: str) -> None:
         me.switch("lost-not")
         me.confirm(card)
         me.thread(card)
-        expect(me.page.locator("#waiting")).to_contain_text("looks so far: 3")
+        expect(me.page.locator("#waiting")).to_contain_text("Checks so far: 3")
         me.tab("Traffic")
         expect(me.page.locator("#traffic")).to_contain_text("DELETE")
         save("page", {"x": 0, "y": 0, "width": 1440, "height": 900})

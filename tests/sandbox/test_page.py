@@ -6,15 +6,20 @@ import http.client
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.domain import evidence
+from bot.domain.evidence import Finding
+from bot.settings.schema import Settings
 from sandbox.bot_process import shut_in
+from sandbox.page import waiting
 from sandbox.page.main import has_display
-from sandbox.page.scene import Scene
+from sandbox.page.scene import SETTLE_AFTER, Scene
 from sandbox.page.server import Page
 from tests.sandbox.page_window import Window, open_window
 from tests.support.paths import ROOT
@@ -241,3 +246,19 @@ def test_a_browser_is_opened_where_one_can_show(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert has_display() is shows
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["the reply was lost", "MetaStudio answered"])
+def test_what_decides_is_what_the_bot_waits_for(*, answered: bool) -> None:
+    """The page imports nothing of the bot, so its numbers are compared: how many checks, and over what time."""
+    enough = evidence.patience(answered=answered, settle_after=timedelta(seconds=SETTLE_AFTER))
+    gone, present = enough[Finding.GONE], enough[Finding.PRESENT]
+    assert gone.over == present.over == timedelta(seconds=SETTLE_AFTER)
+    said = waiting.enough(answered=answered)
+    assert [int(number) for number in re.findall(r"\d+", said)] == [gone.reads, present.reads, SETTLE_AFTER]
+
+
+def test_the_page_knows_how_long_the_bot_really_waits() -> None:
+    """After a lost reply ten minutes by default, which the page names beside its own seconds."""
+    minutes = Settings.model_fields["settle_after_seconds"].default // 60
+    assert f"instead of {minutes} min." in (STATIC / "backstage.js").read_text(encoding="utf-8")

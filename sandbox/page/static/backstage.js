@@ -11,7 +11,7 @@ export function backstage(store, send, redraw, desk) {
     drawTroubles();
     drawTraffic();
     drawLedger();
-    $("waits").textContent = `a lost outcome is first looked up after ${store.hello.settle_after} s instead of 10 min.`;
+    $("waits").textContent = `after a lost reply, a job counts as still there after ${store.hello.settle_after} s of checks instead of 10 min.`;
   }
 
   // ---------------------------------------------------------------------------------------------------------- tabs
