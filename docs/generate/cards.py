@@ -22,7 +22,7 @@ ABOUT = """\
 
 Made by `make docs`; `make pictures` takes the pictures. Each shows what the real bot posts in the sandbox, where people
 and jobs are made up and waits are short: in a window of 1440 pixels, then in one of 390, such as a phone's.
-[Messages and codes](messages.md) has every text in words, and what to do next.
+[Messages and codes](messages.md) has the headings and endings in words, and what to do next.
 
 On the page of `make sandbox` you get to most of them yourself. It has no switch for two answers of Huawei, one that
 takes long and the refusal; and where two people are needed or nobody presses, the bot had settings of its own.
