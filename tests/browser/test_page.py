@@ -122,7 +122,7 @@ def test_a_lost_reply_resolves_itself(visit: Visit, site: Page) -> None:
     [
         ("lost-worked", "found it gone", 1),
         ("error-500", "Counts as not deleted", 1),
-        ("throttled", "it throttled the DELETE each time it was sent", 3),
+        ("throttled", "Huawei throttled the DELETE each time", 3),
         ("slow", "Huawei confirmed it.", 1),
         ("changed", "is no longer the one on the card", 0),
         ("gone", "Huawei no longer shows the job", 0),
