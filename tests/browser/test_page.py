@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from sandbox.page.server import Page
+from sandbox.page.waiting import enough
 from tests.browser.visitor import NARROW, WIDE, Visitor
 
 Visit = Callable[..., Visitor]
@@ -101,13 +102,14 @@ def test_a_click_that_is_not_allowed_is_answered(visit: Visit) -> None:
 
 
 def test_a_lost_reply_resolves_itself(visit: Visit, site: Page) -> None:
-    """The page shows how far the looking has got, the thread says what was found out, and there was one DELETE."""
+    """The page shows the checks so far and what decides, the thread what was found out, and there was one DELETE."""
     me = visit()
     job = me.job()
     me.switch("lost-not")
     card = me.ask(job)
     me.confirm(card)
-    expect(me.page.locator("#waiting")).to_contain_text(f"Finding out what became of job {job[:8]}")
+    expect(me.page.locator("#waiting")).to_contain_text(f"Finding out if job {job[:8]}… is gone. Checks so far: ")
+    expect(me.page.locator("#waiting")).to_contain_text(enough(answered=False))
     expect(me.page.locator("[data-trouble=lost-not]")).to_have_attribute("aria-checked", "false")
     replies = me.thread(card)
     expect(replies).to_contain_text("Not sure yet")
@@ -139,6 +141,8 @@ def test_troubles(visit: Visit, site: Page, trouble: str, says: str, deletes: in
     if trouble in ("changed", "gone"):
         expect(me.page.locator(f"[data-trouble={trouble}]")).to_have_attribute("aria-checked", "false")
     me.confirm(card)
+    if trouble == "error-500":
+        expect(me.page.locator("#waiting")).to_contain_text(enough(answered=True))
     if trouble == "slack-refuses":
         expect(me.page.locator("[data-until]")).to_contain_text("more")
         expect(me.page.locator("#waiting")).to_contain_text("Slack has refused the bot's message")
@@ -429,6 +433,43 @@ def test_on_a_phone_the_page_leaves_room_for_slack(visit: Visit) -> None:
     above = {"x": box["x"] + box["width"] / 2, "y": box["y"] - 8}
     hit = me.page.evaluate("({x, y}) => document.elementFromPoint(x, y)?.dataset.trouble", above)
     assert hit == "lost-not", "a finger finds it beside its picture, too"
+
+
+def test_on_a_phone_what_one_does_is_answered_in_view(visit: Visit) -> None:
+    """After a press on a card further up, and after a command; whoever scrolls away from it again stays there."""
+    me, ben = visit(viewport=NARROW), visit()
+    first, second = me.job(), me.job(1)
+    me.ask(first)
+    me.ask(second)
+    button = me.card(first).locator("[data-action=dh_confirm]")
+    messages, answers = me.page.locator("#messages article"), me.page.locator("#messages article.private")
+
+    def scroll_up() -> None:
+        """As a finger does: the page is told, and the first card is in view."""
+        me.page.locator("#messages").dispatch_event("wheel")
+        button.scroll_into_view_if_needed()
+        expect(button).to_be_in_viewport()
+        expect(messages.last).not_to_be_in_viewport()
+
+    me.act_as("Ben")
+    scroll_up()
+    me.confirm(me.card(first))
+    expect(answers.last).to_contain_text("Only the person who asked")
+    expect(answers.last).to_be_in_viewport(ratio=0.9)
+
+    scroll_up()
+    me.type("/delete-dh-job whoami")
+    expect(answers).to_have_count(2)
+    expect(answers.last).to_be_in_viewport(ratio=0.9)
+
+    me.act_as("Anna")
+    me.card(second).locator("[data-action=dh_cancel]").click()
+    expect(me.card(second)).to_contain_text("Cancelled")
+    scroll_up()
+    ben.act_as("Ben")
+    ben.type("good morning")
+    expect(messages.last).to_contain_text("good morning")
+    expect(button).to_be_in_viewport()
 
 
 def test_a_card_fits_a_phone(visit: Visit) -> None:

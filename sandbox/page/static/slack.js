@@ -47,15 +47,20 @@ export function slack(store, send, redraw) {
   const inChannel = () => sorted((each) => each.channel === store.place && !each.thread);
 
   const shownAt = new Map();
+  /** Boxes in which the visitor has just written or pressed: they see what comes next, unless they scroll themselves. */
+  const acted = new Set();
 
   function drawMessages(box, messages, nothing) {
     // A person who has not scrolled since the page did sees what is new.
     const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60 || Math.abs(box.scrollTop - shownAt.get(box)) < 2;
     const before = box.lastElementChild?.dataset.key;
+    const had = new Set([...box.children].map((node) => node.dataset.key));
+    const isNext = acted.has(box) && messages.some((each) => !had.has(each.ts));
+    if (isNext) acted.delete(box);
     keyed(box, messages.length
       ? messages.map((each) => [each.ts, `${each.edited}/${each.replies}/${store.thread === each.ts}`, () => message(each)])
       : [["nothing", "", () => h("p", { class: "note" }, nothing)]]);
-    if (!atEnd && before !== "nothing") return;
+    if (!atEnd && !isNext && before !== "nothing") return;
     // The beginning of a message that is higher than the box, for example a card on a phone; else the end.
     const last = box.lastElementChild;
     const isHigher = last && last.offsetHeight > box.clientHeight;
@@ -114,6 +119,7 @@ export function slack(store, send, redraw) {
   // ------------------------------------------------------------------------------------------------ what one does
 
   function go(place) {
+    acted.clear();
     store.place = place;
     store.thread = null;
     if (place === HOME) send("open_home");
@@ -121,6 +127,7 @@ export function slack(store, send, redraw) {
   }
 
   function openThread(ts) {
+    acted.delete($("replies"));
     store.thread = ts;
     redraw();
     requestAnimationFrame(() => {
@@ -134,6 +141,7 @@ export function slack(store, send, redraw) {
     const [channel, p] = address.slice(permalink().length).split(/[/?]/);
     const ts = p?.replace(/^p(\d+)(\d{6})$/, "$1.$2");
     if (!store.channels.some((each) => each.id === channel)) return;
+    acted.clear();
     store.place = channel;
     store.thread = store.messages.get(ts)?.thread ?? (store.messages.has(ts) ? ts : null);
     redraw();
@@ -141,6 +149,8 @@ export function slack(store, send, redraw) {
 
   /** Presses a button of a message, or of the Home tab without one; returns the error that Slack shows at the button. */
   async function press(button, block, owner) {
+    acted.add($("messages"));
+    if (owner?.thread) acted.add($("replies"));
     const answer = owner
       ? await send("click", { channel: owner.channel, ts: owner.ts, action: button.action_id, block: block.block_id })
       : await send("click_home", { action: button.action_id, value: button.value });
@@ -172,6 +182,7 @@ export function slack(store, send, redraw) {
   }
 
   async function write(text, thread) {
+    acted.add($(thread ? "replies" : "messages"));
     const channel = store.place;
     const { command } = store.hello;
     const [word, ...rest] = text.split(" ");
@@ -184,6 +195,11 @@ export function slack(store, send, redraw) {
   }
 
   function wire() {
+    for (const box of [$("messages"), $("replies")]) {
+      for (const scrolls of ["wheel", "touchmove", "keydown"]) box.addEventListener(scrolls, () => acted.delete(box), { passive: true });
+      // Of the box itself only its scrollbar can be pressed.
+      box.addEventListener("pointerdown", (event) => { if (event.target === box) acted.delete(box); });
+    }
     $("compose").addEventListener("submit", (event) => {
       event.preventDefault();
       const text = $("text").value.trim();
