@@ -25,12 +25,14 @@ MARGIN = 8
 
 
 def take_kinds(browser: Browser) -> None:
-    """All kinds; what is no longer in the table goes."""
+    """All kinds; what is no longer in the table goes at the end, so that a failure on the way removes nothing."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.glob("*.png"):
-        old.unlink()
     for kind in KINDS:
         take_kind(browser, kind)
+    taken = {kind.file(width, scheme) for kind in KINDS for width in WIDTHS for scheme in SCHEMES}
+    for old in FOLDER.glob("*.png"):
+        if old.name not in taken:
+            old.unlink()
 
 
 def take_kind(browser: Browser, kind: Kind) -> None:

@@ -209,7 +209,7 @@ WAYS: dict[str, Way] = {
     "dry-run": Way(rehearsed, "Every check passed", answer),
     "find": Way(typed("find anchor"), "Anchor Li", answer),
     "open-list": Way(later("open"), "Open deletions", answer, LEISURELY),
-    "history": Way(later("history"), "Newest deletions", answer, LEISURELY),
+    "history": Way(later("history"), "Asked in this channel, the newest first", answer, LEISURELY),
     "help": Way(typed("help"), "shows this", answer),
     "home": Way(at_home, "Deleted lately", home, LEISURELY),
 }
