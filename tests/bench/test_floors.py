@@ -28,7 +28,9 @@ def test_floor_5(tmp_path: Path, tls: bool) -> None:  # noqa: FBT001 - a paramet
     found = counted(Way(FLOOR_5, tls=tls), tmp_path)
     assert found.on_the_way == FIVE
     assert sum(found.calls.values()) == 5
-    assert sum(found.opened.values()) == 0
+    # The next flow begins when the outcome stands in the thread, which may be before its post was answered. So one
+    # connection more may be needed once; without keeping them each deletion would open four.
+    assert sum(found.opened.values()) < 1
     assert found.deletes == {1: 7}
     assert found.violations == []
 
