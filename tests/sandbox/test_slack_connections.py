@@ -6,6 +6,7 @@ import gc
 import inspect
 import socket
 import ssl
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -269,17 +270,21 @@ def test_only_after_a_whole_good_answer_a_connection_is_used_again(door: Door, n
 def test_bytes_that_arrive_before_a_request_are_no_answer_to_it(door: Door) -> None:
     """Such as a 408 of a balancer that closes the idle connection."""
     client = client_of(door.url)
+    answered, strayed, over = threading.Event(), threading.Event(), threading.Event()
 
     def late(sock: socket.socket) -> None:
         sock.sendall(http(OK, length(25)))
-        time.sleep(0.1)
+        answered.wait(10)
         sock.sendall(STRAY)
-        time.sleep(0.5)
+        strayed.set()
+        over.wait(10)
 
     door.replies = [Reply(takeover=late)]
     assert post(client) == "1.0"
-    time.sleep(0.3)
+    answered.set()
+    assert strayed.wait(10)
     assert post(client) == "2.0"
+    over.set()
     assert len(door.opened) == 2
 
 
