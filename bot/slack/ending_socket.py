@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import select
 from typing import Any
 
 from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
@@ -30,6 +31,19 @@ class EndingSocket:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.sock, name)
+
+
+def has_arrived(connection: Connection | None) -> bool:
+    """Whether the connection holds bytes that its reader has not taken yet."""
+    sock: Any = None if connection is None else connection.sock
+    if sock is None:
+        return False
+    arrivals = select.poll()
+    try:
+        arrivals.register(sock.fileno(), select.POLLIN)
+        return bool(arrivals.poll(0)) or getattr(sock, "pending", int)() > 0
+    except (OSError, ValueError):
+        return False  # It has ended.
 
 
 def read(connection: Connection, state: ConnectionState) -> None:

@@ -29,7 +29,7 @@ from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
 from slack_sdk.socket_mode.builtin.frame_header import FrameHeader
 from slack_sdk.socket_mode.builtin.internals import _build_data_frame_for_sending
 
-from bot.slack.ending_socket import EndingSocket, read
+from bot.slack.ending_socket import EndingSocket, has_arrived, read
 
 log = logging.getLogger(__name__)
 
@@ -298,10 +298,15 @@ class SocketClient(SocketModeClient):
     def leave(self) -> None:
         """Receive nothing more, once the received envelopes are acknowledged. Does not connect again."""
         with self._changed:
+            session, reading = self.current_session, self.current_session_state
+            give_up = time.monotonic() + ACKED_WITHIN
             self._wait_for_acks()
+            # What has arrived is taken first: Slack may not read an ack that comes behind our request to end.
+            while has_arrived(session) and time.monotonic() < give_up:
+                self._changed.wait(0.01)
+                self._wait_for_acks()
             # Under the lock, so that no envelope is taken after the last ack.
             self._is_leaving = True
-            session, reading = self.current_session, self.current_session_state
             if session is not None:
                 ask_to_end(session)
         if session is not None:

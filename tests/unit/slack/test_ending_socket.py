@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from slack_sdk.socket_mode.builtin.connection import ConnectionState
 
-from bot.slack.ending_socket import EndingSocket
+from bot.slack.ending_socket import EndingSocket, has_arrived
 
 
 class Socket:
@@ -39,3 +43,20 @@ def test_an_end_that_is_asked_for_is_no_error() -> None:
 
 def test_everything_else_is_the_sockets_own() -> None:
     assert EndingSocket(Socket(), ConnectionState()).fileno() == 7
+
+
+def test_whether_something_has_arrived() -> None:
+    """Before the bot leaves a connection it takes what has arrived: acks behind the close frame may be lost."""
+    near, far = socket.socketpair()
+    connection: Any = SimpleNamespace(sock=EndingSocket(near, ConnectionState()))  # type: ignore[no-untyped-call]
+    assert not has_arrived(None)
+    assert not has_arrived(connection)
+    far.sendall(b"an envelope")
+    assert has_arrived(connection)
+    near.recv(100)
+    assert not has_arrived(connection)
+    near.close()
+    assert not has_arrived(connection)
+    far.close()
+    connection.sock = None
+    assert not has_arrived(connection)
