@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.slack import connections
 from sandbox.slack.slack import Message
 from tests.flow.world import World, world
 
@@ -162,15 +163,13 @@ def test_a_card_that_a_click_made_known_is_not_closed_when_posting_ends(w: World
     assert w.cloud.deletes_arrived(job) == 1
 
 
-def test_deletions_one_after_the_other_open_no_connections_to_slack(w: World) -> None:
-    """Their calls go over those that stand; without that it would be one for each call.
-
-    A few more are opened where calls overlap, or where a slow machine lets one be idle for too long.
-    """
+def test_deletions_one_after_the_other_open_no_connections_to_slack(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their calls go over those that stand; two more at most, for the look-ups of person and place at the same time."""
+    monkeypatch.setattr(connections, "LONGEST_IDLE", 3600.0)  # Whatever the load of this machine.
     opened: list[object] = []
     w.slack.front.on_connect = opened.append
     before = len(w.slack.calls)
     for _ in range(5):
         w.press(w.card(w.cloud.add_job(state="TRAIN_FAILED")))
     assert len(w.slack.calls) - before >= 15
-    assert len(opened) <= 4
+    assert len(opened) <= 2
