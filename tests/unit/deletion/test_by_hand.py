@@ -5,10 +5,9 @@ What a read makes of the deletion, and when a person's word counts, stands in te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -38,10 +37,8 @@ from bot.domain.outcomes import Ending
 from bot.domain.policy import Action, Rules
 from bot.domain.ports import Config, Ports
 from bot.domain.refusals import Reason, Refused
-from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from tests.support.clock import HeldClock
-from tests.support.ledger_files import make_ledger
 from tests.support.values import ANNA, AT, BEN, DELETION_ID, TARGET, deletion, job, reply
 
 ID, JOB = DELETION_ID, JobId("job-1")
@@ -152,11 +149,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    make_ledger(tmp_path / "ledger.db")
-    store = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET, instance="me", now=lambda: AT)
-    yield World(store)
-    store.close()
+def world(store: Store) -> World:
+    return World(store)
 
 
 # -- what they do --------------------------------------------------------------------------------------------------

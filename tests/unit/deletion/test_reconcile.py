@@ -6,12 +6,11 @@ asks, what it writes, what it tells, when it looks again, and that whoever was f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,14 +38,12 @@ from bot.domain.policy import Rules
 from bot.domain.ports import Config, Ports
 from bot.domain.refusals import Reason, Refused
 from bot.ledger.deletions import Deletions
-from bot.ledger.factory import open_ledger
 from bot.ledger.store import Store
 from bot.ops.admission import Admission
 from bot.workers import take_over
 from bot.workers.read import read_next
 from tests.support import values
 from tests.support.clock import HeldClock
-from tests.support.ledger_files import make_ledger
 from tests.support.values import AT, BEN, DELETION_ID, TARGET, attempt, deletion, job, seconds
 
 JOB = JobId("job-1")
@@ -218,11 +215,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    make_ledger(tmp_path / "ledger.db")
-    store = open_ledger(f"sqlite:///{tmp_path}/ledger.db", TARGET, instance="me", now=lambda: AT)
-    yield World(store)
-    store.close()
+def world(store: Store) -> World:
+    return World(store)
 
 
 ASKED = deletion(job=job(state="TRAINING", name="Twin"), asked_at=AT - HOUR, message_ts="1.2", deadline_at=AT)
