@@ -26,7 +26,6 @@ from handlers import actions
 from handlers.dispatch import Dispatcher, Result, new_id
 from handlers.payloads import Click, click, request_digest
 from handlers.subcommands.history import older_of_channel, older_of_job
-from handlers.views.wording import Wording
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +96,7 @@ def _press(dispatcher: Dispatcher, action: str, seen: Click, pending: PendingReq
         log.error("ledger_trouble", diagnosis=trouble.diagnosis, step="redraw")
     except Exception:
         log.exception("redraw_failed")
-    return _still_to_say(result, use_case, dispatcher.wording)
+    return _still_to_say(result, use_case)
 
 
 def _drew_its_card(result: Deletion | Refused, press: Press) -> bool:
@@ -133,7 +132,7 @@ def _may_act(press: Press, deletion: Deletion, ports: Ports) -> bool:
     )
 
 
-def _still_to_say(result: Deletion | Refused, use_case: UseCase, wording: Wording) -> Result:
+def _still_to_say(result: Deletion | Refused, use_case: UseCase) -> Result:
     """The answer to the person who clicked: a text only for an outcome that the thread does not have yet."""
     if isinstance(result, Refused):
         return result

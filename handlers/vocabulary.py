@@ -34,6 +34,8 @@ SUBCOMMANDS: dict[str, Takes] = {
     "unfreeze": Takes.NOTHING,
     "dry-run": Takes.JOB_AND_REASON,
 }
+READ_ONLY = frozenset({"help", "history", "find", "open", "whoami"})
+"""Subcommands that delete nothing in any case, so that their refusals need not say it."""
 ALIASES = {"?": "help", "帮助": "help", "search": "find", "list": "open", "status": "open"}
 NAMES = {**{name: name for name in SUBCOMMANDS}, **ALIASES}
 OPTIONS = {"dry-run": DRY_RUN, "help": HELP, "h": HELP, "?": HELP}

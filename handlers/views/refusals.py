@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from bot.domain import job_states
@@ -21,10 +20,9 @@ from handlers.views.endings import words
 from handlers.views.freezing import freeze_line
 from handlers.views.replies import REPLY_SENTENCES, clock_sentence, reply_facts
 from handlers.views.wording import Wording
+from handlers.vocabulary import READ_ONLY
 
 BOLD = re.compile(r"\*([^*]+)\*")
-READ_ONLY = frozenset({"find", "open", "history", "whoami", "help"})
-"""Subcommands that delete nothing in any case, so that their refusals need not say it."""
 NEW_REASON_DROPPED = "That freeze stands as it is: the reason that you gave is not recorded. "
 
 Facts = Mapping[str, Any]
@@ -335,9 +333,8 @@ def _requester(facts: Facts) -> str:
 def refusal_text(no: Refused, wording: Wording) -> str:
     """The sentence for a refusal, in mrkdwn, with everything from outside escaped."""
     before = usage.not_done(no)
+    text = SENTENCES[no.reason](no.facts, wording)
     if no.facts.get("subcommand") in READ_ONLY:
-        text = re.sub(" {2,}", " ", SENTENCES[no.reason](no.facts, replace(wording, nothing=""))).strip()
-    else:
-        text = SENTENCES[no.reason](no.facts, wording)
+        text = text.replace(f" {wording.nothing}", "")
     # One verdict in bold is enough.
     return _joined(before, BOLD.sub(r"\1", text, count=1) if before else text)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.domain.refusals import Reason, Refused
 from handlers.views.wording import Wording
-from handlers.vocabulary import CANCEL, DELETE, DRY_RUN, MISSING, OPTIONS
+from handlers.vocabulary import CANCEL, DELETE, DRY_RUN, MISSING, OPTIONS, READ_ONLY
 
 Facts = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def _ways(facts: Facts, wording: Wording) -> str:
 
 def _bad_job_id(facts: Facts, wording: Wording) -> str:
     detail, name = facts.get("detail"), facts.get("subcommand")
-    nothing = "Nothing was asked of Huawei and nothing was deleted. " if wording.nothing else ""
+    nothing = "" if name in READ_ONLY else "Nothing was asked of Huawei and nothing was deleted. "
     typed = f"`{wording.command} {f'{name} {ID}' if name in TAKE_AN_ID else f'{ID} [reason]'}`"
     if detail == MISSING:
         return f"*The job id is missing.* {nothing}Type {typed}."
